@@ -1,0 +1,104 @@
+"""What an edit is to the pixel engine: arrays in, arrays out, and one table of the functions that can do it.
+
+A function registers itself with ``@edit("wan/colorization")``; its engine version and fidelity stand in
+``schemas/functions/*.json``, because a plan needs them and must not import numpy. Nothing here reads files.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import import_module
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+# A worker owns one core: threads inside it only fight the other workers (OpenBLAS spinning cost 10x when measured).
+cv2.setNumThreads(1)
+
+
+class Fidelity(StrEnum):
+    """How far an edit can be trusted to look like the real model's."""
+
+    REAL = "real"
+    APPROXIMATE = "approximate"
+    PROXY = "proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An sRGB image: `rgb` is (h, w, 3) uint8, `alpha` (h, w) uint8 or None, `lossless` false after JPEG-like coding."""
+
+    rgb: Array
+    alpha: Array | None = None
+    lossless: bool = True
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class EditRequest:
+    """One image wanted from one function: inputs, resolved parameters (defaults filled in) and the candidate's seed."""
+
+    function: str
+    images: tuple[Picture, ...]
+    mask: Picture | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def image(self) -> Picture:
+        """The base image."""
+        return self.images[0]
+
+    @property
+    def prompt(self) -> str:
+        """The prompt, or empty text."""
+        return str(self.parameters.get("prompt") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The picture made, how much it can be trusted, and what the user should know about it."""
+
+    picture: Picture
+    fidelity: Fidelity
+    warnings: tuple[str, ...] = ()
+
+
+EditFunction = Callable[[EditRequest], Edited]
+_functions: dict[str, EditFunction] = {}
+
+
+def edit(name: str) -> Callable[[EditFunction], EditFunction]:
+    """Register a pure function (request -> Edited) under its recipe name, e.g. ``wan/expand``."""
+
+    def register(function: EditFunction) -> EditFunction:
+        _functions[name] = function
+        return function
+
+    return register
+
+
+def functions() -> Mapping[str, EditFunction]:
+    """Every registered function by name; imports all modules of this package once."""
+    if not _functions:
+        package = import_module(__package__ or "wanflow.pixels")
+        for module in pkgutil.iter_modules(package.__path__):
+            import_module(f"{package.__name__}.{module.name}")
+    return _functions
+
+
+def apply(request: EditRequest) -> Edited:
+    """Perform one edit. Raises KeyError for a function that does not run here."""
+    return functions()[request.function](request)
