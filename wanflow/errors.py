@@ -1,0 +1,188 @@
+"""What can go wrong for a user: problems as values, and one exception tree.
+
+    WanflowError                 exit code
+    |-- UsageError               64   a flag, an argument, wanflow.toml
+    |-- RecipeError              65   carries every Problem of recipe, manifest and rows at once
+    |-- RefusedError              3   budget, consent, policy
+    |-- StoreError                1   .wanflow can't be read or written
+    `-- EditError                 1   one job failed: a code, a message, and whether trying again can help
+
+Anything else that escapes is a bug of wanflow.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in a text: line and column, both from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing a user has to mend: where it is, which rule it breaks, for which rows, and what to do."""
+
+    rule: str
+    message: str
+    path: str = ""
+    mark: Mark | None = None
+    source: str = ""
+    hint: str = ""
+    rows: tuple[str, ...] = ()
+    row_count: int = 0
+
+    def text(self) -> str:
+        """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
+        lines = [f"{self.where()}{printable(self.message)} [{self.rule}]"]
+        note = self._rows_note()
+        if self.source and self.mark:
+            lines += _excerpt(self.source, self.mark.column, note)
+        elif note:
+            lines.append(f"    {note}")
+        if self.hint:
+            lines += [f"    {line}" for line in printable(self.hint).splitlines()]
+        return "\n".join(lines)
+
+    def where(self) -> str:
+        """``file:line:column: `` as far as it is known."""
+        if not self.path:
+            return ""
+        place = f":{self.mark.line}:{self.mark.column}" if self.mark else ""
+        return f"{printable(self.path)}{place}: "
+
+    def json(self) -> dict[str, object]:
+        """The problem as JSON values."""
+        place = {"line": self.mark.line, "column": self.mark.column} if self.mark else {}
+        return {
+            "rule": self.rule,
+            "message": self.message,
+            "path": self.path,
+            **place,
+            "rows": list(self.rows),
+            "row_count": self.row_count,
+            "hint": self.hint,
+        }
+
+    def _rows_note(self) -> str:
+        if not self.rows:
+            return ""
+        first = printable(self.rows[0])
+        return f"row {first}" if self.row_count <= 1 else f"used by {self.row_count} rows, first {first}"
+
+
+EXCERPT_WIDTH = 100
+
+
+def _excerpt(source: str, column: int, note: str) -> list[str]:
+    # A 1 MB line must not flood the terminal: show the part around the caret.
+    start = max(0, column - 1 - EXCERPT_WIDTH // 2) if len(source) > EXCERPT_WIDTH else 0
+    shown = printable(source[start : start + EXCERPT_WIDTH])
+    caret = " " * _cells(printable(source[start : column - 1])) + "^"
+    return [f"    {shown}", f"    {caret} {note}".rstrip()]
+
+
+def _cells(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def printable(text: str) -> str:
+    """Text that is safe on a terminal: control characters (but line breaks) become visible escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def merge(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems in order of place; the same problem of many rows becomes one that counts them."""
+    merged: dict[tuple[object, ...], Problem] = {}
+    for problem in problems:
+        identity = (problem.path, problem.mark, problem.rule, problem.message, problem.hint)
+        if (known := merged.get(identity)) is None:
+            merged[identity] = replace(problem, row_count=problem.row_count or len(problem.rows))
+        else:
+            count = known.row_count + (problem.row_count or len(problem.rows))
+            merged[identity] = replace(known, row_count=count)
+    # The sort is stable, so problems without a place keep the order in which they were found.
+    return sorted(merged.values(), key=lambda p: (p.path, p.mark or Mark(0, 0)))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the nearest known words, or all of them when none is near; ends with a full stop."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=3, cutoff=0.55)
+    if not near:
+        # "colorize" is nearer to "wan/colorization" than difflib thinks, since the prefix counts against it.
+        tails = {choice.rpartition("/")[2]: choice for choice in choices}
+        near = [tails[tail] for tail in difflib.get_close_matches(word, tails, n=1, cutoff=0.55)]
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Known here: {', '.join(choices)}." if choices else ""
+
+
+class WanflowError(Exception):
+    """Something a user can mend; its text says how."""
+
+    exit_code = 1
+
+
+class UsageError(WanflowError):
+    """A flag, an argument or a setting is wrong."""
+
+    exit_code = 64
+
+
+class RecipeError(WanflowError):
+    """A recipe, its manifest or its rows have problems; all of them are in `problems`."""
+
+    exit_code = 65
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = merge(problems)
+        super().__init__("\n".join(problem.text() for problem in self.problems))
+
+
+class RefusedError(WanflowError):
+    """The work is possible but not allowed: budget, consent or policy."""
+
+    exit_code = 3
+
+
+class StoreError(WanflowError):
+    """The project's .wanflow folder can't be used; says why and what to do."""
+
+
+class Again(StrEnum):
+    """Whether a failed job may be tried again by itself."""
+
+    NEVER = "permanent"
+    SOON = "transient"
+
+
+class EditError(WanflowError):
+    """One job failed. Picklable, since workers raise it across a process border."""
+
+    def __init__(self, code: str, message: str, again: Again = Again.NEVER) -> None:
+        super().__init__(code, message, again)
+        self.code = code
+        self.message = message
+        self.again = again
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+def describe_os_error(error: OSError) -> str:
+    """What the operating system said, in words, with the file's name and no traceback."""
+    reason = error.strerror or type(error).__name__
+    name = Path(error.filename).name if isinstance(error.filename, str) and error.filename else ""
+    return f"{reason}: {name}" if name else reason

@@ -1,0 +1,355 @@
+"""CSV, TSV, JSONL, JSON, YAML or a glob -> rows with stable keys. One decorated function per format.
+
+Text stays text (007 is "007") unless `types:` says otherwise. Every row remembers its line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wanflow.canon import canonical
+from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, did_you_mean
+from wanflow.model import Row
+from wanflow.source import parse, read_text
+
+MAX_BYTES = 1_000_000_000
+MAX_CELL = 65_536
+MAX_KEY_BYTES = 120
+_RESERVED = frozenset(
+    ["con", "prn", "aux", "nul", "run", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))]
+)
+_UNSAFE = re.compile(r'[/\\:*?"<>|@#,\x00-\x1f\x7f]')
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row before it has a key: values, line, and the exact text it came from."""
+
+    values: Mapping[str, Any]
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Rows in order, the columns a template may name, and the folder that relative paths start from."""
+
+    path: str
+    folder: Path
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    problems: tuple[tuple[Row, Problem], ...] = ()
+
+
+@dataclass(slots=True)
+class Table:
+    """What a format reads: records, and the column names where the format has any."""
+
+    records: Iterable[Record]
+    columns: tuple[str, ...] | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+Reader = Callable[[Path, str], Table]
+_readers: dict[str, Reader] = {}
+
+
+def reads(*endings: str) -> Callable[[Reader], Reader]:
+    """Register a reader for file name endings."""
+
+    def register(reader: Reader) -> Reader:
+        _readers.update(dict.fromkeys(endings, reader))
+        return reader
+
+    return register
+
+
+@reads(".csv")
+def _csv(path: Path, shown: str) -> Table:
+    return _delimited(path, shown, ",")
+
+
+@reads(".tsv", ".tab")
+def _tsv(path: Path, shown: str) -> Table:
+    return _delimited(path, shown, "\t")
+
+
+def _delimited(path: Path, shown: str, delimiter: str) -> Table:
+    csv.field_size_limit(MAX_CELL)
+    text = read_text(path, shown, MAX_BYTES)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    table = Table((), ())
+    header = _header(reader, shown, delimiter)
+    table.columns = tuple(header)
+    table.records = list(_cells(reader, header, shown, table.problems))
+    return table
+
+
+def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
+    try:
+        header = next(reader, None)
+    except csv.Error as error:
+        raise RecipeError([_csv_problem(error, shown, 1)]) from error
+    if not header:
+        raise RecipeError([Problem("manifest", "the manifest is empty", shown, hint="Its first line names columns.")])
+    header = [name.strip() for name in header]
+    problems = [
+        Problem("column", f"column {name!r} stands here twice", shown, Mark(1, 1), hint="Rename one.")
+        for name in dict.fromkeys(header)
+        if header.count(name) > 1 and name
+    ]
+    if "" in header:
+        problems.append(Problem("column", f"column {header.index('') + 1} has no name", shown, Mark(1, 1)))
+    if len(header) == 1 and any(other in header[0] for other in ";\t,"):
+        hint = f"Separate columns with {'a tab' if delimiter == chr(9) else 'a comma'}."
+        problems.append(Problem("column", f"there is only one column, {header[0]!r}", shown, Mark(1, 1), hint=hint))
+    if problems:
+        raise RecipeError(problems)
+    return header
+
+
+def _cells(reader: Any, header: list[str], shown: str, problems: list[Problem]) -> Iterator[Record]:
+    width = len(header)
+    line = reader.line_num + 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            # The reader has lost its place, so what follows can't be trusted to be rows.
+            problems.append(_csv_problem(error, shown, line))
+            return
+        if cells is None:
+            return
+        if len(cells) == width:
+            yield Record(dict(zip(header, cells, strict=True)), line, "\x1f".join(cells))
+        elif cells:
+            problems.append(_ragged(cells, width, shown, line, header))
+        line = reader.line_num + 1
+
+
+def _ragged(cells: list[str], width: int, shown: str, line: int, header: list[str]) -> Problem:
+    if len(cells) > width:
+        hint = "A cell that holds a comma needs quotes."
+    else:
+        hint = f"Missing: {', '.join(header[len(cells) :])}."
+    return Problem("cells", f"{len(cells)} cells, but the header has {width}", shown, Mark(line, 1), hint=hint)
+
+
+def _csv_problem(error: csv.Error, shown: str, line: int) -> Problem:
+    said = str(error)
+    if "field larger" in said:
+        said, hint = f"a cell has over {MAX_CELL:,} characters", "A quote may be missing that should end a cell."
+    elif "unexpected end" in said:
+        said, hint = "a quoted cell never ends", 'End it with a quote; inside, write "" for one.'
+    else:
+        hint = 'Inside a quoted cell, write "" for one quote.'
+    return Problem("cells", said, shown, Mark(line, 1), hint=hint)
+
+
+@reads(".jsonl", ".ndjson")
+def _jsonl(path: Path, shown: str) -> Table:
+    table = Table((), None)
+    records = []
+    for number, line in enumerate(read_text(path, shown, MAX_BYTES).split("\n"), 1):
+        if line.strip():
+            try:
+                records.append(_record(_json(line), number, line))
+            except (ValueError, RecursionError) as error:
+                problem = Problem("json", f"this line is not a JSON object: {_said(error)}", shown, Mark(number, 1))
+                table.problems.append(problem)
+    table.records = records
+    return table
+
+
+@reads(".json")
+def _json_file(path: Path, shown: str) -> Table:
+    text = read_text(path, shown, MAX_BYTES)
+    try:
+        entries = _json(text)
+    except json.JSONDecodeError as error:
+        place = Mark(error.lineno, error.colno)
+        raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", shown, place)]) from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError([Problem("json", f"not valid JSON: {_said(error)}", shown)]) from error
+    # JSON has no line numbers once parsed; the entry's number stands in, which is what a person counts.
+    return _entries(entries, shown, lambda index: index + 1)
+
+
+@reads(".yaml", ".yml")
+def _yaml(path: Path, shown: str) -> Table:
+    document = parse(read_text(path, shown, 20_000_000), shown, max_nodes=2_000_000)
+    return _entries(document.data, shown, lambda index: document.mark((index,)).line)
+
+
+def _entries(entries: Any, shown: str, line_of: Callable[[int], int]) -> Table:
+    if not isinstance(entries, list):
+        raise RecipeError([Problem("manifest", "the manifest must be a list of maps, one a row", shown, Mark(1, 1))])
+    table = Table((), None)
+    records = []
+    for index, entry in enumerate(entries):
+        try:
+            records.append(_record(entry, line_of(index)))
+        except ValueError as error:
+            table.problems.append(Problem("manifest", f"entry {index + 1}: {error}", shown, Mark(line_of(index), 1)))
+    table.records = records
+    return table
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entry = dict(pairs)
+    if len(entry) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return entry
+
+
+def _record(entry: Any, line: int, text: str | None = None) -> Record:
+    if not isinstance(entry, dict):
+        raise ValueError("a row must be a map (name: value)")
+    return Record(entry, line, canonical(entry) if text is None else text)
+
+
+def _said(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def glob(pattern: str, folder: Path, shown: str) -> Table:
+    """Files by pattern, sorted by name: a row each with path, name, stem, ext and folder."""
+    head = Path(pattern)
+    if head.is_absolute():
+        base, pattern = Path(head.anchor), str(head.relative_to(head.anchor))
+    else:
+        base = folder
+    try:
+        found = sorted(str(path.relative_to(base)) for path in base.glob(pattern) if path.is_file())
+    except (OSError, ValueError, NotImplementedError) as error:
+        said = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        raise RecipeError([Problem("manifest", f"{pattern} can't be searched: {said}", shown)]) from error
+    if head.is_absolute():
+        found = [str(base / name) for name in found]
+    records = [_file_record(name, number) for number, name in enumerate(found, 1)]
+    return Table(records, ("path", "name", "stem", "ext", "folder"))
+
+
+def _file_record(name: str, number: int) -> Record:
+    path = Path(name)
+    values = {
+        "path": path.as_posix(),
+        "name": path.name,
+        "stem": path.stem,
+        "ext": path.suffix.lstrip("."),
+        "folder": path.parent.as_posix(),
+    }
+    return Record(values, number, name)
+
+
+def is_glob(source: str) -> bool:
+    """True for scans/*.jpg, false for a file's name."""
+    return any(char in source for char in "*?[")
+
+
+def read_table(source: str, folder: Path, shown: str) -> Table:
+    """The records of a manifest source. Raises RecipeError."""
+    if is_glob(source):
+        return glob(source, folder, shown)
+    ending = Path(source).suffix.lower()
+    if not (reader := _readers.get(ending)):
+        known = ", ".join(sorted(_readers))
+        message = f"a manifest can't be {ending or 'without an ending'}"
+        raise RecipeError([Problem("manifest", message, shown, hint=f"Known endings: {known}, or a glob.")])
+    return reader(folder / source, shown)
+
+
+def key_problem(key: Any) -> str:
+    """Why a value can't be a row key, or empty text."""
+    if not isinstance(key, str) or not key.strip():
+        return "the key is empty"
+    if match := _UNSAFE.search(key):
+        return f"key {key!r} holds {match.group()!r}, which is not safe in a file name"
+    if key.startswith((".", "+", "-", " ")) or key.endswith((".", "+", " ")):
+        return f"key {key!r} may not begin or end like this (dot, plus, space; or begin with -)"
+    if key.casefold() in _RESERVED or key.partition(".")[0].casefold() in _RESERVED - {"run"}:
+        return f"key {key!r} is a reserved name"
+    if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
+        return f"the key has over {MAX_KEY_BYTES} bytes"
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"key {key!r} is not valid text"
+    return ""
+
+
+CONVERSIONS: Mapping[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": lambda text: int(text) if re.fullmatch(r"[-+]?[0-9]{1,18}", text.strip()) else _refuse(text),
+    "number": lambda text: float(text) if re.fullmatch(r"[-+]?[0-9.eE+-]{1,30}", text.strip()) else _refuse(text),
+    "boolean": lambda text: {"true": True, "false": False}[text.strip().lower()],
+}
+TYPE_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+}
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)
+
+
+def typed(value: Any, kind: str) -> Any:
+    """A value as the type that `types:` or a parameter asks for. Raises ValueError for what can't be read so."""
+    fits = {"string": str, "integer": int, "number": (int, float), "boolean": bool}[kind]
+    if isinstance(value, bool) and kind != "boolean":
+        raise ValueError(value)
+    if not isinstance(value, str):
+        if not isinstance(value, fits):
+            raise ValueError(value)
+        return value
+    try:
+        return CONVERSIONS[kind](value)
+    except (KeyError, OverflowError) as error:
+        raise ValueError(value) from error
+
+
+def rows_of(table: Table, key: str, types: Mapping[str, str], shown: str) -> Iterator[tuple[Row, list[Problem]]]:
+    """Rows with keys and typed values, each with what is wrong with it; an empty cell of a typed column is null."""
+    for record in table.records:
+        values = dict(record.values)
+        problems = []
+        for column, kind in types.items():
+            try:
+                if column in values and values[column] is not None:
+                    values[column] = None if values[column] == "" and kind != "string" else typed(values[column], kind)
+            except ValueError:
+                message = f"{column} must be {TYPE_WORDS[kind]}, got {str(values[column])[:60]!r}"
+                problems.append(Problem("type", message, shown, Mark(record.line, 1)))
+        raw = record.values.get(key, "")
+        name = unicodedata.normalize("NFC", raw) if isinstance(raw, str) else str(raw) if _is_number(raw) else ""
+        if complaint := key_problem(name):
+            problems.append(Problem("row-key", complaint, shown, Mark(record.line, 1)))
+        yield Row(name, values, record.line, record.text), problems
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def column_problem(name: str, columns: Iterable[str], what: str) -> tuple[str, str]:
+    """Message and hint for a column that the manifest doesn't have."""
+    return f"{what}: the manifest has no column {name}", did_you_mean(name, columns)

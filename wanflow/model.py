@@ -1,0 +1,230 @@
+"""The values that flow: rows, jobs, decisions, outcomes. Frozen, with enums for states and units in names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Any
+
+from wanflow.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a manifest: its key, values, place, and the text that tells whether it changed."""
+
+    key: str
+    values: Mapping[str, Any]
+    line: int
+    text: str
+
+
+class RefKind(Enum):
+    """Where an image comes from."""
+
+    ROW = "row"
+    PARAM = "params"
+    FILE = "file"
+    STEP = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo` or `file:logo.png`."""
+
+    kind: RefKind
+    name: str
+
+    def __str__(self) -> str:
+        glue = ":" if self.kind is RefKind.FILE else "."
+        return f"{self.kind.value}{glue}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """An image known by the sha256 of its bytes, with what planning needs to know of it."""
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    size_bytes: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What tells a changed file from an unchanged one without reading it."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A local image file: its content and where it lies (relative to the project, or absolute)."""
+
+    path: str
+    blob: Blob
+
+
+class Action(StrEnum):
+    """What a run would do with a job."""
+
+    RUN = "run"
+    REUSE = "reuse"
+    LATER = "later"
+    SKIP = "skip"
+
+
+class Reason(StrEnum):
+    """Why; the closed list."""
+
+    NEW = "new"
+    INPUT_CHANGED = "input_changed"
+    PARAMS_CHANGED = "params_changed"
+    FUNCTION_CHANGED = "function_changed"
+    MODEL_CHANGED = "model_changed"
+    OUTPUT_MISSING = "output_missing"
+    OUTPUT_MODIFIED = "output_modified"
+    UPSTREAM = "upstream"
+    FORCED = "forced"
+    CACHED = "cached"
+    BYPASSED = "bypassed"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs from the last run of the same job; texts as a person reads them."""
+
+    field: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.old} -> {self.new}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job made and the store remembers: the images, and what should be known about them."""
+
+    blobs: tuple[Blob, ...]
+    fidelity: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one job, why, and at what price."""
+
+    step: str
+    action: Action
+    reason: Reason
+    changes: tuple[Change, ...] = ()
+    key: str | None = None
+    result: Result | None = None
+    usd: Decimal = Decimal(0)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One job resolved for an executor: everything that decides its result, and where the inputs' bytes lie.
+
+    `inputs` maps a slot (image, mask, images.0) to a file path and the sha256 that its bytes must have.
+    """
+
+    key: str
+    function: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One user-visible file: which step's picture (or input) goes where, and how it is encoded."""
+
+    name: str
+    path: str
+    source: Blob
+    step: str | None
+    quality: int | None = None
+
+
+class Status(StrEnum):
+    """How a job ended."""
+
+    DONE = "done"
+    REUSED = "reused"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    NOT_STARTED = "not_started"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file that appeared (or already stood) in the output folder, or a stored picture."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one job."""
+
+    job: str
+    function: str
+    status: Status
+    key: str | None = None
+    outputs: list[OutputFile] = field(default_factory=list)
+    attempts: int = 0
+    task_id: str | None = None
+    usd: Decimal = Decimal(0)
+    seconds: float = 0.0
+    fidelity: str | None = None
+    warnings: tuple[str, ...] = ()
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts and money of a plan."""
+
+    jobs: int = 0
+    run: int = 0
+    reuse: int = 0
+    later: int = 0
+    skip: int = 0
+    paid_tasks: int = 0
+    images: int = 0
+    usd: Decimal = Decimal(0)
+    usd_worst: Decimal = Decimal(0)
+    seconds: float = 0.0
+    restore: int = 0
+    reasons: Counter[Reason] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Why a row is refused, and which of its jobs the problem belongs to (None: the whole row)."""
+
+    row: str
+    problem: Problem
+    step: str | None = None

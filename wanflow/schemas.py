@@ -1,0 +1,154 @@
+"""Finds the shipped schemas, validates data against JSON Schema, and turns failures into Problems at their place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from jsonschema import Draft202012Validator, ValidationError
+
+from wanflow.errors import Problem, did_you_mean
+from wanflow.source import Document, NodePath
+
+Schema = Mapping[str, Any]
+
+_VERBS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a map (name: value)",
+    "array": "a list",
+    "null": "empty",
+}
+
+
+def shipped(*parts: str) -> Path:
+    """A file or folder that ships with wanflow: inside the installed package, else beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package.joinpath(*parts)
+    return inside if inside.exists() else package.parent.joinpath(*parts)
+
+
+@cache
+def load(name: str) -> Any:
+    """A schema by its file name below schemas/, parsed once; callers must not change it."""
+    return json.loads(shipped("schemas", name).read_text(encoding="utf-8"))
+
+
+@cache
+def recipe_validator() -> Draft202012Validator:
+    """The validator of the authoring schema."""
+    return Draft202012Validator(load("recipe.schema.json"))
+
+
+def validator(schema: Schema) -> Draft202012Validator:
+    """A validator that checks formats too. Raises jsonschema.SchemaError for what is no schema."""
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+def document_problems(document: Document, checker: Draft202012Validator) -> Iterator[Problem]:
+    """Every failure of a document against a schema, at its line and column."""
+    for error in checker.iter_errors(document.data):
+        yield from _at_document(document, error)
+
+
+def _at_document(document: Document, error: ValidationError) -> Iterator[Problem]:
+    error = _explaining(error)
+    where: NodePath = tuple(error.absolute_path)
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        known = list(error.schema.get("properties", {}))
+        for name in _surplus(error):
+            message = f"{name} is not known {_inside(where)}"
+            yield document.problem((*where, name), "unknown-key", message, did_you_mean(name, known), key=True)
+        return
+    if error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
+        where = (*where, str(error.instance))
+        message = f"{error.instance} can't be a name: a small letter first, then small letters, digits, _"
+        yield document.problem(where, "name", message, key=True)
+        return
+    yield document.problem(where, *said(error, _name(where)))
+
+
+def _explaining(error: ValidationError) -> ValidationError:
+    # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule.
+    while error.validator == "anyOf" and error.context:
+        exact = [e for e in error.context if e.relative_schema_path[0] == 0]
+        error = exact[0] if exact else error.context[0]
+    return error
+
+
+def _surplus(error: ValidationError) -> list[str]:
+    known = error.schema.get("properties", {})
+    return [name for name in error.instance if name not in known]
+
+
+def _inside(where: NodePath) -> str:
+    return f"in {'.'.join(str(part) for part in where)}" if where else "at the top of a recipe"
+
+
+def _name(where: NodePath) -> str:
+    names = [part for part in where if isinstance(part, str)]
+    return names[-1] if names else "the recipe"
+
+
+def said(error: ValidationError, name: str) -> tuple[str, str, str]:
+    """A failure as (rule, message, hint) in plain words; `name` is what the value is called."""
+    wanted, got, schema = error.validator_value, _shown(error.instance), error.schema
+    match error.validator:
+        case "minimum" | "maximum":
+            return "range", f"{name} must be {_range(schema)}, got {got}", ""
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)
+            return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
+        case "enum":
+            hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted])
+            return "choice", f"{name}: {got} is not known", hint
+        case "const":
+            return "choice", f"{name} must be {_shown(wanted)}, got {got}", ""
+        case "required":
+            missing = [key for key in wanted if key not in error.instance]
+            return "required", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name}", ""
+        case "maxLength":
+            return "length", f"{name} may have {wanted} characters, got {len(error.instance)}", ""
+        case "minLength" | "minProperties" | "minItems":
+            return "length", f"{name} must not be empty", ""
+        case "pattern" if "row\\." in wanted:
+            hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
+            return "reference", f"{name}: {got} is not an image reference", hint
+        case "pattern":
+            return "pattern", f"{name}: {got} does not have the form {wanted}", ""
+        case "not" | "false schema":
+            return "unknown-key", f"{name} can't be used here", str(schema.get("description", ""))
+    return str(error.validator), f"{name}: {error.message[:200]}", ""
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f"between {low} and {high}"
+    return f"at least {low}" if low is not None else f"at most {high}"
+
+
+def _type_hint(kinds: list[str], value: Any) -> str:
+    if value is None:
+        return "There is no value here."
+    if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
+        return "Only true and false are read as yes and no."
+    if "string" in kinds and isinstance(value, int | float):
+        return f'Put it in quotes to make it text: "{value}".'
+    if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
+        return "A space is missing after the colon."
+    return ""
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else f'"{value}"'
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,0 +1,346 @@
+"""Expressions of recipes: Jinja with ${{ }}, compiled once, sandboxed, strict and typed.
+
+A text that is one expression keeps its value's type; anything mixed is text. Values from rows are data and are never
+read as templates. Calls, blocks, time and randomness do not exist, so nothing can loop; the length of every
+intermediate text is capped, so nothing can explode.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2 import nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from wanflow.errors import did_you_mean
+
+MAX_SOURCE = 4_000
+MAX_TEXT = 20_000
+OPEN, CLOSE = "${{", "}}"
+
+Scope = Mapping[str, Mapping[str, Any]]
+
+
+class TemplateError(Exception):
+    """An expression can't be compiled or evaluated: a message and a remedy."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A compiled value: `render(scope)` gives it; `names` are the (root, field) pairs it reads."""
+
+    source: str
+    names: frozenset[tuple[str, str]]
+    evaluate: Callable[[Scope], Any]
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The top-level names read: row, params."""
+        return frozenset(root for root, _ in self.names)
+
+    def render(self, scope: Scope) -> Any:
+        """The value in a scope. Raises TemplateError."""
+        try:
+            value = self.evaluate(scope)
+        except TemplateError:
+            raise
+        except jinja2.UndefinedError as error:
+            raise _undefined(error, scope) from error
+        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise TemplateError(f"{_brief(self.source)} can't be evaluated: {_brief(str(error))}") from error
+        return _checked(value, self.source)
+
+
+def compile_value(text: str, roots: Collection[str]) -> Template | None:
+    """A `with` or `to` value; None when it holds no expression and so is plain text. Raises TemplateError."""
+    if OPEN not in text:
+        _refuse_lookalikes(text)
+        return None
+    parts = _split(text)
+    if len(parts) == 1:
+        return compile_expression(parts[0][1], roots)
+    compiled = [part if kind == "text" else compile_expression(part, roots) for kind, part in parts]
+    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled if isinstance(part, Template)))
+    return Template(text, names, lambda scope: _join(compiled, scope))
+
+
+def compile_expression(source: str, roots: Collection[str]) -> Template:
+    """A bare expression such as `row.year < 1965`. Raises TemplateError."""
+    if len(source) > MAX_SOURCE:
+        raise TemplateError(f"an expression may have {MAX_SOURCE} characters, this one has {len(source)}")
+    try:
+        tree = _environment.parse(f"{OPEN} {source} {CLOSE}")
+        names = _vet(tree, roots, source)
+        if simple := _simple(source):
+            return Template(source, names, simple)
+        evaluate = _environment.compile_expression(source, undefined_to_none=False)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{_brief(source)} is not an expression: {error.message}", _syntax_hint(source)) from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise TemplateError(f"{_brief(source)} is nested too deeply") from error
+    return Template(source, names, lambda scope: evaluate(scope))
+
+
+def _split(text: str) -> list[tuple[str, str]]:
+    # Jinja's own lexer finds the ends of expressions, since "}}" may stand inside a string of one.
+    try:
+        tokens = list(_environment.lex(text))
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{_brief(text)}: {error.message}", "An expression is ${{ … }}.") from error
+    parts: list[tuple[str, str]] = []
+    inside = False
+    for _, kind, value in tokens:
+        if kind == "variable_begin":
+            inside = True
+            parts.append(("expression", ""))
+        elif kind == "variable_end":
+            inside = False
+        elif inside:
+            parts[-1] = ("expression", parts[-1][1] + value)
+        else:
+            parts.append(("text", value))
+    return [(kind, part.strip() if kind == "expression" else part) for kind, part in parts]
+
+
+def _join(parts: Iterable[str | Template], scope: Scope) -> str:
+    text = ""
+    for part in parts:
+        text += part if isinstance(part, str) else as_text(part.render(scope))
+        _limit(len(text))
+    return text
+
+
+def as_text(value: Any) -> str:
+    """A value inside a text, written as recipes write it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_PLAIN = re.compile(r"\s*(row|params)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
+
+
+def _simple(source: str) -> Callable[[Scope], Any] | None:
+    # Most expressions only name a value; reading it costs a tenth of a Jinja call.
+    if not (match := _PLAIN.match(source)):
+        return None
+    root, field = match.groups()
+
+    def read(scope: Scope) -> Any:
+        try:
+            return scope[root][field]
+        except KeyError as error:
+            raise _missing(root, field, scope) from error
+
+    return read
+
+
+def _undefined(error: jinja2.UndefinedError, scope: Scope) -> TemplateError:
+    if match := re.search(r"has no attribute '(\w+)'", str(error)):
+        field = match.group(1)
+        for root, values in scope.items():
+            if field not in values and root in ("row", "params"):
+                return _missing(root, field, scope)
+    return TemplateError(_brief(str(error)))
+
+
+def _missing(root: str, field: str, scope: Scope) -> TemplateError:
+    what = "column" if root == "row" else "parameter"
+    return TemplateError(f"{root} has no {what} {field}", did_you_mean(field, scope.get(root, {})))
+
+
+def _checked(value: Any, source: str) -> Any:
+    if isinstance(value, jinja2.Undefined):
+        raise TemplateError(f"{_brief(source)} has no value", 'Give it one: ${{ … | default("") }}.')
+    if isinstance(value, str):
+        _limit(len(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TemplateError(f"{_brief(source)} is not a finite number")
+    if not isinstance(value, str | int | float | bool | list | dict | None):
+        raise TemplateError(f"{_brief(source)} gives no text, number or list")
+    return value
+
+
+def _refuse_lookalikes(text: str) -> None:
+    if re.search(r"\{\{\s*(row|params|matrix)\b", text):
+        raise TemplateError("{{ … }} is not read as an expression", "Write ${{ … }}.")
+    if re.search(r"\{%.*%\}", text):
+        raise TemplateError("{% … %} blocks are not part of this language", "Use when:, or a conditional expression.")
+
+
+def _syntax_hint(source: str) -> str:
+    return "Comparison is ==, not =." if re.search(r"[^=<>!]=[^=]", source) else ""
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _limit(length: int) -> None:
+    if length > MAX_TEXT:
+        raise TemplateError(f"the value grows over {MAX_TEXT:,} characters")
+
+
+def _vet(tree: nodes.Template, roots: Collection[str], source: str) -> frozenset[tuple[str, str]]:
+    """Refuses everything that isn't plain reading, comparing, arithmetic and known filters; returns what is read."""
+    if tree.find(nodes.Call):
+        raise TemplateError("functions and methods can't be called here", f"Filters: {', '.join(sorted(_FILTERS))}.")
+    for filtered in tree.find_all(nodes.Filter):
+        if filtered.name not in _FILTERS:
+            raise TemplateError(f"there is no filter {filtered.name}", did_you_mean(filtered.name, _FILTERS))
+    for test in tree.find_all(nodes.Test):
+        if test.name not in _TESTS:
+            raise TemplateError(f"there is no test “is {test.name}”", did_you_mean(test.name, _TESTS))
+    outputs = list(tree.find_all(nodes.Output))
+    if len(outputs) != 1 or len(outputs[0].nodes) != 1:
+        raise TemplateError(f"{_brief(source)} is more than one expression")
+    for name in tree.find_all(nodes.Name):
+        if name.name not in roots:
+            _refuse_name(name.name, roots)
+    return _names_read(tree)
+
+
+def _names_read(tree: nodes.Template) -> frozenset[tuple[str, str]]:
+    reads = {(name.name, "") for name in tree.find_all(nodes.Name)}
+    for access in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        if isinstance(access.node, nodes.Name):
+            field = access.attr if isinstance(access, nodes.Getattr) else _constant(access.arg)
+            reads.add((access.node.name, str(field)))
+    # A column that has a default may be missing; it is not reported as unknown.
+    for filtered in tree.find_all(nodes.Filter):
+        if filtered.name in ("default", "d") and isinstance(filtered.node, nodes.Getattr | nodes.Getitem):
+            reads -= _names_read(nodes.Template([nodes.Output([filtered.node])])) - {(root, "") for root, _ in reads}
+    return frozenset(reads)
+
+
+def _constant(node: nodes.Node) -> Any:
+    return node.value if isinstance(node, nodes.Const) else ""
+
+
+def _refuse_name(name: str, roots: Collection[str]) -> NoReturn:
+    if name == "steps":
+        raise TemplateError(
+            "expressions can't see steps", "Name a step in image:, mask: or images: (steps.ID); its picture goes there."
+        )
+    raise TemplateError(f"there is no {name} here", did_you_mean(name, roots))
+
+
+def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(value: Any, *arguments: Any) -> Any:
+        result = function(value, *arguments)
+        _limit(len(result) if isinstance(result, str | list) else 0)
+        return result
+
+    return call
+
+
+def _replace(text: Any, old: str, new: str) -> str:
+    text, old, new = as_text(text), as_text(old), as_text(new)
+    _limit(len(text) + text.count(old) * max(0, len(new) - len(old)))
+    return text.replace(old, new)
+
+
+def _slug(text: Any) -> str:
+    plain = unicodedata.normalize("NFKC", as_text(text)).casefold()
+    return re.sub(r"[^\w]+", "-", plain).strip("-") or "x"
+
+
+def _default(value: Any, fallback: Any = "", also_empty: bool = False) -> Any:
+    missing = isinstance(value, jinja2.Undefined) or value is None or (also_empty and not value)
+    return fallback if missing else value
+
+
+def _number(value: Any, kind: type[int] | type[float]) -> int | float:
+    try:
+        return kind(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        word = "a whole number" if kind is int else "a number"
+        raise TemplateError(f"{_brief(repr(value))} is not {word}") from error
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "capitalize": _bounded(lambda text: as_text(text).capitalize()),
+    "d": _default,
+    "default": _default,
+    "first": lambda items: items[0] if items else "",
+    "float": lambda value: _number(value, float),
+    "int": lambda value: _number(value, int),
+    "join": _bounded(lambda items, glue="": glue.join(as_text(item) for item in items)),
+    "last": lambda items: items[-1] if items else "",
+    "length": len,
+    "lower": _bounded(lambda text: as_text(text).lower()),
+    "max": max,
+    "min": min,
+    "replace": _replace,
+    "round": lambda value, digits=0: round(value, digits) if digits else round(value),
+    "slug": _slug,
+    "split": _bounded(lambda text, by=None: as_text(text).split(by)),
+    "string": _bounded(as_text),
+    "title": _bounded(lambda text: as_text(text).title()),
+    "trim": _bounded(lambda text: as_text(text).strip()),
+    "truncate": _bounded(lambda text, length: as_text(text)[: max(0, int(length))]),
+    "upper": _bounded(lambda text: as_text(text).upper()),
+}
+_TESTS = ("boolean", "defined", "even", "in", "none", "number", "odd", "string", "undefined")
+_OPERATORS = frozenset(["+", "-", "*", "/", "//", "%", "**"])
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja with ${{ }} and without anything that can repeat, call out, or grow without bound."""
+
+    intercepted_binops = _OPERATORS
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A field of a row or of params, never a Python attribute: a column may be called `items`."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """An entry of a map or list; anything else is undefined."""
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(obj=obj, name=argument)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic on numbers only; + also joins texts within the cap."""
+        numbers = all(isinstance(side, int | float) for side in (left, right))
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            _limit(len(left) + len(right))
+        elif not numbers or operator == "**":
+            raise TemplateError(f"{operator} can't be used on {_kind(left)} and {_kind(right)}")
+        elif any(abs(side) > 1e15 for side in (left, right)):
+            raise TemplateError("numbers in expressions go up to 1e15")
+        return super().call_binop(context, operator, left, right)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, jinja2.Undefined):
+        return "a missing value"
+    return {str: "text", int: "a number", float: "a number", bool: "true/false"}.get(type(value), "this")
+
+
+# Blocks and comments get delimiters that no text holds: they are not part of the language.
+_environment = _Environment(
+    variable_start_string=OPEN,
+    variable_end_string=CLOSE,
+    block_start_string="\x00{%",
+    block_end_string="%}\x00",
+    comment_start_string="\x00{#",
+    comment_end_string="#}\x00",
+    undefined=jinja2.StrictUndefined,
+    autoescape=False,
+)
+_environment.filters = dict(_FILTERS)
+_environment.globals = {}
+_environment.tests = {name: _environment.tests[name] for name in _TESTS}
