@@ -1,0 +1,133 @@
+"""What is known of an image file without its pixels: size, format, and whether it is whole. Pillow is imported late."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wanflow.errors import EditError, describe_os_error
+from wanflow.model import Blob
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+MAX_PIXELS = 120_000_000  # 360 MB as RGB; a 4096 px picture enlarged by 2 has 67 million
+MAX_FILE_BYTES = 500_000_000
+
+
+def identify(path: Path) -> Blob:
+    """Digest, oriented size and format of an image file, read once. Raises EditError in words."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise EditError("ImageTooLarge", f"the file has over {MAX_FILE_BYTES // 1_000_000} MB")
+        raw = path.read_bytes()
+    except IsADirectoryError as error:
+        raise EditError("ImageMissing", "this is a folder, not an image") from error
+    except FileNotFoundError as error:
+        raise EditError("ImageMissing", "there is no such file") from error
+    except (OSError, ValueError) as error:
+        said = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        raise EditError("ImageUnreadable", f"can't be read: {said}") from error
+    return describe(raw)
+
+
+def describe(raw: bytes) -> Blob:
+    """Digest, oriented size and format of image bytes. Raises EditError."""
+    with open_image(raw) as image:
+        width, height = oriented_size(image)
+        kind = str(image.format)
+        if not _ends_well(raw, kind):
+            _load(image)
+    return Blob(hashlib.sha256(raw).hexdigest(), width, height, kind, len(raw))
+
+
+def open_image(raw: bytes) -> Image.Image:
+    """An opened, not yet decoded still image of an accepted format. Raises EditError."""
+    from PIL import Image, UnidentifiedImageError
+
+    if not raw:
+        raise EditError("ImageUnreadable", "the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's bomb warning; the limit below is ours
+            image = Image.open(io.BytesIO(raw), formats=(*FORMATS, "GIF"))
+    except Image.DecompressionBombError as error:
+        raise EditError("ImageTooLarge", _too_many(0)) from error
+    except UnidentifiedImageError as error:
+        raise EditError("ImageUnreadable", f"this is not an image: {_looks_like(raw)}") from error
+    except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError, OverflowError) as error:
+        raise EditError("ImageUnreadable", f"the image can't be opened: {error}") from error
+    _refuse_unfit(image)
+    return image
+
+
+def _refuse_unfit(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise EditError("ImageTooLarge", _too_many(image.width * image.height, image.size))
+    if image.format == "GIF":
+        raise EditError("ImageFormat", "GIF is not accepted; save it as PNG")
+    # A camera's MPO holds a preview or a second eye behind the picture; only real animations are refused.
+    if image.format in ("PNG", "WEBP", "TIFF") and getattr(image, "n_frames", 1) > 1:
+        what = "pages" if image.format == "TIFF" else "frames"
+        raise EditError("ImageFormat", f"the image has {image.n_frames} {what}; save the one you mean as PNG")  # type: ignore[attr-defined]
+
+
+def _too_many(pixels: int, size: tuple[int, int] | None = None) -> str:
+    shown = f"{size[0]}x{size[1]} px, " if size else ""
+    count = f"{pixels / 1e6:,.0f}" if pixels else "far too many"
+    return f"{shown}{count} million pixels; at most {MAX_PIXELS // 1_000_000} million are read"
+
+
+def _looks_like(raw: bytes) -> str:
+    if raw.lstrip()[:5].lower() in (b"<html", b"<!doc"):
+        return "it is a web page"
+    if raw[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
+        return "HEIC and AVIF are not accepted; save it as JPEG or PNG"
+    if raw[:4] == b"%PDF":
+        return "it is a PDF"
+    if raw[:4096].isascii() and b"\0" not in raw[:4096]:
+        return "it is text"
+    return "no known format (JPEG, PNG, BMP, TIFF, WEBP)"
+
+
+_ORIENTATION = 0x0112
+
+
+def oriented_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height as a viewer shows them, after the EXIF orientation."""
+    turned = orientation(image) in (5, 6, 7, 8)
+    return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 when there is none or it can't be read."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError):
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _ends_well(raw: bytes, kind: str) -> bool:
+    # Decoding every photograph while planning would take minutes; a missing end is the sign of a cut file,
+    # and only then is the picture decoded to be sure.
+    match kind:
+        case "JPEG" | "MPO":
+            return b"\xff\xd9" in raw[-4096:]
+        case "PNG":
+            return b"IEND" in raw[-64:]
+        case "WEBP":
+            return len(raw) >= int.from_bytes(raw[4:8], "little") + 8
+    return False
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError, MemoryError) as error:
+        raise EditError("ImageTruncated", f"the image is damaged or cut short: {error}") from error

@@ -1,0 +1,342 @@
+"""Document -> Recipe: every reference, expression and parameter checked, collecting all problems before failing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wanflow import catalog, graph, schemas
+from wanflow.canon import JSON
+from wanflow.catalog import Function
+from wanflow.errors import Problem, UsageError, did_you_mean
+from wanflow.manifests import TYPE_WORDS, typed
+from wanflow.model import Ref, RefKind
+from wanflow.source import Document, NodePath
+from wanflow.templates import Template, TemplateError, compile_expression, compile_value
+
+ROOTS = ("row", "params")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of the graph: its function, where its images come from, and its parameters as far as known."""
+
+    id: str
+    function: Function
+    inputs: Mapping[str, Ref]
+    constants: Mapping[str, Any]
+    templates: Mapping[str, Template]
+    when: Template | bool = True
+    otherwise: str = "skip"
+    model: str | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The steps whose pictures this one takes."""
+        return tuple(ref.name for ref in self.inputs.values() if ref.kind is RefKind.STEP)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A picture that appears in the output folder."""
+
+    name: str
+    ref: Ref
+    to: Template | str
+    quality: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSpec:
+    """Which rows there are: a file or glob, the key column, types, a row schema and a filter."""
+
+    source: str
+    key: str
+    types: Mapping[str, str]
+    schema: str | None = None
+    where: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A checked recipe; `steps` stand in an order in which they can run."""
+
+    name: str
+    file: Path
+    document: Document
+    params: Mapping[str, Any]
+    manifest: ManifestSpec | None
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where its relative paths start."""
+        return self.file.parent
+
+    def step(self, step_id: str) -> Step:
+        """A step by id. Raises KeyError."""
+        return next((step for step in self.steps if step.id == step_id), None) or _no_step(step_id)
+
+
+def _no_step(step_id: str) -> Step:
+    raise KeyError(step_id)
+
+
+def build(document: Document, file: Path, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
+    """The recipe of a document and everything that is wrong with it; what is wrong is left out of the recipe.
+
+    `overrides` are the -p values, as text. Raises UsageError for one that the recipe doesn't have.
+    """
+    return _Builder(document, file).build(overrides)
+
+
+class _Builder:
+    def __init__(self, document: Document, file: Path) -> None:
+        self.document = document
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def build(self, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
+        if not isinstance(self.document.data, dict):
+            self._note((), "type", "a recipe is a map (wanflow: 1, steps: …)", "See wanflow init for a working one.")
+            return self._recipe({}, None, (), ()), self.problems
+        self.problems += schemas.document_problems(self.document, schemas.recipe_validator())
+        faulty = {(problem.mark, problem.rule) for problem in self.problems}
+        params = self._params(overrides)
+        manifest = self._manifest() if self._sound("manifest", faulty) else None
+        steps = self._steps(faulty)
+        outputs = tuple(self._outputs({step.id for step in steps}, faulty))
+        return self._recipe(params, manifest, steps, outputs), self.problems
+
+    def _recipe(
+        self,
+        params: Mapping[str, Any],
+        manifest: ManifestSpec | None,
+        steps: tuple[Step, ...],
+        outputs: tuple[Output, ...],
+    ) -> Recipe:
+        data = self.document.data if isinstance(self.document.data, dict) else {}
+        name = data.get("name")
+        named = name if isinstance(name, str) else re.sub(r"\W", "_", self.file.stem)
+        return Recipe(named, self.file, self.document, params, manifest, steps, outputs)
+
+    def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+        self.problems.append(self.document.problem(where, rule, message, hint, key=key))
+
+    def _map(self, name: str) -> Mapping[str, Any]:
+        value = self.document.data.get(name)
+        return value if isinstance(value, dict) else {}
+
+    def _sound(self, name: str, faulty: set[tuple[Any, str]], *below: str) -> bool:
+        """True when the schema found nothing wrong at or below a node."""
+        where = (name, *below)
+        marks = {mark for mark, _ in faulty}
+        nodes = [*self.document.marks.items(), *self.document.key_marks.items()]
+        return not any(path[: len(where)] == where and mark in marks for path, mark in nodes)
+
+    # -- params
+
+    def _params(self, overrides: Mapping[str, str]) -> dict[str, Any]:
+        declared = {name: spec for name, spec in self._map("params").items() if isinstance(spec, dict)}
+        for name in overrides:
+            if name not in declared:
+                raise UsageError(f"-p {name}: the recipe has no parameter {name}. {did_you_mean(name, declared)}")
+        return {name: self._param(name, spec, overrides.get(name)) for name, spec in declared.items()}
+
+    def _param(self, name: str, spec: Mapping[str, Any], override: str | None) -> Any:
+        where: NodePath = ("params", name)
+        kind = spec.get("type")
+        if kind not in TYPE_WORDS:
+            return None
+        if override is not None:
+            return _overridden(name, spec, override)
+        if "default" not in spec:
+            self._note(where, "param", f"{name} has no default and was not given", f"Give it with -p {name}=…")
+            return None
+        for message in _param_faults(name, spec, spec["default"]):
+            self._note((*where, "default"), "param", message)
+        return spec["default"]
+
+    # -- manifest
+
+    def _manifest(self) -> ManifestSpec | None:
+        spec = self._map("manifest")
+        if not spec:
+            return None
+        where = spec.get("where")
+        source = spec["from"]
+        key = spec.get("key") or ("stem" if any(char in source for char in "*?[") else "id")
+        compiled = self._expression(where, ("manifest", "where")) if where else None
+        return ManifestSpec(source, key, spec.get("types", {}), spec.get("schema"), compiled)
+
+    # -- steps
+
+    def _steps(self, faulty: set[tuple[Any, str]]) -> tuple[Step, ...]:
+        entries = {name: entry for name, entry in self._map("steps").items() if isinstance(entry, dict)}
+        needs = {name: self._needs(name, entry, set(entries)) for name, entry in entries.items()}
+        wiring = graph.step_graph(needs)
+        if loop := graph.cycle(wiring):
+            message = f"steps need each other in a circle: {' -> '.join(reversed(loop))}"
+            self._note(("steps", loop[0]), "cycle", message, "One of them must take row.… instead.", key=True)
+            return ()
+        built = {name: self._step(name, entries[name]) for name in entries if self._sound("steps", faulty, name)}
+        broken = [name for name in entries if built.get(name) is None]
+        left_out = graph.with_descendants(wiring, broken) | set(broken)
+        return tuple(step for name in graph.order(wiring) if name not in left_out and (step := built[name]))
+
+    def _needs(self, name: str, entry: Mapping[str, Any], known: set[str]) -> list[str]:
+        found = []
+        for slot, where, text in _reference_texts(name, entry):
+            if isinstance(text, str) and text.startswith("steps."):
+                upstream = text.removeprefix("steps.")
+                if upstream in known:
+                    found.append(upstream)
+                else:
+                    self._note(where, "reference", f"{slot}: there is no step {upstream}", did_you_mean(upstream, known))
+        return found
+
+    def _step(self, name: str, entry: Mapping[str, Any]) -> Step | None:
+        before = len(self.problems)
+        function = catalog.functions()[entry["uses"]]
+        inputs = {}
+        for slot, where, text in _reference_texts(name, entry):
+            if ref := self._reference(text, where):
+                inputs[slot] = ref
+        values = self._values(name, entry, function)
+        when = self._when(name, entry.get("when", True))
+        otherwise = entry.get("otherwise", "skip")
+        if otherwise == "bypass" and "image" not in inputs:
+            self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
+        model = self._model(name, entry, function)
+        if len(self.problems) > before:
+            return None
+        constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
+        templates = {key: value for key, value in values.items() if isinstance(value, Template)}
+        return Step(name, function, inputs, constants, templates, when, otherwise, model)
+
+    def _values(self, name: str, entry: Mapping[str, Any], function: Function) -> dict[str, Any]:
+        given = {key: (value, ("steps", name, "with", key)) for key, value in entry.get("with", {}).items()}
+        if not function.is_local:
+            for key, value in self._map("defaults").items():
+                if key in function.properties:
+                    given.setdefault(key, (value, ("defaults", key)))
+        values: dict[str, Any] = {
+            key: rule["default"] for key, rule in function.properties.items() if "default" in rule
+        }
+        for key, (value, where) in given.items():
+            values[key] = self._value(value, where)
+        return {key: normal(value, function.properties.get(key, {})) for key, value in values.items()}
+
+    def _value(self, value: Any, where: NodePath) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return compile_value(value, ROOTS) or value
+        except TemplateError as error:
+            self._note(where, "expression", str(error), error.hint)
+            return value
+
+    def _when(self, name: str, when: Any) -> Template | bool:
+        if isinstance(when, bool):
+            return when
+        return self._expression(when, ("steps", name, "when")) or True
+
+    def _model(self, name: str, entry: Mapping[str, Any], function: Function) -> str | None:
+        if function.is_local:
+            return None
+        model = entry.get("model") or self._map("defaults").get("model")
+        if model is None or model in function.models:
+            return model or function.models[0]
+        if "model" in entry:
+            message = f"{model} can't do {function.name}"
+            self._note(("steps", name, "model"), "model", message, f"It runs on {', '.join(function.models)}.")
+        # A default model is for the steps that it fits.
+        return function.models[0]
+
+    def _reference(self, text: str, where: NodePath) -> Ref | None:
+        if text.startswith("file:"):
+            return Ref(RefKind.FILE, text.removeprefix("file:"))
+        kind, _, name = text.partition(".")
+        ref = Ref(RefKind(kind), name)
+        if ref.kind is RefKind.PARAM:
+            declared = self._map("params")
+            if name not in declared:
+                self._note(where, "reference", f"there is no parameter {name}", did_you_mean(name, declared))
+                return None
+            if declared[name].get("type") != "string":
+                self._note(where, "reference", f"params.{name} is no text, so it can't be an image's path")
+                return None
+        return ref
+
+    def _expression(self, source: str, where: NodePath) -> Template | None:
+        hint = "A when: or where: is an expression already; write it without ${{ }}." if "${{" in source else ""
+        try:
+            return compile_expression(source, ROOTS)
+        except TemplateError as error:
+            self._note(where, "expression", str(error), hint or error.hint)
+            return None
+
+    # -- outputs
+
+    def _outputs(self, usable: set[str], faulty: set[tuple[Any, str]]) -> Iterator[Output]:
+        steps = self._map("steps")
+        for name, entry in self._map("outputs").items():
+            if not self._sound("outputs", faulty, name) or not isinstance(entry, dict):
+                continue
+            where: NodePath = ("outputs", name)
+            ref = self._reference(entry["image"], (*where, "image"))
+            if ref and ref.kind is RefKind.STEP and ref.name not in steps:
+                hint = did_you_mean(ref.name, steps)
+                self._note((*where, "image"), "reference", f"{name}: there is no step {ref.name}", hint)
+            elif ref and (ref.kind is not RefKind.STEP or ref.name in usable):
+                to = self._value(entry["to"], (*where, "to"))
+                yield Output(name, ref, to, entry.get("quality"))
+
+
+def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, NodePath, Any]]:
+    for slot in ("image", "mask"):
+        if slot in entry:
+            yield slot, ("steps", name, slot), entry[slot]
+    images = entry.get("images", [])
+    for index, text in enumerate(images if isinstance(images, list) else []):
+        yield f"images.{index}", ("steps", name, "images", index), text
+
+
+def normal(value: JSON, rule: schemas.Schema) -> JSON:
+    """A value as the wire would carry it, so that 1 and 1.0 are one key where the parameter is a number."""
+    if isinstance(value, bool | Template):
+        return value
+    kind = rule.get("type")
+    if kind == "number" and isinstance(value, int):
+        return float(value)
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _overridden(name: str, spec: Mapping[str, Any], text: str) -> Any:
+    try:
+        value = typed(text, spec["type"])
+    except ValueError as error:
+        raise UsageError(f"-p {name}: must be {TYPE_WORDS[spec['type']]}, got {text!r}") from error
+    if faults := _param_faults(name, spec, value):
+        raise UsageError(f"-p {faults[0]}")
+    return value
+
+
+def _param_faults(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
+    rules = {key: rule for key, rule in spec.items() if key not in ("default", "description")}
+    return [schemas.said(error, name)[1] for error in schemas.validator(rules).iter_errors(value)]
+
+
+def rooted(recipe: Recipe, manifest_source: str | None) -> Recipe:
+    """The same recipe over another manifest (the --manifest flag); its own settings for rows stay."""
+    if manifest_source is None:
+        return recipe
+    if recipe.manifest is None:
+        return replace(recipe, manifest=ManifestSpec(manifest_source, "id", {}))
+    return replace(recipe, manifest=replace(recipe.manifest, source=manifest_source))

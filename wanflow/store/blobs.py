@@ -1,0 +1,93 @@
+"""Image bytes by sha256: .wanflow/objects/ab/<sha256>. A blob appears whole or not at all and never changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from wanflow.errors import EditError
+
+
+class Blobs:
+    """The blob folder of one project; safe for many processes, since every write is a rename of equal content."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, sha256: str) -> Path:
+        """Where a blob lies, whether or not it exists."""
+        return self.root / "objects" / sha256[:2] / sha256
+
+    def put(self, data: bytes) -> str:
+        """Store bytes durably; returns their sha256. Raises OSError (disk full, read-only)."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = self.path(sha256)
+        if not (target.exists() and target.stat().st_size == len(data)):
+            write_whole(target, data)
+        return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes of a blob. Raises EditError when it is missing or damaged."""
+        return read_checked(self.path(sha256), sha256)
+
+    def fault(self, sha256: str) -> str:
+        """What is wrong with a stored blob, in a word; empty when it is whole."""
+        try:
+            with self.path(sha256).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return "missing"
+        except OSError:
+            return "unreadable"
+        return "" if found == sha256 else "damaged"
+
+    def discard(self, sha256: str) -> None:
+        """Remove a blob that was found damaged, so that it can be stored anew."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """The bytes of a file that must have this digest. Raises EditError when it is missing or differs."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EditError("InputMissing", f"{path.name} can't be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise EditError("InputChanged", f"{path.name} changed while wanflow was running; run again")
+    return data
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".wanflow-", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _umask() -> int:
+    # mkstemp makes private files; pictures get the permissions that the user's umask gives any new file.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself is durable only when the folder is.
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,249 @@
+"""What the project knows, in SQLite (.wanflow/index.sqlite): results by key, last keys, file stats, unchanged rows.
+
+Everything here can be lost without losing a picture: a missing entry is a miss. Results of paid tasks are recorded
+elsewhere as well. Paths are relative to the project, so that the folder may be moved.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wanflow.errors import StoreError
+from wanflow.model import Blob, FileStat, Result
+
+VERSION = 1
+_TABLES = """
+CREATE TABLE results (key TEXT PRIMARY KEY, made TEXT NOT NULL, components TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE jobs (recipe TEXT, job TEXT, key TEXT NOT NULL, PRIMARY KEY (recipe, job)) WITHOUT ROWID;
+CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, blob TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE outputs (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, sha256 TEXT NOT NULL,
+                      recipe_of TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT NOT NULL, files TEXT NOT NULL,
+                   PRIMARY KEY (recipe, row)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """A row that was found fully done: fingerprint, a letter per step, and the stats of its files.
+
+    `shape` has r (reused), b (bypassed) or s (skipped) for each step in order; `files` holds lines of
+    ``path TAB size TAB mtime_ns TAB inode``; the first lines, up to an empty one, are inputs, the others outputs.
+    """
+
+    fingerprint: bytes
+    shape: str
+    files: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was last written to an output path: its stat, its digest, and what it was made from."""
+
+    stat: FileStat
+    sha256: str
+    recipe_of: str
+
+
+class Index:
+    """The database of one project. Several processes may use it at once."""
+
+    def __init__(self, connection: sqlite3.Connection, read_only: bool = False) -> None:
+        self._db = connection
+        self.read_only = read_only
+
+    @classmethod
+    def open(cls, folder: Path) -> Index:
+        """Open or create the index. Raises StoreError; a file that is no database is put aside, said once."""
+        path = folder / "index.sqlite"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return cls._opened(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                return cls._fallback(path, error)
+            for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                if leftover.exists():
+                    leftover.replace(leftover.with_name(leftover.name + ".damaged"))
+            return cls._opened(path)
+        except OSError as error:
+            return cls._fallback(path, error)
+
+    @classmethod
+    def _fallback(cls, path: Path, error: Exception) -> Index:
+        # A plan must work where nothing can be written; a run finds out before it starts (require_writable).
+        index = cls.memory(read_only=True)
+        if path.exists():
+            try:
+                source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+                with source:
+                    source.backup(index._db)
+                source.close()
+            except sqlite3.Error as unreadable:
+                raise StoreError(f"{path.parent}: the index can't be read: {unreadable}") from error
+        return index
+
+    @classmethod
+    def _opened(cls, path: Path) -> Index:
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    @classmethod
+    def memory(cls, *, read_only: bool = False) -> Index:
+        """An index that forgets: for planning where nothing can be written, and for tests."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        _prepare(connection, Path(":memory:"))
+        return cls(connection, read_only)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several writes as one. Raises StoreError when they can't be made."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"the project's index can't be written: {error}. Is the disk full?") from error
+
+    # -- results
+
+    def result(self, key: str) -> Result | None:
+        """The result of a key, or None."""
+        found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
+        return _result(found[0]) if found else None
+
+    def components(self, key: str) -> list[Any] | None:
+        """What the key was made of (see expand.key_parts), or None when it is not known."""
+        found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
+        parts: list[Any] | None = json.loads(found[0]) if found else None
+        return parts
+
+    def remember(self, key: str, result: Result, components: str) -> None:
+        """Keep a result under its key."""
+        made = json.dumps([[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)])
+        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, made, components))
+
+    def forget(self, key: str) -> None:
+        """Drop a result whose picture is gone."""
+        self._db.execute("DELETE FROM results WHERE key = ?", (key,))
+
+    # -- the last key of each job, for reasons
+
+    def knows_recipe(self, recipe: str) -> bool:
+        """True when any job of this recipe was done before."""
+        return self._db.execute("SELECT 1 FROM jobs WHERE recipe = ? LIMIT 1", (recipe,)).fetchone() is not None
+
+    def last_key(self, recipe: str, job: str) -> str | None:
+        """The key that a job had when it was last done."""
+        found = self._db.execute("SELECT key FROM jobs WHERE recipe = ? AND job = ?", (recipe, job)).fetchone()
+        return found[0] if found else None
+
+    def note_jobs(self, recipe: str, keys: Iterable[tuple[str, str]]) -> None:
+        """Keep the keys of (job, key) pairs."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", ((recipe, job, key) for job, key in keys)
+        )
+
+    # -- input files
+
+    def file(self, path: str) -> tuple[FileStat, Blob] | None:
+        """What a file was when it was last read."""
+        found = self._db.execute("SELECT size, mtime_ns, inode, blob FROM files WHERE path = ?", (path,)).fetchone()
+        return (FileStat(*found[:3]), _blob(json.loads(found[3]))) if found else None
+
+    def note_files(self, entries: Mapping[str, tuple[FileStat, Blob]]) -> None:
+        """Keep what files are, by path."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+            (
+                (path, stat.size, stat.mtime_ns, stat.inode, json.dumps(_blob_list(blob)))
+                for path, (stat, blob) in entries.items()
+            ),
+        )
+
+    # -- output files
+
+    def published(self, path: str) -> Published | None:
+        """What was last written to an output path."""
+        found = self._db.execute(
+            "SELECT size, mtime_ns, inode, sha256, recipe_of FROM outputs WHERE path = ?", (path,)
+        ).fetchone()
+        return Published(FileStat(*found[:3]), found[3], found[4]) if found else None
+
+    def note_published(self, path: str, entry: Published) -> None:
+        """Keep what was written to an output path."""
+        stat = entry.stat
+        self._db.execute(
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)",
+            (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of),
+        )
+
+    # -- rows that are fully done
+
+    def rows(self, recipe: str) -> dict[str, RowRecord]:
+        """Every remembered row of a recipe, read in one go."""
+        found = self._db.execute("SELECT row, fingerprint, shape, files FROM rows WHERE recipe = ?", (recipe,))
+        return {row: RowRecord(fingerprint, shape, files) for row, fingerprint, shape, files in found}
+
+    def note_rows(self, recipe: str, records: Mapping[str, RowRecord]) -> None:
+        """Remember rows that are fully done."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
+            ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
+        )
+
+    def forget_rows(self, recipe: str) -> None:
+        """Look at every row of a recipe again next time."""
+        self._db.execute("DELETE FROM rows WHERE recipe = ?", (recipe,))
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise StoreError(
+            f"{path.parent} was written by a newer wanflow (its format is {version}, this one reads {VERSION}). "
+            "Nothing was changed; upgrade wanflow, or use another folder."
+        )
+    if version == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    # Another process may have made the tables while this one waited for the lock.
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        for statement in filter(str.strip, _TABLES.split(";")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _blob_list(blob: Blob) -> list[Any]:
+    return [blob.sha256, blob.width, blob.height, blob.format, blob.size_bytes]
+
+
+def _blob(entry: list[Any]) -> Blob:
+    return Blob(*entry)
+
+
+def _result(made: str) -> Result:
+    blobs, fidelity, warnings = json.loads(made)
+    return Result(tuple(_blob(entry) for entry in blobs), fidelity, tuple(warnings))
