@@ -12,7 +12,6 @@ from typing import Any
 from wanflow.schemas import Schema, load, shipped
 
 
-
 @dataclass(frozen=True, slots=True)
 class Function:
     """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine."""
@@ -26,6 +25,7 @@ class Function:
     models: tuple[str, ...]
     engine_version: int
     fidelity: str
+    draft_seconds: float
 
     @property
     def is_local(self) -> bool:
@@ -70,6 +70,7 @@ def _function(entry: Mapping[str, Any]) -> Function:
         models=tuple(entry.get("models", ())),
         engine_version=entry["engine"]["version"],
         fidelity=entry["engine"]["fidelity"],
+        draft_seconds=entry["engine"]["seconds"],
     )
 
 
@@ -141,4 +142,9 @@ def _defaults() -> dict[str, Any]:
         if not function.is_local:
             properties |= {name: _or_expression(rule) for name, rule in function.properties.items()}
     description = "Parameters for every wan/* step that has them."
-    return {"type": "object", "additionalProperties": False, "description": description, "properties": properties}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "description": description,
+        "properties": properties,
+    }

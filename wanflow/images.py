@@ -60,7 +60,16 @@ def open_image(raw: bytes) -> Image.Image:
         raise EditError("ImageTooLarge", _too_many(0)) from error
     except UnidentifiedImageError as error:
         raise EditError("ImageUnreadable", f"this is not an image: {_looks_like(raw)}") from error
-    except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError, OverflowError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        struct.error,
+        TypeError,
+        KeyError,
+        EOFError,
+        OverflowError,
+    ) as error:
         raise EditError("ImageUnreadable", f"the image can't be opened: {error}") from error
     _refuse_unfit(image)
     return image
@@ -129,5 +138,14 @@ def _ends_well(raw: bytes, kind: str) -> bool:
 def _load(image: Image.Image) -> None:
     try:
         image.load()
-    except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError, MemoryError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        struct.error,
+        TypeError,
+        KeyError,
+        EOFError,
+        MemoryError,
+    ) as error:
         raise EditError("ImageTruncated", f"the image is damaged or cut short: {error}") from error

@@ -10,13 +10,14 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, NoReturn
 
 from wanflow.canon import canonical
-from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, did_you_mean
+from wanflow.errors import Mark, Problem, RecipeError, describe_os_error
 from wanflow.model import Row
 from wanflow.source import parse, read_text
 
@@ -24,7 +25,15 @@ MAX_BYTES = 1_000_000_000
 MAX_CELL = 65_536
 MAX_KEY_BYTES = 120
 _RESERVED = frozenset(
-    ["con", "prn", "aux", "nul", "run", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))]
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "run",
+        *(f"com{n}" for n in range(1, 10)),
+        *(f"lpt{n}" for n in range(1, 10)),
+    ]
 )
 _UNSAFE = re.compile(r'[/\\:*?"<>|@#,\x00-\x1f\x7f]')
 
@@ -38,22 +47,14 @@ class Record:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Rows in order, the columns a template may name, and the folder that relative paths start from."""
-
-    path: str
-    folder: Path
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    problems: tuple[tuple[Row, Problem], ...] = ()
-
-
 @dataclass(slots=True)
 class Table:
-    """What a format reads: records, and the column names where the format has any."""
+    """What a format reads: records, one by one, and the column names where the format has any.
 
-    records: Iterable[Record]
+    `problems` fills while the records are read.
+    """
+
+    records: Iterator[Record]
     columns: tuple[str, ...] | None = None
     problems: list[Problem] = field(default_factory=list)
 
@@ -86,11 +87,9 @@ def _delimited(path: Path, shown: str, delimiter: str) -> Table:
     csv.field_size_limit(MAX_CELL)
     text = read_text(path, shown, MAX_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    table = Table((), ())
     header = _header(reader, shown, delimiter)
-    table.columns = tuple(header)
-    table.records = list(_cells(reader, header, shown, table.problems))
-    return table
+    problems: list[Problem] = []
+    return Table(_cells(reader, header, shown, problems), tuple(header), problems)
 
 
 def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
@@ -146,7 +145,10 @@ def _ragged(cells: list[str], width: int, shown: str, line: int, header: list[st
 def _csv_problem(error: csv.Error, shown: str, line: int) -> Problem:
     said = str(error)
     if "field larger" in said:
-        said, hint = f"a cell has over {MAX_CELL:,} characters", "A quote may be missing that should end a cell."
+        said, hint = (
+            f"a cell has over {MAX_CELL:,} characters",
+            "A quote may be missing that should end a cell.",
+        )
     elif "unexpected end" in said:
         said, hint = "a quoted cell never ends", 'End it with a quote; inside, write "" for one.'
     else:
@@ -156,17 +158,18 @@ def _csv_problem(error: csv.Error, shown: str, line: int) -> Problem:
 
 @reads(".jsonl", ".ndjson")
 def _jsonl(path: Path, shown: str) -> Table:
-    table = Table((), None)
-    records = []
-    for number, line in enumerate(read_text(path, shown, MAX_BYTES).split("\n"), 1):
+    problems: list[Problem] = []
+    return Table(_json_lines(read_text(path, shown, MAX_BYTES), shown, problems), None, problems)
+
+
+def _json_lines(text: str, shown: str, problems: list[Problem]) -> Iterator[Record]:
+    for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
             try:
-                records.append(_record(_json(line), number, line))
+                yield _record(_json(line), number, line.strip())
             except (ValueError, RecursionError) as error:
-                problem = Problem("json", f"this line is not a JSON object: {_said(error)}", shown, Mark(number, 1))
-                table.problems.append(problem)
-    table.records = records
-    return table
+                message = f"this line is not a JSON object: {_said(error)}"
+                problems.append(Problem("json", message, shown, Mark(number, 1)))
 
 
 @reads(".json")
@@ -192,15 +195,16 @@ def _yaml(path: Path, shown: str) -> Table:
 def _entries(entries: Any, shown: str, line_of: Callable[[int], int]) -> Table:
     if not isinstance(entries, list):
         raise RecipeError([Problem("manifest", "the manifest must be a list of maps, one a row", shown, Mark(1, 1))])
-    table = Table((), None)
-    records = []
+    problems: list[Problem] = []
+    return Table(_mapped(entries, shown, line_of, problems), None, problems)
+
+
+def _mapped(entries: list[Any], shown: str, line_of: Callable[[int], int], problems: list[Problem]) -> Iterator[Record]:
     for index, entry in enumerate(entries):
         try:
-            records.append(_record(entry, line_of(index)))
+            yield _record(entry, line_of(index))
         except ValueError as error:
-            table.problems.append(Problem("manifest", f"entry {index + 1}: {error}", shown, Mark(line_of(index), 1)))
-    table.records = records
-    return table
+            problems.append(Problem("manifest", f"entry {index + 1}: {error}", shown, Mark(line_of(index), 1)))
 
 
 def _json(text: str) -> Any:
@@ -242,7 +246,7 @@ def glob(pattern: str, folder: Path, shown: str) -> Table:
         raise RecipeError([Problem("manifest", f"{pattern} can't be searched: {said}", shown)]) from error
     if head.is_absolute():
         found = [str(base / name) for name in found]
-    records = [_file_record(name, number) for number, name in enumerate(found, 1)]
+    records = (_file_record(name, number) for number, name in enumerate(found, 1))
     return Table(records, ("path", "name", "stem", "ext", "folder"))
 
 
@@ -308,17 +312,17 @@ TYPE_WORDS = {
 }
 
 
-def _refuse(text: str) -> None:
+def _refuse(text: str) -> NoReturn:
     raise ValueError(text)
 
 
 def typed(value: Any, kind: str) -> Any:
     """A value as the type that `types:` or a parameter asks for. Raises ValueError for what can't be read so."""
-    fits = {"string": str, "integer": int, "number": (int, float), "boolean": bool}[kind]
+    fits: dict[str, type | UnionType] = {"string": str, "integer": int, "number": int | float, "boolean": bool}
     if isinstance(value, bool) and kind != "boolean":
         raise ValueError(value)
     if not isinstance(value, str):
-        if not isinstance(value, fits):
+        if not isinstance(value, fits[kind]):
             raise ValueError(value)
         return value
     try:
@@ -327,29 +331,53 @@ def typed(value: Any, kind: str) -> Any:
         raise ValueError(value) from error
 
 
-def rows_of(table: Table, key: str, types: Mapping[str, str], shown: str) -> Iterator[tuple[Row, list[Problem]]]:
-    """Rows with keys and typed values, each with what is wrong with it; an empty cell of a typed column is null."""
-    for record in table.records:
-        values = dict(record.values)
-        problems = []
-        for column, kind in types.items():
+class Manifest:
+    """An opened manifest: its columns, the folder that paths in it start from, and rows, read as they are asked for.
+
+    `problems` fills while rows are read, with what makes the manifest as a whole unusable: cells that don't fit the
+    header, keys that are missing, unsafe or stand twice. What is wrong with one row comes with that row.
+    """
+
+    def __init__(self, table: Table, folder: Path, shown: str, key: str, types: Mapping[str, str]) -> None:
+        self._table, self._key, self._types = table, key, types
+        self.folder, self.shown = folder, shown
+        self.columns = table.columns
+        self.problems = table.problems
+        self.row_checker: Callable[[Mapping[str, Any]], Iterator[str]] = lambda values: iter(())
+        self.count = 0
+
+    def rows(self) -> Iterator[tuple[Row, list[Problem]]]:
+        """Rows in order, each with its own problems; an empty cell of a typed column is null."""
+        lines: dict[str, int] = {}
+        for record in self._table.records:
+            self.count += 1
+            key = self._key_of(record, lines)
+            if key is not None:
+                yield self._row(record, key)
+
+    def _key_of(self, record: Record, lines: dict[str, int]) -> str | None:
+        raw = record.values.get(self._key, "")
+        whole = isinstance(raw, int) and not isinstance(raw, bool)
+        key = str(raw) if whole else unicodedata.normalize("NFC", raw) if isinstance(raw, str) else ""
+        complaint, hint = key_problem(key), f"Keys come from column {self._key}; another can be named with key:."
+        if not complaint and (first := lines.setdefault(key, record.line)) != record.line:
+            complaint, hint = f"key {key} stands here again; first in line {first}", "Every row needs a key of its own."
+        if complaint:
+            self.problems.append(Problem("row-key", complaint, self.shown, Mark(record.line, 1), hint=hint))
+            return None
+        return key
+
+    def _row(self, record: Record, key: str) -> tuple[Row, list[Problem]]:
+        values, problems = dict(record.values), []
+        for column, kind in self._types.items():
             try:
                 if column in values and values[column] is not None:
-                    values[column] = None if values[column] == "" and kind != "string" else typed(values[column], kind)
+                    empty = values[column] == "" and kind != "string"
+                    values[column] = None if empty else typed(values[column], kind)
             except ValueError:
                 message = f"{column} must be {TYPE_WORDS[kind]}, got {str(values[column])[:60]!r}"
-                problems.append(Problem("type", message, shown, Mark(record.line, 1)))
-        raw = record.values.get(key, "")
-        name = unicodedata.normalize("NFC", raw) if isinstance(raw, str) else str(raw) if _is_number(raw) else ""
-        if complaint := key_problem(name):
-            problems.append(Problem("row-key", complaint, shown, Mark(record.line, 1)))
-        yield Row(name, values, record.line, record.text), problems
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def column_problem(name: str, columns: Iterable[str], what: str) -> tuple[str, str]:
-    """Message and hint for a column that the manifest doesn't have."""
-    return f"{what}: the manifest has no column {name}", did_you_mean(name, columns)
+                problems.append(Problem("type", message, self.shown, Mark(record.line, 1)))
+        if not problems:
+            place = Mark(record.line, 1)
+            problems += [Problem("row-schema", message, self.shown, place) for message in self.row_checker(values)]
+        return Row(key, values, record.line, record.text), problems

@@ -196,7 +196,12 @@ class _Builder:
                 if upstream in known:
                     found.append(upstream)
                 else:
-                    self._note(where, "reference", f"{slot}: there is no step {upstream}", did_you_mean(upstream, known))
+                    self._note(
+                        where,
+                        "reference",
+                        f"{slot}: there is no step {upstream}",
+                        did_you_mean(upstream, known),
+                    )
         return found
 
     def _step(self, name: str, entry: Mapping[str, Any]) -> Step | None:
@@ -219,7 +224,9 @@ class _Builder:
         return Step(name, function, inputs, constants, templates, when, otherwise, model)
 
     def _values(self, name: str, entry: Mapping[str, Any], function: Function) -> dict[str, Any]:
-        given = {key: (value, ("steps", name, "with", key)) for key, value in entry.get("with", {}).items()}
+        given: dict[str, tuple[Any, NodePath]] = {
+            key: (value, ("steps", name, "with", key)) for key, value in entry.get("with", {}).items()
+        }
         if not function.is_local:
             for key, value in self._map("defaults").items():
                 if key in function.properties:
@@ -333,10 +340,18 @@ def _param_faults(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
     return [schemas.said(error, name)[1] for error in schemas.validator(rules).iter_errors(value)]
 
 
-def rooted(recipe: Recipe, manifest_source: str | None) -> Recipe:
-    """The same recipe over another manifest (the --manifest flag); its own settings for rows stay."""
-    if manifest_source is None:
+def over(recipe: Recipe, manifest: str | None) -> Recipe:
+    """The same recipe over another manifest (the --manifest flag); what it says about rows stays."""
+    if manifest is None:
         return recipe
-    if recipe.manifest is None:
-        return replace(recipe, manifest=ManifestSpec(manifest_source, "id", {}))
-    return replace(recipe, manifest=replace(recipe.manifest, source=manifest_source))
+    spec = recipe.manifest or ManifestSpec(manifest, "id", {})
+    return replace(recipe, manifest=replace(spec, source=manifest))
+
+
+def without(recipe: Recipe, steps: set[str], outputs: set[str]) -> Recipe:
+    """The recipe without these steps, what needs them, and these outputs: what can still be checked."""
+    wiring = graph.step_graph({step.id: step.needs for step in recipe.steps})
+    gone = graph.with_descendants(wiring, steps)
+    refs = {Ref(RefKind.STEP, step) for step in gone}
+    kept = tuple(output for output in recipe.outputs if output.name not in outputs and output.ref not in refs)
+    return replace(recipe, steps=tuple(step for step in recipe.steps if step.id not in gone), outputs=kept)

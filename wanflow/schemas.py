@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator
 
-from wanflow.errors import Problem, did_you_mean
+from wanflow.errors import Problem, UsageError, did_you_mean
 from wanflow.source import Document, NodePath
 
 Schema = Mapping[str, Any]
@@ -41,6 +41,17 @@ def load(name: str) -> Any:
     return json.loads(shipped("schemas", name).read_text(encoding="utf-8"))
 
 
+def named(name: str) -> Any:
+    """A schema that users may ask for: recipe, plan, run, or a function's name. Raises UsageError."""
+    files = {"recipe": "recipe.schema.json", "plan": "plan.schema.json", "run": "run.schema.json"}
+    if name in files:
+        return load(files[name])
+    functions = {file.stem.replace(".", "/", 1): file for file in shipped("schemas", "functions").glob("*.json")}
+    if name not in functions:
+        raise UsageError(f"there is no schema {name}. {did_you_mean(name, [*files, *functions])}")
+    return json.loads(functions[name].read_text(encoding="utf-8"))["parameters"]
+
+
 @cache
 def recipe_validator() -> Draft202012Validator:
     """The validator of the authoring schema."""
@@ -59,7 +70,7 @@ def document_problems(document: Document, checker: Draft202012Validator) -> Iter
         yield from _at_document(document, error)
 
 
-def _at_document(document: Document, error: ValidationError) -> Iterator[Problem]:
+def _at_document(document: Document, error: Any) -> Iterator[Problem]:
     error = _explaining(error)
     where: NodePath = tuple(error.absolute_path)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
@@ -76,7 +87,7 @@ def _at_document(document: Document, error: ValidationError) -> Iterator[Problem
     yield document.problem(where, *said(error, _name(where)))
 
 
-def _explaining(error: ValidationError) -> ValidationError:
+def _explaining(error: Any) -> Any:
     # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule.
     while error.validator == "anyOf" and error.context:
         exact = [e for e in error.context if e.relative_schema_path[0] == 0]
@@ -84,7 +95,7 @@ def _explaining(error: ValidationError) -> ValidationError:
     return error
 
 
-def _surplus(error: ValidationError) -> list[str]:
+def _surplus(error: Any) -> list[str]:
     known = error.schema.get("properties", {})
     return [name for name in error.instance if name not in known]
 
@@ -98,8 +109,8 @@ def _name(where: NodePath) -> str:
     return names[-1] if names else "the recipe"
 
 
-def said(error: ValidationError, name: str) -> tuple[str, str, str]:
-    """A failure as (rule, message, hint) in plain words; `name` is what the value is called."""
+def said(error: Any, name: str) -> tuple[str, str, str]:
+    """A jsonschema ValidationError as (rule, message, hint) in plain words; `name` is what the value is called."""
     wanted, got, schema = error.validator_value, _shown(error.instance), error.schema
     match error.validator:
         case "minimum" | "maximum":
@@ -115,7 +126,11 @@ def said(error: ValidationError, name: str) -> tuple[str, str, str]:
             return "choice", f"{name} must be {_shown(wanted)}, got {got}", ""
         case "required":
             missing = [key for key in wanted if key not in error.instance]
-            return "required", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name}", ""
+            return (
+                "required",
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name}",
+                "",
+            )
         case "maxLength":
             return "length", f"{name} may have {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties" | "minItems":

@@ -111,7 +111,7 @@ def parse(text: str, shown: str, *, max_nodes: int = MAX_NODES) -> Document:
 
 def _events(text: str) -> Iterator[yaml.Event]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return cast(Iterator[yaml.Event], yaml.parse(text, Loader=loader))
+    return yaml.parse(text, Loader=loader)
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, shown: str, lines: tuple[str, ...]) -> Problem:

@@ -56,7 +56,14 @@ class Template:
             raise
         except jinja2.UndefinedError as error:
             raise _undefined(error, scope) from error
-        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except (
+            jinja2.TemplateError,
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+        ) as error:
             raise TemplateError(f"{_brief(self.source)} can't be evaluated: {_brief(str(error))}") from error
         return _checked(value, self.source)
 
@@ -212,7 +219,8 @@ def _vet(tree: nodes.Template, roots: Collection[str], source: str) -> frozenset
 
 def _names_read(tree: nodes.Template) -> frozenset[tuple[str, str]]:
     reads = {(name.name, "") for name in tree.find_all(nodes.Name)}
-    for access in tree.find_all((nodes.Getattr, nodes.Getitem)):
+    accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    for access in accesses:
         if isinstance(access.node, nodes.Name):
             field = access.attr if isinstance(access, nodes.Getattr) else _constant(access.arg)
             reads.add((access.node.name, str(field)))
@@ -230,7 +238,8 @@ def _constant(node: nodes.Node) -> Any:
 def _refuse_name(name: str, roots: Collection[str]) -> NoReturn:
     if name == "steps":
         raise TemplateError(
-            "expressions can't see steps", "Name a step in image:, mask: or images: (steps.ID); its picture goes there."
+            "expressions can't see steps",
+            "Name a step in image:, mask: or images: (steps.ID); its picture goes there.",
         )
     raise TemplateError(f"there is no {name} here", did_you_mean(name, roots))
 
@@ -245,9 +254,9 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _replace(text: Any, old: str, new: str) -> str:
-    text, old, new = as_text(text), as_text(old), as_text(new)
-    _limit(len(text) + text.count(old) * max(0, len(new) - len(old)))
-    return text.replace(old, new)
+    whole = as_text(text)
+    _limit(len(whole) + whole.count(old) * max(0, len(new) - len(old)))
+    return whole.replace(old, new)
 
 
 def _slug(text: Any) -> str:

@@ -34,7 +34,7 @@ class Fidelity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An sRGB image: `rgb` is (h, w, 3) uint8, `alpha` (h, w) uint8 or None, `lossless` false after JPEG-like coding."""
+    """An sRGB image: `rgb` (h, w, 3) uint8, `alpha` (h, w) uint8 or None; not `lossless` after JPEG coding."""
 
     rgb: Array
     alpha: Array | None = None

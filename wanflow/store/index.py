@@ -57,6 +57,7 @@ class Index:
     def __init__(self, connection: sqlite3.Connection, read_only: bool = False) -> None:
         self._db = connection
         self.read_only = read_only
+        self.notice = ""
 
     @classmethod
     def open(cls, folder: Path) -> Index:
@@ -71,7 +72,9 @@ class Index:
             for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
                 if leftover.exists():
                     leftover.replace(leftover.with_name(leftover.name + ".damaged"))
-            return cls._opened(path)
+            index = cls._opened(path)
+            index.notice = f"{path} was damaged and is kept as {path.name}.damaged; work is looked up anew"
+            return index
         except OSError as error:
             return cls._fallback(path, error)
 
@@ -79,6 +82,7 @@ class Index:
     def _fallback(cls, path: Path, error: Exception) -> Index:
         # A plan must work where nothing can be written; a run finds out before it starts (require_writable).
         index = cls.memory(read_only=True)
+        index.notice = str(error)
         if path.exists():
             try:
                 source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -161,9 +165,7 @@ class Index:
 
     def note_jobs(self, recipe: str, keys: Iterable[tuple[str, str]]) -> None:
         """Keep the keys of (job, key) pairs."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", ((recipe, job, key) for job, key in keys)
-        )
+        self._db.executemany("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", ((recipe, job, key) for job, key in keys))
 
     # -- input files
 

@@ -1,0 +1,359 @@
+"""What wanflow does, as functions: check, plan, run. The command line and Python programs come in through here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from wanflow import manifests, schemas
+from wanflow.backends import BACKENDS
+from wanflow.clock import Clock, RealClock
+from wanflow.errors import Mark, Problem, RecipeError, StoreError, UsageError, describe_os_error, did_you_mean
+from wanflow.expand import used_columns
+from wanflow.inputs import Inputs
+from wanflow.lanes import Lanes
+from wanflow.manifests import Manifest, Record, Table
+from wanflow.outputs import Publisher, write_json
+from wanflow.plan import Planner
+from wanflow.planned import Plan
+from wanflow.recipe import Recipe, build, over, without
+from wanflow.record import RunRecord
+from wanflow.run import Listener, Run
+from wanflow.settings import STORE, Settings, cores, find_root, read_settings, shown
+from wanflow.source import MAX_BYTES, parse, read_text
+from wanflow.store.blobs import Blobs
+from wanflow.store.index import Index
+from wanflow.workers import LANE, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may set: parameter values as text, another manifest or output folder, backend, workers."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    manifest: Path | None = None
+    out: Path | None = None
+    backend: str | None = None
+    jobs: int | None = None
+    force: bool = False
+    keep_going: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where a recipe lives and what is set for it."""
+
+    root: Path
+    recipe: Path
+    here: Path
+    settings: Settings
+    options: Options
+
+    @property
+    def store(self) -> Path:
+        """The project's .wanflow folder."""
+        return self.root / STORE
+
+    @property
+    def out(self) -> Path:
+        """The folder that output paths start from."""
+        return (self.here / self.options.out if self.options.out else self.root / self.settings.out).resolve()
+
+    @property
+    def backend(self) -> str:
+        """The backend's name. Raises UsageError for one that is not known."""
+        name = self.options.backend or self.settings.backend
+        if name not in BACKENDS:
+            raise UsageError(f"there is no backend {name}. {did_you_mean(name, BACKENDS)}")
+        return name
+
+    @property
+    def jobs(self) -> int:
+        """How many edits may run at once on this machine."""
+        return self.options.jobs or self.settings.jobs or cores()
+
+
+def open_project(recipe: str | Path, options: Options, here: Path | None = None) -> Project:
+    """The project of a recipe file. Raises UsageError."""
+    here = (here or Path.cwd()).resolve()
+    file = (here / recipe).resolve()
+    root = find_root(file, here)
+    return Project(root, file, here, read_settings(root), options)
+
+
+def check(recipe: str | Path, options: Options | None = None) -> Plan:
+    """Every problem of a recipe, its manifest and its rows. Raises RecipeError holding them all; else the plan."""
+    found = plan(recipe, options)
+    if found.problems:
+        raise RecipeError(found.problems)
+    return found
+
+
+def plan(recipe: str | Path, options: Options | None = None) -> Plan:
+    """What a run would do; changes nothing. Problems of single rows are in the plan, whose other rows stand.
+
+    Raises RecipeError when the recipe or the manifest as a whole can't be used, UsageError, StoreError.
+    """
+    project = open_project(recipe, options or Options())
+    with _index(project, create=False) as index:
+        planner = _planner(project, index)
+        planner.inputs.save()
+        return planner.plan
+
+
+def run(
+    recipe: str | Path,
+    options: Options | None = None,
+    *,
+    listener: Listener | None = None,
+    consent: Callable[[Plan], bool] = lambda plan: True,
+    clock: Clock | None = None,
+) -> tuple[Plan, RunRecord | None]:
+    """Plan, ask `consent`, and do it. The record is None when consent was not given.
+
+    Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError.
+    """
+    project = open_project(recipe, options or Options())
+    with _index(project, create=True) as index:
+        planner = _planner(project, index)
+        if planner.plan.problems and not project.options.keep_going:
+            raise RecipeError(planner.plan.problems)
+        if not consent(planner.plan):
+            return planner.plan, None
+        planner.inputs.save()
+        return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def started(self, job: str, step: str) -> None:
+        """Nothing."""
+
+    def finished(self, outcome: Any, step: str) -> None:
+        """Nothing."""
+
+    def published(self, path: str, kept: str) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+# -- from a file to a plan
+
+
+@contextlib.contextmanager
+def _index(project: Project, *, create: bool) -> Iterator[Index]:
+    index = Index.open(project.store) if create or project.store.is_dir() else Index.memory()
+    try:
+        if create:
+            _require_writable(project, index)
+        yield index
+    finally:
+        index.close()
+
+
+def _require_writable(project: Project, index: Index) -> None:
+    if index.read_only:
+        raise StoreError(f"{project.store} can't be written, so nothing could be kept: {index.notice}")
+    ignore = project.store / ".gitignore"
+    if not ignore.exists():
+        try:
+            ignore.write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{project.store} can't be written: {describe_os_error(error)}") from error
+
+
+def _planner(project: Project, index: Index) -> Planner:
+    recipe, problems = _load(project)
+    manifest, manifest_problems = _open_manifest(project, recipe)
+    problems += manifest_problems
+    if manifest:
+        columns = list(_column_problems(recipe, manifest))
+        problems += [problem for _, problem in columns]
+        recipe = _checkable(recipe, [where for where, _ in columns])
+    planner = _decided(project, index, recipe, manifest)
+    problems += planner.expansion.problems
+    if manifest:
+        problems += manifest.problems
+        problems += _no_rows(project, recipe, manifest)
+    if problems:
+        raise RecipeError([*problems, *planner.plan.problems])
+    if index.notice and not index.read_only:
+        planner.plan.notes.append(index.notice)
+    return planner
+
+
+def _load(project: Project) -> tuple[Recipe, list[Problem]]:
+    name = shown(project.recipe, project.here)
+    document = parse(read_text(project.recipe, name, MAX_BYTES), name)
+    recipe, problems = build(document, project.recipe, project.options.params)
+    flag = project.options.manifest
+    return over(recipe, str((project.here / flag).resolve()) if flag else None), problems
+
+
+def _open_manifest(project: Project, recipe: Recipe) -> tuple[Manifest | None, list[Problem]]:
+    spec = recipe.manifest
+    if spec is None:
+        data = recipe.document.data
+        if isinstance(data, dict) and "manifest" in data:
+            return None, []  # its own problems are told already
+        table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",))
+        return Manifest(table, recipe.folder, recipe.document.path, "id", {}), []
+    file = recipe.folder / spec.source
+    is_glob = manifests.is_glob(spec.source)
+    name = spec.source if is_glob else shown(file.resolve(), project.here)
+    folder = recipe.folder if is_glob else file.resolve().parent
+    try:
+        table = manifests.read_table(spec.source, recipe.folder, name)
+        manifest = Manifest(table, folder, name, spec.key, spec.types)
+        problems = list(_spec_problems(recipe, manifest))
+        if spec.schema:
+            manifest.row_checker = _row_checker(project, recipe, spec.schema)
+    except RecipeError as error:
+        return None, error.problems
+    return (None if any(p.rule == "row-key" for p in problems) else manifest), problems
+
+
+def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
+    spec = recipe.manifest
+    if spec is None or manifest.columns is None:
+        return
+    if spec.key not in manifest.columns:
+        hint = did_you_mean(spec.key, manifest.columns) + " Name the column that identifies a row with key:."
+        message = f"the manifest {manifest.shown} has no column {spec.key} for row keys"
+        yield recipe.document.problem(("manifest", "key"), "row-key", message, hint)
+    for column in spec.types:
+        if column not in manifest.columns:
+            message = f"the manifest {manifest.shown} has no column {column}"
+            where = ("manifest", "types", column)
+            yield recipe.document.problem(where, "column", message, did_you_mean(column, manifest.columns), key=True)
+
+
+def _row_checker(project: Project, recipe: Recipe, source: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
+    import json
+
+    import jsonschema
+
+    path = (recipe.folder / source).resolve()
+    name = shown(path, project.here)
+    text = read_text(path, name, MAX_BYTES)
+    try:
+        checker = schemas.validator(json.loads(text))
+    except json.JSONDecodeError as error:
+        place = Mark(error.lineno, error.colno)
+        raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", name, place)]) from error
+    except (jsonschema.SchemaError, RecursionError) as error:
+        said = error.message if isinstance(error, jsonschema.SchemaError) else "nested too deeply"
+        raise RecipeError([Problem("row-schema", f"not a JSON Schema: {said[:200]}", name)]) from error
+
+    def messages(values: Mapping[str, Any]) -> Iterator[str]:
+        for error in checker.iter_errors(values):
+            column = str(error.absolute_path[0]) if error.absolute_path else "the row"
+            yield schemas.said(error, column)[1]
+
+    return messages
+
+
+def _column_problems(recipe: Recipe, manifest: Manifest) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    if manifest.columns is None:
+        return
+    for where, column in used_columns(recipe):
+        if column not in manifest.columns:
+            message = f"the manifest {manifest.shown} has no column {column}"
+            hint = did_you_mean(column, manifest.columns)
+            yield where, recipe.document.problem(where, "column", message, hint)
+
+
+def _checkable(recipe: Recipe, faulty: list[tuple[str, ...]]) -> Recipe:
+    """The part of a recipe whose columns exist, so that its rows can still be judged in the same go."""
+    if not faulty:
+        return recipe
+    steps = {where[1] for where in faulty if where[0] == "steps"}
+    outputs = {where[1] for where in faulty if where[0] == "outputs"}
+    kept = without(recipe, steps, outputs)
+    if recipe.manifest and any(where[0] == "manifest" for where in faulty):
+        kept = replace(kept, manifest=replace(recipe.manifest, where=None))
+    return kept
+
+
+def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest | None) -> Planner:
+    backend = BACKENDS[project.backend](Workers(project.jobs, project.store))
+    planner = Planner(
+        recipe,
+        manifest.folder if manifest else recipe.folder,
+        manifest.shown if manifest else "",
+        index,
+        Blobs(project.store),
+        Inputs(project.root, index),
+        project.out,
+        project.backend,
+        backend.fingerprint,
+        force=project.options.force,
+    )
+    planner.decide(manifest.rows() if manifest else iter(()))
+    planner.plan.totals.seconds /= project.jobs
+    return planner
+
+
+def _no_rows(project: Project, recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
+    if manifest.count or manifest.problems or recipe.manifest is None:
+        return
+    if manifests.is_glob(recipe.manifest.source):
+        message = f"no file matches {recipe.manifest.source} in {shown(recipe.folder, project.here)}"
+        yield recipe.document.problem(("manifest", "from"), "manifest", message, "Paths start at the recipe's folder.")
+    else:
+        yield Problem("manifest", "the manifest has no rows", manifest.shown, Mark(1, 1), hint="One line a picture.")
+
+
+# -- from a plan to pictures
+
+
+def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
+    run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    workers = Workers(project.jobs, project.store)
+    backend = BACKENDS[project.backend](workers)
+    keep_going = project.options.keep_going
+    publisher = Publisher(project.out, planner.blobs, project.store / "kept" / run_id)
+    work = Run(planner, backend, publisher, Lanes({LANE: project.jobs}), listener, clock, keep_going=keep_going)
+    try:
+        record = asyncio.run(_interruptible(work, run_id, listener))
+    finally:
+        workers.close()
+    return _recorded(project, work, record)
+
+
+async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if work.stopping:
+            listener.note("stopping at once")
+            work.abort()
+        else:
+            listener.note("finishing what is under way; press Ctrl-C again to stop at once")
+            work.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, interrupt)
+    return await work.run(run_id)
+
+
+def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
+    try:
+        write_json(project.store / "runs" / record.run_id / "run.json", record.json())
+    except OSError as error:
+        if work.store_error is None:
+            work.store_error = StoreError(f"the run's record can't be written: {describe_os_error(error)}")
+    if work.store_error:
+        raise work.store_error
+    return record

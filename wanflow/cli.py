@@ -1,0 +1,280 @@
+"""Flags <-> api. No logic: one function a command, exit codes, and where text goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wanflow import __version__
+
+if TYPE_CHECKING:
+    from wanflow.api import Options
+
+# wanflow's modules are imported inside the commands: `wanflow --help` must not load jsonschema, networkx and jinja2.
+
+USAGE = 64
+
+
+class _Group(click.Group):
+    """A usage error is exit code 64 here, not click's 2, which means "changes pending"."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra["standalone_mode"] = False
+        try:
+            sys.exit(super().main(*args, **extra) or 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.UsageError as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.Abort:
+            click.echo("aborted", err=True)
+            sys.exit(130)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader of a pipe (head, less) went away; that is no error of ours.
+            sys.stderr.close()
+            sys.exit(0)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="wanflow")
+def main() -> None:
+    """make for Wan image edits: recipes in git, a priced plan before you pay, cached runs.
+
+    \b
+    wanflow init photos            a working example project in the folder photos
+    wanflow check recipe.yaml      every problem of a recipe, its manifest and its rows
+    wanflow plan recipe.yaml       what a run would do, why, and what it costs
+    wanflow run recipe.yaml        do it; a rerun does only what changed
+    """
+
+
+def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        [
+            click.argument("recipe", type=click.Path(path_type=Path)),
+            click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."),
+            click.option(
+                "-m", "--manifest", type=click.Path(path_type=Path), help="Use these rows, not the recipe's manifest."
+            ),
+            click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder that output paths start from."),
+            click.option("--backend", metavar="NAME", help="Who performs wan/* steps: draft (free, on this machine)."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def _options(param: tuple[str, ...], **flags: Any) -> Options:
+    from wanflow.api import Options
+
+    return Options(_pairs(param), **flags)
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"-p takes NAME=VALUE, got {text!r}")
+        pairs[name] = value
+    return pairs
+
+
+def _reported(work: Callable[[], int], as_json: bool = False) -> int:
+    """The exit code of a command; what the user has to mend goes to the error stream (or, as JSON, to the output)."""
+    from wanflow.errors import RecipeError, WanflowError
+
+    try:
+        return work()
+    except RecipeError as error:
+        _tell_problems(error, as_json)
+        return error.exit_code
+    except WanflowError as error:
+        click.echo(f"wanflow: {error}", err=True)
+        return error.exit_code
+
+
+def _tell_problems(error: Any, as_json: bool) -> None:
+    import json
+
+    from wanflow.console import problems_text
+
+    if as_json:
+        click.echo(
+            json.dumps({"problems": [problem.json() for problem in error.problems]}, ensure_ascii=False, indent=1)
+        )
+    click.echo(problems_text(error.problems), err=True)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("wanflow-example"))
+def init(folder: Path) -> int:
+    """Make a working example project: photographs, a manifest and a recipe.
+
+    \b
+    wanflow init my-archive
+    cd my-archive && wanflow run restore.yaml
+    """
+    from wanflow.starter import create
+
+    def work() -> int:
+        for line in create(folder):
+            click.echo(line)
+        return 0
+
+    return _reported(work)
+
+
+@main.command()
+@_recipe_options
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell problems.")
+def check(recipe: Path, form: str, **flags: Any) -> int:
+    """Report every problem of a recipe, its manifest and its rows; exit 65 if there is one.
+
+    \b
+    wanflow check restore.yaml
+    """
+    from wanflow import api
+    from wanflow.console import count
+
+    def work() -> int:
+        plan = api.check(recipe, _options(**flags))
+        rows, steps = count(len(plan.entries), "row"), count(len(plan.steps), "step")
+        click.echo('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
+        return 0
+
+    return _reported(work, form == "json")
+
+
+@main.command()
+@_recipe_options
+@click.option("-B", "--force", is_flag=True, help="Plan every job as if nothing were stored.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
+def plan(recipe: Path, form: str, **flags: Any) -> int:
+    """Show what a run would do, why, and what it costs. Changes nothing; needs no network and no key.
+
+    \b
+    wanflow plan restore.yaml
+    wanflow plan restore.yaml -p upscale=4
+    wanflow plan restore.yaml --format json > plan.json
+    """
+    from wanflow import api
+
+    return _reported(lambda: _show_plan(api.plan(recipe, _options(**flags)), form), form == "json")
+
+
+def _show_plan(plan: Any, form: str) -> int:
+    from wanflow.console import plan_text, problems_text, reasons_text
+    from wanflow.planned import write_json
+
+    if form == "json":
+        write_json(plan, sys.stdout)
+    else:
+        click.echo(plan_text(plan))
+        if details := reasons_text(plan):
+            click.echo(f"\n{details}")
+    if plan.problems:
+        click.echo(problems_text(plan.problems), err=True)
+    return 65 if plan.problems else 0
+
+
+@main.command()
+@_recipe_options
+@click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
+@click.option(
+    "-k/-K",
+    "--keep-going/--stop-on-failure",
+    default=True,
+    help="A failed or refused row never stops the others (default), or stop at the first.",
+)
+@click.option("-B", "--force", is_flag=True, help="Run every job, also those whose result is stored.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask before work that costs money.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
+def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> int:
+    """Do what the plan says. A rerun does only what changed.
+
+    \b
+    wanflow run restore.yaml
+    wanflow run restore.yaml -m my-photos.csv -o restored
+    wanflow run restore.yaml -p upscale=4 -j 2
+
+    Ctrl-C finishes what is under way; a second one stops at once.
+    """
+    from wanflow import api
+
+    if dry_run:
+        flags.pop("keep_going")
+        return _reported(
+            lambda: _show_plan(api.plan(recipe, _options(**flags)), "json" if as_json else "text"), as_json
+        )
+    return _reported(lambda: _run(recipe, _options(**flags), as_json), as_json)
+
+
+def _run(recipe: Path, options: Options, as_json: bool) -> int:
+    import json
+
+    from wanflow import api, console
+
+    began = console.now()
+    with console.Narrator() as narrator:
+        plan, record = api.run(recipe, options, listener=narrator, consent=narrator.begin)
+    assert record  # noqa: S101 - told to mypy; the narrator always consents to what is free
+    if plan.problems:
+        click.echo(console.problems_text(plan.problems), err=True)
+    if as_json:
+        click.echo(json.dumps(record.json(), ensure_ascii=False, indent=1))
+    else:
+        click.echo(console.record_text(record, console.now() - began))
+    return record.exit_code
+
+
+@main.command()
+@click.argument("name", required=False)
+def schema(name: str | None) -> int:
+    """Print a JSON Schema: of recipes, or of a function (wan/expand), plan or run.
+
+    \b
+    wanflow schema > recipe.schema.json
+    wanflow schema wan/expand
+    """
+    import json
+
+    from wanflow.schemas import named
+
+    def work() -> int:
+        click.echo(json.dumps(named(name or "recipe"), indent=1, ensure_ascii=False))
+        return 0
+
+    return _reported(work)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print the completion script of a shell.
+
+    \b
+    eval "$(wanflow completion bash)"
+    wanflow completion fish > ~/.config/fish/completions/wanflow.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind  # noqa: S101 - told to mypy; the choice above allows only shells that click has
+    click.echo(kind(main, {}, "wanflow", "_WANFLOW_COMPLETE").source())
+    return 0
+
+
+if __name__ == "__main__":
+    main()

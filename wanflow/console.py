@@ -1,0 +1,212 @@
+"""Plan, progress and problems -> terminal. The only voice; rich is imported late and only for a live terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from wanflow.errors import Problem, printable
+from wanflow.model import Action, Outcome, Reason, Status
+from wanflow.planned import Plan
+from wanflow.record import RunRecord
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+MAX_PROBLEMS = 30
+_REASONS = {
+    Reason.NEW: "new",
+    Reason.INPUT_CHANGED: "its image changed",
+    Reason.PARAMS_CHANGED: "parameters changed",
+    Reason.FUNCTION_CHANGED: "function changed",
+    Reason.MODEL_CHANGED: "model changed",
+    Reason.OUTPUT_MISSING: "picture missing",
+    Reason.OUTPUT_MODIFIED: "output file was edited",
+    Reason.UPSTREAM: "known after the step before it",
+    Reason.FORCED: "forced",
+    Reason.CACHED: "",
+    Reason.BYPASSED: "when is false: its image goes on",
+    Reason.SKIPPED: "when is false, or what it needs is skipped",
+    Reason.REFUSED: "refused, see the problems",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """1 job, 2,000 jobs."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 0.4 s, 12 s, 3 min 5 s, 2 h 4 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as a table by step, with reasons."""
+    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_notes(plan)])
+
+
+def _headline(plan: Plan) -> Iterator[str]:
+    totals = plan.totals
+    if plan.nothing_to_do:
+        yield f"{plan.recipe.name} on {plan.backend}: nothing to do; {_reused(totals.reuse)}"
+        return
+    work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
+    price = "free" if not totals.usd_worst else f"${totals.usd} (at most ${totals.usd_worst})"
+    yield f"{plan.recipe.name} on {plan.backend}: {work}; {price}, about {duration(totals.seconds)}"
+
+
+def _reused(jobs: int) -> str:
+    return f"{count(jobs, 'job')} reused"
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    width = max([4, *(len(step.id) for step in plan.steps)])
+    kind = max([8, *(len(step.function.name) for step in plan.steps)])
+    yield ""
+    yield f"  {'step':<{width}}  {'function':<{kind}}  {'run':>7}  {'later':>7}  {'reuse':>7}  {'skip':>7}  why"
+    for step in plan.steps:
+        counts = plan.by_step[step.id]
+        numbers = "  ".join(f"{counts[action]:>7,}" for action in (Action.RUN, Action.LATER, Action.REUSE, Action.SKIP))
+        line = f"  {step.id:<{width}}  {step.function.name:<{kind}}  {numbers}  {_why(plan, step.id)}"
+        yield line.rstrip()
+
+
+def _why(plan: Plan, step: str) -> str:
+    counted: Counter[str] = Counter()
+    for (of, _, reason, fields), number in plan.why.items():
+        if of == step and (words := _REASONS[reason]):
+            counted[f"{words} ({', '.join(fields)})" if fields else words] += number
+    total = plan.by_step[step].total()
+    return "; ".join(words if number == total else f"{number:,} {words}" for words, number in counted.most_common())
+
+
+def _restores(plan: Plan) -> Iterator[str]:
+    if plan.totals.restore:
+        yield ""
+        yield f"  {count(plan.totals.restore, 'output file')} to put in place from the store"
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    yield from (f"  note: {printable(note)}" for note in plan.notes)
+
+
+def reasons_text(plan: Plan, most: int = 12) -> str:
+    """What changed, job by job, for the first few jobs whose reason names a change."""
+    lines: list[str] = []
+    for row, decision in plan.decisions():
+        for change in decision.changes:
+            if len(lines) == most:
+                return "\n".join([*lines, "  …"])
+            lines.append(f"  {row}/{decision.step}: {printable(str(change))}")
+    return "\n".join(lines)
+
+
+def problems_text(problems: list[Problem]) -> str:
+    """All problems, or the first of very many with the count of the rest."""
+    shown = [problem.text() for problem in problems[:MAX_PROBLEMS]]
+    if rest := len(problems) - len(shown):
+        shown.append(f"… and {count(rest, 'more problem')}")
+    return "\n".join([*shown, count(len(problems), "problem")])
+
+
+def record_text(record: RunRecord, seconds: float) -> str:
+    """How a run went, in a line or two."""
+    counts = record.counts()
+    parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
+    rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED)
+    parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
+    if record.restored:
+        parts.append(f"{count(record.restored, 'file')} written")
+    return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
+
+
+class Narrator:
+    """Tells how a run goes: live bars by step on a terminal, plain lines elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self._counts: dict[str, Counter[Status]] = {}
+        self._expected: dict[str, int] = {}
+        self._live: Progress | None = None
+        self._bars: dict[str, TaskID] = {}
+
+    def begin(self, plan: Plan) -> bool:
+        """A plan is about to be run; true, since what is free needs no asking."""
+        for step in plan.steps:
+            counts = plan.by_step[step.id]
+            self._counts[step.id] = Counter()
+            self._expected[step.id] = counts[Action.RUN] + counts[Action.LATER]
+        if self.stream.isatty() and any(self._expected.values()):
+            self._begin_live()
+        return True
+
+    def __enter__(self) -> Narrator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _begin_live(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        self._live = Progress(*columns, TextColumn("{task.fields[more]}"), console=Console(file=self.stream))
+        for step, expected in self._expected.items():
+            if expected:
+                self._bars[step] = self._live.add_task(step, total=expected, more="")
+        self._live.start()
+
+    def started(self, job: str, step: str) -> None:
+        """Nothing is said: what matters is what ends."""
+
+    def finished(self, outcome: Outcome, step: str) -> None:
+        """A job ended."""
+        self._counts[step][outcome.status] += 1
+        if self._live and step in self._bars:
+            self._update(step)
+        if outcome.status is Status.FAILED:
+            self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.DONE and not self._live:
+            self._say_line(f"{outcome.job}  {outcome.function}  {duration(outcome.seconds)}")
+        for warning in outcome.warnings if outcome.status is Status.DONE else ():
+            self.note(f"{outcome.job}: {warning}")
+
+    def _update(self, step: str) -> None:
+        counts = self._counts[step]
+        more = "  ".join(
+            f"{counts[status]} {status.value}" for status in (Status.REUSED, Status.FAILED) if counts[status]
+        )
+        ended = counts[Status.DONE] + counts[Status.FAILED] + counts[Status.BLOCKED]
+        assert self._live  # noqa: S101 - told to mypy; only called while live
+        self._live.update(self._bars[step], completed=min(ended, self._expected[step]), more=more)
+
+    def published(self, path: str, kept: str) -> None:
+        """A file appeared."""
+        if kept:
+            self.note(f"{path} was edited since wanflow wrote it; your version is kept as {kept}")
+
+    def note(self, text: str) -> None:
+        """Something the user should know, at once."""
+        self._say_line(f"  {printable(text)}")
+
+    def _say_line(self, text: str) -> None:
+        if self._live:
+            self._live.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=self.stream, flush=True)
+
+
+def now() -> float:
+    """Seconds for showing how long something took."""
+    return time.monotonic()

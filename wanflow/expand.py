@@ -1,0 +1,198 @@
+"""Recipe + rows -> jobs, one row at a time: parameters rendered and judged, sizes followed, keys made.
+
+What is the same for every row is done once: templates that read only params are folded into constants, and constants
+are judged when the expansion is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wanflow import schemas, sizes
+from wanflow.canon import canonical
+from wanflow.errors import Problem
+from wanflow.model import Row
+from wanflow.recipe import Recipe, Step, normal
+from wanflow.templates import Template, TemplateError
+
+KEY_VERSION = 1
+
+
+class RowError(Exception):
+    """A row can't be used as it is; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One step for one row, resolved except for its inputs' contents."""
+
+    row: Row
+    step: Step
+    parameters: Mapping[str, Any]
+    parameters_text: str
+
+    @property
+    def address(self) -> str:
+        """How people and records name it."""
+        return f"{self.row.key}/{self.step.id}"
+
+
+def key_parts(function: str, fingerprint: str, parameters_text: str, inputs: Mapping[str, str]) -> str:
+    """Everything that decides a job's result, as canonical JSON; its sha256 is the key.
+
+    A list of key version, function, backend fingerprint, parameters, input digests by slot, and take.
+    """
+    return f"[{KEY_VERSION},{canonical(function)},{canonical(fingerprint)},{parameters_text},{canonical(inputs)},null]"
+
+
+def key_of(parts: str) -> str:
+    """The key of key parts."""
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+class Expansion:
+    """Turns rows into jobs for one recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.problems: list[Problem] = []
+        self.steps = tuple(self._folded(step) for step in recipe.steps)
+        self._constant_texts = {step.id: canonical(dict(step.constants)) for step in self.steps}
+        self._validators = {step.id: schemas.validator(step.function.parameters) for step in self.steps}
+        self._judged: set[tuple[str, str]] = set()
+
+    def _folded(self, step: Step) -> Step:
+        constants, templates = dict(step.constants), {}
+        for name, template in step.templates.items():
+            if "row" in template.roots:
+                templates[name] = template
+            else:
+                rule = step.function.properties.get(name, {})
+                constants[name] = normal(self._folded_value(template, ("steps", step.id, "with", name)), rule)
+        return Step(step.id, step.function, step.inputs, constants, templates, step.when, step.otherwise, step.model)
+
+    def _folded_value(self, template: Template, where: tuple[str, ...]) -> Any:
+        try:
+            return self._rendered(template, {}, where)
+        except RowError as error:
+            self.problems.append(error.problem)
+            return None
+
+    def scope(self, row_values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """What expressions see."""
+        return {"row": row_values, "params": self.recipe.params}
+
+    def keeps(self, row: Row) -> bool:
+        """Whether the manifest's `where` keeps a row. Raises RowError."""
+        spec = self.recipe.manifest
+        if spec is None or spec.where is None:
+            return True
+        return self._truth(spec.where, row, ("manifest", "where"))
+
+    def runs(self, step: Step, row: Row) -> bool:
+        """Whether a step's `when` holds for a row. Raises RowError."""
+        if isinstance(step.when, bool):
+            return step.when
+        return self._truth(step.when, row, ("steps", step.id, "when"))
+
+    def _truth(self, template: Template, row: Row, where: tuple[str, ...]) -> bool:
+        value = self._rendered(template, row.values, where, row)
+        if not isinstance(value, bool):
+            message = f"{where[-1]} must be true or false, got {value!r}"
+            hint = 'Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.'
+            raise RowError(self._problem(where, "when", message, hint, row))
+        return value
+
+    def job(self, step: Step, row: Row) -> Job:
+        """The job of a step for a row, parameters judged by the exact schema. Raises RowError."""
+        if not step.templates:
+            text = self._constant_texts[step.id]
+            self._judge(step, step.constants, text, row)
+            return Job(row, step, step.constants, text)
+        parameters = dict(step.constants)
+        for name, template in step.templates.items():
+            value = self._rendered(template, row.values, ("steps", step.id, "with", name), row)
+            parameters[name] = normal(value, step.function.properties.get(name, {}))
+        text = canonical(parameters)
+        self._judge(step, parameters, text, row)
+        return Job(row, step, parameters, text)
+
+    def _judge(self, step: Step, parameters: Mapping[str, Any], text: str, row: Row) -> None:
+        if (step.id, text) in self._judged:
+            return
+        for error in self._validators[step.id].iter_errors(parameters):
+            name = str(error.absolute_path[0]) if error.absolute_path else "with"
+            rule, message, hint = schemas.said(error, name)
+            raise RowError(self._problem(("steps", step.id, "with", name), rule, message, hint, row))
+        self._judged.add((step.id, text))
+
+    def path(self, to: Template | str, name: str, row: Row) -> str:
+        """An output's rendered path, not yet checked. Raises RowError."""
+        if isinstance(to, str):
+            return to
+        value = self._rendered(to, row.values, ("outputs", name, "to"), row)
+        return str(value)
+
+    def size(self, job: Job, size: tuple[int, int]) -> tuple[int, int]:
+        """The size of a job's picture, from its image's. Raises RowError."""
+        try:
+            return sizes.resulting(job.step.function.size, size, job.parameters)
+        except sizes.SizeError as error:
+            where = ("steps", job.step.id, "with")
+            hint = "Change the limits, or crop the picture first."
+            raise RowError(self._problem(where, "size", str(error), hint, job.row)) from error
+
+    def _rendered(
+        self, template: Template, values: Mapping[str, Any], where: tuple[str, ...], row: Row | None = None
+    ) -> Any:
+        try:
+            return template.render(self.scope(values))
+        except TemplateError as error:
+            raise RowError(self._problem(where, "expression", str(error), error.hint, row)) from error
+
+    def _problem(self, where: tuple[str, ...], rule: str, message: str, hint: str, row: Row | None) -> Problem:
+        problem = self.recipe.document.problem(where, rule, message, hint)
+        return about_row(problem, row) if row else problem
+
+
+def about_row(problem: Problem, row: Row) -> Problem:
+    """The same problem, for one row."""
+    return Problem(
+        problem.rule, problem.message, problem.path, problem.mark, problem.source, problem.hint, (row.key,), 1
+    )
+
+
+def used_columns(recipe: Recipe) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every (place, column) that a recipe must find in its manifest."""
+    for step in recipe.steps:
+        for slot, ref in step.inputs.items():
+            if ref.kind.value == "row":
+                yield ("steps", step.id, *_slot_path(slot)), ref.name
+        for name, template in step.templates.items():
+            yield from _columns(template, ("steps", step.id, "with", name))
+        if isinstance(step.when, Template):
+            yield from _columns(step.when, ("steps", step.id, "when"))
+    for output in recipe.outputs:
+        if isinstance(output.to, Template):
+            yield from _columns(output.to, ("outputs", output.name, "to"))
+        if output.ref.kind.value == "row":
+            yield ("outputs", output.name, "image"), output.ref.name
+    if recipe.manifest and recipe.manifest.where:
+        yield from _columns(recipe.manifest.where, ("manifest", "where"))
+
+
+def _slot_path(slot: str) -> tuple[str, ...]:
+    return tuple(slot.split("."))
+
+
+def _columns(template: Template, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for root, field in sorted(template.names):
+        if root == "row" and field:
+            yield where, field

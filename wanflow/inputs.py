@@ -1,0 +1,75 @@
+"""Local image files -> content: each is read once per (path, size, mtime, inode), and never while unchanged."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from wanflow.errors import EditError
+from wanflow.images import identify
+from wanflow.model import FileStat, Source
+from wanflow.outputs import stat_of
+from wanflow.store.index import Index
+
+# A file may change twice within one tick of the file system's clock; one this young is read again next time.
+RACY_NS = 20_000_000
+
+
+class Inputs:
+    """Looks up what image files contain, and keeps what it read until `save`."""
+
+    def __init__(self, root: Path, index: Index) -> None:
+        self.root = root
+        self._index = index
+        self._seen: dict[str, Source] = {}
+        self._failed: dict[str, EditError] = {}
+        self._fresh: dict[str, tuple[FileStat, Source]] = {}
+
+    def relative(self, path: Path) -> str:
+        """A path as it is recorded: relative to the project, so that the folder may be moved."""
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+    def source(self, path: Path) -> Source:
+        """The content of an image file. Raises EditError."""
+        name = self.relative(path)
+        if known := self._seen.get(name):
+            return known
+        if failure := self._failed.get(name):
+            raise failure
+        try:
+            found = self._seen[name] = self._look(path, name)
+        except EditError as error:
+            self._failed[name] = error
+            raise
+        return found
+
+    def _look(self, path: Path, name: str) -> Source:
+        stat = stat_of(path)
+        if stat and (remembered := self._index.file(name)) and remembered[0] == stat:
+            return Source(name, remembered[1])
+        now = time.time_ns()
+        source = Source(name, identify(path))
+        if stat and now - stat.mtime_ns > RACY_NS and stat_of(path) == stat:
+            self._fresh[name] = (stat, source)
+        return source
+
+    def stat_line(self, name: str) -> str | None:
+        """The line of a row record for an input, or None while its stat can't be trusted."""
+        stat = stat_of(self.root / name)
+        young = stat is None or time.time_ns() - stat.mtime_ns <= RACY_NS
+        return None if young or stat is None else record_line(name, stat)
+
+    def save(self) -> None:
+        """Keep what was read in the index."""
+        if self._fresh and not self._index.read_only:
+            with self._index.transaction():
+                self._index.note_files({name: (stat, source.blob) for name, (stat, source) in self._fresh.items()})
+            self._fresh.clear()
+
+
+def record_line(name: str, stat: FileStat) -> str | None:
+    """A file's line in a row record; None for names that would break the line."""
+    if "\t" in name or "\n" in name:
+        return None
+    return f"{name}\t{stat.size}\t{stat.mtime_ns}\t{stat.inode}"

@@ -1,0 +1,148 @@
+"""Where pictures appear: output paths that are safe everywhere, files that appear whole, and records of runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wanflow.errors import EditError, describe_os_error
+from wanflow.model import FileStat, Publication
+from wanflow.store.blobs import Blobs, write_whole
+from wanflow.store.index import Published
+
+FORMATS: Mapping[str, str] = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?\Z", re.IGNORECASE)
+_UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
+
+
+def path_problem(path: str) -> str:
+    """Why a rendered output path can't be used, or empty text."""
+    if not path.strip():
+        return "the path is empty"
+    if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
+        return f"{path!r} must be relative to the output folder"
+    if match := _UNSAFE.search(path):
+        return f"{path!r} holds {match.group()!r}, which is not safe in a file name"
+    parts = path.split("/")
+    if ".." in parts:
+        return f"{path!r} leaves the output folder"
+    if "" in parts or "." in parts:
+        return f"{path!r} has an empty part"
+    if parts[0].casefold() == ".wanflow":
+        return f"{path!r} lies in wanflow's own folder"
+    for part in parts:
+        if complaint := _part_problem(part):
+            return f"{path!r}: {complaint}"
+    if Path(path).suffix.lower() not in FORMATS:
+        return f"{path!r} must end with {', '.join(FORMATS)}"
+    return ""
+
+
+def _part_problem(part: str) -> str:
+    if _RESERVED.match(part):
+        return f"{part!r} is a reserved name"
+    if part != part.strip(" ") or part.endswith("."):
+        return f"{part!r} begins or ends with a space, or ends with a dot"
+    try:
+        length = len(part.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "this is not valid text"
+    return f"a name has {length} bytes, at most 200 are safe" if length > 200 else ""
+
+
+def folded(path: str) -> str:
+    """Equal for paths that one file system or another takes for the same file."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+
+
+def made_from(publication: Publication) -> str:
+    """What decides the bytes of an output file."""
+    kind = FORMATS[Path(publication.path).suffix.lower()]
+    return f"{publication.source.sha256}:{kind}:{publication.quality or ''}"
+
+
+def stat_of(path: Path) -> FileStat | None:
+    """The stat of a regular file, or None."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def file_digest(path: Path) -> str | None:
+    """The sha256 of a file, or None when it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that was put in place, and where an edited one that stood there was kept."""
+
+    published: Published
+    kept: str = ""
+
+
+class Publisher:
+    """Puts pictures where the user wants them."""
+
+    def __init__(self, out: Path, blobs: Blobs, keep_folder: Path) -> None:
+        self.out = out
+        self.blobs = blobs
+        self.keep_folder = keep_folder
+
+    def publish(self, publication: Publication, known: Published | None, source_file: Path | None) -> Written:
+        """Write one output file; a file there that isn't ours is kept aside first. Raises EditError."""
+        target = self.out / publication.path
+        raw = source_file.read_bytes() if source_file else self.blobs.read(publication.source.sha256)
+        kind = FORMATS[target.suffix.lower()]
+        data = raw if kind == publication.source.format else _encoded(raw, kind, publication.quality)
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            kept = self._keep(target, {sha256, known.sha256 if known else sha256})
+            write_whole(target, data)
+            stat = stat_of(target)
+        except OSError as error:
+            said = describe_os_error(error)
+            raise EditError("OutputNotWritten", f"{publication.path} can't be written: {said}") from error
+        if stat is None:
+            raise EditError("OutputNotWritten", f"{publication.path} vanished after it was written")
+        return Written(Published(stat, sha256, made_from(publication)), kept)
+
+    def _keep(self, target: Path, ours: set[str]) -> str:
+        # Whatever a person put or changed there is theirs; it is moved, never overwritten.
+        if not target.is_file() or file_digest(target) in ours:
+            return ""
+        aside = self.keep_folder / target.relative_to(self.out)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        target.replace(aside)
+        return str(aside)
+
+
+def _encoded(raw: bytes, kind: str, quality: int | None) -> bytes:
+    from wanflow.pixels import codec
+
+    return codec.transcode(raw, kind, quality)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A record as readable JSON, whole or not at all. Raises OSError."""
+    write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())

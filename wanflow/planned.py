@@ -1,0 +1,129 @@
+"""The plan as a value: text, JSON and the run itself are drawn from it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from wanflow.errors import Problem
+from wanflow.model import Action, Decision, Publication, Reason, Row, Totals
+from wanflow.recipe import Recipe, Step
+from wanflow.record import money
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """What happens to one row: a decision per step in order, its output paths, and the files to put back."""
+
+    row: Row
+    decisions: tuple[Decision, ...]
+    paths: Mapping[str, str]
+    restores: tuple[Publication, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A row recognised whole: nothing about it changed since it was last fully done."""
+
+    key: str
+    shape: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """The list of what would happen. Text, JSON and the run itself are drawn from this one value."""
+
+    recipe: Recipe
+    identity: str
+    backend: str
+    steps: tuple[Step, ...]
+    entries: list[RowPlan | Unchanged] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+    by_step: dict[str, Counter[Action]] = field(default_factory=dict)
+    why: Counter[tuple[str, Action, Reason, tuple[str, ...]]] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """True when a run would neither do a job nor write a file."""
+        return not (self.totals.run or self.totals.later or self.totals.restore)
+
+    def decisions(self) -> Iterator[tuple[str, Decision]]:
+        """Every (row key, decision) in order; those of unchanged rows are made on the way."""
+        for entry in self.entries:
+            if isinstance(entry, Unchanged):
+                for step, letter in zip(self.steps, entry.shape, strict=True):
+                    yield entry.key, Decision(step.id, *SHAPES[letter])
+            else:
+                for decision in entry.decisions:
+                    yield entry.row.key, decision
+
+
+SHAPES = {
+    "r": (Action.REUSE, Reason.CACHED),
+    "b": (Action.SKIP, Reason.BYPASSED),
+    "s": (Action.SKIP, Reason.SKIPPED),
+}
+_LETTERS = {Reason.BYPASSED: "b", Reason.SKIPPED: "s"}
+
+
+def shape_of(reasons: Iterator[Reason]) -> str:
+    """The shape of a fully done row: a letter a step."""
+    return "".join(_LETTERS.get(reason, "r") for reason in reasons)
+
+
+def plan_head(plan: Plan) -> dict[str, Any]:
+    """Everything of a plan's JSON but its decisions (schema: schemas/plan.schema.json)."""
+    totals = plan.totals
+    return {
+        "format_version": FORMAT_VERSION,
+        "recipe": plan.recipe.name,
+        "backend": plan.backend,
+        "totals": {
+            "jobs": totals.jobs,
+            "run": totals.run,
+            "reuse": totals.reuse,
+            "later": totals.later,
+            "skip": totals.skip,
+            "restore": totals.restore,
+            "paid_tasks": totals.paid_tasks,
+            "images": totals.images,
+            "usd": money(totals.usd),
+            "usd_worst": money(totals.usd_worst),
+            "seconds": round(totals.seconds, 1),
+        },
+        "problems": [problem.json() for problem in plan.problems],
+        "notes": plan.notes,
+    }
+
+
+def write_json(plan: Plan, stream: TextIO) -> None:
+    """The plan as JSON, a decision a line, so that a hundred thousand jobs need no memory of their own."""
+    head = json.dumps(plan_head(plan), ensure_ascii=False, indent=1)
+    stream.write(head.removesuffix("\n}") + ',\n "decisions": [')
+    functions = {step.id: step.function.name for step in plan.steps}
+    glue = "\n  "
+    for row, decision in plan.decisions():
+        entry = _decision(row, decision, functions[decision.step])
+        stream.write(glue + json.dumps(entry, ensure_ascii=False))
+        glue = ",\n  "
+    stream.write("\n ]\n}\n")
+
+
+def _decision(row: str, decision: Decision, function: str) -> dict[str, Any]:
+    return {
+        "job": f"{row}/{decision.step}",
+        "function": function,
+        "action": decision.action.value,
+        "reason": decision.reason.value,
+        "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
+        "usd": money(decision.usd),
+        "note": decision.note,
+    }

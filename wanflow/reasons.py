@@ -1,0 +1,44 @@
+"""What differs between two keys of the same job, in words: the reason a plan gives, and every changed field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from wanflow.canon import JSON, canonical
+from wanflow.model import Change, Reason
+
+
+def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]]:
+    """Which components of a key differ, and the reason that names the weightiest."""
+    new = json.loads(parts)
+    _, old_function, old_backend, old_parameters, old_inputs, *_ = old
+    _, function, backend, parameters, inputs, *_ = new
+    changes = [
+        *_differences("function", old_function, function),
+        *_differences("backend", old_backend, backend),
+        *_map_differences(old_inputs, inputs, short=True),
+        *_map_differences(old_parameters, parameters),
+    ]
+    if old_function != function:
+        return Reason.FUNCTION_CHANGED, tuple(changes)
+    if old_backend != backend:
+        same_engine = str(old_backend).partition(":")[0] == str(backend).partition(":")[0] != "dashscope"
+        return Reason.FUNCTION_CHANGED if same_engine else Reason.MODEL_CHANGED, tuple(changes)
+    if old_inputs != inputs:
+        return Reason.INPUT_CHANGED, tuple(changes)
+    return Reason.PARAMS_CHANGED, tuple(changes)
+
+
+def _differences(name: str, old: object, new: object) -> list[Change]:
+    return [] if old == new else [Change(name, str(old), str(new))]
+
+
+def _map_differences(old: object, new: object, *, short: bool = False) -> Iterator[Change]:
+    before, after = (side if isinstance(side, dict) else {} for side in (old, new))
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            texts = [canonical(side[name]) if name in side else "(none)" for side in (before, after)]
+            if short:
+                texts = [text.strip('"')[:12] for text in texts]
+            yield Change(name, *texts)

@@ -1,0 +1,108 @@
+"""What a run leaves behind: its outcomes, totals and exit code, as one value (schema: schemas/run.schema.json)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from wanflow.canon import JSON
+from wanflow.model import Outcome, Status
+
+FORMAT_VERSION = 1
+_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED)
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """One run. `unchanged_jobs` counts, by status, the jobs of rows recognised whole; those have no outcomes."""
+
+    run_id: str
+    recipe: str
+    backend: str
+    started: datetime
+    finished: datetime
+    outcomes: list[Outcome] = field(default_factory=list)
+    unchanged_rows: int = 0
+    unchanged_jobs: Counter[Status] = field(default_factory=Counter)
+    restored: int = 0
+    interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 done or nothing to do, 1 some jobs failed, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return 1 if any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
+
+    def counts(self) -> Counter[Status]:
+        """Jobs by how they ended."""
+        return self.unchanged_jobs + Counter(outcome.status for outcome in self.outcomes)
+
+    def json(self) -> dict[str, JSON]:
+        """The record as JSON values."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "run_id": self.run_id,
+            "recipe": self.recipe,
+            "backend": self.backend,
+            "started": _stamp(self.started),
+            "finished": _stamp(self.finished),
+            "interrupted": self.interrupted,
+            "unchanged_rows": self.unchanged_rows,
+            "totals": self._totals(),
+            "notes": self.notes,
+            "outcomes": [_outcome(outcome) for outcome in self.outcomes],
+        }
+
+    def _totals(self) -> dict[str, JSON]:
+        counts = self.counts()
+        paid = [outcome for outcome in self.outcomes if outcome.task_id]
+        return {
+            "jobs": counts.total(),
+            "run": counts[Status.DONE],
+            "reuse": counts[Status.REUSED],
+            "failed": counts[Status.FAILED],
+            "blocked": counts[Status.BLOCKED],
+            "skip": counts[Status.SKIPPED],
+            "refused": counts[Status.REFUSED],
+            "not_started": counts[Status.NOT_STARTED],
+            "restored": self.restored,
+            "paid_tasks": len(paid),
+            "images": counts[Status.DONE],
+            "usd": money(sum((outcome.usd for outcome in self.outcomes), Decimal(0))),
+            "seconds": round((self.finished - self.started).total_seconds(), 3),
+        }
+
+
+def money(usd: Decimal) -> float:
+    """An amount as a JSON number; prices have six decimals."""
+    return float(round(usd, 6))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    error = {"code": outcome.error_code, "message": outcome.error_message} if outcome.error_code else None
+    return {
+        "job": outcome.job,
+        "function": outcome.function,
+        "status": outcome.status.value,
+        "key": outcome.key,
+        "outputs": [
+            {"path": file.path, "sha256": file.sha256, "width": file.width, "height": file.height}
+            for file in outcome.outputs
+        ],
+        "attempts": outcome.attempts,
+        "task_id": outcome.task_id,
+        "usd": money(outcome.usd),
+        "seconds": round(outcome.seconds, 3),
+        "fidelity": outcome.fidelity,
+        "warnings": list(outcome.warnings),
+        "error": error,
+    }

@@ -1,0 +1,63 @@
+"""Who may start next and who is blocked, row by row, so that finished pictures come early. No clock, no I/O."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+
+Job = tuple[int, int]  # place of the row, place of the step
+
+
+class Schedule:
+    """Jobs that wait, by lane; a job starts when all jobs of its row that it needs are done.
+
+    `waiting` gives, per row, each waiting step and the waiting steps of the same row that it needs; `lanes` gives
+    each step's lane.
+    """
+
+    def __init__(self, waiting: Iterable[tuple[int, Mapping[int, Sequence[int]]]], lanes: Sequence[str]) -> None:
+        self._lanes = lanes
+        self._ready: dict[str, list[Job]] = {lane: [] for lane in lanes}
+        self._missing: dict[Job, int] = {}
+        self._waiters: dict[Job, list[Job]] = {}
+        for row, steps in waiting:
+            for step, needs in steps.items():
+                self._add((row, step), [(row, need) for need in needs])
+        for heap in self._ready.values():
+            heapq.heapify(heap)
+
+    def _add(self, job: Job, needs: Sequence[Job]) -> None:
+        if not needs:
+            self._ready[self._lanes[job[1]]].append(job)
+            return
+        self._missing[job] = len(needs)
+        for need in needs:
+            self._waiters.setdefault(need, []).append(job)
+
+    def take(self, lanes: Iterable[str]) -> Job | None:
+        """The next job, in order of rows, that may start in one of these lanes."""
+        heads = [heap[0] for lane in lanes if (heap := self._ready.get(lane))]
+        if not heads:
+            return None
+        job = min(heads)
+        return heapq.heappop(self._ready[self._lanes[job[1]]])
+
+    def done(self, job: Job) -> None:
+        """A job has its picture; what needed only it may start."""
+        for waiter in self._waiters.pop(job, ()):
+            self._missing[waiter] -= 1
+            if not self._missing[waiter]:
+                del self._missing[waiter]
+                heapq.heappush(self._ready[self._lanes[waiter[1]]], waiter)
+
+    def failed(self, job: Job) -> list[Job]:
+        """A job has no picture; returns every job that can't start because of it, directly or not."""
+        blocked: list[Job] = []
+        for waiter in self._waiters.pop(job, ()):
+            if self._missing.pop(waiter, None) is not None:
+                blocked += [waiter, *self.failed(waiter)]
+        return blocked
+
+    def rest(self) -> list[Job]:
+        """Every job that has not started, in order."""
+        return sorted([*self._missing, *(job for heap in self._ready.values() for job in heap)])

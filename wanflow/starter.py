@@ -1,0 +1,42 @@
+"""`wanflow init`: a working example project, copied from what ships with wanflow."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from wanflow.errors import UsageError, describe_os_error
+from wanflow.schemas import shipped
+
+_MANIFEST = "photos.csv"
+
+
+def create(folder: Path) -> Iterator[str]:
+    """Write the example into a folder and tell what to do next. Raises UsageError; overwrites nothing."""
+    example = shipped("examples", "restore")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if taken := [name for name in ("restore.yaml", _MANIFEST, "photos") if (folder / name).exists()]:
+            raise UsageError(f"{folder} already holds {' and '.join(taken)}; choose another folder")
+        shutil.copytree(example / "photos", folder / "photos")
+        shutil.copyfile(example / _MANIFEST, folder / _MANIFEST)
+        recipe = shipped("recipes", "restore.yaml").read_text(encoding="utf-8")
+        (folder / "restore.yaml").write_text(recipe.replace(f"../examples/restore/{_MANIFEST}", _MANIFEST), "utf-8")
+        (folder / "wanflow.toml").write_text(_SETTINGS, encoding="utf-8")
+        (folder / ".gitignore").write_text("/.wanflow/\n/out/\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{folder} can't be written: {describe_os_error(error)}") from error
+    yield f"{folder}: restore.yaml, {_MANIFEST}, photos/"
+    yield "Next:"
+    yield f"  cd {folder}"
+    yield "  wanflow plan restore.yaml"
+    yield "  wanflow run restore.yaml"
+
+
+_SETTINGS = """\
+# Settings of this project; flags go before them.
+backend = "draft"   # free, on this machine
+out = "."           # output paths start here
+# jobs = 2          # edits at once; all cores unless told
+"""
