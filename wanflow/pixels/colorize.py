@@ -14,7 +14,8 @@ import numpy as np
 
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
-from wanflow.pixels.regions import SURE, WORK_PIXELS, Scene, find, guided
+from wanflow.pixels.regions import find, guided
+from wanflow.pixels.scene import SURE, WORK_PIXELS, Scene
 from wanflow.pixels.words import Kind, Wish, parse
 
 _STRIP_PIXELS = 1 << 19
@@ -93,7 +94,9 @@ def _asked(
     for wish in wishes:
         first = chosen.setdefault(_kind(wish, wishes), wish)
         if first is not wish:
-            warnings.append(f'"{wish.region}" can\'t be told from "{first.region}"; {wish.colour} was left out')
+            warnings.append(
+                f'"{wish.region}" can\'t be told from "{first.region}"; {wish.colour} was left out'
+            )
     skin = Kind.SKIN not in chosen and any(kind in _PEOPLE for kind in chosen)
     regions = find(scene, [*chosen, *([Kind.SKIN] if skin else [])])
     layers = []
@@ -101,7 +104,7 @@ def _asked(
         warnings.extend(_doubt(wish, regions[kind].confidence))
         if regions[kind].confidence >= _FAINT:
             layers.append(Layer(regions[kind].mask, _varied(_restrained(wish.tone), dice)))
-    if skin and regions[Kind.SKIN].confidence >= SURE:
+    if skin and regions[Kind.SKIN].confidence >= _FAINT:
         layers.append(Layer(regions[Kind.SKIN].mask, _varied(_SKIN, dice, 3)))
     return layers, warnings
 
@@ -112,7 +115,13 @@ def _kind(wish: Wish, wishes: Sequence[Wish]) -> Kind:
         return Kind.CLOTHES
     if wish.kind is Kind.OTHER:
         return Kind.SUBJECT
-    return Kind.GROUND if wish.kind is Kind.GRASS else Kind.BACKGROUND if wish.kind is Kind.SURFACE else wish.kind
+    return (
+        Kind.GROUND
+        if wish.kind is Kind.GRASS
+        else Kind.BACKGROUND
+        if wish.kind is Kind.SURFACE
+        else wish.kind
+    )
 
 
 def _doubt(wish: Wish, confidence: float) -> Iterator[str]:
@@ -133,13 +142,14 @@ def _guessed(scene: Scene, dice: np.random.Generator | None) -> list[Layer]:
     """Layers for an empty prompt: sky and greenery only under an open daylight sky, where they are likely."""
     if not scene.open_sky:
         return []
-    kinds = [Kind.SKY]
+    tones = {Kind.SKY: _SKY}
+    if scene.leafy.confidence >= SURE:
+        tones[Kind.FOLIAGE] = _LEAVES
     textured = float(scene.busy[scene.ground.mask].mean()) if scene.ground.mask.any() else 0.0
     if scene.ground.confidence >= SURE and textured > 0.010:
-        kinds.append(Kind.GROUND)
-    regions = find(scene, [*kinds, Kind.SUBJECT])
-    tones = {Kind.SKY: _SKY, Kind.GROUND: _GRASS}
-    return [Layer(regions[kind].mask, _varied(tones[kind], dice)) for kind in kinds]
+        tones[Kind.GROUND] = _GRASS
+    regions = find(scene, tones)
+    return [Layer(regions[kind].mask, _varied(tone, dice)) for kind, tone in tones.items()]
 
 
 def _ground_tones(wishes: Sequence[Wish], dice: np.random.Generator | None) -> tuple[Tone, Tone]:
