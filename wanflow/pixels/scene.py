@@ -1,0 +1,331 @@
+"""What luminance alone tells of a scene: its sky, its ground, its leaves and the subject in front of them.
+
+Evidence is position, calm against texture, a top-connected calm area for the sky, a wide bottom-connected one for the
+ground, direction of edges against leaves, centre against border for the subject. No face or object is recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from wanflow.pixels.engine import Floats
+
+Mask = npt.NDArray[np.bool_]
+
+WORK_PIXELS = 150_000
+SUBJECT_PIXELS = 48_000
+SURE = 0.5
+_CLUSTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A hard mask (h, w) and how far it can be believed (0-1)."""
+
+    mask: Mask
+    confidence: float
+
+
+def shrunk(plane: Floats, pixels: int = WORK_PIXELS) -> Floats:
+    """A (h, w) plane reduced to at most `pixels` by area averaging; the plane itself if it is small enough."""
+    height, width = plane.shape
+    scale = (pixels / (height * width)) ** 0.5
+    if scale >= 1:
+        return plane
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+class Scene:
+    """The features and guesses of one picture, from its OKLab lightness (h, w) at working size."""
+
+    def __init__(self, lightness: Floats) -> None:
+        self.light = lightness
+        self.height, self.width = lightness.shape
+        self.scale = max(lightness.shape) / 100
+
+    @cached_property
+    def detail(self) -> Floats:
+        """Local deviation from a two-pixel blur: 0.002 in a clear sky, 0.03 in grass."""
+        return np.asarray(np.abs(self.light - cv2.GaussianBlur(self.light, (0, 0), 2.0)), np.float32)
+
+    @cached_property
+    def busy(self) -> Floats:
+        """Texture, averaged over one hundredth of the long side."""
+        return np.asarray(cv2.GaussianBlur(self.detail, (0, 0), self.scale), np.float32)
+
+    @cached_property
+    def smooth(self) -> Floats:
+        """Lightness, averaged likewise."""
+        return np.asarray(cv2.GaussianBlur(self.light, (0, 0), self.scale), np.float32)
+
+    @cached_property
+    def order(self) -> Floats:
+        """How much edges run one way (structure tensor coherence): walls and frames about 0.6, leaves and grass 0.4."""
+        across, down = (cv2.Sobel(self.light, cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))
+        xx, yy, xy = (cv2.GaussianBlur(p, (0, 0), 2.0) for p in (across * across, down * down, across * down))
+        coherence = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + 1e-4)
+        return np.asarray(cv2.GaussianBlur(coherence, (0, 0), 2 * self.scale), np.float32)
+
+    @cached_property
+    def leafy(self) -> Guess:
+        """Dense texture without direction that reaches the frame: leaves, hedges, rough grass."""
+        dense = cv2.GaussianBlur(self.busy, (0, 0), 1.5 * self.scale) > 0.022
+        mask = opened(dense & (self.order < 0.46) & ~self.sky.mask, 5)
+        frame = np.zeros_like(mask)
+        frame[:2], frame[-2:], frame[:, :2], frame[:, -2:] = True, True, True, True
+        mask = closed(touching(mask, mask & frame), 9)
+        return Guess(mask, 0.7 if mask.mean() > 0.05 else 0.0)
+
+    @cached_property
+    def across(self) -> Floats:
+        """Position from 0 at the left to 1 at the right."""
+        row = (np.arange(self.width, dtype=np.float32) + 0.5) / self.width
+        return np.broadcast_to(row, self.light.shape)
+
+    @cached_property
+    def down(self) -> Floats:
+        """Position from 0 at the top to 1 at the bottom."""
+        column = (np.arange(self.height, dtype=np.float32) + 0.5) / self.height
+        return np.broadcast_to(column[:, None], self.light.shape)
+
+    @cached_property
+    def calm(self) -> Mask:
+        """Neither texture nor edge; the bar rises a little with the picture's own grain."""
+        grain = float(np.clip(0.010 + 1.2 * np.percentile(self.detail, 10), 0.014, 0.024))
+        slope = cv2.magnitude(*(cv2.Sobel(self.light, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1))))
+        flat = (cv2.GaussianBlur(self.detail, (0, 0), 1.5) < grain) & (slope < 2 * grain)
+        return np.asarray(opened(flat, 3))
+
+    @cached_property
+    def sky(self) -> Guess:
+        """The calm area that hangs from the upper edge."""
+        rows = max(2, self.height // 50)
+        mask = self._to_the_edge(closed(touching(self.calm, self._upper(self.calm, rows)), 3))
+        share, above, below = float(mask.mean()), float(mask[:rows].mean()), float(mask[-rows:].mean())
+        doubt = min(1.0, share / 0.12) * min(1.0, above / 0.5) * (1.0 if below < 0.3 else 0.4)
+        return Guess(mask, doubt if share > 0.02 else 0.0)
+
+    @staticmethod
+    def _upper(mask: Mask, rows: int) -> Mask:
+        out = np.zeros_like(mask)
+        out[:rows] = mask[:rows]
+        return out
+
+    def _to_the_edge(self, mask: Mask) -> Mask:
+        """A calm mask stops short of every edge; let it take neighbours that are as light as itself."""
+        window = (15, 15)
+        weight = cv2.blur(mask.astype(np.float32), window)
+        usual = cv2.blur(np.where(mask, self.light, np.float32(0)), window) / np.maximum(weight, 1e-3)
+        near = cv2.dilate(mask.astype(np.uint8), disc(11)) > 0
+        return np.asarray(mask | (near & (np.abs(self.light - usual) < 0.05) & (weight > 0.02)))
+
+    @property
+    def open_sky(self) -> bool:
+        """Is this a daylight landscape sky beyond reasonable doubt? A studio wall or a dark night isn't."""
+        sky = self.sky
+        rows = max(2, self.height // 50)
+        if sky.confidence < 0.9 or sky.mask[:rows].mean() < 0.8:
+            return False
+        corner = self.height // 12, self.width // 12
+        left, right = sky.mask[: corner[0], : corner[1]], sky.mask[: corner[0], -corner[1] :]
+        if min(left.mean(), right.mean()) < 0.5:
+            return False
+        columns = max(2, self.width // 25)
+        ends = [float(side.mean()) for side in (sky.mask[:, :columns], sky.mask[:, -columns:])]
+        under = self.light[~sky.mask & (self.down > 0.5)]
+        bright = float(np.median(self.light[sky.mask]))
+        return (
+            max(ends) < 0.68 and bright > 0.62 and under.size > 0 and bright > float(np.median(under)) + 0.08
+        )
+
+    @cached_property
+    def clusters(self) -> npt.NDArray[np.int32]:
+        """Pixels grouped by lightness, surroundings and texture (k-means with a fixed seed)."""
+        features = (
+            np.dstack([self.light, self.smooth, 1.2 * np.sqrt(self.busy)]).reshape(-1, 3).astype(np.float32)
+        )
+        step = max(1, len(features) // 12_000)
+        sample = np.ascontiguousarray(features[::step])
+        cv2.setRNGSeed(1)
+        count = min(_CLUSTERS, len(sample))
+        _, _, centres = cv2.kmeans(sample, count, None, (3, 20, 1e-3), 1, cv2.KMEANS_PP_CENTERS)
+        far = np.stack([((features - centre) ** 2).sum(1) for centre in centres])
+        return np.asarray(far.argmin(0).reshape(self.light.shape), np.int32)
+
+    @cached_property
+    def ground(self) -> Guess:
+        """What spreads wide from the lower edge to a side and ends level; a coat that fills the edge narrows upwards."""
+        found = np.zeros(self.light.shape, bool)
+        best = 0.0
+        for mask in self._grounds():
+            confidence = self._level(mask)
+            if confidence >= SURE or confidence > best >= 0 and best < SURE:
+                found = found | mask if best >= SURE else mask
+                best = max(best, confidence)
+        return Guess(closed(found, 5), best)
+
+    def _grounds(self) -> Iterator[Mask]:
+        """For each sort of pixel common at the lower edge, the connected area that looks like it."""
+        band = max(2, self.height // 12)
+        wide = cv2.GaussianBlur(self.busy, (0, 0), 2 * self.scale)
+        for label in np.unique(self.clusters[-band:]):
+            seeds = self.clusters[-band:] == label
+            if seeds.mean() < 0.12:
+                continue
+            tone, rough = np.median(self.smooth[-band:][seeds]), np.median(wide[-band:][seeds])
+            far = ((self.smooth - tone) / 0.09) ** 2 + ((wide - rough) / (0.008 + 0.35 * rough)) ** 2
+            mask = opened((far < 2.3) & ~self.sky.mask & (self.order < 0.56), 1 + 2 * round(1.2 * self.scale))
+            rows = np.flatnonzero(mask.mean(1) > 0.4)
+            mask[: rows[0] if rows.size else self.height] = False
+            low = np.zeros_like(mask)
+            low[-band:] = mask[-band:]
+            yield touching(mask, low)
+
+    def _level(self, mask: Mask) -> float:
+        """How much a mask looks like ground: wide near its own top, reaching a side, low in the picture."""
+        rows = np.flatnonzero(mask.any(1))
+        if rows.size < 3 or mask.mean() < 0.04:
+            return 0.0
+        deep = self.height - rows[0]
+        upper = mask[rows[0] + deep // 3]
+        span = float(np.ptp(np.flatnonzero(upper)) / self.width) if upper.any() else 0.0
+        side = max(float(mask[rows[0] :, :3].any(1).mean()), float(mask[rows[0] :, -3:].any(1).mean()))
+        low = 1 - float(mask[: self.height // 3].mean()) * 3
+        return float(
+            np.clip((span - 0.4) / 0.3, 0, 1) * np.clip((side - 0.25) / 0.4, 0, 1) * np.clip(low, 0, 1)
+        )
+
+    @cached_property
+    def saliency(self) -> Floats:
+        """How much a pixel's sort lives in the centre and not along the upper and side edges, 0-1."""
+        middle = np.exp(-0.5 * (((self.across - 0.5) / 0.27) ** 2 + ((self.down - 0.55) / 0.30) ** 2))
+        sides = (self.across < 0.05) | (self.across > 0.95) | (self.down < 0.05)
+        edge = sides + 0.35 * (self.down > 0.95)
+        labels = self.clusters.ravel()
+        centre, border = (
+            np.bincount(labels, weights.ravel(), _CLUSTERS) / weights.sum() for weights in (middle, edge)
+        )
+        ratio = (centre / (centre + border + 1e-6)).astype(np.float32)
+        raw = np.asarray(ratio[self.clusters] * (0.45 + 0.55 * middle), np.float32)
+        # Once much of the picture is known to be sky or ground, what is left of the middle is the subject.
+        behind = self._behind
+        sure = float(np.clip((behind.mean() - 0.15) / 0.4, 0, 0.75))
+        raw = raw * (1 - sure) + sure * (0.35 + 0.65 * middle)
+        raw[behind] *= 0.15
+        raw = cv2.GaussianBlur(raw, (0, 0), 1.2 * self.scale)
+        return np.asarray((raw - raw.min()) / (np.ptp(raw) + 1e-6), np.float32)
+
+    @property
+    def _behind(self) -> Mask:
+        sky = self.sky.mask if self.open_sky else self.sky.mask & (self.detail < 0.012)
+        for guess in (self.ground, self.leafy):
+            if guess.confidence >= SURE:
+                sky = sky | guess.mask
+        return np.asarray(sky)
+
+    @cached_property
+    def subject(self) -> Guess:
+        """The thing in the middle: saliency seeds a watershed and GrabCut, and both vote. Meant to be shared one day."""
+        bar = cv2.threshold((self.saliency * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
+        small = shrunk(self.light, SUBJECT_PIXELS)
+        size = small.shape[::-1]
+        saliency = cv2.resize(self.saliency, size, interpolation=cv2.INTER_AREA)
+        behind = cv2.resize(self._behind.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+        mask = _cut(small, saliency, behind, float(bar))
+        full = (
+            cv2.resize(mask.astype(np.float32), self.light.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+        )
+        full = _main_parts(full, self.saliency)
+        return Guess(full, self._distinct(full))
+
+    def _distinct(self, mask: Mask) -> float:
+        """How well a mask stands out: by its size, by saliency inside against outside, by edges along its outline."""
+        share = float(mask.mean())
+        if not 0.01 < share < 0.9:
+            return 0.0
+        apart = float(self.saliency[mask].mean() - self.saliency[~mask].mean())
+        rim = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+        rim[:2], rim[-2:], rim[:, :2], rim[:, -2:] = False, False, False, False
+        edge = cv2.dilate(self.detail, np.ones((5, 5), np.uint8))
+        sharp = float((edge[rim] > 0.02).mean()) if rim.any() else 0.0
+        size = min(1.0, share / 0.04) * min(1.0, (0.9 - share) / 0.45)
+        return float(np.clip(1.6 * apart, 0, 1) * size * (0.4 + 0.6 * sharp))
+
+    @cached_property
+    def head(self) -> Mask:
+        """The upper end of the subject down to its neck, the narrowest row below the widest of the upper third."""
+        mask = self.subject.mask
+        rows = np.flatnonzero(mask.any(1))
+        out = np.zeros_like(mask)
+        if rows.size < 8:
+            return out
+        top, tall = int(rows[0]), int(rows[-1] - rows[0])
+        widths = cv2.blur(
+            mask.sum(1, dtype=np.float32)[top : top + max(4, tall // 2)].reshape(-1, 1), (1, 5)
+        ).ravel()
+        widest = int(widths[: max(2, int(0.3 * tall))].argmax())
+        valley = widest + int(widths[widest:].argmin())
+        deep = int(0.06 * tall) < valley and widths[valley] < 0.85 * widths[widest]
+        neck = top + (valley if deep else max(2, int(0.22 * tall)))
+        out[top:neck] = mask[top:neck]
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(out.astype(np.uint8))
+        return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+
+
+def touching(mask: Mask, edge: Mask) -> Mask:
+    """The connected parts of `mask` that have a pixel in `edge`, both (h, w)."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    keep = np.zeros(labels.max() + 1, bool)
+    keep[np.unique(labels[edge])] = True
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def opened(mask: Mask, size: int) -> Mask:
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(size)) > 0)
+
+
+def closed(mask: Mask, size: int) -> Mask:
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(size)) > 0)
+
+
+def disc(size: int) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+
+
+def _cut(light: Floats, saliency: Floats, behind: Mask, bar: float) -> Mask:
+    """Subject pixels of a small picture by GrabCut and by watershed from the same seeds: either, if salient; else both."""
+    image = np.dstack([light, cv2.GaussianBlur(light, (0, 0), 2.0), saliency])
+    image = np.clip(image * 255, 0, 255).astype(np.uint8)
+    front = (saliency > bar + 0.5 * (1 - bar)) & ~behind
+    back = behind | (saliency < 0.5 * bar)
+    if front.sum() < 10 or back.sum() < 10:
+        return np.asarray((saliency > bar) & ~behind)
+    trimap = np.where(saliency > bar, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    trimap[back], trimap[front] = cv2.GC_BGD, cv2.GC_FGD
+    cv2.setRNGSeed(1)
+    cv2.grabCut(image, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+    grabbed = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
+    markers = np.where(front, 1, np.where(back, 2, 0)).astype(np.int32)
+    flooded = cv2.watershed(np.ascontiguousarray(np.dstack([image[..., 0]] * 3)), markers) == 1
+    return np.asarray((grabbed & flooded) | ((grabbed | flooded) & (saliency > bar)))
+
+
+def _main_parts(mask: Mask, saliency: Floats) -> Mask:
+    """The parts with at least an eighth of the best part's weight, small holes filled."""
+    mask = closed(opened(mask, 5), 7)
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    weight = np.bincount(labels.ravel(), saliency.ravel() ** 2, count)
+    weight[0] = 0
+    kept = (weight >= max(weight.max() / 8, 1e-6))[labels]
+    holes, hole_of, stats, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < 0.02 * mask.size
+    small[0] = False
+    return np.asarray(kept | small[hole_of]) if holes > 1 else np.asarray(kept)
