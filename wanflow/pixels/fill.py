@@ -210,50 +210,42 @@ def settle(
     return field, copied
 
 
-def around(at: Level) -> tuple[Index, list[tuple[Index, Index]]]:
-    """The hole's flat indices, and for each patch offset the centres from which it is seen (and their validity is -1)."""
-    unknown = np.flatnonzero(at.hole)
-    return unknown, []
-
-
-def votes(at: Level, unknown: Index) -> list[tuple[int, Index, Index]]:
-    """For each place in a patch: its flat step, which of `unknown` are seen by a centre there, and those centres."""
-    height, width = at.shape
-    y, x = unknown // width, unknown % width
-    seen = []
-    for dy in range(-RADIUS, RADIUS + 1):
-        for dx in range(-RADIUS, RADIUS + 1):
-            cy, cx = y - dy, x - dx
-            which = np.flatnonzero(
-                (cy >= RADIUS) & (cy < height - RADIUS) & (cx >= RADIUS) & (cx < width - RADIUS)
-            )
-            seen.append((dy * width + dx, which, cy[which] * width + cx[which]))
-    return seen
-
-
 def vote_mean(at: Level, field: Index) -> None:
     """Set each unknown pixel to the mean of what all patches over it say."""
+    total = np.zeros_like(at.pixels)
+    count = np.zeros(len(at.hole), np.float32)
+    sources = field[at.targets]
+    for step in at.offsets:
+        total[at.targets + step] += at.pixels[sources + step]
+        count[at.targets + step] += 1
     unknown = np.flatnonzero(at.hole)
-    total = np.zeros((len(unknown), 3), np.float32)
-    count = np.zeros(len(unknown), np.float32)
-    for step, which, centres in votes(at, unknown):
-        total[which] += at.pixels[field[centres] + step]
-        count[which] += 1
-    at.pixels[unknown] = total / np.maximum(count, 1)[:, None]
+    at.pixels[unknown] = total[unknown] / np.maximum(count[unknown], 1)[:, None]
 
 
 def vote_best(at: Level, field: Index, cost: Floats) -> Index:
     """Copy each unknown pixel from the best-fitting patch over it; a mean would blur texture. Returns the pixel map."""
     unknown = np.flatnonzero(at.hole)
-    least = np.full(len(unknown), np.inf, np.float32)
-    origin = unknown.copy()
-    for step, which, centres in votes(at, unknown):
-        price = cost[centres]
-        better = price < least[which]
-        chosen = which[better]
-        least[chosen] = price[better]
-        origin[chosen] = field[centres[better]] + step
+    steps = at.offsets[_best_step(at, cost)]
+    origin = field[unknown - steps] + steps
     at.pixels[unknown] = at.pixels[origin]
     copied = np.arange(len(at.hole))
     copied[unknown] = origin
     return copied
+
+
+def _best_step(at: Level, cost: Floats) -> Index:
+    """For each unknown pixel, which place of its best patch it is; whole rows are compared, which is faster than lists."""
+    hole = at.hole.reshape(at.shape)
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    prices = np.pad(cost.reshape(at.shape), RADIUS, constant_values=np.inf)
+    least = np.full((bottom - top, right - left), np.inf, np.float32)
+    best = np.zeros(least.shape, np.int64)
+    for number in range(SIDE * SIDE):
+        # The centre of the patch that has this pixel at place (dy, dx) lies at (-dy, -dx); the pad adds RADIUS.
+        dy, dx = SIDE - 1 - number // SIDE, SIDE - 1 - number % SIDE
+        price = prices[top + dy : bottom + dy, left + dx : right + dx]
+        better = price < least
+        np.copyto(least, price, where=better)
+        np.copyto(best, number, where=better)
+    return best[hole[top:bottom, left:right]]

@@ -8,7 +8,7 @@ from wanflow.pixels.engine import Floats
 from wanflow.pixels.patches import Bools, Index
 
 # Products of targets and sources up to which a matrix product is cheaper than searching.
-EXACT_PAIRS = 4.0e7
+EXACT_PAIRS = 1.5e7
 ROWS = 512
 
 
