@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import floor
 from typing import Any
 
 Size = tuple[int, int]
@@ -14,17 +15,28 @@ class SizeError(ValueError):
 
 
 def expanded(width: int, height: int, parameters: Parameters) -> tuple[int, int, int, int]:
-    """Outpainted (width, height, left, top): each scale is measured from the centre, so a side adds (s - 1) / 2.
+    """Outpainted (width, height, left, top): a side scaled by s adds (s - 1) / 2 of the dimension.
 
     The provider says only "1.5 on all sides makes 1.5 times the size"; this is the reading that fits it.
     """
-    left, right = (_grown(width, parameters.get(f"{side}_scale", 1.0)) for side in ("left", "right"))
-    top, bottom = (_grown(height, parameters.get(f"{side}_scale", 1.0)) for side in ("top", "bottom"))
-    return width + left + right, height + top + bottom, left, top
+    full_width, left = _grown(width, _scale(parameters, "left_scale"), _scale(parameters, "right_scale"))
+    full_height, top = _grown(height, _scale(parameters, "top_scale"), _scale(parameters, "bottom_scale"))
+    return full_width, full_height, left, top
 
 
-def _grown(length: int, scale: float) -> int:
-    return round(length * (scale - 1) / 2)
+def _scale(parameters: Parameters, name: str) -> float:
+    value = parameters.get(name)
+    return 1.0 if value is None else float(value)
+
+
+def _grown(length: int, before: float, after: float) -> tuple[int, int]:
+    total = _rounded(length * (before + after) / 2)
+    return total, min(_rounded(length * (before - 1) / 2), total - length)
+
+
+def _rounded(value: float) -> int:
+    # Halves go up; a sum like 1.1 + 1.2 is a hair below the decimal that was meant.
+    return floor(value + 0.5 + 1e-6)
 
 
 def fitted(width: int, height: int, parameters: Parameters) -> Size:
