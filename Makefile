@@ -1,0 +1,57 @@
+# Everything is installed into .venv by the first target that needs it; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: demo test check format schemas bench clean
+
+# Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "wanflow needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) 2>/dev/null || \
+		{ rm -rf $(VENV) && $(PYTHON) -m pip install --quiet --target .tools virtualenv && \
+		  PYTHONPATH=.tools $(PYTHON) -m virtualenv --quiet $(VENV); }
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+## demo: run the example twice; the second run has nothing to do
+demo: $(READY)
+	@echo '$$ wanflow plan recipes/restore.yaml'
+	@$(BIN)/wanflow plan recipes/restore.yaml
+	@echo
+	@echo '$$ wanflow run recipes/restore.yaml'
+	@$(BIN)/wanflow run recipes/restore.yaml
+	@echo
+	@echo 'The pictures:'
+	@ls -1 out/restore/*
+	@echo
+	@echo '$$ wanflow run recipes/restore.yaml      # again: nothing changed, nothing is done'
+	@$(BIN)/wanflow run recipes/restore.yaml
+
+## test: the whole test suite
+test: $(READY)
+	$(BIN)/python -m pytest
+
+## check: format, lint, types
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+## format: mend what can be mended by itself
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## schemas: derive the authoring schema from the exact ones
+schemas: $(READY)
+	$(BIN)/python scripts/derive_schemas.py
+
+## bench: figures of benchmarks/, side by side with other tools in one run
+bench: $(READY)
+	$(BIN)/python benchmarks/plan_scale.py
+
+clean:
+	rm -rf $(VENV) .tools out .wanflow
