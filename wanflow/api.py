@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -290,6 +291,7 @@ def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest 
         recipe,
         manifest.folder if manifest else recipe.folder,
         manifest.shown if manifest else "",
+        _manifest_name(project, recipe),
         index,
         Blobs(project.store),
         Inputs(project.root, index),
@@ -301,6 +303,13 @@ def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest 
     planner.decide(manifest.rows() if manifest else iter(()))
     planner.plan.totals.seconds /= project.jobs
     return planner
+
+
+def _manifest_name(project: Project, recipe: Recipe) -> str:
+    """The manifest's name in records: the same wherever wanflow is started."""
+    if recipe.manifest is None or manifests.is_glob(recipe.manifest.source):
+        return recipe.manifest.source if recipe.manifest else ""
+    return os.path.relpath(recipe.folder / recipe.manifest.source, project.root)
 
 
 def _no_rows(project: Project, recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:

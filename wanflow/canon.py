@@ -8,9 +8,7 @@ from typing import Any
 
 JSON = Any  # None | bool | int | float | str | list | dict: recursive aliases cost more than they tell here
 
-_encode = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=True
-).encode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def canonical(value: JSON) -> str:

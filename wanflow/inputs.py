@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import time
 from pathlib import Path
 
@@ -30,21 +31,28 @@ class Inputs:
         """A path as it is recorded: relative to the project, so that the folder may be moved."""
         return os.path.relpath(path, self.root).replace(os.sep, "/")
 
-    def source(self, path: Path) -> Source:
+    def name(self, folder: str, path: str) -> str:
+        """The recorded name of a path that starts from a folder, itself named so."""
+        if path.startswith("/") or (os.sep != "/" and Path(path).is_absolute()):
+            return self.relative(Path(path))
+        return posixpath.normpath(f"{folder}/{path}")
+
+    def source(self, name: str) -> Source:
         """The content of an image file. Raises EditError."""
-        name = self.relative(path)
         if known := self._seen.get(name):
             return known
         if failure := self._failed.get(name):
             raise failure
         try:
-            found = self._seen[name] = self._look(path, name)
+            found = self._look(name)
         except EditError as error:
             self._failed[name] = error
             raise
+        self._seen[name] = found
         return found
 
-    def _look(self, path: Path, name: str) -> Source:
+    def _look(self, name: str) -> Source:
+        path = self.root / name
         stat = stat_of(path)
         if stat and (remembered := self._index.file(name)) and remembered[0] == stat:
             return Source(name, remembered[1])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wanflow.canon import canonical, digest
 from wanflow.errors import EditError, Mark, Problem, merge
-from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_of, key_parts
+from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.inputs import Inputs
 from wanflow.model import (
     Action,
@@ -36,6 +36,7 @@ from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
 
 Fingerprint = Callable[[Step], str]
+_NOT_FILES = ("http://", "https://", "data:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Planner:
         recipe: Recipe,
         folder: Path,
         manifest_shown: str,
+        manifest_name: str,
         index: Index,
         blobs: Blobs,
         inputs: Inputs,
@@ -71,9 +73,13 @@ class Planner:
         self.recipe = recipe
         self.expansion = Expansion(recipe)
         self.index, self.blobs, self.inputs, self.out = index, blobs, inputs, out
-        self.folder, self.manifest_shown, self.force = folder, manifest_shown, force
-        self.identity = f"{recipe.name}|{inputs.relative(recipe.file)}|{inputs.relative(folder)}/{manifest_shown}"
+        self.manifest_shown, self.force = manifest_shown, force
+        self._folder, self._recipe_folder = inputs.relative(folder), inputs.relative(recipe.folder)
+        self.identity = f"{recipe.name}|{inputs.relative(recipe.file)}|{manifest_name}"
         self.fingerprints = {step.id: fingerprint(step) for step in self.expansion.steps}
+        self.key_heads = {
+            step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.expansion.steps
+        }
         self.plan = Plan(recipe, self.identity, backend, self.expansion.steps)
         self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
         self._scope = self._scope_digest()
@@ -220,7 +226,7 @@ class Planner:
         size: tuple[int, int] | None,
         fresh: set[bytes],
     ) -> tuple[Decision, Supply]:
-        parts = key_parts(job.step.function.name, self.fingerprints[job.step.id], job.parameters_text, symbols)
+        parts = key_parts(self.key_heads[job.step.id], job.parameters_text, symbols)
         key = key_of(parts)
         known = all(supply.blob for supply in taken.values())
         unmade = Supply(f"?{key}", step=job.step.id, key=key, size=size)
@@ -247,35 +253,38 @@ class Planner:
         if ref.kind is RefKind.STEP:
             return supplies[ref.name]
         where = ("outputs", slot, "image") if step == "" else ("steps", step, *slot.split("."))
-        path, problem = self._locate(ref, row, where)
+        name = self._locate(ref, row, where)
         try:
-            source = self.inputs.source(path)
+            source = self.inputs.source(name)
         except EditError as error:
-            message = f"{ref}: {self._shown(path)}: {error.message}"
+            problem = self._place(ref, row, where)
+            message = f"{ref}: {name}: {error.message}"
             raise RowError(replace(problem, rule=_rule_name(error.code), message=message)) from error
         self._input_paths.add(source.path)
         return Supply(source.blob.sha256, source.blob, file=source.path, size=source.blob.size)
 
-    def _locate(self, ref: Ref, row: Row, where: tuple[str, ...]) -> tuple[Path, Problem]:
-        in_recipe = about_row(self.recipe.document.problem(where, "image", ""), row)
+    def _locate(self, ref: Ref, row: Row, where: tuple[str, ...]) -> str:
+        """The project's name of the file that a reference means."""
         if ref.kind is RefKind.FILE:
-            return self.recipe.folder / ref.name, in_recipe
+            return self.inputs.name(self._recipe_folder, ref.name)
         if ref.kind is RefKind.PARAM:
-            return self.recipe.folder / str(self.recipe.params[ref.name]), in_recipe
-        problem = Problem("image", "", self.manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
+            return self.inputs.name(self._recipe_folder, str(self.recipe.params[ref.name]))
         value = row.values.get(ref.name)
+        if isinstance(value, str) and value and not value.startswith(_NOT_FILES) and "\0" not in value:
+            return self.inputs.name(self._folder, value)
+        problem = self._place(ref, row, where)
         if not isinstance(value, str) or not value.strip():
             message = f"{ref}: there is no path in this row"
             raise RowError(replace(problem, message=message, hint="Fill the cell, or leave the row out with where:."))
-        if value.startswith(("http://", "https://", "data:")):
-            message = f"{ref}: {value[:60]} is not a file; wanflow edits local files"
-            raise RowError(replace(problem, message=message, hint="Download the image and name its path here."))
         if "\0" in value:
             raise RowError(replace(problem, message=f"{ref}: the path holds a NUL character"))
-        return self.folder / value, problem
+        message = f"{ref}: {value[:60]} is not a file; wanflow edits local files"
+        raise RowError(replace(problem, message=message, hint="Download the image and name its path here."))
 
-    def _shown(self, path: Path) -> str:
-        return self.inputs.relative(path)
+    def _place(self, ref: Ref, row: Row, where: tuple[str, ...]) -> Problem:
+        if ref.kind is RefKind.ROW and self.recipe.manifest:
+            return Problem("image", "", self.manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
+        return about_row(self.recipe.document.problem(where, "image", ""), row)
 
     def _check_inputs(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
         for slot, supply in taken.items():

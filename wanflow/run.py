@@ -228,7 +228,7 @@ class Run:
         for slot, ref in step.inputs.items():
             inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
-        parts = key_parts(step.function.name, self.planner.fingerprints[step.id], job.parameters_text, digests)
+        parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
         return Call(key_of(parts), step.function.name, job.parameters, inputs), parts
 
     def _bytes_of(self, state: _RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
