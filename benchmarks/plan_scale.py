@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wanflow import api
-from wanflow.backends import BACKENDS, draft
+from wanflow.backends import draft
 from wanflow.model import Blob, Call, Result
-from wanflow.recipe import Step
 from wanflow.store.blobs import Blobs
 
 SIZES = (100, 1_000, 10_000, 33_334)
@@ -67,14 +66,11 @@ class Seeder(draft.DraftBackend):
     """The draft backend with editing left out."""
 
     async def collect(self, ticket: Call) -> Result:
-        blobs = Blobs(self._workers._store)
+        blobs = Blobs(self.workers.store)
         if not hasattr(self, "_result"):
             sha256 = blobs.put(png(0))
             self._result = Result((Blob(sha256, 512, 512, "PNG", len(png(0))),), "real")
         return self._result
-
-    def lane(self, step: Step) -> str:
-        return super().lane(step)
 
 
 def make_project(folder: Path, rows: int) -> None:
@@ -90,8 +86,7 @@ def make_project(folder: Path, rows: int) -> None:
 
 
 def seed(folder: Path) -> None:
-    BACKENDS["draft"] = Seeder  # type: ignore[index]
-    _, record = api.run(folder / "recipe.yaml")
+    _, record = api.run(folder / "recipe.yaml", api.Options(backends={"draft": Seeder}))
     assert record and record.exit_code == 0
 
 

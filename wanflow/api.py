@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow import manifests, schemas
-from wanflow.backends import BACKENDS
+from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import Mark, Problem, RecipeError, StoreError, UsageError, describe_os_error, did_you_mean
 from wanflow.expand import used_columns
@@ -44,6 +44,7 @@ class Options:
     jobs: int | None = None
     force: bool = False
     keep_going: bool = True
+    backends: Backends = field(default_factory=lambda: BACKENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,13 @@ class Project:
     def backend(self) -> str:
         """The backend's name. Raises UsageError for one that is not known."""
         name = self.options.backend or self.settings.backend
-        if name not in BACKENDS:
-            raise UsageError(f"there is no backend {name}. {did_you_mean(name, BACKENDS)}")
+        if name not in self.options.backends:
+            raise UsageError(f"there is no backend {name}. {did_you_mean(name, self.options.backends)}")
         return name
+
+    def open_backend(self, workers: Workers) -> Backend:
+        """The backend, working in these workers."""
+        return self.options.backends[self.backend](workers)
 
     @property
     def jobs(self) -> int:
@@ -286,7 +291,7 @@ def _checkable(recipe: Recipe, faulty: list[tuple[str, ...]]) -> Recipe:
 
 
 def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest | None) -> Planner:
-    backend = BACKENDS[project.backend](Workers(project.jobs, project.store))
+    backend = project.open_backend(Workers(project.jobs, project.store))
     planner = Planner(
         recipe,
         manifest.folder if manifest else recipe.folder,
@@ -328,7 +333,7 @@ def _no_rows(project: Project, recipe: Recipe, manifest: Manifest) -> Iterator[P
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     workers = Workers(project.jobs, project.store)
-    backend = BACKENDS[project.backend](workers)
+    backend = project.open_backend(workers)
     keep_going = project.options.keep_going
     publisher = Publisher(project.out, planner.blobs, project.store / "kept" / run_id)
     work = Run(planner, backend, publisher, Lanes({LANE: project.jobs}), listener, clock, keep_going=keep_going)

@@ -188,8 +188,8 @@ class Planner:
                 )
             decisions.append(decision)
             supplies[step.id] = supply
-        restores = self._restores(row, paths, supplies, decisions)
-        return RowPlan(row, tuple(decisions), paths, tuple(restores))
+        restores = tuple(self._restores(row, paths, supplies, decisions))  # also marks decisions
+        return RowPlan(row, tuple(decisions), paths, restores)
 
     def _note_once(self, problem: Problem) -> None:
         if problem not in self.plan.problems[-8:]:

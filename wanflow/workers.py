@@ -27,7 +27,7 @@ class Workers:
 
     def __init__(self, slots: int, store: Path, *, deadline_s: float = DEADLINE_S) -> None:
         self.slots = slots
-        self._store = store
+        self.store = store
         self._deadline_s = deadline_s
         self._idle: list[ProcessPoolExecutor] = []
         self._busy: set[ProcessPoolExecutor] = set()
@@ -37,7 +37,7 @@ class Workers:
         worker = self._idle.pop() if self._idle else self._start()
         self._busy.add(worker)
         try:
-            running = asyncio.get_running_loop().run_in_executor(worker, perform, call, self._store)
+            running = asyncio.get_running_loop().run_in_executor(worker, perform, call, self.store)
             result = await asyncio.wait_for(running, self._deadline_s)
         except BrokenProcessPool as error:
             self._drop(worker)

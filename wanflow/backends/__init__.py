@@ -29,4 +29,6 @@ class Backend(Protocol):
         """The result of a ticket; may be called again after a crash. Raises EditError."""
 
 
-BACKENDS: Mapping[str, Callable[[Workers], Backend]] = {"draft": DraftBackend}
+Backends = Mapping[str, Callable[[Workers], Backend]]
+
+BACKENDS: Backends = {"draft": DraftBackend}

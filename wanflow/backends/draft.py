@@ -13,7 +13,7 @@ class DraftBackend:
     name = "draft"
 
     def __init__(self, workers: Workers) -> None:
-        self._workers = workers
+        self.workers = workers
 
     def fingerprint(self, step: Step) -> str:
         """Backend and engine version; the model does not matter to a draft."""
@@ -29,7 +29,7 @@ class DraftBackend:
 
     async def collect(self, ticket: Call) -> Result:
         """The edited picture, stored. Raises EditError."""
-        return await self._workers.perform(ticket)
+        return await self.workers.perform(ticket)
 
 
 def local_fingerprint(step: Step) -> str:

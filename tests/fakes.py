@@ -1,0 +1,72 @@
+"""Small fakes: a backend that makes pictures out of nothing and keeps a list of what it was asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from wanflow import sizes
+from wanflow.api import Options
+from wanflow.backends.draft import DraftBackend
+from wanflow.catalog import functions
+from wanflow.errors import EditError
+from wanflow.images import describe
+from wanflow.model import Call, Result
+from wanflow.store.blobs import Blobs
+from wanflow.workers import Workers
+
+
+def picture(colour: object, size: tuple[int, int] = (520, 520), **save: object) -> bytes:
+    """A one-colour PNG; the colour is drawn from any value."""
+    rgb = tuple(hashlib.sha256(repr(colour).encode()).digest()[:3])
+    buffer = BytesIO()
+    Image.new("RGB", size, rgb).save(buffer, "PNG", **save)
+    return buffer.getvalue()
+
+
+@dataclass
+class Fakery:
+    """What the fake backend was asked, and how it answers."""
+
+    asked: list[Call] = field(default_factory=list)
+    faults: dict[str, list[EditError]] = field(default_factory=dict)
+    paint: Callable[[Call], object] = lambda call: (
+        call.function,
+        sorted(call.parameters.items()),
+        sorted((slot, sha256) for slot, (_, sha256) in call.inputs.items()),
+    )
+
+    def options(self, **more: object) -> Options:
+        return Options(backends={"draft": lambda workers: FakeBackend(workers, self)}, **more)  # type: ignore[arg-type]
+
+    def steps(self) -> list[str]:
+        """The functions asked for since the last call of this, in order."""
+        names = [call.function for call in self.asked]
+        self.asked.clear()
+        return names
+
+
+class FakeBackend(DraftBackend):
+    """Like draft, but the picture is one colour that depends on function, parameters and inputs."""
+
+    def __init__(self, workers: Workers, fakery: Fakery) -> None:
+        super().__init__(workers)
+        self.fakery = fakery
+
+    async def collect(self, ticket: Call) -> Result:
+        self.fakery.asked.append(ticket)
+        if faults := self.fakery.faults.get(ticket.function):
+            raise faults.pop(0)
+        data = picture(self.fakery.paint(ticket), self._size(ticket))
+        Blobs(self.workers.store).put(data)
+        return Result((describe(data),), "real")
+
+    def _size(self, ticket: Call) -> tuple[int, int]:
+        path, _ = ticket.inputs["image"]
+        before = describe(Path(path).read_bytes()).size
+        return sizes.resulting(functions()[ticket.function].size, before, ticket.parameters)

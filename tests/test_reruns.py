@@ -1,0 +1,296 @@
+"""What runs again and what does not: the promises of a cached run, on the real loop with a fake backend."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fakes import Fakery, picture
+
+from wanflow import api
+from wanflow.errors import Again, EditError
+from wanflow.model import Action, Reason, Status
+
+RECIPE = """\
+wanflow: 1
+name: demo
+manifest: {from: rows.csv}
+steps:
+  colour:
+    uses: wan/colorization
+    image: row.photo
+    with: {prompt: "${{ row.colours }}"}
+  detail: {uses: wan/super_resolution, image: steps.colour, with: {upscale_factor: 2}}
+  wide: {uses: wan/expand, image: steps.detail, with: {left_scale: 1.5}}
+outputs:
+  master: {image: steps.detail, to: "out/${{ row.id }}.png"}
+  wide: {image: steps.wide, to: "out/wide/${{ row.id }}.webp"}
+"""
+CHAIN = ["wan/colorization", "wan/super_resolution", "wan/expand"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "photos").mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    lines = ["id,photo,colours"]
+    for number in range(3):
+        (folder / "photos" / f"{number}.png").write_bytes(picture(number))
+        lines.append(f"000{number},photos/{number}.png,blue {number}")
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def fakery() -> Fakery:
+    return Fakery()
+
+
+def run(folder: Path, fakery: Fakery, **options: object) -> list[str]:
+    """Run the project; what was asked of the backend, after checking that the plan had said so."""
+    before = api.plan(folder / "recipe.yaml", fakery.options(**options))
+    again = api.plan(folder / "recipe.yaml", fakery.options(**options))
+    assert list(before.decisions()) == list(again.decisions())
+    plan, record = api.run(folder / "recipe.yaml", fakery.options(**options))
+    assert list(plan.decisions()) == list(before.decisions())
+    assert record
+    done = [outcome.job for outcome in record.outcomes if outcome.status is Status.DONE]
+    certain = [f"{row}/{decision.step}" for row, decision in plan.decisions() if decision.action is Action.RUN]
+    possible = [f"{row}/{d.step}" for row, d in plan.decisions() if d.action in (Action.RUN, Action.LATER)]
+    if record.exit_code == 0:
+        assert set(certain) <= set(done) <= set(possible)
+    return fakery.steps()
+
+
+def reasons(folder: Path, fakery: Fakery, **options: object) -> dict[str, tuple[Action, Reason]]:
+    plan = api.plan(folder / "recipe.yaml", fakery.options(**options))
+    return {f"{row}/{d.step}": (d.action, d.reason) for row, d in plan.decisions()}
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> None:
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+
+
+def test_the_second_run_does_nothing(project: Path, fakery: Fakery) -> None:
+    assert sorted(run(project, fakery)) == sorted(CHAIN * 3)
+    assert run(project, fakery) == []
+
+
+def test_a_changed_prompt_reruns_its_row_only(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    edit(project, "rows.csv", "blue 1", "red 1")
+    plan = api.plan(project / "recipe.yaml", fakery.options())
+    changed = [(row, d) for row, d in plan.decisions() if d.action is not Action.REUSE]
+    assert [(row, d.step, d.reason) for row, d in changed] == [
+        ("0001", "colour", Reason.PARAMS_CHANGED),
+        ("0001", "detail", Reason.UPSTREAM),
+        ("0001", "wide", Reason.UPSTREAM),
+    ]
+    assert [str(change) for change in changed[0][1].changes] == ['prompt: "blue 1" -> "red 1"']
+    assert run(project, fakery) == CHAIN
+    assert run(project, fakery) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  detail: {uses", "  sharper: {uses"),
+        ("name: demo", "name: other"),
+        ("with: {left_scale: 1.5}", "with: {left_scale: 1.50, top_scale: 1}"),
+        ("wanflow: 1\n", "wanflow: 1\n# a remark\ndescription: changed\n"),
+        ('to: "out/${{ row.id }}.png"', 'to: "results/${{ row.id }}.png"'),
+    ],
+    ids=["step renamed", "recipe renamed", "defaults written out", "remarks", "output elsewhere"],
+)
+def test_what_does_not_change_a_request_reruns_nothing(project: Path, fakery: Fakery, old: str, new: str) -> None:
+    run(project, fakery)
+    edit(project, "recipe.yaml", old, new)
+    text = (project / "recipe.yaml").read_text()
+    (project / "recipe.yaml").write_text(
+        text if "sharper" not in new else text.replace("steps.detail", "steps.sharper")
+    )
+    assert run(project, fakery) == []
+
+
+def test_reordered_and_reformatted_yaml_reruns_nothing(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    (project / "recipe.yaml").write_text(
+        """\
+outputs:
+  wide:
+    to: out/wide/${{row.id}}.webp
+    image: steps.wide
+  master: {to: "out/${{ row.id }}.png", image: steps.detail}
+steps:
+  wide:
+    with:
+      left_scale: 1.5
+    image: steps.detail
+    uses: "wan/expand"
+  detail: {with: {upscale_factor: 2}, uses: wan/super_resolution, image: steps.colour}
+  colour: {with: {prompt: "${{ row.colours }}"}, uses: wan/colorization, image: row.photo}
+manifest:
+  from: rows.csv
+name: demo
+wanflow: 1
+"""
+    )
+    assert run(project, fakery) == []
+
+
+def test_moving_the_project_reruns_nothing(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    moved = project.rename(project.parent / "moved")
+    assert run(moved, fakery) == []
+    copied = Path(shutil.copytree(moved, project.parent / "copied"))
+    assert run(copied, fakery) == []
+
+
+def test_touching_every_file_reruns_nothing(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    for path in project.rglob("*"):
+        if ".wanflow" not in path.parts:
+            path.touch()
+    assert run(project, fakery) == []
+
+
+def test_identical_bytes_in_a_new_file_rerun_nothing(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    photo = project / "photos" / "1.png"
+    data = photo.read_bytes()
+    photo.unlink()
+    photo.write_bytes(data)
+    assert run(project, fakery) == []
+
+
+def test_a_changed_photo_reruns_its_row(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    (project / "photos" / "1.png").write_bytes(picture("other"))
+    assert reasons(project, fakery)["0001/colour"] == (Action.RUN, Reason.INPUT_CHANGED)
+    assert run(project, fakery) == CHAIN
+
+
+def test_identical_result_stops_the_rebuild(project: Path, fakery: Fakery) -> None:
+    fakery.paint = lambda call: (call.function, sorted(call.parameters.items()))
+    run(project, fakery)
+    (project / "photos" / "1.png").write_bytes(picture("other"))
+    assert run(project, fakery) == ["wan/colorization"]
+    assert run(project, fakery) == []
+
+
+def test_equal_work_is_done_once(project: Path, fakery: Fakery) -> None:
+    edit(project, "rows.csv", "photos/1.png,blue 1", "photos/0.png,blue 0")
+    plan = api.plan(project / "recipe.yaml", fakery.options())
+    assert (plan.totals.run, plan.totals.later, plan.totals.reuse) == (2, 4, 3)
+    assert sorted(run(project, fakery)) == sorted(CHAIN * 2)
+    assert (project / "out" / "0000.png").read_bytes() == (project / "out" / "0001.png").read_bytes()
+
+
+def test_force_runs_everything_again(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    assert sorted(run(project, fakery, force=True)) == sorted(CHAIN * 3)
+
+
+def test_a_deleted_output_comes_back_without_a_job(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    wanted = (project / "out" / "0001.png").read_bytes()
+    (project / "out" / "0001.png").unlink()
+    assert reasons(project, fakery)["0001/detail"] == (Action.REUSE, Reason.OUTPUT_MISSING)
+    assert run(project, fakery) == []
+    assert (project / "out" / "0001.png").read_bytes() == wanted
+    assert run(project, fakery) == []
+
+
+def test_an_edited_output_is_kept_aside_and_put_right(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    target = project / "out" / "0001.png"
+    wanted = target.read_bytes()
+    target.write_bytes(b"my own work")
+    assert reasons(project, fakery)["0001/detail"] == (Action.REUSE, Reason.OUTPUT_MODIFIED)
+    assert run(project, fakery) == []
+    assert target.read_bytes() == wanted
+    kept = list((project / ".wanflow" / "kept").rglob("0001.png"))
+    assert [path.read_bytes() for path in kept] == [b"my own work"]
+
+
+def test_a_file_of_the_user_is_never_overwritten(project: Path, fakery: Fakery) -> None:
+    (project / "out").mkdir()
+    (project / "out" / "0002.png").write_bytes(b"was here before")
+    run(project, fakery)
+    kept = list((project / ".wanflow" / "kept").rglob("0002.png"))
+    assert [path.read_bytes() for path in kept] == [b"was here before"]
+
+
+def test_a_damaged_blob_is_made_again_and_said_once(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    plan = api.plan(project / "recipe.yaml", fakery.options(force=True))
+    assert plan.notes == []
+    blobs = [path for path in (project / ".wanflow" / "objects").rglob("*") if path.is_file()]
+    for path in blobs:
+        path.write_bytes(b"x" * path.stat().st_size)
+    edit(project, "recipe.yaml", "left_scale: 1.5", "left_scale: 1.25")
+    plan = api.plan(project / "recipe.yaml", fakery.options())
+    assert len(plan.notes) == len(set(plan.notes)) == 6
+    assert plan.notes[0] == "the stored picture of 0000/detail is damaged; it is made again"
+    assert sorted(run(project, fakery)) == sorted(CHAIN * 3)
+    assert run(project, fakery) == []
+
+
+def test_one_failing_row_never_stops_the_others(project: Path, fakery: Fakery) -> None:
+    fakery.faults["wan/colorization"] = [EditError("Broken", "can't be done")]
+    _, record = api.run(project / "recipe.yaml", fakery.options(jobs=1))
+    assert record and record.exit_code == 1
+    assert {outcome.job: outcome.status for outcome in record.outcomes if outcome.status is not Status.DONE} == {
+        "0000/colour": Status.FAILED,
+        "0000/detail": Status.BLOCKED,
+        "0000/wide": Status.BLOCKED,
+    }
+    fakery.steps()
+    assert run(project, fakery) == CHAIN
+
+
+def test_a_transient_failure_is_tried_again(project: Path, fakery: Fakery) -> None:
+    fakery.faults["wan/expand"] = [EditError("Busy", "later", Again.SOON)]
+    _, record = api.run(project / "recipe.yaml", fakery.options())
+    assert record and record.exit_code == 0
+    assert sorted(outcome.attempts for outcome in record.outcomes) == [1] * 8 + [2]
+
+
+def test_the_first_failure_stops_a_run_that_shall_not_keep_going(project: Path, fakery: Fakery) -> None:
+    fakery.faults["wan/colorization"] = [EditError("Broken", "can't be done")]
+    _, record = api.run(project / "recipe.yaml", fakery.options(jobs=1, keep_going=False))
+    assert record
+    assert [o.status for o in record.outcomes][:3] == [Status.FAILED, Status.BLOCKED, Status.BLOCKED]
+    assert {o.status for o in record.outcomes[3:]} == {Status.NOT_STARTED}
+
+
+def test_a_missing_photo_refuses_its_row_only(project: Path, fakery: Fakery) -> None:
+    (project / "photos" / "1.png").unlink()
+    plan, record = api.run(project / "recipe.yaml", fakery.options())
+    assert record and record.exit_code == 1
+    assert [problem.text() for problem in plan.problems] == [
+        f"{project.name}/rows.csv:3:1: row.photo: photos/1.png: there is no such file [image-missing]\n    row 0001"
+        if Path.cwd() == project.parent
+        else f"{project}/rows.csv:3:1: row.photo: photos/1.png: there is no such file [image-missing]\n    row 0001"
+    ]
+    assert sorted(fakery.steps()) == sorted(CHAIN * 2)
+
+
+def test_rows_go_one_after_the_other(project: Path, fakery: Fakery) -> None:
+    assert run(project, fakery, jobs=1) == CHAIN * 3
+
+
+def test_a_false_when_skips_or_bypasses(project: Path, fakery: Fakery) -> None:
+    edit(project, "recipe.yaml", "  detail: {uses", '  detail: {when: row.id != "0001", otherwise: bypass, uses')
+    edit(project, "recipe.yaml", "  wide: {uses", '  wide: {when: row.id != "0002", uses')
+    assert reasons(project, fakery)["0001/detail"] == (Action.SKIP, Reason.BYPASSED)
+    assert reasons(project, fakery)["0002/wide"] == (Action.SKIP, Reason.SKIPPED)
+    asked = run(project, fakery)
+    assert {name: asked.count(name) for name in CHAIN} == dict(zip(CHAIN, (3, 2, 2), strict=True))
+    assert (project / "out" / "0001.png").exists()
+    assert not (project / "out" / "wide" / "0002.webp").exists()
+    assert run(project, fakery) == []
