@@ -39,7 +39,7 @@ def identify(path: Path) -> Blob:
 def describe(raw: bytes) -> Blob:
     """Digest, oriented size and format of image bytes. Raises EditError."""
     with open_image(raw) as image:
-        width, height = oriented_size(image)
+        width, height = oriented_size(image, raw)
         kind = str(image.format)
         if not _ends_well(raw, kind):
             _load(image)
@@ -107,14 +107,16 @@ def _looks_like(raw: bytes) -> str:
 _ORIENTATION = 0x0112
 
 
-def oriented_size(image: Image.Image) -> tuple[int, int]:
+def oriented_size(image: Image.Image, raw: bytes) -> tuple[int, int]:
     """Width and height as a viewer shows them, after the EXIF orientation."""
-    turned = orientation(image) in (5, 6, 7, 8)
+    turned = orientation(image, raw) in (5, 6, 7, 8)
     return (image.height, image.width) if turned else (image.width, image.height)
 
 
-def orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image, raw: bytes) -> int:
     """The EXIF orientation, 1 when there is none or it can't be read."""
+    if image.format == "PNG" and b"eXIf" not in raw and "Raw profile type exif" not in image.info:
+        return 1  # Pillow would decode the whole picture to look for a late chunk
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError):
