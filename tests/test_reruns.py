@@ -25,7 +25,7 @@ steps:
   wide: {uses: wan/expand, image: steps.detail, with: {left_scale: 1.5}}
 outputs:
   master: {image: steps.detail, to: "out/${{ row.id }}.png"}
-  wide: {image: steps.wide, to: "out/wide/${{ row.id }}.webp"}
+  wide: {image: steps.wide, to: "out/wide/${{ row.id }}.png"}
 """
 CHAIN = ["wan/colorization", "wan/super_resolution", "wan/expand"]
 
@@ -122,7 +122,7 @@ def test_reordered_and_reformatted_yaml_reruns_nothing(project: Path, fakery: Fa
         """\
 outputs:
   wide:
-    to: out/wide/${{row.id}}.webp
+    to: out/wide/${{row.id}}.png
     image: steps.wide
   master: {to: "out/${{ row.id }}.png", image: steps.detail}
 steps:
@@ -292,5 +292,5 @@ def test_a_false_when_skips_or_bypasses(project: Path, fakery: Fakery) -> None:
     asked = run(project, fakery)
     assert {name: asked.count(name) for name in CHAIN} == dict(zip(CHAIN, (3, 2, 2), strict=True))
     assert (project / "out" / "0001.png").exists()
-    assert not (project / "out" / "wide" / "0002.webp").exists()
+    assert not (project / "out" / "wide" / "0002.png").exists()
     assert run(project, fakery) == []
