@@ -138,6 +138,7 @@ class Narrator:
         self._expected: dict[str, int] = {}
         self._live: Progress | None = None
         self._bars: dict[str, TaskID] = {}
+        self._began = now()
 
     def begin(self, plan: Plan) -> bool:
         """A plan is about to be run; true, since what is free needs no asking."""
@@ -184,12 +185,12 @@ class Narrator:
 
     def _update(self, step: str) -> None:
         counts = self._counts[step]
-        more = "  ".join(
-            f"{counts[status]} {status.value}" for status in (Status.REUSED, Status.FAILED) if counts[status]
-        )
         ended = counts[Status.DONE] + counts[Status.FAILED] + counts[Status.BLOCKED]
+        parts = [f"{counts[status]:,} {status.value}" for status in (Status.REUSED, Status.FAILED) if counts[status]]
+        if elapsed := now() - self._began:
+            parts.insert(0, f"{counts[Status.DONE] / elapsed * 60:.0f}/min")
         assert self._live  # noqa: S101 - told to mypy; only called while live
-        self._live.update(self._bars[step], completed=min(ended, self._expected[step]), more=more)
+        self._live.update(self._bars[step], completed=min(ended, self._expected[step]), more=", ".join(parts))
 
     def published(self, path: str, kept: str) -> None:
         """A file appeared."""
