@@ -1,4 +1,4 @@
-"""Small projects for tests: pictures made by arithmetic, a manifest, a recipe, and a listener that keeps what it hears."""
+"""Small projects for tests: pictures made by arithmetic, a manifest, a recipe, and a listener that keeps everything."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-
 from profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, cmyk_profile, rgb_profile
 from projects import coded, gradient
+
 from wanflow.errors import EditError
 from wanflow.pixels.codec import decode, encode, transcode
 from wanflow.pixels.engine import Picture

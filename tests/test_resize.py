@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from projects import gradient
+
 from wanflow.pixels import engine, resize
 from wanflow.pixels.engine import EditRequest, Picture
 from wanflow.sizes import SizeError, fitted

@@ -60,7 +60,7 @@ def open_image(raw: bytes) -> Image.Image:
 
     if not raw:
         raise EditError("ImageUnreadable", "the file is empty")
-    with reading("ImageUnreadable", "the image can't be opened"):
+    with reading("ImageUnreadable", "the image can't be opened; it is cut short, damaged or of an unknown kind"):
         try:
             image = Image.open(io.BytesIO(raw), formats=(*FORMATS, "GIF"))
         except UnidentifiedImageError as error:
