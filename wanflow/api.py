@@ -158,12 +158,10 @@ class Silent:
 @contextlib.contextmanager
 def _index(project: Project, *, create: bool) -> Iterator[Index]:
     index = Index.open(project.store) if create or project.store.is_dir() else Index.memory()
-    try:
+    with index.in_use():
         if create:
             _require_writable(project, index)
         yield index
-    finally:
-        index.close()
 
 
 def _require_writable(project: Project, index: Index) -> None:

@@ -106,7 +106,7 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
         for change in decision.changes:
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(f"  {row}/{decision.step}: {printable(str(change))}")
+            lines.append(printable(f"  {row}/{decision.step}: {change}"))
     return "\n".join(lines)
 
 
@@ -142,6 +142,8 @@ class Narrator:
 
     def begin(self, plan: Plan) -> bool:
         """A plan is about to be run; true, since what is free needs no asking."""
+        for note in plan.notes:
+            self.note(note)
         for step in plan.steps:
             counts = plan.by_step[step.id]
             self._counts[step.id] = Counter()
@@ -199,9 +201,10 @@ class Narrator:
 
     def note(self, text: str) -> None:
         """Something the user should know, at once."""
-        self._say_line(f"  {printable(text)}")
+        self._say_line(f"  {text}")
 
     def _say_line(self, text: str) -> None:
+        text = printable(text)  # keys of rows come from strangers
         if self._live:
             self._live.console.print(text, markup=False, highlight=False)
         else:

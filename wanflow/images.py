@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+import stat
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +27,11 @@ MAX_FILE_BYTES = 500_000_000
 def identify(path: Path) -> Blob:
     """Digest, oriented size and format of an image file, read once. Raises EditError in words."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        found = path.stat()
+        # Reading a pipe or a device would never end.
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise EditError("ImageUnreadable", "this is a device or a pipe, not a file")
+        if found.st_size > MAX_FILE_BYTES:
             raise EditError("ImageTooLarge", f"the file has over {MAX_FILE_BYTES // 1_000_000} MB")
         raw = path.read_bytes()
     except IsADirectoryError as error:
@@ -52,27 +60,46 @@ def open_image(raw: bytes) -> Image.Image:
 
     if not raw:
         raise EditError("ImageUnreadable", "the file is empty")
+    with reading("ImageUnreadable", "the image can't be opened; it is cut short, damaged or of an unknown kind"):
+        try:
+            image = Image.open(io.BytesIO(raw), formats=(*FORMATS, "GIF"))
+        except UnidentifiedImageError as error:
+            raise EditError("ImageUnreadable", f"this is not an image: {_looks_like(raw)}") from error
+        _refuse_unfit(image)
+    return image
+
+
+# What Pillow raises on damaged files; found by changing bytes of whole ones (tests/test_images.py goes on looking).
+_DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    AttributeError,
+    ZeroDivisionError,
+)
+
+
+@contextmanager
+def reading(code: str, words: str) -> Iterator[None]:
+    """Pillow at work on a file that may be damaged: silent, and every failure is an EditError."""
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's bomb warning; the limit below is ours
-            image = Image.open(io.BytesIO(raw), formats=(*FORMATS, "GIF"))
+            warnings.simplefilter("ignore")  # odd tags hurt nobody, and the limit on pixels is ours
+            yield
     except Image.DecompressionBombError as error:
-        raise EditError("ImageTooLarge", _too_many(0)) from error
-    except UnidentifiedImageError as error:
-        raise EditError("ImageUnreadable", f"this is not an image: {_looks_like(raw)}") from error
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        struct.error,
-        TypeError,
-        KeyError,
-        EOFError,
-        OverflowError,
-    ) as error:
-        raise EditError("ImageUnreadable", f"the image can't be opened: {error}") from error
-    _refuse_unfit(image)
-    return image
+        pixels = re.search(r"\d+", str(error))
+        raise EditError("ImageTooLarge", _too_many(int(pixels.group()) if pixels else 0)) from error
+    except MemoryError as error:
+        raise EditError("OutOfMemory", "the image does not fit into memory") from error
+    except _DAMAGE as error:
+        raise EditError(code, f"{words}: {error}") from error
 
 
 def _refuse_unfit(image: Image.Image) -> None:
@@ -80,6 +107,8 @@ def _refuse_unfit(image: Image.Image) -> None:
         raise EditError("ImageTooLarge", _too_many(image.width * image.height, image.size))
     if image.format == "GIF":
         raise EditError("ImageFormat", "GIF is not accepted; save it as PNG")
+    if image.mode == "F":
+        raise EditError("ImageFormat", "floating-point pixels are not accepted; save it with 8 bits a channel")
     # A camera's MPO holds a preview or a second eye behind the picture; only real animations are refused.
     if image.format in ("PNG", "WEBP", "TIFF") and getattr(image, "n_frames", 1) > 1:
         what = "pages" if image.format == "TIFF" else "frames"
@@ -118,8 +147,9 @@ def orientation(image: Image.Image, raw: bytes) -> int:
     if image.format == "PNG" and b"eXIf" not in raw and "Raw profile type exif" not in image.info:
         return 1  # Pillow would decode the whole picture to look for a late chunk
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError):
+        with reading("ImageUnreadable", "the EXIF data can't be read"):
+            value = image.getexif().get(_ORIENTATION, 1)
+    except EditError:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -138,16 +168,5 @@ def _ends_well(raw: bytes, kind: str) -> bool:
 
 
 def _load(image: Image.Image) -> None:
-    try:
+    with reading("ImageTruncated", "the image is damaged or cut short"):
         image.load()
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        struct.error,
-        TypeError,
-        KeyError,
-        EOFError,
-        MemoryError,
-    ) as error:
-        raise EditError("ImageTruncated", f"the image is damaged or cut short: {error}") from error

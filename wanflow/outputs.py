@@ -6,15 +6,16 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.errors import EditError, describe_os_error
+from wanflow.errors import EditError
 from wanflow.model import FileStat, Publication
-from wanflow.store.blobs import Blobs, write_whole
+from wanflow.store.blobs import Blobs, read_checked, write_whole
 from wanflow.store.index import Published
 
 FORMATS: Mapping[str, str] = {
@@ -113,7 +114,8 @@ class Publisher:
     def publish(self, publication: Publication, known: Published | None, source_file: Path | None) -> Written:
         """Write one output file; a file there that isn't ours is kept aside first. Raises EditError."""
         target = self.out / publication.path
-        raw = source_file.read_bytes() if source_file else self.blobs.read(publication.source.sha256)
+        sha256 = publication.source.sha256
+        raw = read_checked(source_file, sha256) if source_file else self.blobs.read(sha256)
         kind = FORMATS[target.suffix.lower()]
         data = raw if kind == publication.source.format else _encoded(raw, kind, publication.quality)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -122,8 +124,8 @@ class Publisher:
             write_whole(target, data)
             stat = stat_of(target)
         except OSError as error:
-            said = describe_os_error(error)
-            raise EditError("OutputNotWritten", f"{publication.path} can't be written: {said}") from error
+            message = f"{publication.path} can't be written: {_obstacle(target, error)}"
+            raise EditError("OutputNotWritten", message) from error
         if stat is None:
             raise EditError("OutputNotWritten", f"{publication.path} vanished after it was written")
         return Written(Published(stat, sha256, made_from(publication)), kept)
@@ -134,8 +136,16 @@ class Publisher:
             return ""
         aside = self.keep_folder / target.relative_to(self.out)
         aside.parent.mkdir(parents=True, exist_ok=True)
-        target.replace(aside)
+        shutil.move(target, aside)  # a rename, or a copy when the output folder is on another disk
         return str(aside)
+
+
+def _obstacle(target: Path, error: OSError) -> str:
+    if target.is_dir():
+        return "a folder stands there"
+    if blocker := next((folder for folder in target.parents if folder.is_file()), None):
+        return f"{blocker.name} is a file, and a folder is needed there"
+    return error.strerror or type(error).__name__
 
 
 def _encoded(raw: bytes, kind: str, quality: int | None) -> bytes:

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from pathlib import Path
 
-from wanflow.errors import Again, EditError, describe_os_error
+from wanflow.errors import Again, EditError
 from wanflow.model import Blob, Call, Result
 from wanflow.store.blobs import Blobs, read_checked
 
@@ -116,7 +116,7 @@ def perform(call: Call, store: Path) -> Result:
     try:
         sha256 = Blobs(store).put(data)
     except OSError as error:
-        raise EditError("StoreNotWritten", f"the store can't be written: {describe_os_error(error)}") from error
+        raise EditError("StoreNotWritten", f"the store can't be written: {error.strerror or error}") from error
     width, height = edited.picture.size
     return Result((Blob(sha256, width, height, "PNG", len(data)),), edited.fidelity.value, edited.warnings)
 

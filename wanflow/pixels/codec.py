@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from wanflow.errors import EditError
-from wanflow.images import open_image
+from wanflow.images import open_image, reading
 from wanflow.pixels.engine import Array, Picture
 
 # PNG level 1 costs a quarter of the default's time for files about a tenth larger.
@@ -23,13 +22,8 @@ def decode(raw: bytes) -> Picture:
     """Image bytes as sRGB (h, w, 3) uint8 with optional alpha. Raises EditError in words."""
     with open_image(raw) as image:
         lossless = _is_lossless(image, raw)
-        try:
-            turned = ImageOps.exif_transpose(image)
-            rgb, alpha = _channels(turned)
-        except (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, EOFError) as error:
-            raise EditError("ImageTruncated", f"the image is damaged or cut short: {error}") from error
-        except MemoryError as error:
-            raise EditError("OutOfMemory", "the image does not fit into memory") from error
+        with reading("ImageTruncated", "the image is damaged or cut short"):
+            rgb, alpha = _channels(ImageOps.exif_transpose(image))
     return Picture(rgb, alpha, lossless)
 
 
@@ -58,15 +52,13 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         # "I" holds 16-bit greys as read from PNG and TIFF; 8-bit values in a wide file stay what they are.
         scale = 257.0 if values.max(initial=0) > 255 else 1.0
         return Image.fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
-    if image.mode == "F":
-        raise EditError("ImageFormat", "floating-point images are not accepted; save it with 8 bits a channel")
     return image
 
 
 def _srgb(image: Image.Image) -> Array:
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
-        base = image.convert("RGB") if image.mode == "RGBA" else image
+    if profile and image.mode in ("RGB", "RGBA", "P", "CMYK", "L"):
+        base = image.convert("RGB") if image.mode in ("RGBA", "P") else image
         try:
             converted = ImageCms.profileToProfile(
                 base, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, outputMode="RGB"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.errors import StoreError
+from wanflow.errors import StoreError, describe_os_error
 from wanflow.model import Blob, FileStat, Result
 
 VERSION = 1
@@ -82,22 +83,21 @@ class Index:
     def _fallback(cls, path: Path, error: Exception) -> Index:
         # A plan must work where nothing can be written; a run finds out before it starts (require_writable).
         index = cls.memory(read_only=True)
-        index.notice = str(error)
+        index.notice = _in_words(error)
         if path.exists():
             try:
-                source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-                with source:
+                with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as source:
                     source.backup(index._db)
-                source.close()
             except sqlite3.Error as unreadable:
-                raise StoreError(f"{path.parent}: the index can't be read: {unreadable}") from error
+                index.close()
+                raise StoreError(f"{path} can't be read: {unreadable}. Is it wanflow's?") from error
         return index
 
     @classmethod
     def _opened(cls, path: Path) -> Index:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _begin_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             _prepare(connection, path)
         except BaseException:
@@ -117,6 +117,17 @@ class Index:
         self._db.close()
 
     @contextmanager
+    def in_use(self) -> Iterator[Index]:
+        """Close at the end. Raises StoreError for damage that shows only while pages are read."""
+        try:
+            yield self
+        except sqlite3.DatabaseError as error:
+            message = f"the project's index (.wanflow/index.sqlite) is damaged: {error}"
+            raise StoreError(f"{message}. Move it away and run again; stored pictures and outputs stay.") from error
+        finally:
+            self.close()
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """Several writes as one. Raises StoreError when they can't be made."""
         try:
@@ -124,7 +135,8 @@ class Index:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
@@ -218,6 +230,25 @@ class Index:
     def forget_rows(self, recipe: str) -> None:
         """Look at every row of a recipe again next time."""
         self._db.execute("DELETE FROM rows WHERE recipe = ?", (recipe,))
+
+
+def _begin_wal(connection: sqlite3.Connection) -> None:
+    # SQLite changes the journal only while nobody else is there, and does not wait for that by itself; two first
+    # runs at once would clash.
+    for patience in reversed(range(200)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not patience:
+                raise
+        time.sleep(0.02)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, FileExistsError):
+        return "a file stands there, and a folder is needed"
+    return describe_os_error(error) if isinstance(error, OSError) else str(error)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
