@@ -20,7 +20,7 @@ from wanflow.expand import used_columns
 from wanflow.inputs import Inputs
 from wanflow.lanes import Lanes
 from wanflow.manifests import Manifest, Record, Table
-from wanflow.outputs import Publisher, write_json
+from wanflow.outputs import Publisher
 from wanflow.plan import Planner
 from wanflow.planned import Plan
 from wanflow.recipe import Recipe, build, over, without
@@ -28,7 +28,7 @@ from wanflow.record import RunRecord
 from wanflow.run import Listener, Run
 from wanflow.settings import STORE, Settings, cores, find_root, read_settings, shown
 from wanflow.source import MAX_BYTES, parse, read_text
-from wanflow.store.blobs import Blobs
+from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import Index
 from wanflow.workers import LANE, Workers
 
@@ -362,7 +362,7 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
 
 def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
     try:
-        write_json(project.store / "runs" / record.run_id / "run.json", record.json())
+        write_whole(project.store / "runs" / record.run_id / "run.json", (text.encode() for text in record.json()))
     except OSError as error:
         if work.store_error is None:
             work.store_error = StoreError(f"the run's record can't be written: {describe_os_error(error)}")

@@ -175,10 +175,10 @@ def plan(recipe: Path, form: str, **flags: Any) -> int:
 
 def _show_plan(plan: Any, form: str) -> int:
     from wanflow.console import plan_text, problems_text, reasons_text
-    from wanflow.planned import write_json
+    from wanflow.planned import plan_json
 
     if form == "json":
-        write_json(plan, sys.stdout)
+        sys.stdout.writelines(plan_json(plan))
     else:
         click.echo(plan_text(plan))
         if details := reasons_text(plan):
@@ -222,8 +222,6 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
 
 
 def _run(recipe: Path, options: Options, as_json: bool) -> int:
-    import json
-
     from wanflow import api, console
 
     began = console.now()
@@ -233,7 +231,7 @@ def _run(recipe: Path, options: Options, as_json: bool) -> int:
     if plan.problems:
         click.echo(console.problems_text(plan.problems), err=True)
     if as_json:
-        click.echo(json.dumps(record.json(), ensure_ascii=False, indent=1))
+        sys.stdout.writelines(record.json())
     else:
         click.echo(console.record_text(record, console.now() - began))
     return record.exit_code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from wanflow.errors import EditError
 from wanflow.model import FileStat, Publication
@@ -121,7 +119,7 @@ class Publisher:
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             kept = self._keep(target, {sha256, known.sha256 if known else sha256})
-            write_whole(target, data)
+            write_whole(target, [data])
             stat = stat_of(target)
         except OSError as error:
             message = f"{publication.path} can't be written: {_obstacle(target, error)}"
@@ -152,8 +150,3 @@ def _encoded(raw: bytes, kind: str, quality: int | None) -> bytes:
     from wanflow.pixels import codec
 
     return codec.transcode(raw, kind, quality)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """A record as readable JSON, whole or not at all. Raises OSError."""
-    write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())

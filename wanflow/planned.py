@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any
 
+from wanflow.canon import lined
 from wanflow.errors import Problem
 from wanflow.model import Action, Decision, Publication, Reason, Row, Totals
 from wanflow.recipe import Recipe, Step
@@ -104,17 +104,11 @@ def plan_head(plan: Plan) -> dict[str, Any]:
     }
 
 
-def write_json(plan: Plan, stream: TextIO) -> None:
-    """The plan as JSON, a decision a line, so that a hundred thousand jobs need no memory of their own."""
-    head = json.dumps(plan_head(plan), ensure_ascii=False, indent=1)
-    stream.write(head.removesuffix("\n}") + ',\n "decisions": [')
+def plan_json(plan: Plan) -> Iterator[str]:
+    """The plan as JSON text in pieces, so that a hundred thousand jobs need no memory of their own."""
     functions = {step.id: step.function.name for step in plan.steps}
-    glue = "\n  "
-    for row, decision in plan.decisions():
-        entry = _decision(row, decision, functions[decision.step])
-        stream.write(glue + json.dumps(entry, ensure_ascii=False))
-        glue = ",\n  "
-    stream.write("\n ]\n}\n")
+    decisions = (_decision(row, decision, functions[decision.step]) for row, decision in plan.decisions())
+    return lined(plan_head(plan), "decisions", decisions)
 
 
 def _decision(row: str, decision: Decision, function: str) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from wanflow.canon import JSON
+from wanflow.canon import JSON, lined
 from wanflow.model import Outcome, Status
 
 FORMAT_VERSION = 1
@@ -42,8 +43,12 @@ class RunRecord:
         """Jobs by how they ended."""
         return self.unchanged_jobs + Counter(outcome.status for outcome in self.outcomes)
 
-    def json(self) -> dict[str, JSON]:
-        """The record as JSON values."""
+    def json(self) -> Iterator[str]:
+        """The record as JSON text, in pieces."""
+        return lined(self.head(), "outcomes", map(_outcome, self.outcomes))
+
+    def head(self) -> dict[str, JSON]:
+        """Everything of the record but its outcomes."""
         return {
             "format_version": FORMAT_VERSION,
             "run_id": self.run_id,
@@ -55,7 +60,6 @@ class RunRecord:
             "unchanged_rows": self.unchanged_rows,
             "totals": self._totals(),
             "notes": self.notes,
-            "outcomes": [_outcome(outcome) for outcome in self.outcomes],
         }
 
     def _totals(self) -> dict[str, JSON]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from wanflow.errors import EditError
@@ -25,7 +26,7 @@ class Blobs:
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256)
         if not (target.exists() and target.stat().st_size == len(data)):
-            write_whole(target, data)
+            write_whole(target, [data])
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -59,13 +60,13 @@ def read_checked(path: Path, sha256: str) -> bytes:
     return data
 
 
-def write_whole(target: Path, data: bytes) -> None:
+def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
     """Write a file so that it is there whole or not at all, also after a power cut. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".wanflow-", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o666 & ~_umask())
