@@ -68,10 +68,12 @@ def locate(scene: Scene, kind: Kind, wanted: Collection[Kind] = ()) -> Guess:
         return scene.sky
     if kind in (Kind.GROUND, Kind.GRASS):
         return _ground(scene)
-    if kind in (Kind.SUBJECT, Kind.OTHER, Kind.PERSON):
+    if kind in (Kind.SUBJECT, Kind.OTHER):
+        return scene.thing
+    if kind is Kind.PERSON:
         return scene.subject
     if kind in (Kind.BACKGROUND, Kind.SURFACE):
-        return Guess(~scene.subject.mask, scene.subject.confidence)
+        return Guess(~scene.thing.mask, scene.thing.confidence)
     if kind is Kind.WHOLE:
         return Guess(np.ones(scene.light.shape, bool), 1.0)
     if kind is Kind.FOLIAGE:
@@ -103,10 +105,10 @@ def _foliage(scene: Scene, wanted: Collection[Kind]) -> Guess:
     """Leafy texture; where there is none, what is behind the subject, or the subject if a background is named too."""
     if scene.leafy.confidence >= SURE:
         return scene.leafy
-    subject = scene.subject
+    thing = scene.thing
     if Kind.BACKGROUND in wanted:
-        return Guess(subject.mask, 0.9 * subject.confidence)
-    return Guess(~subject.mask, 0.6 * subject.confidence)
+        return Guess(thing.mask, 0.9 * thing.confidence)
+    return Guess(~thing.mask, 0.6 * thing.confidence)
 
 
 def _lights(scene: Scene) -> Guess:
@@ -174,5 +176,7 @@ def guided(mask: Floats, guide: Floats, radius: int = 4, calm: float = 4e-4) -> 
 
     guide_mean, mask_mean = mean(guide), mean(mask)
     variance = mean(guide * guide) - guide_mean * guide_mean
-    gain = (mean(guide * mask) - guide_mean * mask_mean) / (np.maximum(variance, 0) + np.float32(calm))
-    return mean(gain), mean(mask_mean - gain * guide_mean)
+    covariance = mean(guide * mask) - guide_mean * mask_mean
+    gain = np.asarray(covariance / (np.maximum(variance, 0) + np.float32(calm)), np.float32)
+    offset = np.asarray(mask_mean - gain * guide_mean, np.float32)
+    return mean(gain), mean(offset)

@@ -107,7 +107,7 @@ class Scene:
     def sky(self) -> Guess:
         """The calm area that hangs from the upper edge."""
         rows = max(2, self.height // 50)
-        mask = self._to_the_edge(closed(touching(self.calm, self._upper(self.calm, rows)), 3))
+        mask = self._grown(closed(touching(self.calm, self._upper(self.calm, rows)), 3), self.light, 7)
         share, above, below = float(mask.mean()), float(mask[:rows].mean()), float(mask[-rows:].mean())
         doubt = min(1.0, share / 0.12) * min(1.0, above / 0.5) * (1.0 if below < 0.3 else 0.4)
         return Guess(mask, doubt if share > 0.02 else 0.0)
@@ -118,13 +118,13 @@ class Scene:
         out[:rows] = mask[:rows]
         return out
 
-    def _to_the_edge(self, mask: Mask) -> Mask:
-        """A calm mask stops short of every edge; let it take neighbours that are as light as itself."""
-        window = (15, 15)
+    def _grown(self, mask: Mask, plane: Floats, reach: int) -> Mask:
+        """A calm or level mask stops short of every edge; let it take neighbours that are as light as itself."""
+        window = (2 * reach + 1, 2 * reach + 1)
         weight = cv2.blur(mask.astype(np.float32), window)
-        usual = cv2.blur(np.where(mask, self.light, np.float32(0)), window) / np.maximum(weight, 1e-3)
-        near = cv2.dilate(mask.astype(np.uint8), disc(11)) > 0
-        return np.asarray(mask | (near & (np.abs(self.light - usual) < 0.05) & (weight > 0.02)))
+        usual = cv2.blur(np.where(mask, plane, np.float32(0)), window) / np.maximum(weight, 1e-3)
+        near = cv2.dilate(mask.astype(np.uint8), disc(2 * reach - 3)) > 0
+        return np.asarray(mask | (near & (np.abs(plane - usual) < 0.05) & (weight > 0.02)))
 
     @property
     def open_sky(self) -> bool:
@@ -166,23 +166,29 @@ class Scene:
         best = 0.0
         for mask in self._grounds():
             confidence = self._level(mask)
-            if confidence >= SURE or confidence > best >= 0 and best < SURE:
+            if confidence >= SURE or best < min(confidence, SURE):
                 found = found | mask if best >= SURE else mask
                 best = max(best, confidence)
-        return Guess(closed(found, 5), best)
+        found = self._grown(closed(found, 5), self.smooth, max(3, round(2.5 * self.scale)))
+        return Guess(found & ~self.sky.mask, best)
 
     def _grounds(self) -> Iterator[Mask]:
         """For each sort of pixel common at the lower edge, the connected area that looks like it."""
         band = max(2, self.height // 12)
         wide = cv2.GaussianBlur(self.busy, (0, 0), 2 * self.scale)
+        # Under an open sky the ground recedes: its texture gets finer upwards and it may show beside the subject only.
+        strict, narrow = (0.35, 0.25) if self.open_sky else (1.0, 0.4)
         for label in np.unique(self.clusters[-band:]):
             seeds = self.clusters[-band:] == label
             if seeds.mean() < 0.12:
                 continue
             tone, rough = np.median(self.smooth[-band:][seeds]), np.median(wide[-band:][seeds])
-            far = ((self.smooth - tone) / 0.09) ** 2 + ((wide - rough) / (0.008 + 0.35 * rough)) ** 2
-            mask = opened((far < 2.3) & ~self.sky.mask & (self.order < 0.56), 1 + 2 * round(1.2 * self.scale))
-            rows = np.flatnonzero(mask.mean(1) > 0.4)
+            excess = (wide - rough) / (0.008 + 0.35 * rough)
+            excess = np.where(excess < 0, strict * excess, excess)
+            far = ((self.smooth - tone) / 0.09) ** 2 + excess**2
+            alike = (far < 2.3) & ~self.sky.mask & ((self.order < 0.56) | (self.busy < 0.02))
+            mask = opened(alike, 1 + 2 * round(1.2 * self.scale))
+            rows = np.flatnonzero(mask.mean(1) > narrow)
             mask[: rows[0] if rows.size else self.height] = False
             low = np.zeros_like(mask)
             low[-band:] = mask[-band:]
@@ -213,10 +219,11 @@ class Scene:
             np.bincount(labels, weights.ravel(), _CLUSTERS) / weights.sum() for weights in (middle, edge)
         )
         ratio = (centre / (centre + border + 1e-6)).astype(np.float32)
+        middle = middle.astype(np.float32)
         raw = np.asarray(ratio[self.clusters] * (0.45 + 0.55 * middle), np.float32)
         # Once much of the picture is known to be sky or ground, what is left of the middle is the subject.
         behind = self._behind
-        sure = float(np.clip((behind.mean() - 0.15) / 0.4, 0, 0.75))
+        sure = np.float32(np.clip((behind.mean() - 0.15) / 0.4, 0, 0.75))
         raw = raw * (1 - sure) + sure * (0.35 + 0.65 * middle)
         raw[behind] *= 0.15
         raw = cv2.GaussianBlur(raw, (0, 0), 1.2 * self.scale)
@@ -224,7 +231,14 @@ class Scene:
 
     @property
     def _behind(self) -> Mask:
-        sky = self.sky.mask if self.open_sky else self.sky.mask & (self.detail < 0.012)
+        sky = self.sky.mask
+        if not self.open_sky:
+            # Out of focus or bare: calmer than the short fur or cloth of something that reaches the upper edge.
+            core = cv2.erode(sky.astype(np.uint8), disc(9)) > 0
+            weight = cv2.GaussianBlur(core.astype(np.float32), (0, 0), 2 * self.scale)
+            within = cv2.GaussianBlur(np.where(core, self.detail, np.float32(0)), (0, 0), 2 * self.scale)
+            bare = (core & (within < 0.0055 * weight)).astype(np.uint8)
+            sky = sky & (cv2.dilate(bare, disc(19)) > 0)
         for guess in (self.ground, self.leafy):
             if guess.confidence >= SURE:
                 sky = sky | guess.mask
@@ -245,6 +259,21 @@ class Scene:
         full = _main_parts(full, self.saliency)
         return Guess(full, self._distinct(full))
 
+    @cached_property
+    def thing(self) -> Guess:
+        """The subject as an object: what its outline nearly encloses, the inside of a cup say, belongs to it."""
+        mask = self.subject.mask
+        _, labels = cv2.connectedComponents(mask.astype(np.uint8))
+        added = np.zeros(mask.shape, np.uint8)
+        for label in range(1, int(labels.max()) + 1):
+            part = labels == label
+            hull = np.zeros_like(added)
+            cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(part.astype(np.uint8))), 1)
+            if part.sum() > 0.8 * hull.sum():
+                added |= hull
+        inside = opened((added > 0) & ~mask & ~self._behind, 1 + 2 * round(0.7 * self.scale))
+        return Guess(mask | inside, self.subject.confidence)
+
     def _distinct(self, mask: Mask) -> float:
         """How well a mask stands out: by its size, by saliency inside against outside, by edges along its outline."""
         share = float(mask.mean())
@@ -260,23 +289,45 @@ class Scene:
 
     @cached_property
     def head(self) -> Mask:
-        """The upper end of the subject down to its neck, the narrowest row below the widest of the upper third."""
+        """The upper end of the subject down to its neck, or a guess of 22 % of its height where no neck shows."""
         mask = self.subject.mask
-        rows = np.flatnonzero(mask.any(1))
         out = np.zeros_like(mask)
+        rows = np.flatnonzero(mask[:, self.width // 4 : -(self.width // 4)].any(1))
         if rows.size < 8:
             return out
         top, tall = int(rows[0]), int(rows[-1] - rows[0])
-        widths = cv2.blur(
-            mask.sum(1, dtype=np.float32)[top : top + max(4, tall // 2)].reshape(-1, 1), (1, 5)
-        ).ravel()
-        widest = int(widths[: max(2, int(0.3 * tall))].argmax())
-        valley = widest + int(widths[widest:].argmin())
-        deep = int(0.06 * tall) < valley and widths[valley] < 0.85 * widths[widest]
-        neck = top + (valley if deep else max(2, int(0.22 * tall)))
-        out[top:neck] = mask[top:neck]
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(out.astype(np.uint8))
-        return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+        spans = list(_spans(mask[top : top + tall // 2], self.width))
+        neck = _neck([right - left for left, right in spans], tall)
+        for row, (left, right) in zip(range(top, top + neck), spans, strict=False):
+            out[row, left:right] = mask[row, left:right]
+        return out
+
+
+def _spans(rows: Mask, width: int) -> Iterator[tuple[int, int]]:
+    """Left and right end, row by row, of the run that continues the one above; starts nearest to the middle."""
+    centre = width / 2
+    for row in rows:
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
+        if ends.size == 0:
+            return
+        left, right = min(zip(ends[::2], ends[1::2], strict=True), key=lambda e: abs((e[0] + e[1]) / 2 - centre))
+        centre += 0.3 * ((left + right) / 2 - centre)
+        yield int(left), int(right)
+
+
+def _neck(widths: list[int], tall: int) -> int:
+    """The row where a figure, from the top, is narrowest between its head and its shoulders."""
+    peak, valley, at = 0, 0, 0
+    for row, width in enumerate(widths):
+        if not valley:
+            peak = max(peak, width)
+            if row > 0.05 * tall and width < 0.85 * peak:
+                valley, at = width, row
+        elif width < valley:
+            valley, at = width, row
+        elif width > 1.25 * valley:
+            return at
+    return max(2, round(0.22 * tall))
 
 
 def touching(mask: Mask, edge: Mask) -> Mask:
@@ -289,14 +340,17 @@ def touching(mask: Mask, edge: Mask) -> Mask:
 
 
 def opened(mask: Mask, size: int) -> Mask:
+    """A mask without parts thinner than `size` pixels."""
     return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(size)) > 0)
 
 
 def closed(mask: Mask, size: int) -> Mask:
+    """A mask without gaps thinner than `size` pixels."""
     return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(size)) > 0)
 
 
 def disc(size: int) -> npt.NDArray[np.uint8]:
+    """A round structuring element of odd diameter `size`."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
