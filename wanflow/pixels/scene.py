@@ -1,7 +1,7 @@
 """What luminance alone tells of a scene: its sky, its ground, its leaves and the subject in front of them.
 
-Evidence is position, calm against texture, a top-connected calm area for the sky, a wide bottom-connected one for the
-ground, direction of edges against leaves, centre against border for the subject. No face or object is recognised.
+Evidence is position and texture: a calm area hanging from the top is sky, a wide one from the bottom ground,
+edges without direction are leaves, what the centre has and the border lacks is the subject.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wanflow.pixels.engine import Floats
+from wanflow.pixels.masks import Mask, closed, disc, opened, shrunk, touching
 
-Mask = npt.NDArray[np.bool_]
-
-WORK_PIXELS = 150_000
 SUBJECT_PIXELS = 48_000
 SURE = 0.5
 _CLUSTERS = 10
@@ -30,16 +28,6 @@ class Guess:
 
     mask: Mask
     confidence: float
-
-
-def shrunk(plane: Floats, pixels: int = WORK_PIXELS) -> Floats:
-    """A (h, w) plane reduced to at most `pixels` by area averaging; the plane itself if it is small enough."""
-    height, width = plane.shape
-    scale = (pixels / (height * width)) ** 0.5
-    if scale >= 1:
-        return plane
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 class Scene:
@@ -67,7 +55,7 @@ class Scene:
 
     @cached_property
     def order(self) -> Floats:
-        """How much edges run one way (structure tensor coherence): walls and frames about 0.6, leaves and grass 0.4."""
+        """How much edges run one way (structure tensor coherence): frames 0.6, leaves 0.4."""
         across, down = (cv2.Sobel(self.light, cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))
         xx, yy, xy = (cv2.GaussianBlur(p, (0, 0), 2.0) for p in (across * across, down * down, across * down))
         coherence = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + 1e-4)
@@ -118,13 +106,13 @@ class Scene:
         out[:rows] = mask[:rows]
         return out
 
-    def _grown(self, mask: Mask, plane: Floats, reach: int) -> Mask:
-        """A calm or level mask stops short of every edge; let it take neighbours that are as light as itself."""
+    def _grown(self, mask: Mask, plane: Floats, reach: int, alike: float = 0.05) -> Mask:
+        """A mask that stops short of every edge takes the neighbours that are as light as itself."""
         window = (2 * reach + 1, 2 * reach + 1)
         weight = cv2.blur(mask.astype(np.float32), window)
         usual = cv2.blur(np.where(mask, plane, np.float32(0)), window) / np.maximum(weight, 1e-3)
         near = cv2.dilate(mask.astype(np.uint8), disc(2 * reach - 3)) > 0
-        return np.asarray(mask | (near & (np.abs(plane - usual) < 0.05) & (weight > 0.02)))
+        return np.asarray(mask | (near & (np.abs(plane - usual) < alike) & (weight > 0.02)))
 
     @property
     def open_sky(self) -> bool:
@@ -161,7 +149,7 @@ class Scene:
 
     @cached_property
     def ground(self) -> Guess:
-        """What spreads wide from the lower edge to a side and ends level; a coat that fills the edge narrows upwards."""
+        """What spreads wide from the lower edge to a side; a coat narrows upwards."""
         found = np.zeros(self.light.shape, bool)
         best = 0.0
         for mask in self._grounds():
@@ -169,14 +157,16 @@ class Scene:
             if confidence >= SURE or best < min(confidence, SURE):
                 found = found | mask if best >= SURE else mask
                 best = max(best, confidence)
-        found = self._grown(closed(found, 5), self.smooth, max(3, round(2.5 * self.scale)))
+        # A median keeps the edge of the coat that stands on the grass; a mean would leave a rim of neither.
+        flat = cv2.medianBlur((self.light * 255).astype(np.uint8), 5).astype(np.float32) / 255
+        found = self._grown(closed(found, 5), flat, max(3, round(2.5 * self.scale)), 0.07)
         return Guess(found & ~self.sky.mask, best)
 
     def _grounds(self) -> Iterator[Mask]:
         """For each sort of pixel common at the lower edge, the connected area that looks like it."""
         band = max(2, self.height // 12)
         wide = cv2.GaussianBlur(self.busy, (0, 0), 2 * self.scale)
-        # Under an open sky the ground recedes: its texture gets finer upwards and it may show beside the subject only.
+        # Under an open sky the ground recedes: its texture gets finer, and little of it may show.
         strict, narrow = (0.35, 0.25) if self.open_sky else (1.0, 0.4)
         for label in np.unique(self.clusters[-band:]):
             seeds = self.clusters[-band:] == label
@@ -219,21 +209,20 @@ class Scene:
             np.bincount(labels, weights.ravel(), _CLUSTERS) / weights.sum() for weights in (middle, edge)
         )
         ratio = (centre / (centre + border + 1e-6)).astype(np.float32)
-        middle = middle.astype(np.float32)
-        raw = np.asarray(ratio[self.clusters] * (0.45 + 0.55 * middle), np.float32)
+        raw = ratio[self.clusters] * (0.45 + 0.55 * middle)
         # Once much of the picture is known to be sky or ground, what is left of the middle is the subject.
         behind = self._behind
         sure = np.float32(np.clip((behind.mean() - 0.15) / 0.4, 0, 0.75))
         raw = raw * (1 - sure) + sure * (0.35 + 0.65 * middle)
         raw[behind] *= 0.15
-        raw = cv2.GaussianBlur(raw, (0, 0), 1.2 * self.scale)
+        raw = cv2.GaussianBlur(raw.astype(np.float32), (0, 0), 1.2 * self.scale)
         return np.asarray((raw - raw.min()) / (np.ptp(raw) + 1e-6), np.float32)
 
     @property
     def _behind(self) -> Mask:
         sky = self.sky.mask
         if not self.open_sky:
-            # Out of focus or bare: calmer than the short fur or cloth of something that reaches the upper edge.
+            # Out of focus or bare: calmer than short fur or cloth that reaches the upper edge.
             core = cv2.erode(sky.astype(np.uint8), disc(9)) > 0
             weight = cv2.GaussianBlur(core.astype(np.float32), (0, 0), 2 * self.scale)
             within = cv2.GaussianBlur(np.where(core, self.detail, np.float32(0)), (0, 0), 2 * self.scale)
@@ -246,7 +235,7 @@ class Scene:
 
     @cached_property
     def subject(self) -> Guess:
-        """The thing in the middle: saliency seeds a watershed and GrabCut, and both vote. Meant to be shared one day."""
+        """The figure in the middle: saliency seeds a watershed and GrabCut, and both vote."""
         bar = cv2.threshold((self.saliency * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
         small = shrunk(self.light, SUBJECT_PIXELS)
         size = small.shape[::-1]
@@ -261,7 +250,7 @@ class Scene:
 
     @cached_property
     def thing(self) -> Guess:
-        """The subject as an object: what its outline nearly encloses, the inside of a cup say, belongs to it."""
+        """The subject as an object: what its outline nearly encloses, the inside of a cup, belongs to it."""
         mask = self.subject.mask
         _, labels = cv2.connectedComponents(mask.astype(np.uint8))
         added = np.zeros(mask.shape, np.uint8)
@@ -275,7 +264,7 @@ class Scene:
         return Guess(mask | inside, self.subject.confidence)
 
     def _distinct(self, mask: Mask) -> float:
-        """How well a mask stands out: by its size, by saliency inside against outside, by edges along its outline."""
+        """How well a mask stands out: size, saliency inside against outside, edges along its outline."""
         share = float(mask.mean())
         if not 0.01 < share < 0.9:
             return 0.0
@@ -289,7 +278,7 @@ class Scene:
 
     @cached_property
     def head(self) -> Mask:
-        """The upper end of the subject down to its neck, or a guess of 22 % of its height where no neck shows."""
+        """The upper end of the subject down to its neck, or 22 % of its height where no neck shows."""
         mask = self.subject.mask
         out = np.zeros_like(mask)
         rows = np.flatnonzero(mask[:, self.width // 4 : -(self.width // 4)].any(1))
@@ -304,13 +293,15 @@ class Scene:
 
 
 def _spans(rows: Mask, width: int) -> Iterator[tuple[int, int]]:
-    """Left and right end, row by row, of the run that continues the one above; starts nearest to the middle."""
+    """Left and right end, row by row, of the run that continues the one above, from the middle."""
     centre = width / 2
     for row in rows:
         ends = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
         if ends.size == 0:
             return
-        left, right = min(zip(ends[::2], ends[1::2], strict=True), key=lambda e: abs((e[0] + e[1]) / 2 - centre))
+        left, right = min(
+            zip(ends[::2], ends[1::2], strict=True), key=lambda e: abs((e[0] + e[1]) / 2 - centre)
+        )
         centre += 0.3 * ((left + right) / 2 - centre)
         yield int(left), int(right)
 
@@ -326,36 +317,12 @@ def _neck(widths: list[int], tall: int) -> int:
         elif width < valley:
             valley, at = width, row
         elif width > 1.25 * valley:
-            return at
+            return round(1.12 * at)
     return max(2, round(0.22 * tall))
 
 
-def touching(mask: Mask, edge: Mask) -> Mask:
-    """The connected parts of `mask` that have a pixel in `edge`, both (h, w)."""
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    keep = np.zeros(labels.max() + 1, bool)
-    keep[np.unique(labels[edge])] = True
-    keep[0] = False
-    return np.asarray(keep[labels])
-
-
-def opened(mask: Mask, size: int) -> Mask:
-    """A mask without parts thinner than `size` pixels."""
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(size)) > 0)
-
-
-def closed(mask: Mask, size: int) -> Mask:
-    """A mask without gaps thinner than `size` pixels."""
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(size)) > 0)
-
-
-def disc(size: int) -> npt.NDArray[np.uint8]:
-    """A round structuring element of odd diameter `size`."""
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
-
-
 def _cut(light: Floats, saliency: Floats, behind: Mask, bar: float) -> Mask:
-    """Subject pixels of a small picture by GrabCut and by watershed from the same seeds: either, if salient; else both."""
+    """Subject pixels by GrabCut and by watershed from the same seeds: either, where salient; else both."""
     image = np.dstack([light, cv2.GaussianBlur(light, (0, 0), 2.0), saliency])
     image = np.clip(image * 255, 0, 255).astype(np.uint8)
     front = (saliency > bar + 0.5 * (1 - bar)) & ~behind
