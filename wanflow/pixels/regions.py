@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from wanflow.pixels.engine import Floats
 from wanflow.pixels.lexicon import Kind
-from wanflow.pixels.masks import closed, disc, opened, soften
+from wanflow.pixels.masks import closed, disc, opened, soften, touching
 from wanflow.pixels.scene import SURE, Guess, Scene
 
 
@@ -147,7 +147,14 @@ def _of_person(scene: Scene, kind: Kind) -> Guess:
     codes = (scene.light[head] * 255).astype(np.uint8)
     bar = cv2.threshold(codes.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)[0] / 255
     bright = head & (scene.light > bar)
-    return Guess(closed(bright, 3) if kind is Kind.SKIN else opened(head & ~bright, 3), 0.8 * sure)
+    if kind is Kind.HAIR:
+        return Guess(opened(head & ~bright, 3), 0.8 * sure)
+    # A chin or a bare neck goes on below the narrowest row.
+    rows, columns = (np.flatnonzero(head.any(axis)) for axis in (1, 0))
+    chin = np.zeros_like(head)
+    chin[rows[-1] - 2 : rows[-1] + len(rows) // 3, columns[0] : columns[-1]] = True
+    chin &= figure & (scene.light > bar)
+    return Guess(closed(bright | touching(chin, bright), 3), 0.8 * sure)
 
 
 def _snapped(scene: Scene, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

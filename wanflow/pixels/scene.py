@@ -287,8 +287,13 @@ class Scene:
         top, tall = int(rows[0]), int(rows[-1] - rows[0])
         spans = list(_spans(mask[top : top + tall // 2], self.width))
         neck = _neck([right - left for left, right in spans], tall)
+        # A shoulder that rises beside the head is no part of it.
+        upper = np.array(spans[: max(1, round(0.6 * neck))])
+        middle, reach = float(np.median(upper.mean(1))), 0.65 * float(np.percentile(np.ptp(upper, axis=1), 75))
+        first, last = max(0, round(middle - reach)), round(middle + reach)
         for row, (left, right) in zip(range(top, top + neck), spans, strict=False):
-            out[row, left:right] = mask[row, left:right]
+            out[row, max(left, first) : min(right, last)] = True
+        out &= mask
         return out
 
 
