@@ -206,7 +206,7 @@ class Scene:
         edge = sides + 0.35 * (self.down > 0.95)
         labels = self.clusters.ravel()
         centre, border = (
-            np.bincount(labels, weights.ravel(), _CLUSTERS) / weights.sum() for weights in (middle, edge)
+            np.bincount(labels, weights.ravel(), _CLUSTERS) / (weights.sum() + 1e-6) for weights in (middle, edge)
         )
         ratio = (centre / (centre + border + 1e-6)).astype(np.float32)
         raw = ratio[self.clusters] * (0.45 + 0.55 * middle)
