@@ -1,6 +1,6 @@
 """The numbers that colorization holds, measured on a folder of photographs: metric, goal, measured.
 
-``python benchmarks/pictures_colour.py [folder]``; the default is tests/photos. Photographs are turned grey first.
+``python benchmarks/pictures_colour.py [folder]``; default tests/photos. Photographs are made grey first.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from wanflow.pixels.chroma import luminance, to_oklab
-from wanflow.pixels.colorize import colorize
+from wanflow.pixels.chroma import to_oklab
+from wanflow.pixels.colorize import colorize, small_lightness
 from wanflow.pixels.engine import EditRequest, Picture
 from wanflow.pixels.lexicon import lexicon
-from wanflow.pixels.masks import shrunk
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.words import parse
@@ -51,7 +50,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 def hue_shares(rgb: np.ndarray, result: np.ndarray, prompt: str) -> Iterator[tuple[str, float]]:
     """For every surely found region, the share of its chromatic pixels within 25 degrees of the asked hue."""
-    scene = Scene(np.cbrt(np.clip(shrunk(luminance(rgb)), 0, 1)))
+    scene = Scene(small_lightness(rgb))
     wishes = [wish for wish in parse(prompt) if wish.tone.chroma > 0]
     regions = find(scene, {wish.kind for wish in parse(prompt)})
     oklab = to_oklab(result)

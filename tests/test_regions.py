@@ -92,7 +92,7 @@ def test_leaves_are_behind_a_flower_but_are_the_subject_before_a_named_backgroun
 def test_masks_of_all_kinds_stay_between_none_and_all(camera: Scene) -> None:
     regions = find(camera, FINDABLE)
     assert set(regions) == set(FINDABLE)
-    assert all(0 <= region.mask.min() and region.mask.max() <= 1 for region in regions.values())
+    assert all(region.mask.min() >= 0 and region.mask.max() <= 1 for region in regions.values())
     assert all(0 <= region.confidence <= 1 for region in regions.values())
 
 

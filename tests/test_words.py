@@ -97,26 +97,24 @@ def test_every_prompt_of_the_table_is_understood(prompt: str, wishes: list[str])
 
 
 def test_every_colour_word_colours_a_coat_in_its_language() -> None:
-    wrong = []
+    wrong: list[str] = []
     for name, words in lexicon()["colours"].items():
         for prompt in [f"a {word} coat" for word in words["en"]] + [
             f"{word}色的外套" for word in words["zh"]
         ]:
-            if spoken(prompt) != [f"clothes {name}"]:
-                wrong.append((prompt, spoken(prompt)))
+            wrong += [prompt] if spoken(prompt) != [f"clothes {name}"] else []
     assert wrong == []
 
 
 def test_every_region_word_can_be_made_green_in_its_language() -> None:
-    wrong = []
+    wrong: list[str] = []
     for kind, words in lexicon()["regions"].items():
         expected = "clothes green" if kind == "person" else f"{kind} green"
         for prompt in [f"the {word} is green" for word in words["en"]] + [
             f"{word}是绿色的" for word in words["zh"]
         ]:
             heard = [said.replace("person", "clothes") for said in spoken(prompt)]
-            if heard != [expected]:
-                wrong.append((prompt, heard))
+            wrong += [prompt] if heard != [expected] else []
     assert wrong == []
 
 

@@ -49,7 +49,7 @@ def colorize(request: EditRequest) -> Edited:
     picture = request.image
     rgb = picture.rgb
     dice = np.random.default_rng(request.seed) if request.seed else None
-    scene = Scene(_small_lightness(rgb))
+    scene = Scene(small_lightness(rgb))
     wishes = parse(request.prompt)
     layers, warnings = _asked(scene, wishes, dice) if wishes else (_guessed(scene, dice), [])
     if request.prompt.strip() and not wishes:
@@ -61,7 +61,7 @@ def colorize(request: EditRequest) -> Edited:
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, tuple(warnings))
 
 
-def _small_lightness(rgb: Array) -> Floats:
+def small_lightness(rgb: Array) -> Floats:
     """OKLab lightness of the grey picture at working size (h, w)."""
     height, width = rgb.shape[:2]
     scale = (WORK_PIXELS / (height * width)) ** 0.5
@@ -177,7 +177,7 @@ def _strips(rgb: Array, light: Floats, layers: Sequence[Layer], ground: tuple[To
 
 
 def _firm(mask: Floats) -> Floats:
-    """A guided mask without the faint leaks and holes that equal lightness on both sides of an edge leaves."""
+    """A guided mask without the faint leaks and holes left where both sides of an edge are alike."""
     share = np.clip((mask - 0.15) / 0.7, 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 

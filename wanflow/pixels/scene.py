@@ -206,7 +206,7 @@ class Scene:
         edge = sides + 0.35 * (self.down > 0.95)
         labels = self.clusters.ravel()
         centre, border = (
-            np.bincount(labels, weights.ravel(), _CLUSTERS) / (weights.sum() + 1e-6) for weights in (middle, edge)
+            np.bincount(labels, place.ravel(), _CLUSTERS) / (place.sum() + 1e-6) for place in (middle, edge)
         )
         ratio = (centre / (centre + border + 1e-6)).astype(np.float32)
         raw = ratio[self.clusters] * (0.45 + 0.55 * middle)
@@ -289,7 +289,8 @@ class Scene:
         neck = _neck([right - left for left, right in spans], tall)
         # A shoulder that rises beside the head is no part of it.
         upper = np.array(spans[: max(1, round(0.6 * neck))])
-        middle, reach = float(np.median(upper.mean(1))), 0.65 * float(np.percentile(np.ptp(upper, axis=1), 75))
+        middle = float(np.median(upper.mean(1)))
+        reach = 0.65 * float(np.percentile(np.ptp(upper, axis=1), 75))
         first, last = max(0, round(middle - reach)), round(middle + reach)
         for row, (left, right) in zip(range(top, top + neck), spans, strict=False):
             out[row, max(left, first) : min(right, last)] = True
