@@ -1,7 +1,7 @@
-"""Colour at constant luminance: OKLab, chroma that follows lightness, and a gamut fit that scales chroma only.
+"""Colour at constant luminance: OKLab, chroma that follows lightness, a gamut fit that scales chroma only.
 
-OKLab after Ottosson 2020. Every colour made here has exactly the CIE luminance it was asked for, so lightness never
-moves; what sRGB can't show loses chroma, never light.
+OKLab after Ottosson 2020. Every colour made here has exactly the CIE luminance it was asked for, so lightness
+never moves; what sRGB can't show loses chroma, never light.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LMS_TO_Y = LUMINANCE.astype(np.float64) @ _LMS_TO_RGB
 _CODES = np.arange(256, dtype=np.float64) / 255
 _LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)
 _FINE = np.linspace(0, 1, 16385)
-# Encoding by table: 16 k steps are finer than half an 8-bit code wherever the curve is steepest (12.92 at black).
+# Encoding by table: 16 k steps are finer than half an 8-bit code even at black, where the curve is steepest.
 _ENCODED = np.round(
     255 * np.where(_FINE <= 0.0031308, 12.92 * _FINE, 1.055 * np.maximum(_FINE, 1e-9) ** (1 / 2.4) - 0.055)
 ).astype(np.uint8)
@@ -78,10 +78,10 @@ def tone_of(rgb: Array) -> Tone:
 
 
 def envelope(lightness: Floats, tone: Tone) -> Floats:
-    """How much of a tone's chroma each OKLab lightness carries, 0 at black and white and about 1 at the tone's own.
+    """How much of a tone's chroma each OKLab lightness carries: 0 at black and white, about 1 at its own.
 
-    Below its own lightness a lit surface keeps its chromaticity, so OKLab chroma falls with lightness; the 0.75th power
-    keeps deep shadows from going grey. Above it, highlights take the colour of the lamp.
+    Below its own lightness a lit surface keeps its chromaticity, so OKLab chroma falls with it; the 0.75th
+    power keeps deep shadows from going grey. Above it, highlights take the colour of the lamp.
     """
     own = min(max(tone.lightness, 0.3), 0.85)
     shade = np.power(np.maximum(lightness, 0) / own, 0.75)
@@ -90,7 +90,7 @@ def envelope(lightness: Floats, tone: Tone) -> Floats:
 
 
 def paint(y: Floats, a: Floats, b: Floats) -> Array:
-    """sRGB uint8 (..., 3) with luminance `y` and OKLab a, b of the asked hue; chroma shrinks until it fits the gamut."""
+    """sRGB uint8 (..., 3) of luminance `y` and the hue of OKLab a, b; chroma shrinks until it fits sRGB."""
     rgb = _linear_rgb(y, a, b)
     out = np.flatnonzero(((rgb < 0) | (rgb > 1)).any(axis=-1))
     if out.size:
@@ -99,10 +99,10 @@ def paint(y: Floats, a: Floats, b: Floats) -> Array:
 
 
 def _linear_rgb(y: Floats, a: Floats, b: Floats) -> Floats:
-    """Linear sRGB of luminance and OKLab a, b: Newton's method finds the lightness that gives exactly this luminance."""
+    """Linear sRGB of luminance and OKLab a, b; Newton's method finds the lightness of that luminance."""
     shifts = [float(row[1]) * a + float(row[2]) * b for row in _LAB_TO_ROOTS]
     lightness = np.cbrt(y)
-    for _ in range(3):
+    for _ in range(2):
         roots = [lightness + shift for shift in shifts]
         value = sum(float(w) * r * r * r for w, r in zip(_LMS_TO_Y, roots, strict=True)) - y
         slope = sum(3 * float(w) * r * r for w, r in zip(_LMS_TO_Y, roots, strict=True))
@@ -114,7 +114,7 @@ def _linear_rgb(y: Floats, a: Floats, b: Floats) -> Floats:
 
 
 def _fitted(y: Floats, a: Floats, b: Floats) -> Floats:
-    """Linear sRGB of out-of-gamut colours with their chroma scaled down (secant steps, then an exact straight cut)."""
+    """Linear sRGB of out-of-gamut colours, chroma scaled down by secant steps and a last straight cut."""
     scale = np.ones_like(y)
     rgb = _linear_rgb(y, a, b)
     for _ in range(3):

@@ -1,7 +1,7 @@
 """wan/colorization: give a grey photograph the colours that its prompt names, or a restrained tint.
 
-Lightness is never touched. Masks come from a copy of at most 0.15 megapixels and reach full size by the guided filter,
-whose gain and offset are enlarged and applied to the full lightness; only one strip of rows is in memory at a time.
+Lightness is never touched. Masks come from a copy of at most 0.15 megapixels and reach full size by a guided
+filter whose gain and offset are enlarged and applied to the full lightness, one strip of rows at a time.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
-from wanflow.pixels.regions import find, guided
-from wanflow.pixels.scene import SURE, WORK_PIXELS, Scene
+from wanflow.pixels.masks import WORK_PIXELS, guided
+from wanflow.pixels.regions import find
+from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.words import Kind, Wish, parse
 
 _STRIP_PIXELS = 1 << 19
@@ -27,7 +28,7 @@ _PEOPLE = (Kind.PERSON, Kind.CLOTHES, Kind.HAIR, Kind.SKIN)
 _SKY = Tone(0.80, 0.058, 248)
 _GRASS = Tone(0.58, 0.055, 122)
 _LEAVES = Tone(0.50, 0.045, 130)
-_SKIN = Tone(0.74, 0.060, 52)
+_SKIN = Tone(0.85, 0.085, 52)
 _SHADOW = Tone(0.35, 0.020, 58)
 _GLOW = Tone(0.78, 0.026, 80)
 
@@ -48,7 +49,7 @@ def colorize(request: EditRequest) -> Edited:
     picture = request.image
     rgb = picture.rgb
     dice = np.random.default_rng(request.seed) if request.seed else None
-    scene = Scene(_small_lightness(rgb))
+    scene = Scene(small_lightness(rgb))
     wishes = parse(request.prompt)
     layers, warnings = _asked(scene, wishes, dice) if wishes else (_guessed(scene, dice), [])
     if request.prompt.strip() and not wishes:
@@ -56,11 +57,11 @@ def colorize(request: EditRequest) -> Edited:
     if _coloured(rgb):
         warnings.append("the picture already has colour; it was recoloured from its luminance alone")
     ground = _ground_tones(wishes, dice)
-    painted = np.concatenate([paint_strip for paint_strip in _strips(rgb, scene.light, layers, ground)])
+    painted = np.concatenate(list(_strips(rgb, scene.light, layers, ground)))
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, tuple(warnings))
 
 
-def _small_lightness(rgb: Array) -> Floats:
+def small_lightness(rgb: Array) -> Floats:
     """OKLab lightness of the grey picture at working size (h, w)."""
     height, width = rgb.shape[:2]
     scale = (WORK_PIXELS / (height * width)) ** 0.5
@@ -77,11 +78,11 @@ def _coloured(rgb: Array) -> bool:
     return bool((spread > 24).mean() > 0.02)
 
 
-def _varied(tone: Tone, dice: np.random.Generator | None, hue_deg: float = 7.0) -> Tone:
+def _varied(tone: Tone, dice: np.random.Generator | None, hue_deg: float = 7, more: float = 0.16) -> Tone:
     """A tone a few degrees and a little strength away, so that candidates differ; unchanged without dice."""
     if dice is None:
         return tone
-    turn, strength = dice.uniform(-hue_deg, hue_deg), dice.uniform(0.82, 1.15)
+    turn, strength = dice.uniform(-hue_deg, hue_deg), dice.uniform(1 - more, 1 + more)
     return Tone(tone.lightness, tone.chroma * strength, (tone.hue_deg + turn) % 360)
 
 
@@ -155,7 +156,7 @@ def _guessed(scene: Scene, dice: np.random.Generator | None) -> list[Layer]:
 def _ground_tones(wishes: Sequence[Wish], dice: np.random.Generator | None) -> tuple[Tone, Tone]:
     """Shadow and highlight tone of everything that no layer covers; quieter where colours were asked for."""
     share = 0.6 if wishes else 1.0
-    shadow, glow = (_varied(tone, dice, 12) for tone in (_SHADOW, _GLOW))
+    shadow, glow = (_varied(tone, dice, 12, 0.35) for tone in (_SHADOW, _GLOW))
     return replace(shadow, chroma=shadow.chroma * share), replace(glow, chroma=glow.chroma * share)
 
 
@@ -169,10 +170,16 @@ def _strips(rgb: Array, light: Floats, layers: Sequence[Layer], ground: tuple[To
         y = luminance(rgb[top:bottom])
         full = np.asarray(np.cbrt(y), np.float32)
         masks = [
-            np.clip(_rows(gain, top, bottom, rgb.shape) * full + _rows(offset, top, bottom, rgb.shape), 0, 1)
+            _firm(_rows(gain, top, bottom, rgb.shape) * full + _rows(offset, top, bottom, rgb.shape))
             for gain, offset in fits
         ]
         yield paint(y, *_blend(full, masks, layers, ground))
+
+
+def _firm(mask: Floats) -> Floats:
+    """A guided mask without the faint leaks and holes left where both sides of an edge are alike."""
+    share = np.clip((mask - 0.15) / 0.7, 0, 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
 def _blend(
@@ -196,7 +203,7 @@ def _blend(
 
 
 def _rows(plane: Floats, top: int, bottom: int, shape: tuple[int, ...]) -> Floats:
-    """Rows top to bottom of a working-size plane enlarged linearly to (height, width), without making the rest."""
+    """Rows top to bottom of a working-size plane enlarged linearly to (height, width)."""
     height, width = shape[:2]
     where = np.clip((np.arange(top, bottom) + 0.5) * plane.shape[0] / height - 0.5, 0, plane.shape[0] - 1)
     first = np.minimum(where.astype(np.int64), plane.shape[0] - 1)

@@ -1,6 +1,6 @@
-"""Regions that words name, as soft masks guessed from luminance: each kind of word has its own way to be found.
+"""Regions that words name, as soft masks guessed from luminance: each kind of word has its own way.
 
-Every region carries a confidence; the caller decides what to say below `SURE`. A door stays a word without a place.
+Every region carries a confidence; the caller decides what to say below `SURE`. A door has no place.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wanflow.pixels.engine import Floats
-from wanflow.pixels.scene import SURE, Guess, Scene, closed, disc, opened
-from wanflow.pixels.words import Kind
+from wanflow.pixels.lexicon import Kind
+from wanflow.pixels.masks import closed, disc, opened, soften, touching
+from wanflow.pixels.scene import SURE, Guess, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,12 @@ def locate(scene: Scene, kind: Kind, wanted: Collection[Kind] = ()) -> Guess:
         return scene.sky
     if kind in (Kind.GROUND, Kind.GRASS):
         return _ground(scene)
-    if kind in (Kind.SUBJECT, Kind.OTHER, Kind.PERSON):
+    if kind in (Kind.SUBJECT, Kind.OTHER):
+        return scene.thing
+    if kind is Kind.PERSON:
         return scene.subject
     if kind in (Kind.BACKGROUND, Kind.SURFACE):
-        return Guess(~scene.subject.mask, scene.subject.confidence)
+        return Guess(~scene.thing.mask, scene.thing.confidence)
     if kind is Kind.WHOLE:
         return Guess(np.ones(scene.light.shape, bool), 1.0)
     if kind is Kind.FOLIAGE:
@@ -100,13 +103,13 @@ def _water(scene: Scene) -> Guess:
 
 
 def _foliage(scene: Scene, wanted: Collection[Kind]) -> Guess:
-    """Leafy texture; where there is none, what is behind the subject, or the subject if a background is named too."""
+    """Leafy texture; else what is behind the subject, or the subject if a background is named too."""
     if scene.leafy.confidence >= SURE:
         return scene.leafy
-    subject = scene.subject
+    thing = scene.thing
     if Kind.BACKGROUND in wanted:
-        return Guess(subject.mask, 0.9 * subject.confidence)
-    return Guess(~subject.mask, 0.6 * subject.confidence)
+        return Guess(thing.mask, 0.9 * thing.confidence)
+    return Guess(~thing.mask, 0.6 * thing.confidence)
 
 
 def _lights(scene: Scene) -> Guess:
@@ -128,7 +131,7 @@ def _clouds(scene: Scene) -> Guess:
 
 
 def _of_person(scene: Scene, kind: Kind) -> Guess:
-    """Hair is the dark and skin the bright of the head; clothes are what the rest of the figure mostly looks like."""
+    """Hair is the dark and skin the bright of the head; clothes are the usual lightness of the rest."""
     head, figure = scene.head, scene.subject.mask
     if head.sum() < 20:
         return Guess(np.zeros_like(head), 0.0)
@@ -139,16 +142,23 @@ def _of_person(scene: Scene, kind: Kind) -> Guess:
             return Guess(figure, 0.5 * sure)
         usual = float(np.median(scene.light[body]))
         spread = float(np.median(np.abs(scene.light[body] - usual)))
-        cloth = opened(body & (np.abs(scene.smooth - usual) < 0.12 + 2.2 * spread), 3)
+        cloth = opened(body & (np.abs(scene.smooth - usual) < min(0.12 + 2.2 * spread, 0.28)), 3)
         return Guess(closed(cloth, 5), sure)
     codes = (scene.light[head] * 255).astype(np.uint8)
     bar = cv2.threshold(codes.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)[0] / 255
     bright = head & (scene.light > bar)
-    return Guess(closed(bright, 3) if kind is Kind.SKIN else opened(head & ~bright, 3), 0.8 * sure)
+    if kind is Kind.HAIR:
+        return Guess(opened(head & ~bright, 3), 0.8 * sure)
+    # A chin or a bare neck goes on below the narrowest row.
+    rows, columns = (np.flatnonzero(head.any(axis)) for axis in (1, 0))
+    chin = np.zeros_like(head)
+    chin[rows[-1] - 2 : rows[-1] + len(rows) // 3, columns[0] : columns[-1]] = True
+    chin &= figure & (scene.light > bar)
+    return Guess(closed(bright | touching(chin, bright), 3), 0.8 * sure)
 
 
 def _snapped(scene: Scene, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Labels whose borders are moved onto the nearest edges by a watershed in a narrow band (0 = no region)."""
+    """Labels (0 = no region) whose borders a watershed in a narrow band moves onto the nearest edges."""
     seeds = np.zeros_like(labels)
     for label in np.unique(labels):
         core = cv2.erode((labels == label).astype(np.uint8), disc(5), borderType=cv2.BORDER_REPLICATE)
@@ -157,22 +167,3 @@ def _snapped(scene: Scene, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int3
     flooded = cv2.watershed(np.ascontiguousarray(np.dstack([image] * 3)), seeds)
     # Ridges (-1) and the frame that the watershed never labels keep what they were.
     return np.where(flooded > 0, flooded - 1, labels).astype(np.int32)
-
-
-def soften(mask: Floats, guide: Floats) -> Floats:
-    """A mask whose edges follow the guide's (guided filter, He et al. 2010); both (h, w), result in [0, 1]."""
-    gain, offset = guided(mask, guide)
-    return np.asarray(np.clip(gain * guide + offset, 0, 1), np.float32)
-
-
-def guided(mask: Floats, guide: Floats, radius: int = 4, calm: float = 4e-4) -> tuple[Floats, Floats]:
-    """Gain and offset (h, w) of the guided filter: mask = gain * guide + offset, also at the guide's full size."""
-    window = (2 * radius + 1, 2 * radius + 1)
-
-    def mean(plane: Floats) -> Floats:
-        return np.asarray(cv2.blur(plane, window), np.float32)
-
-    guide_mean, mask_mean = mean(guide), mean(mask)
-    variance = mean(guide * guide) - guide_mean * guide_mean
-    gain = (mean(guide * mask) - guide_mean * mask_mean) / (np.maximum(variance, 0) + np.float32(calm))
-    return mean(gain), mean(mask_mean - gain * guide_mean)

@@ -1,7 +1,7 @@
 """What luminance alone tells of a scene: its sky, its ground, its leaves and the subject in front of them.
 
-Evidence is position, calm against texture, a top-connected calm area for the sky, a wide bottom-connected one for the
-ground, direction of edges against leaves, centre against border for the subject. No face or object is recognised.
+Evidence is position and texture: a calm area hanging from the top is sky, a wide one from the bottom ground,
+edges without direction are leaves, what the centre has and the border lacks is the subject.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wanflow.pixels.engine import Floats
+from wanflow.pixels.masks import Mask, closed, disc, opened, shrunk, touching
 
-Mask = npt.NDArray[np.bool_]
-
-WORK_PIXELS = 150_000
 SUBJECT_PIXELS = 48_000
 SURE = 0.5
 _CLUSTERS = 10
@@ -30,16 +28,6 @@ class Guess:
 
     mask: Mask
     confidence: float
-
-
-def shrunk(plane: Floats, pixels: int = WORK_PIXELS) -> Floats:
-    """A (h, w) plane reduced to at most `pixels` by area averaging; the plane itself if it is small enough."""
-    height, width = plane.shape
-    scale = (pixels / (height * width)) ** 0.5
-    if scale >= 1:
-        return plane
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 class Scene:
@@ -67,7 +55,7 @@ class Scene:
 
     @cached_property
     def order(self) -> Floats:
-        """How much edges run one way (structure tensor coherence): walls and frames about 0.6, leaves and grass 0.4."""
+        """How much edges run one way (structure tensor coherence): frames 0.6, leaves 0.4."""
         across, down = (cv2.Sobel(self.light, cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))
         xx, yy, xy = (cv2.GaussianBlur(p, (0, 0), 2.0) for p in (across * across, down * down, across * down))
         coherence = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + 1e-4)
@@ -107,7 +95,7 @@ class Scene:
     def sky(self) -> Guess:
         """The calm area that hangs from the upper edge."""
         rows = max(2, self.height // 50)
-        mask = self._to_the_edge(closed(touching(self.calm, self._upper(self.calm, rows)), 3))
+        mask = self._grown(closed(touching(self.calm, self._upper(self.calm, rows)), 3), self.light, 7)
         share, above, below = float(mask.mean()), float(mask[:rows].mean()), float(mask[-rows:].mean())
         doubt = min(1.0, share / 0.12) * min(1.0, above / 0.5) * (1.0 if below < 0.3 else 0.4)
         return Guess(mask, doubt if share > 0.02 else 0.0)
@@ -118,13 +106,13 @@ class Scene:
         out[:rows] = mask[:rows]
         return out
 
-    def _to_the_edge(self, mask: Mask) -> Mask:
-        """A calm mask stops short of every edge; let it take neighbours that are as light as itself."""
-        window = (15, 15)
+    def _grown(self, mask: Mask, plane: Floats, reach: int, alike: float = 0.05) -> Mask:
+        """A mask that stops short of every edge takes the neighbours that are as light as itself."""
+        window = (2 * reach + 1, 2 * reach + 1)
         weight = cv2.blur(mask.astype(np.float32), window)
-        usual = cv2.blur(np.where(mask, self.light, np.float32(0)), window) / np.maximum(weight, 1e-3)
-        near = cv2.dilate(mask.astype(np.uint8), disc(11)) > 0
-        return np.asarray(mask | (near & (np.abs(self.light - usual) < 0.05) & (weight > 0.02)))
+        usual = cv2.blur(np.where(mask, plane, np.float32(0)), window) / np.maximum(weight, 1e-3)
+        near = cv2.dilate(mask.astype(np.uint8), disc(2 * reach - 3)) > 0
+        return np.asarray(mask | (near & (np.abs(plane - usual) < alike) & (weight > 0.02)))
 
     @property
     def open_sky(self) -> bool:
@@ -161,28 +149,36 @@ class Scene:
 
     @cached_property
     def ground(self) -> Guess:
-        """What spreads wide from the lower edge to a side and ends level; a coat that fills the edge narrows upwards."""
+        """What spreads wide from the lower edge to a side; a coat narrows upwards."""
         found = np.zeros(self.light.shape, bool)
         best = 0.0
         for mask in self._grounds():
             confidence = self._level(mask)
-            if confidence >= SURE or confidence > best >= 0 and best < SURE:
+            if confidence >= SURE or best < min(confidence, SURE):
                 found = found | mask if best >= SURE else mask
                 best = max(best, confidence)
-        return Guess(closed(found, 5), best)
+        # A median keeps the edge of the coat that stands on the grass; a mean would leave a rim of neither.
+        flat = cv2.medianBlur((self.light * 255).astype(np.uint8), 5).astype(np.float32) / 255
+        found = self._grown(closed(found, 5), flat, max(3, round(2.5 * self.scale)), 0.07)
+        return Guess(found & ~self.sky.mask, best)
 
     def _grounds(self) -> Iterator[Mask]:
         """For each sort of pixel common at the lower edge, the connected area that looks like it."""
         band = max(2, self.height // 12)
         wide = cv2.GaussianBlur(self.busy, (0, 0), 2 * self.scale)
+        # Under an open sky the ground recedes: its texture gets finer, and little of it may show.
+        strict, narrow = (0.35, 0.25) if self.open_sky else (1.0, 0.4)
         for label in np.unique(self.clusters[-band:]):
             seeds = self.clusters[-band:] == label
             if seeds.mean() < 0.12:
                 continue
             tone, rough = np.median(self.smooth[-band:][seeds]), np.median(wide[-band:][seeds])
-            far = ((self.smooth - tone) / 0.09) ** 2 + ((wide - rough) / (0.008 + 0.35 * rough)) ** 2
-            mask = opened((far < 2.3) & ~self.sky.mask & (self.order < 0.56), 1 + 2 * round(1.2 * self.scale))
-            rows = np.flatnonzero(mask.mean(1) > 0.4)
+            excess = (wide - rough) / (0.008 + 0.35 * rough)
+            excess = np.where(excess < 0, strict * excess, excess)
+            far = ((self.smooth - tone) / 0.09) ** 2 + excess**2
+            alike = (far < 2.3) & ~self.sky.mask & ((self.order < 0.56) | (self.busy < 0.02))
+            mask = opened(alike, 1 + 2 * round(1.2 * self.scale))
+            rows = np.flatnonzero(mask.mean(1) > narrow)
             mask[: rows[0] if rows.size else self.height] = False
             low = np.zeros_like(mask)
             low[-band:] = mask[-band:]
@@ -210,21 +206,28 @@ class Scene:
         edge = sides + 0.35 * (self.down > 0.95)
         labels = self.clusters.ravel()
         centre, border = (
-            np.bincount(labels, weights.ravel(), _CLUSTERS) / weights.sum() for weights in (middle, edge)
+            np.bincount(labels, place.ravel(), _CLUSTERS) / (place.sum() + 1e-6) for place in (middle, edge)
         )
         ratio = (centre / (centre + border + 1e-6)).astype(np.float32)
-        raw = np.asarray(ratio[self.clusters] * (0.45 + 0.55 * middle), np.float32)
+        raw = ratio[self.clusters] * (0.45 + 0.55 * middle)
         # Once much of the picture is known to be sky or ground, what is left of the middle is the subject.
         behind = self._behind
-        sure = float(np.clip((behind.mean() - 0.15) / 0.4, 0, 0.75))
+        sure = np.float32(np.clip((behind.mean() - 0.15) / 0.4, 0, 0.75))
         raw = raw * (1 - sure) + sure * (0.35 + 0.65 * middle)
         raw[behind] *= 0.15
-        raw = cv2.GaussianBlur(raw, (0, 0), 1.2 * self.scale)
+        raw = cv2.GaussianBlur(raw.astype(np.float32), (0, 0), 1.2 * self.scale)
         return np.asarray((raw - raw.min()) / (np.ptp(raw) + 1e-6), np.float32)
 
     @property
     def _behind(self) -> Mask:
-        sky = self.sky.mask if self.open_sky else self.sky.mask & (self.detail < 0.012)
+        sky = self.sky.mask
+        if not self.open_sky:
+            # Out of focus or bare: calmer than short fur or cloth that reaches the upper edge.
+            core = cv2.erode(sky.astype(np.uint8), disc(9)) > 0
+            weight = cv2.GaussianBlur(core.astype(np.float32), (0, 0), 2 * self.scale)
+            within = cv2.GaussianBlur(np.where(core, self.detail, np.float32(0)), (0, 0), 2 * self.scale)
+            bare = (core & (within < 0.0055 * weight)).astype(np.uint8)
+            sky = sky & (cv2.dilate(bare, disc(19)) > 0)
         for guess in (self.ground, self.leafy):
             if guess.confidence >= SURE:
                 sky = sky | guess.mask
@@ -232,7 +235,7 @@ class Scene:
 
     @cached_property
     def subject(self) -> Guess:
-        """The thing in the middle: saliency seeds a watershed and GrabCut, and both vote. Meant to be shared one day."""
+        """The figure in the middle: saliency seeds a watershed and GrabCut, and both vote."""
         bar = cv2.threshold((self.saliency * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
         small = shrunk(self.light, SUBJECT_PIXELS)
         size = small.shape[::-1]
@@ -245,8 +248,23 @@ class Scene:
         full = _main_parts(full, self.saliency)
         return Guess(full, self._distinct(full))
 
+    @cached_property
+    def thing(self) -> Guess:
+        """The subject as an object: what its outline nearly encloses, the inside of a cup, belongs to it."""
+        mask = self.subject.mask
+        _, labels = cv2.connectedComponents(mask.astype(np.uint8))
+        added = np.zeros(mask.shape, np.uint8)
+        for label in range(1, int(labels.max()) + 1):
+            part = labels == label
+            hull = np.zeros_like(added)
+            cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(part.astype(np.uint8))), 1)
+            if part.sum() > 0.8 * hull.sum():
+                added |= hull
+        inside = opened((added > 0) & ~mask & ~self._behind, 1 + 2 * round(0.7 * self.scale))
+        return Guess(mask | inside, self.subject.confidence)
+
     def _distinct(self, mask: Mask) -> float:
-        """How well a mask stands out: by its size, by saliency inside against outside, by edges along its outline."""
+        """How well a mask stands out: size, saliency inside against outside, edges along its outline."""
         share = float(mask.mean())
         if not 0.01 < share < 0.9:
             return 0.0
@@ -260,48 +278,57 @@ class Scene:
 
     @cached_property
     def head(self) -> Mask:
-        """The upper end of the subject down to its neck, the narrowest row below the widest of the upper third."""
+        """The upper end of the subject down to its neck, or 22 % of its height where no neck shows."""
         mask = self.subject.mask
-        rows = np.flatnonzero(mask.any(1))
         out = np.zeros_like(mask)
+        rows = np.flatnonzero(mask[:, self.width // 4 : -(self.width // 4)].any(1))
         if rows.size < 8:
             return out
         top, tall = int(rows[0]), int(rows[-1] - rows[0])
-        widths = cv2.blur(
-            mask.sum(1, dtype=np.float32)[top : top + max(4, tall // 2)].reshape(-1, 1), (1, 5)
-        ).ravel()
-        widest = int(widths[: max(2, int(0.3 * tall))].argmax())
-        valley = widest + int(widths[widest:].argmin())
-        deep = int(0.06 * tall) < valley and widths[valley] < 0.85 * widths[widest]
-        neck = top + (valley if deep else max(2, int(0.22 * tall)))
-        out[top:neck] = mask[top:neck]
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(out.astype(np.uint8))
-        return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+        spans = list(_spans(mask[top : top + tall // 2], self.width))
+        neck = _neck([right - left for left, right in spans], tall)
+        # A shoulder that rises beside the head is no part of it.
+        upper = np.array(spans[: max(1, round(0.6 * neck))])
+        middle = float(np.median(upper.mean(1)))
+        reach = 0.65 * float(np.percentile(np.ptp(upper, axis=1), 75))
+        first, last = max(0, round(middle - reach)), round(middle + reach)
+        for row, (left, right) in zip(range(top, top + neck), spans, strict=False):
+            out[row, max(left, first) : min(right, last)] = True
+        out &= mask
+        return out
 
 
-def touching(mask: Mask, edge: Mask) -> Mask:
-    """The connected parts of `mask` that have a pixel in `edge`, both (h, w)."""
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    keep = np.zeros(labels.max() + 1, bool)
-    keep[np.unique(labels[edge])] = True
-    keep[0] = False
-    return np.asarray(keep[labels])
+def _spans(rows: Mask, width: int) -> Iterator[tuple[int, int]]:
+    """Left and right end, row by row, of the run that continues the one above, from the middle."""
+    centre = width / 2
+    for row in rows:
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
+        if ends.size == 0:
+            return
+        left, right = min(
+            zip(ends[::2], ends[1::2], strict=True), key=lambda e: abs((e[0] + e[1]) / 2 - centre)
+        )
+        centre += 0.3 * ((left + right) / 2 - centre)
+        yield int(left), int(right)
 
 
-def opened(mask: Mask, size: int) -> Mask:
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(size)) > 0)
-
-
-def closed(mask: Mask, size: int) -> Mask:
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(size)) > 0)
-
-
-def disc(size: int) -> npt.NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+def _neck(widths: list[int], tall: int) -> int:
+    """The row where a figure, from the top, is narrowest between its head and its shoulders."""
+    peak, valley, at = 0, 0, 0
+    for row, width in enumerate(widths):
+        if not valley:
+            peak = max(peak, width)
+            if row > 0.05 * tall and width < 0.85 * peak:
+                valley, at = width, row
+        elif width < valley:
+            valley, at = width, row
+        elif width > 1.25 * valley:
+            return round(1.12 * at)
+    return max(2, round(0.22 * tall))
 
 
 def _cut(light: Floats, saliency: Floats, behind: Mask, bar: float) -> Mask:
-    """Subject pixels of a small picture by GrabCut and by watershed from the same seeds: either, if salient; else both."""
+    """Subject pixels by GrabCut and by watershed from the same seeds: either, where salient; else both."""
     image = np.dstack([light, cv2.GaussianBlur(light, (0, 0), 2.0), saliency])
     image = np.clip(image * 255, 0, 255).astype(np.uint8)
     front = (saliency > bar + 0.5 * (1 - bar)) & ~behind

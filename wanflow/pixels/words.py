@@ -1,51 +1,26 @@
 """What a prompt asks of colours: which colour for which part of the picture, in English and Chinese.
 
-A small grammar over a closed vocabulary (``lexicon.json``), not a language model: a colour belongs to the noun after it
-("brown coat") or to the one before ("make the sky orange", "猫是橘色的"). Words it doesn't know are passed over.
+A small grammar over a closed vocabulary: a colour belongs to the noun after it ("brown coat") or to the one
+before ("make the sky orange", "猫是橘色的"). Words it doesn't know are passed over.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cache
-from importlib import resources
-from typing import Any
 
 import numpy as np
 
 from wanflow.pixels.chroma import Tone, tone_of
+from wanflow.pixels.lexicon import Kind, Role, Token, lexicon, tokens
 
-
-class Kind(StrEnum):
-    """What sort of region a word names; `part` is a known word that can't be found in a picture, `other` an unknown one."""
-
-    SKY = "sky"
-    CLOUD = "cloud"
-    BACKGROUND = "background"
-    GROUND = "ground"
-    GRASS = "grass"
-    FOLIAGE = "foliage"
-    WATER = "water"
-    SURFACE = "surface"
-    HAIR = "hair"
-    SKIN = "skin"
-    CLOTHES = "clothes"
-    PERSON = "person"
-    SUBJECT = "subject"
-    LIGHT = "light"
-    PART = "part"
-    WHOLE = "whole"
-    OTHER = "other"
+__all__ = ["Kind", "Wish", "colours", "parse", "tone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One asked colour: the region word, its kind, the colour's name, its tone in OKLCh and the modifiers in order."""
+    """One asked colour: region word and kind, colour name, OKLCh tone and modifiers in order."""
 
     region: str
     kind: Kind
@@ -54,230 +29,35 @@ class Wish:
     modifiers: tuple[str, ...] = ()
 
 
-class Role(StrEnum):
-    """What a token does in a sentence."""
-
-    COLOUR = "colour"
-    REGION = "region"
-    MODIFIER = "modifier"
-    LINK = "link"
-    AND = "and"
-    WEAR = "wear"
-    PREP = "prep"
-    OF = "of"
-    DE = "de"
-    ARTICLE = "article"
-    NOT = "not"
-    SKIP = "skip"
-    SEPARATOR = "separator"
-    NOUN = "noun"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word in its role: `name` is its entry in the lexicon; `also` the region a colour word may mean instead."""
-
-    role: Role
-    word: str
-    name: str = ""
-    also: str = ""
-    modifiers: tuple[str, ...] = ()
-
-
-@cache
-def _lexicon() -> dict[str, Any]:
-    source = resources.files("wanflow.pixels").joinpath("lexicon.json")
-    loaded: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
-    loaded["regions"]["subject"]["en"] += loaded["also_flowers"]
-    return loaded
-
-
-@cache
-def _vocabulary() -> dict[str, Token]:
-    """Every known word or phrase, English and Chinese, as the token it makes."""
-    lexicon = _lexicon()
-    groups = [
-        (Role.MODIFIER, lexicon["modifiers"]),
-        (Role.REGION, lexicon["regions"]),
-        (Role.COLOUR, lexicon["colours"]),
-    ]
-    known: dict[str, Token] = {}
-    for name, words in lexicon["grammar"].items():
-        known.update((word, Token(Role(name), word, name)) for word in words["en"] + words["zh"])
-    for role, entries in groups:
-        for name, words in entries.items():
-            for word in words["en"] + words["zh"]:
-                before = known.get(word)
-                also = before.name if role is Role.COLOUR and before and before.role is Role.REGION else ""
-                known[word] = Token(role, word, name, also)
-    return known
-
-
 @cache
 def _tones() -> dict[str, Tone]:
     return {
         name: tone_of(np.array(list(bytes.fromhex(entry["rgb"][1:])), np.uint8))
-        for name, entry in _lexicon()["colours"].items()
+        for name, entry in lexicon()["colours"].items()
     }
 
 
 def colours() -> tuple[str, ...]:
     """The names of the colours understood."""
-    return tuple(_lexicon()["colours"])
+    return tuple(lexicon()["colours"])
 
 
 def tone(colour: str, modifiers: Sequence[str] = (), kind: Kind = Kind.WHOLE) -> Tone:
-    """The tone of a colour name after its modifiers; skies and leaves have their own blue and green within 15 degrees."""
+    """The tone of a colour name after its modifiers; skies and leaves have their own blue and green."""
     base = _tones()[colour]
     lightness, chroma = base.lightness, base.chroma
     for modifier in modifiers:
-        change = _lexicon()["modifiers"][modifier]
+        change = lexicon()["modifiers"][modifier]
         lightness, chroma = lightness + change["lightness"], chroma * change["chroma"]
-    hue = _lexicon()["natural"].get(f"{colour} {kind}", base.hue_deg)
+    hue = lexicon()["natural"].get(f"{colour} {kind}", base.hue_deg)
     return Tone(min(max(lightness, 0.05), 0.98), min(chroma, 0.25), float(hue))
 
 
 def parse(prompt: str) -> tuple[Wish, ...]:
-    """The wishes in a prompt, in the order of their regions; empty when it names no colour. Raises nothing."""
-    reader = _Reader(list(_resolved(_modified(list(_tokens(prompt))))))
+    """The wishes in a prompt, in the order of their regions; empty if it names no colour. Raises nothing."""
+    reader = _Reader(tokens(prompt))
     reader.read()
     return tuple(reader.wishes())
-
-
-def _tokens(prompt: str) -> Iterator[Token]:
-    text = (
-        unicodedata.normalize("NFKC", prompt)
-        .lower()
-        .replace("’", "'")
-        .replace("don't", "not")
-        .replace("&", " and ")
-    )
-    text = re.sub(r"'s\b|s'(?=\s)", "", text)
-    # A colon or an equals sign says "is": "sky: blue"; hyphens and slashes join words: "sky-blue", "ginger-haired".
-    text = re.sub(r"[-_/]+", " ", re.sub(r"[:=]|->", " is ", text))
-    for run in re.findall(r"[a-z' ]+|[\u3400-\u9fff]+|[,.;!?、。\n|+]", text):
-        if re.match(r"[a-z' ]", run):
-            yield from _english(run.split())
-        elif re.match(r"[\u3400-\u9fff]", run):
-            yield from _chinese(run)
-        else:
-            yield Token(Role.SEPARATOR, run)
-
-
-def _english(words: Sequence[str]) -> Iterator[Token]:
-    """Longest known phrase first, plurals and -ish forms by rule."""
-    at = 0
-    while at < len(words):
-        for length in (3, 2, 1):
-            found = _known(words[at : at + length]) if at + length <= len(words) else None
-            if found:
-                yield found
-                break
-        else:
-            length = 1
-            # An unknown "running" or "softly" is no thing to paint.
-            yield Token(Role.SKIP if words[at].endswith(("ing", "ly")) else Role.NOUN, words[at])
-        at += length
-
-
-def _known(words: Sequence[str]) -> Token | None:
-    vocabulary = _vocabulary()
-    stem = " ".join(words[:-1])
-    for last in _singulars(words[-1]):
-        token = vocabulary.get(f"{stem} {last}".strip())
-        if token:
-            return token
-    return None
-
-
-def _singulars(word: str) -> Iterator[str]:
-    yield word
-    for ending, instead in (
-        ("ies", "y"),
-        ("ves", "f"),
-        ("ves", "fe"),
-        ("es", ""),
-        ("s", ""),
-        ("ddish", "d"),
-        ("ish", ""),
-        ("ish", "e"),
-        ("coloured", ""),
-        ("colored", ""),
-    ):
-        if word.endswith(ending) and len(word) > len(ending) + 1:
-            yield word[: -len(ending)] + instead
-
-
-def _chinese(run: str) -> Iterator[Token]:
-    """Longest match, because Chinese has no spaces; what is unknown is gathered into one noun."""
-    vocabulary, unknown, at = _vocabulary(), "", 0
-    while at < len(run):
-        length = next((n for n in range(6, 0, -1) if run[at : at + n] in vocabulary), 0)
-        if length == 0:
-            unknown += run[at]
-            at += 1
-            continue
-        if unknown:
-            yield Token(Role.NOUN, unknown)
-            unknown = ""
-        yield vocabulary[run[at : at + length]]
-        at += length
-    if unknown:
-        yield Token(Role.NOUN, unknown)
-
-
-def _modified(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Modifiers go into the colour that follows; "light" with no colour after it is a lamp, others mean nothing alone."""
-    held: list[Token] = []
-    kept = [t for t in tokens if t.role is not Role.SKIP]
-    for at, token in enumerate(kept):
-        if token.role is Role.MODIFIER:
-            held.append(token)
-        elif token.role is Role.COLOUR:
-            yield replace(token, modifiers=tuple(t.name for t in held))
-            held = []
-        elif token.role is Role.DE and held:
-            continue
-        else:
-            if held and held[-1].word in ("light", "亮") and (token.role is not Role.REGION or at < 1):
-                yield Token(Role.REGION, held[-1].word, Kind.LIGHT)
-            held = []
-            yield token
-    if held and held[-1].word == "light":
-        yield Token(Role.REGION, "light", Kind.LIGHT)
-
-
-def _resolved(stream: Iterator[Token]) -> Iterator[Token]:
-    """Decide the two-faced words: a rose is a flower or a colour, "sky blue" a colour or a sky that is blue."""
-    tokens = list(stream)
-    for at, token in enumerate(tokens):
-        before = tokens[at - 1].role if at else Role.SEPARATOR
-        after = [t.role for t in tokens[at + 1 : at + 3]] + [Role.SEPARATOR] * 2
-        if after[0] is Role.DE:
-            after = after[1:]
-        noun_next = after[0] is Role.REGION
-        if token.role is not Role.COLOUR:
-            yield token
-        elif (
-            token.also and not noun_next and (before is Role.COLOUR or after[:2] == [Role.LINK, Role.COLOUR])
-        ):
-            yield Token(Role.REGION, token.word, token.also)
-        elif (
-            (halves := _halves(token)) and not noun_next and before not in (Role.REGION, Role.LINK, Role.WEAR)
-        ):
-            yield from halves
-        else:
-            yield token
-
-
-def _halves(token: Token) -> tuple[Token, Token] | None:
-    """The region and the colour inside a name such as "sky blue" or 草绿, or None."""
-    vocabulary = _vocabulary()
-    cut = token.word.find(" ") if " " in token.word else len(token.word) - 1
-    first, second = vocabulary.get(token.word[:cut]), vocabulary.get(token.word[cut:].strip())
-    if not first or not second or (first.role, second.role) != (Role.REGION, Role.COLOUR):
-        return None
-    return first, replace(second, modifiers=token.modifiers)
 
 
 @dataclass
@@ -297,7 +77,8 @@ class _Reader:
 
     def read(self) -> None:
         """Read to the end."""
-        for self.at, token in enumerate(self.tokens):
+        for at, token in enumerate(self.tokens):
+            self.at = at
             if self.skip is token.role:
                 self.skip = None
             else:
@@ -305,7 +86,7 @@ class _Reader:
         self._drop()
 
     def wishes(self) -> Iterator[Wish]:
-        """What was found, else the first loose colour for the whole picture; people are not painted by their own colour."""
+        """What was found, else the first loose colour for the whole picture."""
         if not self.found and self.loose:
             self.found["picture"] = (Token(Role.REGION, "picture", Kind.WHOLE), self.loose[0])
         for region, colour in self.found.values():
