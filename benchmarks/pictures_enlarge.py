@@ -1,7 +1,7 @@
-"""Measure wan/super_resolution against Pillow's Lanczos: ``python benchmarks/pictures_enlarge.py [folder of photographs]``.
+"""Measure wan/super_resolution against Pillow's Lanczos: ``python benchmarks/pictures_enlarge.py [folder]``.
 
-Each photograph is made small by Pillow's bicubic, enlarged again, and compared with itself in luminance. Those that
-the nets were trained on are left out, so with the default folder one photograph is left.
+Each photograph is made small by Pillow's bicubic, enlarged again, and compared with itself in luminance. Those
+that the nets were trained on are left out, so with the default folder one photograph is left.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST = 1024  # a centre crop: the figures need content, not size
 
 @dataclass(frozen=True)
 class Figure:
-    """One number to hold: `goal` is a bound from below or above as `at_least` says; `baseline` is Pillow's Lanczos."""
+    """One number to hold: `goal` is a bound from below (`at_least`) or above; `baseline` is Pillow's."""
 
     metric: str
     goal: float
