@@ -1,7 +1,7 @@
 """Measure wan/super_resolution against Pillow's Lanczos: ``python benchmarks/pictures_enlarge.py [folder]``.
 
-Each photograph is made small by Pillow's bicubic, enlarged again, and compared with itself in luminance. Those
-that the nets were trained on are left out, so with the default folder one photograph is left.
+Each photograph is made small by Pillow's bicubic, enlarged again, and compared with itself in luminance.
+Those that the nets were trained on are left out, so with the default folder one photograph is left.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Train the nets of `wanflow.pixels.enlarge` anew: ``python scripts/train_enlarge.py`` (six minutes, one core).
+"""Train the nets of `wanflow.pixels.enlarge` anew: ``python scripts/train_enlarge.py`` (four minutes).
 
-Only public-domain and CC0 pictures are read (scripts/training_data/LICENSES.md); seeded, so the same numpy gives
-the same weights. The net sees a patch of luminance and predicts what Lanczos misses; it is trained on what users
-bring: pictures made small by several kernels, half of them JPEG-coded.
+Only public-domain and CC0 pictures are read (scripts/training_data/LICENSES.md); seeded, so the same numpy
+gives the same weights. The net sees a patch of luminance and predicts what Lanczos misses; it is trained on
+what users bring: pictures made small by several kernels, half of them JPEG-coded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TRAINED_ON = ("astronaut", "camera", "coffee", "hubble_deep_field", "rocket")
 WEIGHTS = HERE.parent / "wanflow" / "pixels" / "weights" / "enlarge.npz"
 SIDE = 9
 HIDDEN = (96, 48)
-STEPS = {2: 30_000, 3: 12_000, 4: 12_000}
+STEPS = 12_000
 # Differences of neighbours and what Lanczos misses are small numbers; scaled to about one they train faster.
 IN_SCALE, OUT_SCALE = 6.0, 20.0
 KERNELS = (Image.Resampling.BICUBIC, Image.Resampling.BICUBIC, Image.Resampling.BOX, Image.Resampling.LANCZOS)
@@ -160,7 +160,7 @@ def main() -> None:
     wanted = parser.parse_args()
     arrays = {}
     for factor in wanted.factors:
-        for i, w in enumerate(train(factor, STEPS[factor], wanted.batch, seed=factor)):
+        for i, w in enumerate(train(factor, STEPS, wanted.batch, seed=factor)):
             arrays[f"x{factor}.{i}"] = w.astype(np.float16)
     np.savez_compressed(wanted.out, **arrays)
 

@@ -18,11 +18,11 @@ from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, 
 
 WEIGHTS = Path(__file__).with_name("weights") / "enlarge.npz"
 
-# A look of the net costs about 1.1 CPU-s per million input pixels, and the mean of eight turned nets brings 0.05 dB
-# over one: small pictures get up to eight, 512x512 two, anything larger one, so each takes a second or less of them.
-LOOKS_PIXELS = 600_000
-# Four times in two steps of two is 0.07 dB better (0.12 on JPEG) but takes 2 CPU-s at this size.
-TWO_STEPS_PIXELS = 200_000
+# A look of the net costs 0.5-1.1 CPU-s per million input pixels, and the mean of eight turned nets brings 0.05 dB
+# over one: small pictures get up to eight, 512x512 four, 1024x1024 and larger one.
+LOOKS_PIXELS = 1_100_000
+# Four times in two steps of two is 0.07 dB better (0.12 on JPEG), but at this size it takes nearly 2 CPU-s.
+TWO_STEPS_PIXELS = 270_000
 # A strip of 4 million output pixels takes about 150 MB of working memory.
 STRIP_PIXELS = 4_000_000
 # Two rounds of back-projection reach 4 input rows each.
