@@ -86,7 +86,8 @@ def _why(plan: Plan, step: str) -> str:
         if of == step and (words := _REASONS[reason]):
             counted[f"{words} ({', '.join(fields)})" if fields else words] += number
     total = plan.by_step[step].total()
-    return "; ".join(words if number == total else f"{number:,} {words}" for words, number in counted.most_common())
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return "; ".join(words if number == total else f"{number:,} × {words}" for words, number in ordered)
 
 
 def _restores(plan: Plan) -> Iterator[str]:
