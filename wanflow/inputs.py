@@ -62,11 +62,18 @@ class Inputs:
             self._fresh[name] = (stat, source)
         return source
 
-    def stat_line(self, name: str) -> str | None:
-        """The line of a row record for an input, or None while its stat can't be trusted."""
+    def stat_line(self, name: str, *, young: bool = False) -> str | None:
+        """A file's line in a row record: name, size, mtime and inode, between tabs.
+
+        None when there is no such file, when its name would break the line, or (unless `young` files are ours and
+        known) when it is so young that a change might go unseen.
+        """
         stat = stat_of(self.root / name)
-        young = stat is None or time.time_ns() - stat.mtime_ns <= RACY_NS
-        return None if young or stat is None else record_line(name, stat)
+        if stat is None or "\t" in name or "\n" in name:
+            return None
+        if not young and time.time_ns() - stat.mtime_ns <= RACY_NS:
+            return None
+        return f"{name}\t{stat.size}\t{stat.mtime_ns}\t{stat.inode}"
 
     def save(self) -> None:
         """Keep what was read in the index."""
@@ -74,10 +81,3 @@ class Inputs:
             with self._index.transaction():
                 self._index.note_files({name: (stat, source.blob) for name, (stat, source) in self._fresh.items()})
             self._fresh.clear()
-
-
-def record_line(name: str, stat: FileStat) -> str | None:
-    """A file's line in a row record; None for names that would break the line."""
-    if "\t" in name or "\n" in name:
-        return None
-    return f"{name}\t{stat.size}\t{stat.mtime_ns}\t{stat.inode}"

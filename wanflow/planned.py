@@ -65,6 +65,35 @@ class Plan:
                 for decision in entry.decisions:
                     yield entry.row.key, decision
 
+    def tally(self) -> None:
+        """Count the entries; called once, when all are there."""
+        totals = self.totals
+        shapes = Counter(entry.shape for entry in self.entries if isinstance(entry, Unchanged))
+        for shape, count in shapes.items():
+            for step, letter in zip(self.steps, shape, strict=True):
+                action, reason = SHAPES[letter]
+                self.by_step[step.id][action] += count
+                self.why[step.id, action, reason, ()] += count
+        for entry in self.entries:
+            if isinstance(entry, RowPlan):
+                totals.restore += len(entry.restores)
+                for decision in entry.decisions:
+                    self.by_step[decision.step][decision.action] += 1
+                    changes = tuple(change.field for change in decision.changes)
+                    self.why[decision.step, decision.action, decision.reason, changes] += 1
+        for step in self.steps:
+            self._count_step(step)
+
+    def _count_step(self, step: Step) -> None:
+        totals, counts = self.totals, self.by_step[step.id]
+        totals.jobs += counts.total()
+        totals.run += counts[Action.RUN]
+        totals.reuse += counts[Action.REUSE]
+        totals.later += counts[Action.LATER]
+        totals.skip += counts[Action.SKIP]
+        totals.images += counts[Action.RUN] + counts[Action.LATER]
+        totals.seconds += step.function.draft_seconds * (counts[Action.RUN] + counts[Action.LATER])
+
 
 SHAPES = {
     "r": (Action.REUSE, Reason.CACHED),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,15 +15,12 @@ from wanflow.backends import Backend
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.expand import RowError, key_of, key_parts
-from wanflow.inputs import record_line
 from wanflow.lanes import Lanes
 from wanflow.model import (
     Action,
-    Blob,
     Call,
     Decision,
     Outcome,
-    OutputFile,
     Publication,
     Reason,
     Ref,
@@ -37,13 +33,12 @@ from wanflow.outputs import Publisher, Written, stat_of
 from wanflow.plan import Planner, out_of_place
 from wanflow.planned import RowPlan, Unchanged, shape_of
 from wanflow.record import RunRecord
+from wanflow.rowstate import RowState
 from wanflow.schedule import Job, Schedule
-from wanflow.store.index import RowRecord
 
 MAX_ATTEMPTS = 3
 RETRY_DELAY_S = 1.0
 PUBLISHERS = 4
-ROWS_PER_FLUSH = 200
 
 
 class Listener(Protocol):
@@ -60,17 +55,6 @@ class Listener(Protocol):
 
     def note(self, text: str) -> None:
         """Something the user should know."""
-
-
-@dataclass(slots=True)
-class _RowState:
-    """What is known of a row's pictures while it runs."""
-
-    entry: RowPlan
-    blobs: dict[str, Blob] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    open_ends: int = 0
-    sound: bool = True
 
 
 class Run:
@@ -91,18 +75,17 @@ class Run:
         self.backend, self.publisher, self.lanes = backend, publisher, lanes
         self.listener, self.clock, self.keep_going = listener, clock, keep_going
         self.index, self.blobs, self.inputs = planner.index, planner.blobs, planner.inputs
+        self.memory = planner.memory
         self.steps = self.plan.steps
         self.stopping = False
         self.aborted = False
         self.restored = 0
-        self._rows: dict[int, _RowState] = {}
+        self._rows: dict[int, RowState] = {}
         self._followers: dict[str, list[Job]] = {}
         self._made: dict[str, Result] = {}
         self._to_publish: deque[tuple[int, Publication]] = deque()
         self._publishing = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._row_records: dict[str, RowRecord] = {}
-        self._job_keys: list[tuple[str, str]] = []
         self.store_error: StoreError | None = None
 
     # -- from outside
@@ -123,73 +106,47 @@ class Run:
         for key, sha256 in self.plan.damaged.items():
             self.blobs.discard(sha256)
             self.index.forget(key)
-        schedule = Schedule(self._waiting(), [self.backend.lane(step) for step in self.steps])
-        self._schedule = schedule
-        await self._drive(schedule)
-        self._leave(schedule)
+        self._schedule = Schedule(self._waiting(), [self.backend.lane(step) for step in self.steps])
+        await self._drive()
+        self._leave()
         self._flush()
         return self._record(run_id, started)
 
     # -- what waits
 
     def _waiting(self) -> Iterator[tuple[int, Mapping[int, list[int]]]]:
+        numbers = {step.id: number for number, step in enumerate(self.steps)}
         for place, entry in enumerate(self.plan.entries):
             if isinstance(entry, Unchanged):
                 continue
-            state = self._rows[place] = _RowState(entry)
-            waiting = {
-                number: [self._number(need) for need in self._needs(state, number)]
-                for number, decision in enumerate(entry.decisions)
-                if self._settle(state, decision)
-            }
-            state.open_ends = len(waiting) + len(entry.restores)
+            state = self._rows[place] = RowState(entry, self.steps, numbers)
+            open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
+            state.open_ends = len(open_steps) + len(entry.restores)
             self._to_publish.extend((place, publication) for publication in entry.restores)
             if not state.open_ends:
                 self._close_row(state)
-            if waiting:
-                yield place, waiting
+            if open_steps:
+                yield place, {number: state.needs(self.steps[number]) for number in open_steps}
 
-    def _number(self, step_id: str) -> int:
-        return next(number for number, step in enumerate(self.steps) if step.id == step_id)
-
-    def _settle(self, state: _RowState, decision: Decision) -> bool:
-        """Records what the plan already knows of a job; True when the job is still open."""
-        if decision.action in (Action.RUN, Action.LATER) or (decision.action is Action.REUSE and not decision.result):
-            return True
+    def _settled(self, state: RowState, decision: Decision) -> bool:
+        """Notes what the plan already knows of a job; false when the job is still open."""
         if decision.result:
             self._reused(state, decision.step, str(decision.key), decision.result)
+        elif decision.reason is Reason.REFUSED:
+            note = decision.note or "see the problems of this row"
+            self._tell(decision.step, state.fail(decision.step, "Refused", note, Status.REFUSED))
+        elif decision.action is Action.SKIP:
+            self._tell(decision.step, state.end(decision.step, Status.SKIPPED))
         else:
-            refused = decision.reason is Reason.REFUSED
-            outcome = self._outcome(state, decision.step, Status.REFUSED if refused else Status.SKIPPED)
-            if refused:
-                state.sound = False
-                outcome.error_code, outcome.error_message = "Refused", decision.note or "see the problems of this row"
-            self._tell(state, decision.step, outcome)
-        return False
-
-    def _needs(self, state: _RowState, number: int) -> set[str]:
-        """The open steps whose pictures a step takes, seen through bypassed ones."""
-        needs = set()
-        for ref in self.steps[number].inputs.values():
-            origin = self._origin(state, ref)
-            if origin.kind is RefKind.STEP and origin.name not in state.blobs:
-                needs.add(origin.name)
-        return needs
-
-    def _origin(self, state: _RowState, ref: Ref) -> Ref:
-        while ref.kind is RefKind.STEP:
-            number = self._number(ref.name)
-            if state.entry.decisions[number].reason is not Reason.BYPASSED:
-                break
-            ref = self.steps[number].inputs["image"]
-        return ref
+            return False
+        return True
 
     # -- the loop itself
 
-    async def _drive(self, schedule: Schedule) -> None:
+    async def _drive(self) -> None:
         while True:
             self._start_publishing()
-            self._start_jobs(schedule)
+            self._start_jobs()
             if not self._tasks:
                 if self.stopping or not self._to_publish:
                     return
@@ -200,15 +157,15 @@ class Run:
                 if not task.cancelled():
                     task.result()
 
-    def _start_jobs(self, schedule: Schedule) -> None:
-        while not self.stopping and (job := schedule.take(self.lanes.open())):
+    def _start_jobs(self) -> None:
+        while not self.stopping and (job := self._schedule.take(self.lanes.open())):
             state, step = self._rows[job[0]], self.steps[job[1]]
             try:
                 call, parts = self._call(state, job[1])
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
-            if result := self._known(state, job[1], call.key):
+            if result := self._known(call.key):
                 self._reused(state, step.id, call.key, result)
                 self._succeed(job, result)
             elif call.key in self._followers:
@@ -221,7 +178,7 @@ class Run:
     def _spawn(self, work: Any) -> None:
         self._tasks.add(asyncio.get_running_loop().create_task(work))
 
-    def _call(self, state: _RowState, number: int) -> tuple[Call, str]:
+    def _call(self, state: RowState, number: int) -> tuple[Call, str]:
         row, step = state.entry.row, self.steps[number]
         job = self.planner.expansion.job(step, row)
         inputs: dict[str, tuple[str, str]] = {}
@@ -231,16 +188,16 @@ class Run:
         parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
         return Call(key_of(parts), step.function.name, job.parameters, inputs), parts
 
-    def _bytes_of(self, state: _RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
-        origin = self._origin(state, ref)
+    def _bytes_of(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
+        origin = state.origin(ref)
         if origin.kind is RefKind.STEP:
             blob = state.blobs[origin.name]
             return str(self.blobs.path(blob.sha256)), blob.sha256
-        supply = self.planner.supply(origin, row, {}, step, slot)
+        supply = self.planner.supplier.supply(origin, row, {}, step, slot)
         assert supply.blob and supply.file is not None  # noqa: S101 - told to mypy; a file is always known
         return str(self.inputs.root / supply.file), supply.blob.sha256
 
-    def _known(self, state: _RowState, number: int, key: str) -> Result | None:
+    def _known(self, key: str) -> Result | None:
         if made := self._made.get(key):
             return made
         if self.planner.force:
@@ -252,7 +209,7 @@ class Run:
 
     async def _perform(self, job: Job, call: Call, parts: str) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
-        address = f"{state.entry.row.key}/{step.id}"
+        address = state.address(step.id)
         self.listener.started(address, step.id)
         began = self.clock.monotonic()
         attempts = 0
@@ -277,16 +234,13 @@ class Run:
         try:
             with self.index.transaction():
                 self.index.remember(call.key, result, parts)
-                self.index.note_jobs(self.plan.identity, [(f"{state.entry.row.key}/{step.id}", call.key)])
+                self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
         except StoreError as error:
             self._store_failed(error)
         self._made[call.key] = result
-        outcome = self._outcome(state, step.id, Status.DONE)
-        outcome.key, outcome.attempts, outcome.seconds = call.key, attempts, seconds
-        outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
-        outcome.outputs = [_stored(result)]
-        state.blobs[step.id] = result.blobs[0]
-        self._tell(state, step.id, outcome)
+        outcome = state.end(step.id, Status.DONE, result, call.key)
+        outcome.attempts, outcome.seconds = attempts, seconds
+        self._tell(step.id, outcome)
         self._succeed(job, result)
         for follower in self._followers.pop(call.key):
             self._reused(self._rows[follower[0]], self.steps[follower[1]].id, call.key, result)
@@ -294,19 +248,15 @@ class Run:
 
     # -- how jobs end
 
-    def _reused(self, state: _RowState, step: str, key: str, result: Result) -> None:
-        state.blobs[step] = result.blobs[0]
-        outcome = self._outcome(state, step, Status.REUSED)
-        outcome.key, outcome.fidelity, outcome.warnings = key, result.fidelity, result.warnings
-        outcome.outputs = [_stored(result)]
-        self._job_keys.append((f"{state.entry.row.key}/{step}", key))
-        self._tell(state, step, outcome)
+    def _reused(self, state: RowState, step: str, key: str, result: Result) -> None:
+        self.memory.note_key(state.address(step), key)
+        self._tell(step, state.end(step, Status.REUSED, result, key))
 
     def _succeed(self, job: Job, result: Result) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
         self._schedule.done(job)
         for output in self.planner.recipe.outputs:
-            origin = self._origin(state, output.ref)
+            origin = state.origin(output.ref)
             if origin == Ref(RefKind.STEP, step.id):
                 path = state.entry.paths[output.name]
                 publication = Publication(output.name, path, result.blobs[0], step.id, output.quality)
@@ -316,15 +266,13 @@ class Run:
 
     def _fail(self, job: Job, error: EditError, attempts: int) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
-        outcome = self._outcome(state, step.id, Status.FAILED)
-        outcome.attempts, outcome.error_code, outcome.error_message = attempts, error.code, error.message
-        state.sound = False
-        self._tell(state, step.id, outcome)
+        outcome = state.fail(step.id, error.code, error.message)
+        outcome.attempts = attempts
+        self._tell(step.id, outcome)
         blocked = self._schedule.failed(job)
         for _, number in blocked:
-            waiting = self._outcome(state, self.steps[number].id, Status.BLOCKED)
-            waiting.error_code, waiting.error_message = "Blocked", f"needs {outcome.job}, which failed"
-            self._tell(state, self.steps[number].id, waiting)
+            waiting = self.steps[number].id
+            self._tell(waiting, state.fail(waiting, "Blocked", f"needs {outcome.job}, which failed", Status.BLOCKED))
         state.open_ends -= len(blocked) + 1
         self.stopping |= not self.keep_going
         if error.code == "StoreNotWritten":
@@ -345,41 +293,27 @@ class Run:
             self.listener.note(f"{error}; starting nothing more")
         self.stopping = True
 
-    def _end_one(self, state: _RowState) -> None:
+    def _end_one(self, state: RowState) -> None:
         state.open_ends -= 1
         if not state.open_ends:
             self._close_row(state)
 
-    def _close_row(self, state: _RowState) -> None:
+    def _close_row(self, state: RowState) -> None:
+        if not state.sound:
+            return
         entry = state.entry
-        if state.sound and (record := self._row_record(entry)):
-            self._row_records[entry.row.key] = record
-        if len(self._row_records) >= ROWS_PER_FLUSH:
-            self._flush()
-
-    def _row_record(self, entry: RowPlan) -> RowRecord | None:
-        inputs = [self.inputs.stat_line(path) for path in self._row_inputs(entry)]
-        outputs = [self._output_line(path) for path in entry.paths.values()]
-        if None in inputs or None in outputs:
-            return None
         shape = shape_of(decision.reason for decision in entry.decisions)
-        files = "\n".join(map(str, inputs)) + "\n\n" + "\n".join(line for line in outputs if line)
-        return RowRecord(self.planner.fingerprint_of(entry.row), shape, files)
+        published = [path for path in entry.paths.values() if stat_of(self.publisher.out / path)]
+        outputs = [self.inputs.relative(self.publisher.out / path) for path in published]
+        self.memory.note_row(entry.row, shape, self._row_inputs(entry), outputs)
+        self._flush(when_many=True)
 
     def _row_inputs(self, entry: RowPlan) -> list[str]:
         refs = [ref for step in self.steps for ref in step.inputs.values()]
         refs += [output.ref for output in self.planner.recipe.outputs]
-        files: dict[str, None] = {}
-        for ref in refs:
-            if ref.kind is not RefKind.STEP:
-                supply = self.planner.supply(ref, entry.row, {}, "", "")
-                files[supply.file or ""] = None
-        return list(files)
-
-    def _output_line(self, path: str) -> str | None:
-        stat = stat_of(self.publisher.out / path)
-        # An output that a skipped step would have made is not there, and need not be.
-        return record_line(self.inputs.relative(self.publisher.out / path), stat) if stat else ""
+        files = [ref for ref in refs if ref.kind is not RefKind.STEP]
+        names = [self.planner.supplier.supply(ref, entry.row, {}, "", "").file for ref in files]
+        return [name for name in dict.fromkeys(names) if name is not None]
 
     # -- publishing
 
@@ -404,11 +338,11 @@ class Run:
         finally:
             self._publishing -= 1
 
-    def _source_file(self, state: _RowState, publication: Publication) -> Path | None:
+    def _source_file(self, state: RowState, publication: Publication) -> Path | None:
         if publication.step is not None:
             return None
         ref = next(o.ref for o in self.planner.recipe.outputs if o.name == publication.name)
-        supply = self.planner.supply(self._origin(state, ref), state.entry.row, {}, "", publication.name)
+        supply = self.planner.supplier.supply(state.origin(ref), state.entry.row, {}, "", publication.name)
         return self.inputs.root / str(supply.file)
 
     def _note_written(self, publication: Publication, written: Written) -> None:
@@ -417,16 +351,12 @@ class Run:
         self.restored += 1
         self.listener.published(publication.path, written.kept)
 
-    def _show(self, state: _RowState, publication: Publication) -> None:
-        published = self.index.published(publication.path)
-        if publication.step and published:
-            outcome = state.outcomes[publication.step]
-            visible = [file for file in outcome.outputs if not file.path.startswith(".wanflow/")]
+    def _show(self, state: RowState, publication: Publication) -> None:
+        if published := self.index.published(publication.path):
             path = self.inputs.relative(self.publisher.out / publication.path)
-            source = publication.source
-            outcome.outputs = [*visible, OutputFile(path, published.sha256, source.width, source.height)]
+            state.show(publication, path, published.sha256)
 
-    def _not_published(self, state: _RowState, publication: Publication, error: EditError | StoreError) -> None:
+    def _not_published(self, state: RowState, publication: Publication, error: EditError | StoreError) -> None:
         state.sound = False
         state.open_ends -= 1
         failure = error if isinstance(error, EditError) else EditError("StoreNotWritten", str(error))
@@ -437,26 +367,18 @@ class Run:
 
     # -- at the end
 
-    def _leave(self, schedule: Schedule) -> None:
-        for place, number in schedule.rest():
-            state, step = self._rows[place], self.steps[number].id
-            self._tell(state, step, self._outcome(state, step, Status.NOT_STARTED))
+    def _leave(self) -> None:
+        """What was not started, or was under way when the run was aborted, is said so."""
         for state in self._rows.values():
-            for step_ in self.steps:
-                if step_.id not in state.outcomes:  # under way when the run was aborted
-                    self._tell(state, step_.id, self._outcome(state, step_.id, Status.NOT_STARTED))
+            for step in self.steps:
+                if step.id not in state.outcomes:
+                    self._tell(step.id, state.end(step.id, Status.NOT_STARTED))
 
-    def _flush(self) -> None:
-        if not (self._row_records or self._job_keys):
-            return
+    def _flush(self, *, when_many: bool = False) -> None:
         try:
-            with self.index.transaction():
-                self.index.note_jobs(self.plan.identity, self._job_keys)
-                self.index.note_rows(self.plan.identity, self._row_records)
+            self.memory.flush(when_many=when_many)
         except StoreError as error:
             self._store_failed(error)
-        self._row_records.clear()
-        self._job_keys.clear()
 
     def _record(self, run_id: str, started: Any) -> RunRecord:
         plan = self.plan
@@ -473,19 +395,9 @@ class Run:
         record.restored, record.notes = self.restored, list(plan.notes)
         return record
 
-    def _outcome(self, state: _RowState, step: str, status: Status) -> Outcome:
-        function = self.steps[self._number(step)].function.name
-        outcome = state.outcomes[step] = Outcome(f"{state.entry.row.key}/{step}", function, status)
-        return outcome
-
-    def _tell(self, state: _RowState, step: str, outcome: Outcome) -> None:
+    def _tell(self, step: str, outcome: Outcome) -> None:
         self.listener.finished(outcome, step)
 
 
 def _as_edit_error(error: RowError | EditError) -> EditError:
     return error if isinstance(error, EditError) else EditError("Refused", error.problem.message)
-
-
-def _stored(result: Result) -> OutputFile:
-    blob = result.blobs[0]
-    return OutputFile(f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}", blob.sha256, blob.width, blob.height)

@@ -1,0 +1,64 @@
+"""What is known of one row while it runs: its pictures so far, how its jobs ended, and what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wanflow.model import Blob, Outcome, OutputFile, Publication, Reason, Ref, RefKind, Result, Status
+from wanflow.planned import RowPlan
+from wanflow.recipe import Step
+
+
+class RowState:
+    """One row of a run. `open_ends` counts its jobs and files that are still to come; `sound`, that nothing failed."""
+
+    def __init__(self, entry: RowPlan, steps: Sequence[Step], numbers: Mapping[str, int]) -> None:
+        self.entry = entry
+        self.blobs: dict[str, Blob] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.open_ends = 0
+        self.sound = True
+        self._steps, self._numbers = steps, numbers
+
+    def origin(self, ref: Ref) -> Ref:
+        """What a reference means once bypassed steps are seen through."""
+        while ref.kind is RefKind.STEP:
+            number = self._numbers[ref.name]
+            if self.entry.decisions[number].reason is not Reason.BYPASSED:
+                break
+            ref = self._steps[number].inputs["image"]
+        return ref
+
+    def needs(self, step: Step) -> list[int]:
+        """The places of the steps whose pictures a step waits for."""
+        origins = {self.origin(ref) for ref in step.inputs.values()}
+        return [self._numbers[o.name] for o in origins if o.kind is RefKind.STEP and o.name not in self.blobs]
+
+    def address(self, step: str) -> str:
+        """A job's name."""
+        return f"{self.entry.row.key}/{step}"
+
+    def end(self, step: str, status: Status, result: Result | None = None, key: str | None = None) -> Outcome:
+        """A job ended so; with the picture that it has now, if it has one."""
+        function = self._steps[self._numbers[step]].function.name
+        outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key)
+        if result:
+            blob = self.blobs[step] = result.blobs[0]
+            stored = f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}"
+            outcome.outputs = [OutputFile(stored, blob.sha256, blob.width, blob.height)]
+            outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
+        return outcome
+
+    def fail(self, step: str, code: str, message: str, status: Status = Status.FAILED) -> Outcome:
+        """A job has no picture, and why."""
+        self.sound = False
+        outcome = self.end(step, status)
+        outcome.error_code, outcome.error_message = code, message
+        return outcome
+
+    def show(self, publication: Publication, path: str, sha256: str) -> None:
+        """A job's picture stands in a file; visible files are listed instead of the stored one."""
+        if publication.step and (outcome := self.outcomes.get(publication.step)):
+            visible = [file for file in outcome.outputs if not file.path.startswith(".wanflow/")]
+            source = publication.source
+            outcome.outputs = [*visible, OutputFile(path, sha256, source.width, source.height)]

@@ -1,0 +1,114 @@
+"""Where a job's pictures come from: files of this machine, or steps that make them; and whether they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wanflow.errors import EditError, Mark, Problem
+from wanflow.expand import RowError, about_row
+from wanflow.inputs import Inputs
+from wanflow.model import Blob, Reason, Ref, RefKind, Row
+from wanflow.recipe import Recipe, Step
+
+_NOT_FILES = ("http://", "https://", "data:")
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """A picture as far as it is known: its content, or only who will make it, or that there will be none."""
+
+    symbol: str = ""
+    blob: Blob | None = None
+    file: str | None = None
+    step: str | None = None
+    key: str | None = None
+    size: tuple[int, int] | None = None
+    absent: Reason | None = None
+
+
+class Supplier:
+    """Finds the picture that a reference stands for; `files` collects the names of all files it was asked for."""
+
+    def __init__(self, recipe: Recipe, inputs: Inputs, folder: Path, manifest_shown: str) -> None:
+        self.recipe, self.inputs, self.manifest_shown = recipe, inputs, manifest_shown
+        self.files: set[str] = set()
+        self._folder, self._recipe_folder = inputs.relative(folder), inputs.relative(recipe.folder)
+
+    def supply(self, ref: Ref, row: Row, supplies: Mapping[str, Supply], step: str, slot: str) -> Supply:
+        """The picture that a reference stands for in a row, as far as it is known. Raises RowError."""
+        if ref.kind is RefKind.STEP:
+            return supplies[ref.name]
+        where = ("outputs", slot, "image") if step == "" else ("steps", step, *slot.split("."))
+        name = self._locate(ref, row, where)
+        try:
+            source = self.inputs.source(name)
+        except EditError as error:
+            problem = self._place(ref, row, where)
+            message = f"{ref}: {name}: {error.message}"
+            raise RowError(replace(problem, rule=_rule_name(error.code), message=message)) from error
+        self.files.add(source.path)
+        return Supply(source.blob.sha256, source.blob, file=source.path, size=source.blob.size)
+
+    def _locate(self, ref: Ref, row: Row, where: tuple[str, ...]) -> str:
+        """The project's name of the file that a reference means."""
+        if ref.kind is RefKind.FILE:
+            return self.inputs.name(self._recipe_folder, ref.name)
+        if ref.kind is RefKind.PARAM:
+            return self.inputs.name(self._recipe_folder, str(self.recipe.params[ref.name]))
+        value = row.values.get(ref.name)
+        if isinstance(value, str) and value and not value.startswith(_NOT_FILES) and "\0" not in value:
+            return self.inputs.name(self._folder, value)
+        problem = self._place(ref, row, where)
+        if not isinstance(value, str) or not value.strip():
+            message = f"{ref}: there is no path in this row"
+            raise RowError(replace(problem, message=message, hint="Fill the cell, or leave the row out with where:."))
+        if "\0" in value:
+            raise RowError(replace(problem, message=f"{ref}: the path holds a NUL character"))
+        message = f"{ref}: {value[:60]} is not a file; wanflow edits local files"
+        raise RowError(replace(problem, message=message, hint="Download the image and name its path here."))
+
+    def _place(self, ref: Ref, row: Row, where: tuple[str, ...]) -> Problem:
+        if ref.kind is RefKind.ROW and self.recipe.manifest:
+            return Problem("image", "", self.manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
+        return about_row(self.recipe.document.problem(where, "image", ""), row)
+
+    def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
+        """Judge the pictures that a step takes by its function's rules. Raises RowError."""
+        for slot, supply in taken.items():
+            rule = step.function.inputs.get(slot.partition(".")[0], {})
+            if complaint := _unfit(rule, supply, step.function.name):
+                message, hint = complaint
+                what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
+                where = ("steps", step.id, *slot.split("."))
+                problem = self.recipe.document.problem(where, "image-size", f"{what}{message}", hint)
+                raise RowError(about_row(problem, row))
+
+
+def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[str, str] | None:
+    """Why a picture can't go into an input, and what helps; None when it can, or its size isn't known yet."""
+    low, high = rule.get("min_side"), rule.get("max_side")
+    if (
+        supply.size
+        and isinstance(low, int)
+        and isinstance(high, int)
+        and not all(low <= s <= high for s in supply.size)
+    ):
+        width, height = supply.size
+        limit = f"min_side: {low}" if min(supply.size) < low else f"max_side: {high}"
+        hint = f"Put a local/fit step before it, with: {{{limit}}}."
+        return f"{width}x{height} px; {function} takes {low} to {high} px a side", hint
+    if supply.file and supply.blob:
+        formats, most = rule.get("formats"), rule.get("max_bytes")
+        kind = "JPEG" if supply.blob.format == "MPO" else supply.blob.format
+        if isinstance(formats, list) and kind not in formats:
+            return f"{kind}; {function} takes {', '.join(formats)}", "Save it in one of these formats."
+        if isinstance(most, int) and supply.blob.size_bytes > most:
+            size = f"{supply.blob.size_bytes / 1e6:.1f} MB"
+            return f"{size}; {function} takes {most / 1e6:.0f} MB", "Put a local/fit step before it."
+    return None
+
+
+def _rule_name(code: str) -> str:
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in code).lstrip("-")
