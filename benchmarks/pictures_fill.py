@@ -55,14 +55,18 @@ def background_holes(pictures: list[np.ndarray]) -> Iterator[tuple[np.ndarray, n
 
 
 def _spots(rgb: np.ndarray) -> list[np.ndarray]:
+    """Discs at fixed places, off the subject, and not on a thing of its own: their colours are those around them."""
     height, width = rgb.shape[:2]
     radius = min(height, width) // 12
     near = cv2.dilate(find_subject(rgb).mask.astype(np.uint8), np.ones((radius, radius), np.uint8))
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     y, x = np.mgrid[0:height, 0:width]
     spots = []
     for cy, cx in ((0.2, 0.8), (0.75, 0.2), (0.2, 0.25), (0.8, 0.8), (0.5, 0.12), (0.5, 0.88)):
-        hole = (y - cy * height) ** 2 + (x - cx * width) ** 2 < radius**2
-        if not near[hole].any():
+        distance = np.hypot(y - cy * height, x - cx * width)
+        hole, ring = distance < radius, (distance >= radius) & (distance < 2 * radius)
+        apart = np.abs(lab[hole].mean(0) - lab[ring].mean(0)).sum()
+        if not near[hole].any() and apart < lab[ring].std(0).sum() * 0.5 + 2:
             spots.append(hole)
     return spots
 

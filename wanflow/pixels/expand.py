@@ -14,6 +14,7 @@ from wanflow.sizes import expanded
 LEAST_SOURCE = 0.25
 # What is found with less confidence is as often the sky or a scatter of stars, which should be copied.
 LEAST_CONFIDENCE = 0.45
+CUT_RIM = 0.12
 LOCALITY = 0.3
 PROMPT_IGNORED = "the draft engine grows the picture from its own texture and does not read the prompt"
 FLATTENED = "transparency was laid on white"
@@ -55,8 +56,24 @@ def _grow(rgb: Array, subject: Bools, frame: tuple[int, int, int, int], seed: in
     hole[inside] = False
     source = ~hole
     if (~subject).mean() >= LEAST_SOURCE:
-        source[inside] = ~subject
+        source[inside] = ~subject | _cut_rim(subject)
     return fill(canvas, hole, source, locality=LOCALITY, seed=seed)
+
+
+def _cut_rim(subject: Bools) -> Bools:
+    """Where a side cuts the subject, its strip along that side: without it the cut would stay a straight edge."""
+    height, width = subject.shape
+    rim = np.zeros_like(subject)
+    deep_y, deep_x = round(height * CUT_RIM), round(width * CUT_RIM)
+    strips = {
+        "left": np.s_[:, :deep_x],
+        "top": np.s_[:deep_y],
+        "right": np.s_[:, width - deep_x :],
+        "bottom": np.s_[height - deep_y :],
+    }
+    for side in touches_border(subject):
+        rim[strips[side]] = True
+    return rim
 
 
 def _cut_warning(subject: Subject, grown: tuple[bool, ...]) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ MAX_SEARCHED = 1_300_000
 # The side of the known part at which the hole is first peeled.
 COARSEST = 32
 TEXTURED_LEVELS = 3
+STARTS = 3
+SOFT = 0.5
 
 
 def fill(
@@ -60,7 +62,7 @@ def _fill_window(rgb: Array, hole: Bools, allowed: Bools, locality: float, seed:
     field: Index | None = None
     for number, at in enumerate(levels):
         if number == 0:
-            peel(at, rng)
+            start(at, locality, rng)
         else:
             field = grow(field, levels[number - 1], at)
             vote_mean(at, field) if number < len(levels) - TEXTURED_LEVELS else None
@@ -69,6 +71,10 @@ def _fill_window(rgb: Array, hole: Bools, allowed: Bools, locality: float, seed:
         field, copied = settle(at, field, locality, rng, rounds, textured)
     last = levels[-1]
     height, width = last.shape
+    if SOFT > 0:
+        sharp = last.pixels.copy()
+        vote_mean(last, field)
+        last.pixels[:] = (1 - SOFT) * sharp + SOFT * last.pixels
     pixels = last.pixels.reshape(height, width, 3)
     seams = correction(pixels, last.hole.reshape(height, width), ~last.hole, copied.reshape(height, width))
     if last.shape == hole.shape:
@@ -123,29 +129,47 @@ def shrink(rgb: Array, hole: Bools, allowed: Bools, size: tuple[int, int]) -> Le
     return level(np.clip(picture, 0, 1), share < 0.5, may > 0.6)
 
 
+def start(at: Level, locality: float, rng: np.random.Generator) -> None:
+    """Peel several times and keep the fill whose patches are most like known ones."""
+    descriptor = learn(at, locality, rng)
+    described = descriptor.describe(at, at.sources)
+    kept, least = at.pixels.copy(), np.inf
+    for _ in range(STARTS):
+        peel(at, rng)
+        _, price = exact(descriptor.describe(at, at.targets), described)
+        if price.mean() < least:
+            kept, least = at.pixels.copy(), float(price.mean())
+    at.pixels[:] = kept
+
+
 def peel(at: Level, rng: np.random.Generator) -> None:
-    """Fill the hole ring by ring, each pixel from a known patch that fits its known neighbours (Efros & Leung 1999)."""
+    """Fill the hole patch by patch from its rim, each by a known patch that fits what is known there (Efros & Freeman 2001).
+
+    Whole patches are laid, not pixels: what a texture has rarely (a star, a leaf) then comes as often as it should.
+    """
     height, width = at.shape
     hole = at.hole.reshape(height, width).copy()
-    sources = at.sources
-    sources = sources if len(sources) <= 6000 else np.sort(rng.choice(sources, 6000, replace=False))
-    patches = gather(at.pixels, sources, at.offsets)
-    squares = patches * patches
+    flat = hole.ravel()
     offsets = at.offsets
-    y, x = np.mgrid[0:height, 0:width]
-    # A pixel at the picture's rim is read from the nearest centre whose patch is inside.
-    centre = np.clip(y, RADIUS, height - RADIUS - 1) * width + np.clip(x, RADIUS, width - RADIUS - 1)
+    sources = at.sources
+    sources = sources if len(sources) <= 4000 else np.sort(rng.choice(sources, 4000, replace=False))
+    patches = gather(at.pixels, sources, offsets)
+    squares = patches * patches
     while hole.any():
-        ring = np.flatnonzero(hole & (cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0))
-        at_centre = centre.ravel()[ring]
-        mask = np.repeat(~hole.ravel()[at_centre[:, None] + offsets], 3, axis=1).astype(np.float32)
-        wanted = gather(at.pixels, at_centre, offsets) * mask
-        cost = mask @ squares.T - 2 * wanted @ patches.T + (wanted * wanted).sum(axis=1)[:, None]
-        cost /= np.maximum(mask.sum(axis=1), 1)[:, None]
-        limit = cost.min(axis=1, keepdims=True) * 1.1 + 1e-5
-        chosen = np.argmax((cost <= limit) * rng.random(cost.shape, dtype=np.float32), axis=1)
-        at.pixels[ring] = at.pixels[sources[chosen] + ring - at_centre]
-        hole.ravel()[ring] = False
+        known = cv2.boxFilter((~hole).astype(np.float32), -1, (SIDE, SIDE), normalize=False)
+        # A pixel at the picture's rim is reached from the nearest centre whose patch is inside.
+        y, x = np.nonzero(hole)
+        y, x = np.clip(y, RADIUS, height - RADIUS - 1), np.clip(x, RADIUS, width - RADIUS - 1)
+        first = int(np.argmax(known[y, x] + rng.random(len(y), dtype=np.float32) * 4))
+        centre = int(y[first] * width + x[first])
+        mask = np.repeat(~flat[centre + offsets], 3).astype(np.float32)
+        wanted = at.pixels[centre + offsets].ravel() * mask
+        cost = (squares @ mask - 2 * patches @ wanted + wanted @ wanted) / max(mask.sum(), 1)
+        close = np.flatnonzero(cost <= cost.min() * 1.1 + 1e-4)
+        source = sources[rng.choice(close)]
+        fresh = offsets[flat[centre + offsets]]
+        at.pixels[centre + fresh] = at.pixels[source + fresh]
+        flat[centre + fresh] = False
 
 
 def grow(field: Index, small: Level, large: Level) -> Index:

@@ -9,7 +9,7 @@ from wanflow.pixels.patches import Bools, Index
 
 # Pull towards the copied colours; 0.05 lets a correction reach about five pixels (stronger: seams stay; weaker: colour bleeds).
 SCREEN = 0.05
-ROUNDS = 60
+ROUNDS = 200
 
 
 def wanted_steps(pixels: Floats, known: Bools, source: Index, hole: Bools, axis: int) -> Floats:
