@@ -10,8 +10,8 @@ from typing import Any
 def expanded(w: int, h: int, parameters: Mapping[str, Any]) -> tuple[int, int, int, int]:
     """Width and height after `wan/expand`, and how many pixels it adds at the left and at the top.
 
-    Scales are measured from the centre: a side scaled by s adds (s - 1) / 2 of the dimension, so that all four at 1.5
-    give 1.5 times the size (an assumption: the service's pages leave it open).
+    Scales are measured from the centre: a side scaled by s adds (s - 1) / 2 of the dimension, so that all
+    four at 1.5 give 1.5 times the size (an assumption: the service's pages leave it open).
     """
     width, left = _grown(w, _scale(parameters, "left_scale"), _scale(parameters, "right_scale"))
     height, top = _grown(h, _scale(parameters, "top_scale"), _scale(parameters, "bottom_scale"))
