@@ -74,8 +74,7 @@ def test_a_picture_without_a_hole_comes_back():
 def test_a_hole_with_nothing_to_copy_is_diffused():
     rgb = np.full((40, 40, 3), 90, np.uint8)
     hole = square_hole((40, 40), 10)
-    filled = fill(rgb, hole, np.zeros((40, 40), bool))
-    assert np.abs(filled.astype(int) - 90).max() <= 1  # OpenCV's diffusion rounds down
+    assert (fill(rgb, hole, np.zeros((40, 40), bool)) == 90).all()
 
 
 def test_a_hole_everywhere_still_gives_a_picture():

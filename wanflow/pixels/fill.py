@@ -21,13 +21,13 @@ from wanflow.pixels.peel import start
 from wanflow.pixels.poisson import correction
 
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
-MAX_UNKNOWN = 120_000
+MAX_UNKNOWN = 90_000
 MAX_SEARCHED = 1_300_000
 # The side of the known part at which the hole is first peeled.
 COARSEST = 48
 FIRST_ROUNDS = 8
 ROUNDS = 4
-LAST_ROUNDS = 3
+LAST_ROUNDS = 2
 SOFTNESS = 0.5
 # How strongly seam removal holds on to the copied colours. A hole that is open to the picture's rim has no
 # far side to meet: there a weak hold lets a dark coat at the border bleed into the sky.
@@ -42,8 +42,8 @@ def fill(
     bool.
 
     Pixels outside the hole are returned byte for byte. `locality` is how much a picture's length away costs,
-    in units of colour difference (0-1). Where no patch can be copied, OpenCV's diffusion (Telea 2004) fills
-    in.
+    in units of the picture's contrast. Where no patch can be
+    copied, diffusion fills in.
     """
     if not hole.any():
         return rgb.copy()
@@ -104,8 +104,8 @@ def to_bytes(pixels: Floats) -> Array:
 
 
 def diffuse(rgb: Array, hole: Bools) -> Array:
-    """Telea's diffusion (2004), for pictures without a patch to copy; all known pixels kept."""
-    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    """Diffusion after Bertalmio et al. 2001, for pictures without a patch to copy; all known pixels kept."""
+    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_NS)
     return np.where(hole[..., None], filled, rgb)
 
 
@@ -115,7 +115,7 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
     height, width = hole.shape
     unknown = np.count_nonzero(hole)
     scale = min(1.0, math.sqrt(MAX_UNKNOWN / unknown), math.sqrt(MAX_SEARCHED / hole.size))
-    known = math.sqrt(max(np.count_nonzero(allowed), 1))
+    known = math.sqrt(np.count_nonzero(allowed))
     levels: list[Level] = []
     while True:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
@@ -141,7 +141,7 @@ def shrink(rgb: Array, hole: Bools, allowed: Bools, size: tuple[int, int]) -> Le
     may = cv2.resize(allowed.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     masked = np.where(hole[..., None], np.uint8(0), rgb)
     mixed = cv2.resize(masked, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    picture: Floats = np.clip(mixed / np.maximum(share, 1e-3)[..., None], 0, 1)
+    picture: Floats = np.clip(mixed / np.maximum(share, 1e-3)[..., None], 0, 1).astype(np.float32)
     return level(picture, share < 0.5, may > 0.6)
 
 

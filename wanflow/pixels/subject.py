@@ -115,7 +115,7 @@ def _unlike(lab: Floats, colours: Floats) -> Floats:
         # A colour that is rare at the border may be the subject's own.
         near = np.linalg.norm((lab - centre) * weight, axis=2) + (15 if share < 0.1 else 0)
         np.minimum(distance, near, out=distance)
-    return np.minimum(distance, np.float32(60)) / np.float32(60)
+    return np.minimum(distance / 60, 1).astype(np.float32)
 
 
 def _middle(height: int, width: int) -> Floats:
@@ -129,7 +129,8 @@ def _spread(values: Floats) -> Floats:
     # A one-colour picture has nothing to stretch.
     if high - low < 0.02:
         return np.zeros_like(values)
-    return np.clip((values - np.float32(low)) / np.float32(high - low), np.float32(0), np.float32(1))
+    stretched: Floats = np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+    return stretched
 
 
 def _cut(small: Array, salience: Floats, box: Box | None) -> Bools:
