@@ -63,7 +63,7 @@ def test_planning_a_size_imports_nothing_heavy():
 
 
 def test_original_pixels_are_kept_exactly_and_the_size_is_the_planned_one():
-    rgb = photo("coffee.jpg")
+    rgb = photo("coffee.jpg", 4)
     parameters = {"left_scale": 1.3, "top_scale": 1.5, "right_scale": 1.0, "bottom_scale": 1.25}
     made = grown(rgb, **parameters)
     width, height, left, top = expanded(rgb.shape[1], rgb.shape[0], parameters)
@@ -98,7 +98,7 @@ def test_a_lone_subject_is_not_copied_into_the_border():
 
 
 def test_a_subject_cut_by_a_growing_side_is_warned_of():
-    rgb = photo("astronaut.jpg")
+    rgb = photo("astronaut.jpg", 4)
     assert any("cut by the border" in w and "bottom" in w for w in grown(rgb, bottom_scale=1.2).warnings)
     assert not any("cut by the border" in w for w in grown(rgb, top_scale=1.2).warnings)
 
@@ -118,7 +118,7 @@ def test_transparency_is_laid_on_white_and_said():
 
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_another_picture():
-    rgb = photo("hubble_deep_field.jpg", 5)
+    rgb = photo("hubble_deep_field.jpg", 8)
     before = rgb.copy()
     first = grown(rgb, seed=1, right_scale=1.5).picture.rgb
     assert (first == grown(rgb, seed=1, right_scale=1.5).picture.rgb).all()
@@ -126,7 +126,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_another_picture():
     assert (rgb == before).all()
 
 
-@pytest.mark.parametrize("shape", [(96, 96), (64, 512), (512, 64), (9, 5)])
+@pytest.mark.parametrize("shape", [(96, 96), (40, 240), (240, 40), (9, 5)])
 def test_a_one_colour_picture_grows_in_its_colour(shape: tuple[int, int]):
     made = grown(np.full((*shape, 3), (12, 200, 99), np.uint8), **dict.fromkeys(SIDES, 1.5))
     assert (made.picture.rgb == (12, 200, 99)).all()

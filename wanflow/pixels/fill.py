@@ -42,8 +42,7 @@ def fill(
     bool.
 
     Pixels outside the hole are returned byte for byte. `locality` is how much a picture's length away costs,
-    in units of the picture's contrast. Where no patch can be
-    copied, diffusion fills in.
+    in units of the picture's contrast. Where no patch can be copied, diffusion fills in.
     """
     if not hole.any():
         return rgb.copy()
@@ -56,8 +55,7 @@ def fill(
 
 
 def window(hole: Bools, allowed: Bools) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of the part that is worth searching: the hole with twice its size around
-    it."""
+    """Top, bottom, left, right of the part that is worth searching: the hole and its size around it."""
     height, width = hole.shape
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     margin = max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0]), 256)
@@ -135,7 +133,7 @@ def shrink(rgb: Array, hole: Bools, allowed: Bools, size: tuple[int, int]) -> Le
     if min(size) < SIDE:
         return None
     if size == (width, height):
-        return level(rgb.astype(np.float32) / 255, hole, allowed)
+        return level(rgb.astype(np.float32) / np.float32(255), hole, allowed)
     known = (~hole).astype(np.float32)
     share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     may = cv2.resize(allowed.astype(np.float32), size, interpolation=cv2.INTER_AREA)
