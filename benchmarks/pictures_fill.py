@@ -1,9 +1,11 @@
-"""Measure deletion and expand against cv2.inpaint and a mirrored border on photographs: ``pictures_fill.py [folder]``.
+"""Measure deletion and expand against cv2.inpaint and a mirrored border on photographs: ``pictures_fill.py
+[folder]``.
 
-Patch-Frechet is the Frechet distance (Dowson & Landau 1982) between two Gaussians: one fitted to the 5x5x3 patches (at
-full and half size) of the filled pixels, one to the true ones. It is taken band by band in a DCT basis, each band
-relative to the truth's variance plus one grey level of noise, so that lost texture and strange colours count alike;
-`UNIT` scales it so that a mirrored border scores about 0.35 and Telea's diffusion about 0.72 on ten grown-back crops.
+Patch-Frechet is the Frechet distance (Dowson & Landau 1982) between two Gaussians: one fitted to the 5x5x3
+patches (at full and half size) of the filled pixels, one to the true ones. It is taken band by band in a DCT
+basis, each band relative to the truth's variance plus one grey level of noise, so that lost texture and
+strange colours count alike; `UNIT` scales it so that a mirrored border scores about 0.35 and Telea's
+diffusion about 0.72 on ten grown-back crops.
 """
 
 from __future__ import annotations
@@ -55,14 +57,19 @@ def background_holes(pictures: list[np.ndarray]) -> Iterator[tuple[np.ndarray, n
 
 
 def _spots(rgb: np.ndarray) -> list[np.ndarray]:
+    """Discs at fixed places, off the subject, and not on a thing of its own: their colours are those around
+    them."""
     height, width = rgb.shape[:2]
     radius = min(height, width) // 12
     near = cv2.dilate(find_subject(rgb).mask.astype(np.uint8), np.ones((radius, radius), np.uint8))
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     y, x = np.mgrid[0:height, 0:width]
     spots = []
     for cy, cx in ((0.2, 0.8), (0.75, 0.2), (0.2, 0.25), (0.8, 0.8), (0.5, 0.12), (0.5, 0.88)):
-        hole = (y - cy * height) ** 2 + (x - cx * width) ** 2 < radius**2
-        if not near[hole].any():
+        distance = np.hypot(y - cy * height, x - cx * width)
+        hole, ring = distance < radius, (distance >= radius) & (distance < 2 * radius)
+        apart = np.abs(lab[hole].mean(0) - lab[ring].mean(0)).sum()
+        if not near[hole].any() and apart < lab[ring].std(0).sum() * 0.5 + 2:
             spots.append(hole)
     return spots
 
@@ -121,8 +128,8 @@ def frechet(made: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
         if len(one) < 50:
             continue
         i, j = np.mgrid[0:5, 0:5]
-        for band in range(5):
-            distances.append(_gaussians(one[:, :, np.maximum(i, j) == band], two[:, :, np.maximum(i, j) == band]))
+        bands = [np.maximum(i, j) == band for band in range(5)]
+        distances += [_gaussians(one[:, :, band], two[:, :, band]) for band in bands]
     return UNIT * float(np.mean(distances)) if distances else 0.0
 
 
@@ -152,7 +159,9 @@ def _detail(rgb: np.ndarray) -> np.ndarray:
 
 
 def telea(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    return cv2.inpaint(np.where(hole[..., None], 0, rgb).astype(np.uint8), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return cv2.inpaint(
+        np.where(hole[..., None], 0, rgb).astype(np.uint8), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA
+    )
 
 
 def deletion(pictures: list[np.ndarray]) -> list[Row]:
@@ -168,9 +177,19 @@ def deletion(pictures: list[np.ndarray]) -> list[Row]:
     ours, diffused = np.array(figures["ours"]), np.array(figures["telea"])
     count = f"{len(ours)} holes"
     return [
-        (f"deletion PSNR, {count}", ">= Telea + 2 dB", f"{ours[:, 0].mean():.2f}", f"{diffused[:, 0].mean():.2f}"),
+        (
+            f"deletion PSNR, {count}",
+            ">= Telea + 2 dB",
+            f"{ours[:, 0].mean():.2f}",
+            f"{diffused[:, 0].mean():.2f}",
+        ),
         ("deletion patch-Frechet", "<= 0.30", f"{ours[:, 1].mean():.3f}", f"{diffused[:, 1].mean():.3f}"),
-        ("deletion texture, median", ">= 0.6", f"{np.median(ours[:, 2]):.2f}", f"{np.median(diffused[:, 2]):.2f}"),
+        (
+            "deletion texture, median",
+            ">= 0.6",
+            f"{np.median(ours[:, 2]):.2f}",
+            f"{np.median(diffused[:, 2]):.2f}",
+        ),
         ("deletion keeps the rest", "yes", "yes" if untouched else "NO", ""),
     ]
 
@@ -223,7 +242,9 @@ def _delete_megapixel(folder: Path) -> None:
 
 
 def _expand_side(side: int) -> Callable[[Path], None]:
-    return lambda folder: void(expand(EditRequest("wan/expand", (Picture(_big(folder, side)),), parameters=SCALES)))
+    return lambda folder: void(
+        expand(EditRequest("wan/expand", (Picture(_big(folder, side)),), parameters=SCALES))
+    )
 
 
 def void(_: object) -> None:

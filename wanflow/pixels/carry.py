@@ -1,4 +1,5 @@
-"""Carry a small fill up to full size: copy the full-size pixels that its source map points at, and correct their tone."""
+"""Carry a small fill up to full size: copy the full-size pixels that its source map points at, and correct
+their tone."""
 
 from __future__ import annotations
 
@@ -6,20 +7,16 @@ import cv2
 import numpy as np
 
 from wanflow.pixels.engine import Array, Floats
-from wanflow.pixels.patches import Bools, Index
+from wanflow.pixels.patches import Bools, Index, nearest_set
 
 CHUNK_PIXELS = 1_000_000
 
 
 def shifts(copied: Index, hole: Bools) -> Floats:
-    """(h, w, 2) float32 dy, dx from each pixel to what was copied there; known pixels take their nearest unknown's."""
-    height, width = hole.shape
-    _, labels = cv2.distanceTransformWithLabels(
-        (~hole).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place = np.zeros(int(labels.max()) + 1, np.int64)
-    place[labels[hole]] = np.flatnonzero(hole)
-    near = place[labels]
+    """(h, w, 2) float32 dy, dx from each pixel to what was copied there; known pixels take their nearest
+    unknown's."""
+    width = hole.shape[1]
+    near = nearest_set(hole)
     source = copied.ravel()[near]
     return np.dstack([source // width - near // width, source % width - near % width]).astype(np.float32)
 
@@ -27,10 +24,11 @@ def shifts(copied: Index, hole: Bools) -> Floats:
 def carry(
     rgb: Array, hole: Bools, allowed: Bools, copied: Index, small: Floats, seams: Floats, small_hole: Bools
 ) -> Array:
-    """Fill `hole` (h, w) of `rgb` after a smaller fill: `copied` its pixel map, `seams` what was added to `small`.
+    """Fill `hole` (h, w) of `rgb` after a smaller fill: `copied` its pixel map, `seams` what was added to
+    `small`.
 
-    Where neighbouring small pixels were copied by different shifts, their full-size copies are cross-faded, so that a
-    step of one small pixel does not show as a staircase.
+    Where neighbouring small pixels were copied by different shifts, their full-size copies are cross-faded,
+    so that a step of one small pixel does not show as a staircase.
     """
     height, width = hole.shape
     out = rgb.copy()
@@ -69,13 +67,16 @@ def _carried(
     tone = _sample(seams, at_u, at_v) * 255
     fallback = _sample(small, at_u, at_v) * 255
     pixels = np.where(weight[:, None] > 0, total / np.maximum(weight, 1e-6)[:, None], fallback)
-    return np.clip(pixels + tone + 0.5, 0, 255).astype(np.uint8)
+    carried: Array = np.clip(pixels + tone + 0.5, 0, 255).astype(np.uint8)
+    return carried
 
 
 def _sample(picture: Floats, u: Floats, v: Floats) -> Floats:
     # OpenCV's remap takes at most 32767 rows, so a long list is read piece by piece.
     parts = [
-        cv2.remap(picture, u[s : s + 32000], v[s : s + 32000], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(
+            picture, u[s : s + 32000], v[s : s + 32000], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         for s in range(0, len(u), 32000)
     ]
     return np.concatenate(parts).reshape(-1, 3)

@@ -1,4 +1,5 @@
-"""`wan/expand`: grow a picture over its borders out of its own texture; the original stays in it byte for byte."""
+"""`wan/expand`: grow a picture over its borders out of its own texture; the original stays in it byte for
+byte."""
 
 from __future__ import annotations
 
@@ -14,14 +15,16 @@ from wanflow.sizes import expanded
 LEAST_SOURCE = 0.25
 # What is found with less confidence is as often the sky or a scatter of stars, which should be copied.
 LEAST_CONFIDENCE = 0.45
-LOCALITY = 0.3
+CUT_RIM = 0.12
+LOCALITY = 0.2
 PROMPT_IGNORED = "the draft engine grows the picture from its own texture and does not read the prompt"
 FLATTENED = "transparency was laid on white"
 
 
 @edit("wan/expand")
 def expand(request: EditRequest) -> Edited:
-    """Outpaint by the four scales; the prompt is not read, and a subject that the border cuts is warned of."""
+    """Outpaint by the four scales; the prompt is not read, and a subject that the border cuts is warned
+    of."""
     rgb, warnings = flatten(request.image)
     if request.prompt.strip():
         warnings = (*warnings, PROMPT_IGNORED)
@@ -55,8 +58,25 @@ def _grow(rgb: Array, subject: Bools, frame: tuple[int, int, int, int], seed: in
     hole[inside] = False
     source = ~hole
     if (~subject).mean() >= LEAST_SOURCE:
-        source[inside] = ~subject
+        source[inside] = ~subject | _cut_rim(subject)
     return fill(canvas, hole, source, locality=LOCALITY, seed=seed)
+
+
+def _cut_rim(subject: Bools) -> Bools:
+    """Where a side cuts the subject, its strip along that side: without it the cut would stay a straight
+    edge."""
+    height, width = subject.shape
+    rim = np.zeros_like(subject)
+    deep_y, deep_x = round(height * CUT_RIM), round(width * CUT_RIM)
+    strips = {
+        "left": rim[:, :deep_x],
+        "top": rim[:deep_y],
+        "right": rim[:, width - deep_x :],
+        "bottom": rim[height - deep_y :],
+    }
+    for side in touches_border(subject):
+        strips[side][:] = True
+    return rim
 
 
 def _cut_warning(subject: Subject, grown: tuple[bool, ...]) -> tuple[str, ...]:
@@ -64,4 +84,6 @@ def _cut_warning(subject: Subject, grown: tuple[bool, ...]) -> tuple[str, ...]:
     cut = [side for side in touches_border(subject.mask) if grown[names.index(side)]]
     if not cut:
         return ()
-    return (f"the subject is cut by the border ({', '.join(cut)}); what lies beyond it can't be continued here",)
+    return (
+        f"the subject is cut by the border ({', '.join(cut)}); what lies beyond it can't be continued here",
+    )

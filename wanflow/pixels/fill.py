@@ -1,10 +1,14 @@
-"""Multi-scale patch fill: complete a hole with pieces of the same picture (after Wexler et al. 2007, Barnes et al. 2009).
+"""Multi-scale patch fill: complete a hole with pieces of the same picture (after Wexler et al. 2007, Barnes
+et al. 2009).
 
-A hole is peeled at a small size, then every larger size alternates "find the most similar known patch" and "let the
-patches vote". It knows texture and position only; what is cut off by the hole is not invented.
+A hole is peeled at a small size, then every larger size alternates "find the most similar known patch" and
+"let the patches vote". It knows texture and position only; what is cut off by the hole is not invented.
 """
 
 from __future__ import annotations
+
+import math
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -12,24 +16,33 @@ import numpy as np
 from wanflow.pixels.carry import carry
 from wanflow.pixels.engine import Array, Floats
 from wanflow.pixels.nearest import EXACT_PAIRS, Search, exact
-from wanflow.pixels.patches import RADIUS, SIDE, Bools, Index, Level, gather, learn, level
+from wanflow.pixels.patches import RADIUS, SIDE, Bools, Index, Level, learn, level, nearest_set
+from wanflow.pixels.peel import start
 from wanflow.pixels.poisson import correction
 
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
-MAX_UNKNOWN = 120_000
+MAX_UNKNOWN = 90_000
 MAX_SEARCHED = 1_300_000
 # The side of the known part at which the hole is first peeled.
-COARSEST = 32
-TEXTURED_LEVELS = 3
+COARSEST = 48
+FIRST_ROUNDS = 8
+ROUNDS = 4
+LAST_ROUNDS = 2
+SOFTNESS = 0.5
+# How strongly seam removal holds on to the copied colours. A hole that is open to the picture's rim has no
+# far side to meet: there a weak hold lets a dark coat at the border bleed into the sky.
+OPEN_SCREEN = 0.05
+CLOSED_SCREEN = 0.01
 
 
 def fill(
     rgb: Array, hole: Bools, source: Bools | None = None, *, locality: float = 0.3, seed: int = 0
 ) -> Array:
-    """Complete `hole` (h, w) bool of (h, w, 3) uint8 from its other pixels, or from those in `source` (h, w) bool.
+    """Complete `hole` (h, w) bool of (h, w, 3) uint8 from its other pixels, or from those in `source` (h, w)
+    bool.
 
-    Pixels outside the hole are returned byte for byte. `locality` is how much a picture's length away costs, in units
-    of colour difference (0-1). Where no patch can be copied, OpenCV's diffusion (Telea 2004) fills in.
+    Pixels outside the hole are returned byte for byte. `locality` is how much a picture's length away costs,
+    in units of the picture's contrast. Where no patch can be copied, diffusion fills in.
     """
     if not hole.any():
         return rgb.copy()
@@ -42,7 +55,7 @@ def fill(
 
 
 def window(hole: Bools, allowed: Bools) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of the part that is worth searching: the hole with twice its size around it."""
+    """Top, bottom, left, right of the part that is worth searching: the hole and its size around it."""
     height, width = hole.shape
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     margin = max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0]), 256)
@@ -53,28 +66,34 @@ def window(hole: Bools, allowed: Bools) -> tuple[int, int, int, int]:
 
 
 def _fill_window(rgb: Array, hole: Bools, allowed: Bools, locality: float, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
     levels = pyramid(rgb, hole, allowed)
     if not levels:
         return diffuse(rgb, hole)
-    field: Index | None = None
-    for number, at in enumerate(levels):
-        if number == 0:
-            peel(at, rng)
-        else:
-            field = grow(field, levels[number - 1], at)
-            vote_mean(at, field) if number < len(levels) - TEXTURED_LEVELS else None
-        textured = number >= len(levels) - TEXTURED_LEVELS
-        rounds = 8 if number == 0 else 4 if number < len(levels) - 1 else 3
-        field, copied = settle(at, field, locality, rng, rounds, textured)
+    copied = _searched(levels, locality, np.random.default_rng(seed))
     last = levels[-1]
-    height, width = last.shape
-    pixels = last.pixels.reshape(height, width, 3)
-    seams = correction(pixels, last.hole.reshape(height, width), ~last.hole, copied.reshape(height, width))
+    pixels = last.pixels.reshape(*last.shape, 3)
+    low_hole = last.hole.reshape(last.shape)
+    screen = OPEN_SCREEN if reaches_rim(hole) else CLOSED_SCREEN
+    seams = correction(pixels, low_hole, ~last.hole, copied.reshape(last.shape), screen)
     if last.shape == hole.shape:
-        filled = to_bytes(pixels + seams)
-        return np.where(hole[..., None], filled, rgb)
-    return carry(rgb, hole, allowed, copied.reshape(height, width), pixels, seams, last.hole.reshape(height, width))
+        return np.where(hole[..., None], to_bytes(pixels + seams), rgb)
+    return carry(rgb, hole, allowed, copied.reshape(last.shape), pixels, seams, low_hole)
+
+
+def _searched(levels: list[Level], locality: float, rng: np.random.Generator) -> Index:
+    """Fill every level after the one before; returns the last one's pixel map (h*w,)."""
+    start(levels[0], locality, rng)
+    field, copied = settle(levels[0], None, locality, rng, FIRST_ROUNDS)
+    for small, large in pairwise(levels):
+        rounds = LAST_ROUNDS if large is levels[-1] else ROUNDS
+        field, copied = settle(large, grow(field, small, large), locality, rng, rounds)
+    soften(levels[-1], field)
+    return copied
+
+
+def reaches_rim(hole: Bools) -> bool:
+    """Whether the hole touches the picture's rim, so that its far side is not held by known pixels."""
+    return bool(hole[0].any() or hole[-1].any() or hole[:, 0].any() or hole[:, -1].any())
 
 
 def to_bytes(pixels: Floats) -> Array:
@@ -83,17 +102,18 @@ def to_bytes(pixels: Floats) -> Array:
 
 
 def diffuse(rgb: Array, hole: Bools) -> Array:
-    """Telea's diffusion (2004), for pictures without a patch to copy; all known pixels kept."""
-    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    """Diffusion after Bertalmio et al. 2001, for pictures without a patch to copy; all known pixels kept."""
+    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_NS)
     return np.where(hole[..., None], filled, rgb)
 
 
 def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
-    """Levels from the one where the hole is peeled to the largest that is searched; empty if none has enough patches."""
+    """Levels from the one where the hole is peeled to the largest that is searched; empty if none has enough
+    patches."""
     height, width = hole.shape
     unknown = np.count_nonzero(hole)
-    scale = min(1.0, (MAX_UNKNOWN / unknown) ** 0.5, (MAX_SEARCHED / hole.size) ** 0.5)
-    known = max(np.count_nonzero(allowed), 1) ** 0.5
+    scale = min(1.0, math.sqrt(MAX_UNKNOWN / unknown), math.sqrt(MAX_SEARCHED / hole.size))
+    known = math.sqrt(np.count_nonzero(allowed))
     levels: list[Level] = []
     while True:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
@@ -113,43 +133,19 @@ def shrink(rgb: Array, hole: Bools, allowed: Bools, size: tuple[int, int]) -> Le
     if min(size) < SIDE:
         return None
     if size == (width, height):
-        return level(rgb.astype(np.float32) / 255, hole, allowed)
+        return level(rgb.astype(np.float32) / np.float32(255), hole, allowed)
     known = (~hole).astype(np.float32)
     share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     may = cv2.resize(allowed.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     masked = np.where(hole[..., None], np.uint8(0), rgb)
     mixed = cv2.resize(masked, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    picture = mixed / np.maximum(share, 1e-3)[..., None]
-    return level(np.clip(picture, 0, 1), share < 0.5, may > 0.6)
-
-
-def peel(at: Level, rng: np.random.Generator) -> None:
-    """Fill the hole ring by ring, each pixel from a known patch that fits its known neighbours (Efros & Leung 1999)."""
-    height, width = at.shape
-    hole = at.hole.reshape(height, width).copy()
-    sources = at.sources
-    sources = sources if len(sources) <= 6000 else np.sort(rng.choice(sources, 6000, replace=False))
-    patches = gather(at.pixels, sources, at.offsets)
-    squares = patches * patches
-    offsets = at.offsets
-    y, x = np.mgrid[0:height, 0:width]
-    # A pixel at the picture's rim is read from the nearest centre whose patch is inside.
-    centre = np.clip(y, RADIUS, height - RADIUS - 1) * width + np.clip(x, RADIUS, width - RADIUS - 1)
-    while hole.any():
-        ring = np.flatnonzero(hole & (cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0))
-        at_centre = centre.ravel()[ring]
-        mask = np.repeat(~hole.ravel()[at_centre[:, None] + offsets], 3, axis=1).astype(np.float32)
-        wanted = gather(at.pixels, at_centre, offsets) * mask
-        cost = mask @ squares.T - 2 * wanted @ patches.T + (wanted * wanted).sum(axis=1)[:, None]
-        cost /= np.maximum(mask.sum(axis=1), 1)[:, None]
-        limit = cost.min(axis=1, keepdims=True) * 1.1 + 1e-5
-        chosen = np.argmax((cost <= limit) * rng.random(cost.shape, dtype=np.float32), axis=1)
-        at.pixels[ring] = at.pixels[sources[chosen] + ring - at_centre]
-        hole.ravel()[ring] = False
+    picture: Floats = np.clip(mixed / np.maximum(share, 1e-3)[..., None], 0, 1).astype(np.float32)
+    return level(picture, share < 0.5, may > 0.6)
 
 
 def grow(field: Index, small: Level, large: Level) -> Index:
-    """The source map of `small` (flat, -1 where no target) carried to `large`; sources that don't exist there are moved."""
+    """The source map of `small` (flat, -1 where no target) carried to `large`; sources that don't exist
+    there are moved."""
     (low_h, low_w), (height, width) = small.shape, large.shape
     y, x = large.targets // width, large.targets % width
     low_y = np.clip(y * low_h // height, RADIUS, low_h - RADIUS - 1)
@@ -165,53 +161,42 @@ def grow(field: Index, small: Level, large: Level) -> Index:
     return out
 
 
-def nearest_set(mask: Bools) -> Index:
-    """For every pixel of (h, w) the flat index of the nearest pixel that is set; `mask` must have one."""
-    _, labels = cv2.distanceTransformWithLabels(
-        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place = np.zeros(int(labels.max()) + 1, np.int64)
-    place[labels.ravel()[mask.ravel()]] = np.flatnonzero(mask)
-    return place[labels]
-
-
 def settle(
-    at: Level, field: Index | None, locality: float, rng: np.random.Generator, rounds: int, textured: bool
+    at: Level, field: Index | None, locality: float, rng: np.random.Generator, rounds: int
 ) -> tuple[Index, Index]:
-    """Alternate search and vote; returns the patch map (h*w,) and the pixel map (h*w,) of what was copied from where."""
+    """Alternate search and vote from `field` (None: from the pixels); returns the patch map and the pixel
+    map, (h*w,).
+
+    The pixel map says where each pixel was copied from, itself where it is known.
+    """
     descriptor = learn(at, locality, rng)
     sources = at.sources
     described = descriptor.describe(at, sources)
     row = np.zeros(len(at.hole), np.int64)
     row[sources] = np.arange(len(sources))
     search = Search(at.shape, at.usable, row, described, rng)
-    small = len(at.targets) * len(sources) <= EXACT_PAIRS
+    all_pairs = field is None or len(at.targets) * len(sources) <= EXACT_PAIRS
+    if field is None:
+        field = np.full(len(at.hole), -1, np.int64)
+    else:
+        vote_best(at, field, np.zeros(len(at.targets), np.float32))
     copied = np.arange(len(at.hole))
-    if field is not None and textured:
-        cost = np.full(len(at.hole), np.inf, np.float32)
-        cost[at.targets] = 0
-        copied = vote_best(at, field, cost)
     for _ in range(rounds):
         wanted = descriptor.describe(at, at.targets)
-        if small or field is None:
+        if all_pairs:
             best, price = exact(wanted, described)
             found = sources[best]
         else:
             found, price = search.improve(at.targets, wanted, field, 1)
         field = np.full(len(at.hole), -1, np.int64)
         field[at.targets] = found
-        cost = np.full(len(at.hole), np.inf, np.float32)
-        cost[at.targets] = price
-        if textured:
-            copied = vote_best(at, field, cost)
-        else:
-            vote_mean(at, field)
-    assert field is not None  # rounds >= 1
+        copied = vote_best(at, field, price)
     return field, copied
 
 
-def vote_mean(at: Level, field: Index) -> None:
-    """Set each unknown pixel to the mean of what all patches over it say."""
+def soften(at: Level, field: Index) -> None:
+    """Move each unknown pixel half-way to the mean of what all patches over it say: hides the cuts between
+    pieces."""
     total = np.zeros_like(at.pixels)
     count = np.zeros(len(at.hole), np.float32)
     sources = field[at.targets]
@@ -219,11 +204,18 @@ def vote_mean(at: Level, field: Index) -> None:
         total[at.targets + step] += at.pixels[sources + step]
         count[at.targets + step] += 1
     unknown = np.flatnonzero(at.hole)
-    at.pixels[unknown] = total[unknown] / np.maximum(count[unknown], 1)[:, None]
+    mean = total[unknown] / np.maximum(count[unknown], 1)[:, None]
+    at.pixels[unknown] += SOFTNESS * (mean - at.pixels[unknown])
 
 
-def vote_best(at: Level, field: Index, cost: Floats) -> Index:
-    """Copy each unknown pixel from the best-fitting patch over it; a mean would blur texture. Returns the pixel map."""
+def vote_best(at: Level, field: Index, price: Floats) -> Index:
+    """Copy each unknown pixel from the patch over it whose `price` (one per target) is least; returns the
+    pixel map.
+
+    A mean of all patches would blur texture.
+    """
+    cost = np.full(len(at.hole), np.inf, np.float32)
+    cost[at.targets] = price
     unknown = np.flatnonzero(at.hole)
     steps = at.offsets[_best_step(at, cost)]
     origin = field[unknown - steps] + steps
@@ -234,7 +226,8 @@ def vote_best(at: Level, field: Index, cost: Floats) -> Index:
 
 
 def _best_step(at: Level, cost: Floats) -> Index:
-    """For each unknown pixel, which place of its best patch it is; whole rows are compared, which is faster than lists."""
+    """For each unknown pixel, which place of its best patch it is; whole rows are compared, which is faster
+    than lists."""
     hole = at.hole.reshape(at.shape)
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
@@ -242,7 +235,8 @@ def _best_step(at: Level, cost: Floats) -> Index:
     least = np.full((bottom - top, right - left), np.inf, np.float32)
     best = np.zeros(least.shape, np.int64)
     for number in range(SIDE * SIDE):
-        # The centre of the patch that has this pixel at place (dy, dx) lies at (-dy, -dx); the pad adds RADIUS.
+        # The centre of the patch that has this pixel at place (dy, dx) lies at (-dy, -dx); the pad adds
+        # RADIUS.
         dy, dx = SIDE - 1 - number // SIDE, SIDE - 1 - number % SIDE
         price = prices[top + dy : bottom + dy, left + dx : right + dx]
         better = price < least

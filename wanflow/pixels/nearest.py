@@ -1,4 +1,5 @@
-"""Nearest-neighbour fields: which known patch looks most like each wanted one (exact while small, PatchMatch above)."""
+"""Nearest-neighbour fields: which known patch looks most like each wanted one (exact while small, PatchMatch
+above)."""
 
 from __future__ import annotations
 
@@ -26,11 +27,13 @@ def exact(targets: Floats, sources: Floats) -> tuple[Index, Floats]:
 def distance(a: Floats, b: Floats) -> Floats:
     """Squared distances (n,) between the rows of two (n, d) arrays."""
     difference = a - b
-    return np.einsum("nd,nd->n", difference, difference)
+    squared: Floats = np.einsum("nd,nd->n", difference, difference)
+    return squared
 
 
 class Search:
-    """PatchMatch (Barnes et al. 2009) over all targets at once: neighbours' shifts are tried, then random places nearby."""
+    """PatchMatch (Barnes et al. 2009) over all targets at once: neighbours' shifts are tried, then random
+    places nearby."""
 
     def __init__(
         self, shape: tuple[int, int], usable: Bools, row: Index, described: Floats, rng: np.random.Generator
@@ -43,7 +46,8 @@ class Search:
         self.rng = rng
 
     def improve(self, targets: Index, wanted: Floats, field: Index, rounds: int) -> tuple[Index, Floats]:
-        """Better sources for `targets` (flat, described by `wanted`), starting from `field` (h*w,) of flat sources."""
+        """Better sources for `targets` (flat, described by `wanted`), starting from `field` (h*w,) of flat
+        sources."""
         found = field[targets].copy()
         cost = distance(wanted, self.described[self.row[found]])
         for turn in range(rounds):

@@ -1,4 +1,5 @@
-"""One level of the fill pyramid and its patches: which pixels are wanted, which may be copied, how a patch is described."""
+"""One level of the fill pyramid and its patches: which pixels are wanted, which may be copied, how a patch
+is described."""
 
 from __future__ import annotations
 
@@ -21,9 +22,11 @@ CHUNK = 16384
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A picture at one size, flat: `pixels` (h*w, 3) float32 in [0, 1], `hole` (h*w,) bool, patch centres as flat indices.
+    """A picture at one size, flat: `pixels` (h*w, 3) float32 in [0, 1], `hole` (h*w,) bool, patch centres as
+    flat indices.
 
-    `usable` marks centres whose whole patch may be copied; `targets` are centres whose patch touches the hole.
+    `usable` marks centres whose whole patch may be copied; `targets` are centres whose patch touches the
+    hole.
     """
 
     shape: tuple[int, int]
@@ -53,7 +56,8 @@ def inner(shape: tuple[int, int]) -> Bools:
 
 def spread(mask: Bools) -> Bools:
     """`mask` (h, w) grown by one patch radius."""
-    return cv2.dilate(mask.astype(np.uint8), np.ones((SIDE, SIDE), np.uint8)) > 0
+    grown: Bools = cv2.dilate(mask.astype(np.uint8), np.ones((SIDE, SIDE), np.uint8)) > 0
+    return grown
 
 
 def level(picture: Floats, hole: Bools, source: Bools) -> Level:
@@ -65,6 +69,17 @@ def level(picture: Floats, hole: Bools, source: Bools) -> Level:
     return Level(shape, picture.reshape(-1, 3).copy(), hole.ravel(), usable.ravel(), targets)
 
 
+def nearest_set(mask: Bools) -> Index:
+    """For every pixel of (h, w) the flat index of the nearest pixel that is set; `mask` must have one."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    place = np.zeros(int(labels.max()) + 1, np.int64)
+    place[labels.ravel()[mask.ravel()]] = np.flatnonzero(mask)
+    near: Index = place[labels]
+    return near
+
+
 def gather(pixels: Floats, centres: Index, offsets: Index) -> Floats:
     """Patches (n, 147) float32 around flat centres."""
     return np.take(pixels, centres[:, None] + offsets[None, :], axis=0).reshape(len(centres), -1)
@@ -72,7 +87,8 @@ def gather(pixels: Floats, centres: Index, offsets: Index) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Twenty principal components of a level's patches and two of place; distances are mean squared differences."""
+    """Twenty principal components of a level's patches and two of place; distances are mean squared
+    differences."""
 
     mean: Floats
     basis: Floats
@@ -91,7 +107,12 @@ class Descriptor:
 
 
 def learn(at: Level, locality: float, rng: np.random.Generator) -> Descriptor:
-    """Fit the descriptor to the patches that may be copied; `locality` is the cost of a picture's length in grey levels."""
+    """Fit the descriptor to the patches that may be copied; `locality` is the cost of a picture's length
+    away.
+
+    It is relative to the picture's contrast (a standard deviation of 0.25 counts as full): in a night sky a
+    cost in grey levels would outweigh the stars.
+    """
     sources = at.sources
     chosen = sources if len(sources) <= 4000 else np.sort(rng.choice(sources, 4000, replace=False))
     patches = gather(at.pixels, chosen, at.offsets)
@@ -99,5 +120,6 @@ def learn(at: Level, locality: float, rng: np.random.Generator) -> Descriptor:
     covariance = (patches - mean).T @ (patches - mean)
     _, vectors = np.linalg.eigh(covariance.astype(np.float64))
     basis = vectors[:, ::-1][:, :COMPONENTS] / np.sqrt(patches.shape[1])
-    step = locality / max(at.shape)
+    contrast = float(np.sqrt(np.trace(covariance) / covariance.shape[0] / len(patches)))
+    step = locality * contrast * 4 / max(at.shape)
     return Descriptor(mean, np.ascontiguousarray(basis, np.float32), (step, step))

@@ -1,4 +1,5 @@
-"""Screened-Poisson seam removal: keep the gradients of the copied pieces, meet the known pixels at the rim."""
+"""Screened-Poisson seam removal: keep the gradients of the copied pieces, meet the known pixels at the
+rim."""
 
 from __future__ import annotations
 
@@ -7,15 +8,15 @@ import numpy as np
 from wanflow.pixels.engine import Floats
 from wanflow.pixels.patches import Bools, Index
 
-# Pull towards the copied colours; 0.05 lets a correction reach about five pixels (stronger: seams stay; weaker: colour bleeds).
-SCREEN = 0.05
-ROUNDS = 60
+ROUNDS = 200
 
 
 def wanted_steps(pixels: Floats, known: Bools, source: Index, hole: Bools, axis: int) -> Floats:
-    """Differences wanted between each pixel and its next along `axis`, taken inside the pieces that were copied.
+    """Differences wanted between each pixel and its next along `axis`, taken inside the pieces that were
+    copied.
 
-    `pixels` (h, w, 3) is the filled picture, `source` (h, w) flat indices of the pixel copied (itself where known).
+    `pixels` (h, w, 3) is the filled picture, `source` (h, w) flat indices of the pixel copied (itself where
+    known).
     """
     height, width = hole.shape
     flat = pixels.reshape(-1, 3)
@@ -23,12 +24,11 @@ def wanted_steps(pixels: Floats, known: Bools, source: Index, hole: Bools, axis:
     here = source[:-1] if axis == 0 else source[:, :-1]
     there = source[1:] if axis == 0 else source[:, 1:]
     wanted = np.diff(pixels, axis=axis)
-    coordinate = (lambda s: s // width) if axis == 0 else (lambda s: s % width)
     limit = (height if axis == 0 else width) - 1
     after = np.minimum(here + step, height * width - 1)
     before = np.maximum(there - step, 0)
-    can_after = (coordinate(here) < limit) & known[after]
-    can_before = (coordinate(there) > 0) & known[before]
+    can_after = (here // step % (limit + 1) < limit) & known[after]
+    can_before = (there // step % (limit + 1) > 0) & known[before]
     seam = here + step != there
     forward = flat[after] - flat[here]
     backward = flat[there] - flat[before]
@@ -39,8 +39,9 @@ def wanted_steps(pixels: Floats, known: Bools, source: Index, hole: Bools, axis:
     return np.where(total > 0, blend, wanted)
 
 
-def laplacian(field: Floats, free: Floats) -> Floats:
-    """Negative Laplacian plus screen of a correction that is zero outside the hole (`free` (h, w, 1) 0 or 1)."""
+def laplacian(field: Floats, free: Floats, screen: float) -> Floats:
+    """Negative Laplacian plus screen of a correction that is zero outside the hole (`free` (h, w, 1) 0 or
+    1)."""
     out = np.zeros_like(field)
     for axis in (0, 1):
         difference = np.diff(field, axis=axis)
@@ -48,24 +49,28 @@ def laplacian(field: Floats, free: Floats) -> Floats:
         second = (slice(1, None),) if axis == 0 else (slice(None), slice(1, None))
         out[first] -= difference
         out[second] += difference
-    return (out + SCREEN * field) * free
+    return (out + np.float32(screen) * field) * free
 
 
-def correction(pixels: Floats, hole: Bools, usable: Bools, source: Index) -> Floats:
-    """What to add to a filled (h, w, 3) picture so that its seams go; zero outside the hole. Conjugate gradients."""
+def correction(pixels: Floats, hole: Bools, known: Bools, source: Index, screen: float) -> Floats:
+    """What to add to a filled (h, w, 3) picture so that its seams go; zero outside the hole.
+
+    `screen` pulls towards the copied colours: a correction reaches about 1 / sqrt(screen) pixels.
+    """
     free = hole.astype(np.float32)[..., None]
     right = np.zeros_like(pixels)
     for axis in (0, 1):
-        excess = np.diff(pixels, axis=axis) - wanted_steps(pixels, usable, source, hole, axis)
+        excess = np.diff(pixels, axis=axis) - wanted_steps(pixels, known, source, hole, axis)
         first = (slice(None, -1),) if axis == 0 else (slice(None), slice(None, -1))
         second = (slice(1, None),) if axis == 0 else (slice(None), slice(1, None))
         right[first] += excess
         right[second] -= excess
-    return solve(right * free, free)
+    return solve(right * free, free, screen)
 
 
-def solve(right: Floats, free: Floats) -> Floats:
-    """The (h, w, 3) correction whose screened Laplacian is `right`; float32, at most `ROUNDS` steps."""
+def solve(right: Floats, free: Floats, screen: float) -> Floats:
+    """The (h, w, 3) correction whose screened Laplacian is `right`; conjugate gradients, at most `ROUNDS`
+    steps."""
     found = np.zeros_like(right)
     rest = right.copy()
     way = rest.copy()
@@ -74,7 +79,7 @@ def solve(right: Floats, free: Floats) -> Floats:
     for _ in range(ROUNDS):
         if energy <= max(goal, 1e-12):
             break
-        pushed = laplacian(way, free)
+        pushed = laplacian(way, free, screen)
         length = energy / float((way * pushed).sum(dtype=np.float64))
         found += np.float32(length) * way
         rest -= np.float32(length) * pushed

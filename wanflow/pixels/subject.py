@@ -1,7 +1,8 @@
-"""Find what a picture is of: colours unlike its border, near the middle, cut out by GrabCut (Rother et al. 2004).
+"""Find what a picture is of: colours unlike its border, near the middle, cut out by GrabCut (Rother et al.
+2004).
 
-No learned detector: it is good for one thing on a background, weak for crowds and frame-filling subjects, and says so
-through its confidence.
+No learned detector: it is good for one thing on a background, weak for crowds and frame-filling subjects,
+and says so through its confidence.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def _at_most(rgb: Array, pixels: int) -> Array:
 
 
 def _resized(mask: Bools, size: tuple[int, int]) -> Bools:
-    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+    resized: Bools = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+    return resized
 
 
 def _trimmed(rgb: Array, mask: Bools) -> Bools:
@@ -69,16 +71,19 @@ def _trimmed(rgb: Array, mask: Bools) -> Bools:
 
 
 def touches_border(mask: Bools, share: float = 0.03) -> tuple[str, ...]:
-    """The sides ("left", "top", "right", "bottom") where more than `share` of the length is in `mask` (h, w)."""
+    """The sides ("left", "top", "right", "bottom") where more than `share` of the length is in `mask` (h,
+    w)."""
     # The outermost pixels are often a frame or a compression rim: two rows further in count too.
     sides = {"left": mask[:, :3], "top": mask[:3].T, "right": mask[:, -3:], "bottom": mask[-3:].T}
     return tuple(name for name, strip in sides.items() if strip.any(axis=1).mean() > share)
 
 
 def saliency(small: Array, box: Box | None = None) -> Floats:
-    """(h, w) in [0, 1]: how unlike the border's (or the outside of the box's) colours a pixel is, weighted to the middle.
+    """(h, w) in [0, 1]: how unlike the border's (or the outside of the box's) colours a pixel is, weighted
+    to the middle.
 
-    Each side is a colour model of its own, and the most alike side counts least: a subject may cross one side.
+    Each side is a colour model of its own, and the most alike side counts least: a subject may cross one
+    side.
     """
     height, width = small.shape[:2]
     lab = cv2.GaussianBlur(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), (0, 0), 1.5)
@@ -96,7 +101,8 @@ def saliency(small: Array, box: Box | None = None) -> Floats:
 
 
 def _unlike(lab: Floats, colours: Floats) -> Floats:
-    """Distance of every pixel from the nearest main colour in `colours` (n, 3), in Lab units that saturate at 60."""
+    """Distance of every pixel from the nearest main colour in `colours` (n, 3), in Lab units that saturate
+    at 60."""
     sample = np.ascontiguousarray(colours[:: max(len(colours) // 2000, 1)], np.float32)
     count = min(BORDER_COLOURS, len(sample))
     cv2.setRNGSeed(1)  # k-means draws from OpenCV's own generator
@@ -109,7 +115,7 @@ def _unlike(lab: Floats, colours: Floats) -> Floats:
         # A colour that is rare at the border may be the subject's own.
         near = np.linalg.norm((lab - centre) * weight, axis=2) + (15 if share < 0.1 else 0)
         np.minimum(distance, near, out=distance)
-    return np.minimum(distance, 60) / 60
+    return np.minimum(distance / 60, 1).astype(np.float32)
 
 
 def _middle(height: int, width: int) -> Floats:
@@ -123,7 +129,8 @@ def _spread(values: Floats) -> Floats:
     # A one-colour picture has nothing to stretch.
     if high - low < 0.02:
         return np.zeros_like(values)
-    return np.clip((values - low) / (high - low), 0, 1)
+    stretched: Floats = np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+    return stretched
 
 
 def _cut(small: Array, salience: Floats, box: Box | None) -> Bools:
@@ -150,13 +157,14 @@ def _grabcut(rgb: Array, marks: Array, rounds: int) -> Bools:
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(bgr, marks, None, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
-    return (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
+    front: Bools = (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
+    return front
 
 
 def _has_both(marks: Array) -> bool:
     front = np.count_nonzero((marks == cv2.GC_PR_FGD) | (marks == cv2.GC_FGD))
     # GrabCut fits five Gaussians to each side and raises when a side has fewer pixels.
-    return 16 <= front <= marks.size - 16
+    return bool(16 <= front <= marks.size - 16)
 
 
 def _threshold(salience: Floats) -> float:
@@ -182,11 +190,13 @@ def _tidy(mask: Bools, salience: Floats) -> Bools:
 def _reached_from_outside(mask: Array) -> Bools:
     padded = np.pad(mask, 1)
     _, labels = cv2.connectedComponents((padded == 0).astype(np.uint8), connectivity=4)
-    return (labels == labels[0, 0])[1:-1, 1:-1]
+    outside: Bools = (labels == labels[0, 0])[1:-1, 1:-1]
+    return outside
 
 
 def _confidence(salience: Floats, mask: Bools) -> float:
-    """High when the mask is salient, its surroundings are not, and it is neither a speck nor the whole picture."""
+    """High when the mask is salient, its surroundings are not, and it is neither a speck nor the whole
+    picture."""
     share = float(mask.mean())
     if share == 0 or share == 1:
         return 0.0
