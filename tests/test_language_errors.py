@@ -468,7 +468,7 @@ def test_a_step_needs_what_its_function_needs(says):
     assert (
         says(HEAD + "steps: {fit: {uses: local/fit}}\n")
         == """\
-r.yaml:3:14: image is missing in fit [required]
+r.yaml:3:14: image and with are missing in fit [required]
     steps: {fit: {uses: local/fit}}
                  ^
 """

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wanflow.canon import canonical
+from wanflow.expand import Expansion, RowError, key_of, key_parts, used_columns
+from wanflow.model import Row
+from wanflow.recipe import build
+from wanflow.source import parse
+
+TEXT = """\
+wanflow: 1
+params: {room: {type: number, default: 1}}
+manifest: {from: rows.csv, where: row.year > 1900}
+steps:
+  wide:
+    uses: wan/expand
+    image: row.photo
+    when: row.wide
+    with: {left_scale: "${{ params.room }}", right_scale: "${{ row.right }}", prompt: "${{ row.a }} & ${{ row.b }}"}
+outputs:
+  o: {image: steps.wide, to: "out/${{ row.id }}.png"}
+"""
+
+
+def expansion(text=TEXT):
+    recipe, problems = build(parse(text, "r.yaml"), Path("/project/r.yaml"), {})
+    assert problems == []
+    return Expansion(recipe)
+
+
+def row(**values):
+    return Row("0001", {"id": "0001", "right": 1.5, "a": "sea", "b": "sky", "year": 1950, "wide": True} | values, 2, "")
+
+
+def refused(call, *arguments):
+    with pytest.raises(RowError) as caught:
+        call(*arguments)
+    problem = caught.value.problem
+    return problem.rule, problem.message, problem.mark.line, problem.rows
+
+
+def test_a_row_fills_the_parameters():
+    found = expansion()
+    job = found.job(found.steps[0], row())
+    assert job.parameters == {
+        "prompt": "sea & sky",
+        "top_scale": 1.0,
+        "bottom_scale": 1.0,
+        "left_scale": 1.0,
+        "right_scale": 1.5,
+    }
+    assert (job.address, job.parameters_text) == ("0001/wide", canonical(job.parameters))
+
+
+def test_what_reads_only_params_is_folded_before_any_row():
+    (step,) = expansion().steps
+    assert sorted(step.templates) == ["prompt", "right_scale"]
+
+
+def test_a_whole_number_where_a_number_is_meant_gives_the_same_job():
+    found = expansion()
+    assert [found.job(found.steps[0], row(right=right)).parameters_text for right in (1, 1.0)] == [
+        found.job(found.steps[0], row(right=1)).parameters_text
+    ] * 2
+
+
+def test_a_value_out_of_range_names_its_line_and_row_every_time():
+    found = expansion()
+    for _ in range(2):
+        assert refused(found.job, found.steps[0], row(right=9)) == (
+            "range",
+            "right_scale must be between 1.0 and 2.0, got 9.0",
+            9,
+            ("0001",),
+        )
+
+
+def test_conditions_decide_per_row():
+    found = expansion()
+    assert [found.runs(found.steps[0], row(wide=wide)) for wide in (True, False)] == [True, False]
+    assert [found.keeps(row(year=year)) for year in (1950, 1850)] == [True, False]
+
+
+def test_a_condition_that_is_no_truth_is_refused():
+    found = expansion()
+    assert refused(found.runs, found.steps[0], row(wide="yes")) == (
+        "when",
+        "when must be true or false, got 'yes'",
+        8,
+        ("0001",),
+    )
+
+
+def test_a_missing_value_is_refused_for_its_row():
+    found = expansion()
+    values = {"id": "0001"}
+    assert refused(found.job, found.steps[0], Row("0001", values, 2, ""))[1].startswith("row has no column")
+
+
+def test_paths_are_rendered():
+    found = expansion()
+    assert found.path(found.recipe.outputs[0].to, "o", row()) == "out/0001.png"
+
+
+def test_sizes_follow_the_parameters():
+    found = expansion()
+    assert found.size(found.job(found.steps[0], row()), (1000, 800)) == (1250, 800)
+
+
+def test_columns_that_a_recipe_needs_are_known_with_their_places():
+    assert list(used_columns(expansion().recipe)) == [
+        (("steps", "wide", "image"), "photo"),
+        (("steps", "wide", "with", "prompt"), "a"),
+        (("steps", "wide", "with", "prompt"), "b"),
+        (("steps", "wide", "with", "right_scale"), "right"),
+        (("steps", "wide", "when"), "wide"),
+        (("outputs", "o", "to"), "id"),
+        (("manifest", "where"), "year"),
+    ]
+
+
+PARAMETERS = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4) | st.booleans(), max_size=4)
+
+
+@given(PARAMETERS, st.dictionaries(st.sampled_from(["image", "mask"]), st.text(max_size=4)))
+def test_a_key_does_not_depend_on_order(parameters, inputs):
+    def key(one, other):
+        return key_of(key_parts("wan/expand", "draft:1", canonical(one), other))
+
+    backwards = dict(reversed(parameters.items())), dict(reversed(inputs.items()))
+    assert key(parameters, inputs) == key(*backwards)
+
+
+@given(PARAMETERS, st.text(max_size=4), st.text(max_size=4), st.text(min_size=1, max_size=4))
+def test_a_key_changes_with_every_part(parameters, function, fingerprint, more):
+    parts = [function, fingerprint, parameters, {"image": "ab"}]
+    changed = [
+        [function + more, *parts[1:]],
+        [function, fingerprint + more, *parts[2:]],
+        [*parts[:2], {**parameters, "new": more}, parts[3]],
+        [*parts[:3], {"image": "ab" + more}],
+        [*parts[:3], {"mask": "ab"}],
+    ]
+    keys = [key_of(key_parts(f, b, canonical(p), i)) for f, b, p, i in [parts, *changed]]
+    assert len(set(keys)) == len(keys)
