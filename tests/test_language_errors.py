@@ -758,10 +758,10 @@ def test_yes_is_no_condition(says):
     assert (
         says(GOOD.replace("image: row.photo", "image: row.photo, when: yes"))
         == """\
-r.yaml:4:50: there is no yes here [expression]
+r.yaml:4:50: yes is no expression [expression]
       fit: {uses: local/fit, image: row.photo, when: yes, with: {max_side: 600}}
                                                      ^
-    Known here: params, row.
+    Only true and false are read as yes and no.
 """
     )
 
@@ -912,6 +912,7 @@ def test_a_rendered_value_of_another_type_names_line_and_row(says):
 r.yaml:7:18: seed must be a whole number, got "5" [type]
         with: {seed: "${{ row.seed }}"}
                      ^ row a
+    This is text: leave out the quotes, or give its column a type with types:.
 """
     )
 

@@ -182,6 +182,8 @@ def _type_hint(kinds: list[str], value: Any) -> str:
         return "Only true and false are read as yes and no."
     if kinds == ["string"] and isinstance(value, int | float):
         return f'Put it in quotes to make it text: "{value}".'
+    if kinds[0] in ("integer", "number") and isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value):
+        return "This is text: leave out the quotes, or give its column a type with types:."
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
         return "A space is missing after the colon."
     return ""

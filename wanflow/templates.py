@@ -275,6 +275,8 @@ def _refuse_name(name: str, roots: Collection[str]) -> NoReturn:
             "expressions can't see steps",
             "Name a step in image:, mask: or images: (steps.ID); its picture goes there.",
         )
+    if name.lower() in ("yes", "no", "on", "off"):
+        raise TemplateError(f"{name} is no expression", "Only true and false are read as yes and no.")
     raise TemplateError(f"there is no {name} here", did_you_mean(name, roots))
 
 
