@@ -1,137 +1,148 @@
-from __future__ import annotations
-
-import os
-import subprocess
-import sys
-from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
-from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, apply
-from wanflow.sizes import expanded
+from wanflow.canon import canonical
+from wanflow.expand import Expansion, RowError, key_of, key_parts, used_columns
+from wanflow.model import Row
+from wanflow.recipe import build
+from wanflow.source import parse
 
-PHOTOS = Path(__file__).parent / "photos"
-ROOT = Path(__file__).parents[1]
-SIDES = ("left_scale", "top_scale", "right_scale", "bottom_scale")
-scales = st.integers(100, 200).map(lambda n: n / 100)
-
-
-def photo(name: str, factor: int = 2) -> np.ndarray:
-    image = Image.open(PHOTOS / name).convert("RGB")
-    return np.array(image.resize((image.width // factor, image.height // factor)))
-
-
-def grown(rgb: np.ndarray, seed: int = 0, alpha: np.ndarray | None = None, **parameters: object) -> Edited:
-    return apply(EditRequest("wan/expand", (Picture(rgb, alpha),), parameters=parameters, seed=seed))
-
-
-def test_all_scales_at_one_and_a_half_give_one_and_a_half_times_the_size():
-    assert expanded(1024, 768, dict.fromkeys(SIDES, 1.5)) == (1536, 1152, 256, 192)
+TEXT = """\
+wanflow: 1
+params: {room: {type: number, default: 1}}
+manifest: {from: rows.csv, where: row.year > 1900}
+steps:
+  wide:
+    uses: wan/expand
+    image: row.photo
+    when: row.wide
+    with: {left_scale: "${{ params.room }}", right_scale: "${{ row.right }}", prompt: "${{ row.a }} & ${{ row.b }}"}
+outputs:
+  o: {image: steps.wide, to: "out/${{ row.id }}.png"}
+"""
 
 
-def test_one_side_doubled_adds_half_the_width_on_that_side_only():
-    assert expanded(1000, 600, {"left_scale": 2.0}) == (1500, 600, 500, 0)
-    assert expanded(1000, 600, {"right_scale": 2.0}) == (1500, 600, 0, 0)
+def expansion(text=TEXT):
+    recipe, problems = build(parse(text, "r.yaml"), Path("/project/r.yaml"), {})
+    assert problems == []
+    return Expansion(recipe)
 
 
-def test_missing_and_null_scales_leave_the_size():
-    assert expanded(640, 480, {"left_scale": None}) == (640, 480, 0, 0)
+def row(**values):
+    return Row("0001", {"id": "0001", "right": 1.5, "a": "sea", "b": "sky", "year": 1950, "wide": True} | values, 2, "")
 
 
-@given(st.integers(1, 4096), st.integers(1, 4096), scales, scales, scales, scales)
-def test_the_size_is_exact_and_the_picture_lies_inside(
-    w: int, h: int, left: float, top: float, right: float, bottom: float
-):
-    values = dict(zip(SIDES, (left, top, right, bottom), strict=True))
-    width, height, x, y = expanded(w, h, values)
-    assert abs(width - w * Fraction(round(left * 100) + round(right * 100), 200)) <= Fraction(1, 2)
-    assert abs(height - h * Fraction(round(top * 100) + round(bottom * 100), 200)) <= Fraction(1, 2)
-    assert 0 <= x <= width - w
-    assert 0 <= y <= height - h
+def refused(call, *arguments):
+    with pytest.raises(RowError) as caught:
+        call(*arguments)
+    problem = caught.value.problem
+    return problem.rule, problem.message, problem.mark.line, problem.rows
 
 
-def test_planning_a_size_imports_nothing_heavy():
-    code = "import sys, wanflow.sizes; assert not {'numpy', 'cv2', 'PIL'} & set(sys.modules)"
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+def test_a_row_fills_the_parameters():
+    found = expansion()
+    job = found.job(found.steps[0], row())
+    assert job.parameters == {
+        "prompt": "sea & sky",
+        "top_scale": 1.0,
+        "bottom_scale": 1.0,
+        "left_scale": 1.0,
+        "right_scale": 1.5,
+    }
+    assert (job.address, job.parameters_text) == ("0001/wide", canonical(job.parameters))
+
+
+def test_what_reads_only_params_is_folded_before_any_row():
+    (step,) = expansion().steps
+    assert sorted(step.templates) == ["prompt", "right_scale"]
+
+
+def test_a_whole_number_where_a_number_is_meant_gives_the_same_job():
+    found = expansion()
+    assert [found.job(found.steps[0], row(right=right)).parameters_text for right in (1, 1.0)] == [
+        found.job(found.steps[0], row(right=1)).parameters_text
+    ] * 2
+
+
+def test_a_value_out_of_range_names_its_line_and_row_every_time():
+    found = expansion()
+    for _ in range(2):
+        assert refused(found.job, found.steps[0], row(right=9)) == (
+            "range",
+            "right_scale must be between 1.0 and 2.0, got 9.0",
+            9,
+            ("0001",),
+        )
+
+
+def test_conditions_decide_per_row():
+    found = expansion()
+    assert [found.runs(found.steps[0], row(wide=wide)) for wide in (True, False)] == [True, False]
+    assert [found.keeps(row(year=year)) for year in (1950, 1850)] == [True, False]
+
+
+def test_a_condition_that_is_no_truth_is_refused():
+    found = expansion()
+    assert refused(found.runs, found.steps[0], row(wide="yes")) == (
+        "when",
+        "when must be true or false, got 'yes'",
+        8,
+        ("0001",),
     )
 
 
-def test_original_pixels_are_kept_exactly_and_the_size_is_the_planned_one():
-    rgb = photo("coffee.jpg", 4)
-    parameters = {"left_scale": 1.3, "top_scale": 1.5, "right_scale": 1.0, "bottom_scale": 1.25}
-    made = grown(rgb, **parameters)
-    width, height, left, top = expanded(rgb.shape[1], rgb.shape[0], parameters)
-    assert made.picture.size == (width, height)
-    assert (made.picture.rgb[top : top + rgb.shape[0], left : left + rgb.shape[1]] == rgb).all()
-    assert made.fidelity is Fidelity.APPROXIMATE
+def test_a_missing_value_is_refused_for_its_row():
+    found = expansion()
+    values = {"id": "0001"}
+    assert refused(found.job, found.steps[0], Row("0001", values, 2, ""))[1].startswith("row has no column")
 
 
-def test_scales_of_one_give_the_input():
-    rgb = photo("camera.jpg")
-    made = grown(rgb, **dict.fromkeys(SIDES, 1.0))
-    assert (made.picture.rgb == rgb).all()
-    assert made.warnings == ()
+def test_paths_are_rendered():
+    found = expansion()
+    assert found.path(found.recipe.outputs[0].to, "o", row()) == "out/0001.png"
 
 
-def test_the_grown_part_is_textured_and_no_mirror():
-    rgb = np.random.default_rng(8).integers(0, 256, (120, 160, 3), dtype=np.uint8)
-    made = grown(rgb, right_scale=1.5).picture.rgb
-    new, mirrored = made[:, 160:].astype(float), rgb[:, :-41:-1].astype(float)
-    assert new.std() > 0.5 * rgb.std()
-    assert abs(np.corrcoef(new.ravel(), mirrored.ravel())[0, 1]) < 0.2
+def test_sizes_follow_the_parameters():
+    found = expansion()
+    assert found.size(found.job(found.steps[0], row()), (1000, 800)) == (1250, 800)
 
 
-def test_a_lone_subject_is_not_copied_into_the_border():
-    y, x = np.mgrid[0:200, 0:200]
-    disc = (y - 100) ** 2 + (x - 100) ** 2 < 40**2
-    noise = np.random.default_rng(1).integers(-10, 11, (200, 200, 3))
-    rgb = (np.where(disc[..., None], (220, 40, 30), (70, 120, 80)) + noise).astype(np.uint8)
-    made = grown(rgb, left_scale=1.5, right_scale=1.5).picture.rgb.astype(int)
-    border = np.concatenate([made[:, :50], made[:, 250:]], axis=1)
-    assert (border[..., 0] < 130).all()
+def test_columns_that_a_recipe_needs_are_known_with_their_places():
+    assert list(used_columns(expansion().recipe)) == [
+        (("steps", "wide", "image"), "photo"),
+        (("steps", "wide", "with", "prompt"), "a"),
+        (("steps", "wide", "with", "prompt"), "b"),
+        (("steps", "wide", "with", "right_scale"), "right"),
+        (("steps", "wide", "when"), "wide"),
+        (("outputs", "o", "to"), "id"),
+        (("manifest", "where"), "year"),
+    ]
 
 
-def test_a_subject_cut_by_a_growing_side_is_warned_of():
-    rgb = photo("astronaut.jpg")
-    assert any("cut by the border" in w and "bottom" in w for w in grown(rgb, bottom_scale=1.2).warnings)
-    assert not any("cut by the border" in w for w in grown(rgb, top_scale=1.2).warnings)
+PARAMETERS = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4) | st.booleans(), max_size=4)
 
 
-def test_a_prompt_is_said_to_be_ignored():
-    rgb = np.full((64, 64, 3), 50, np.uint8)
-    assert any("does not read the prompt" in w for w in grown(rgb, prompt="a wide beach").warnings)
-    assert grown(rgb, prompt="  ").warnings == ()
+@given(PARAMETERS, st.dictionaries(st.sampled_from(["image", "mask"]), st.text(max_size=4)))
+def test_a_key_does_not_depend_on_order(parameters, inputs):
+    def key(one, other):
+        return key_of(key_parts("wan/expand", "draft:1", canonical(one), other))
+
+    backwards = dict(reversed(parameters.items())), dict(reversed(inputs.items()))
+    assert key(parameters, inputs) == key(*backwards)
 
 
-def test_transparency_is_laid_on_white_and_said():
-    rgb, alpha = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
-    made = grown(rgb, alpha=alpha)
-    assert (made.picture.rgb == 255).all()
-    assert made.picture.alpha is None
-    assert any("white" in w for w in made.warnings)
-
-
-def test_same_seed_gives_the_same_bytes_and_another_seed_another_picture():
-    rgb = photo("hubble_deep_field.jpg", 8)
-    before = rgb.copy()
-    first = grown(rgb, seed=1, right_scale=1.5).picture.rgb
-    assert (first == grown(rgb, seed=1, right_scale=1.5).picture.rgb).all()
-    assert (first != grown(rgb, seed=2, right_scale=1.5).picture.rgb).any()
-    assert (rgb == before).all()
-
-
-@pytest.mark.parametrize("shape", [(96, 96), (40, 240), (240, 40), (9, 5)])
-def test_a_one_colour_picture_grows_in_its_colour(shape: tuple[int, int]):
-    made = grown(np.full((*shape, 3), (12, 200, 99), np.uint8), **dict.fromkeys(SIDES, 1.5))
-    assert (made.picture.rgb == (12, 200, 99)).all()
-
-
-def test_a_grey_picture_stays_grey():
-    made = grown(photo("camera.jpg", 4), right_scale=1.5).picture.rgb.astype(int)
-    assert np.ptp(made, axis=2).max() <= 1
+@given(PARAMETERS, st.text(max_size=4), st.text(max_size=4), st.text(min_size=1, max_size=4))
+def test_a_key_changes_with_every_part(parameters, function, fingerprint, more):
+    parts = [function, fingerprint, parameters, {"image": "ab"}]
+    changed = [
+        [function + more, *parts[1:]],
+        [function, fingerprint + more, *parts[2:]],
+        [*parts[:2], {**parameters, "new": more}, parts[3]],
+        [*parts[:3], {"image": "ab" + more}],
+        [*parts[:3], {"mask": "ab"}],
+    ]
+    keys = [key_of(key_parts(f, b, canonical(p), i)) for f, b, p, i in [parts, *changed]]
+    assert len(set(keys)) == len(keys)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from wanflow.source import parse, read_text
 
 MAX_BYTES = 1_000_000_000
 MAX_CELL = 65_536
+MAX_DIGITS = 100
 MAX_KEY_BYTES = 120
 _RESERVED = frozenset(
     [
@@ -94,7 +96,7 @@ def _delimited(path: Path, shown: str, delimiter: str) -> Table:
 
 def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
     try:
-        header = next(reader, None)
+        header = next((cells for cells in reader if cells), None)
     except csv.Error as error:
         raise RecipeError([_csv_problem(error, shown, 1)]) from error
     if not header:
@@ -139,7 +141,8 @@ def _ragged(cells: list[str], width: int, shown: str, line: int, header: list[st
         hint = "A cell that holds a comma needs quotes."
     else:
         hint = f"Missing: {', '.join(header[len(cells) :])}."
-    return Problem("cells", f"{len(cells)} cells, but the header has {width}", shown, Mark(line, 1), hint=hint)
+    count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    return Problem("cells", f"{count}, but the header has {width}", shown, Mark(line, 1), hint=hint)
 
 
 def _csv_problem(error: csv.Error, shown: str, line: int) -> Problem:
@@ -168,7 +171,7 @@ def _json_lines(text: str, shown: str, problems: list[Problem]) -> Iterator[Reco
             try:
                 yield _record(_json(line), number, line.strip())
             except (ValueError, RecursionError) as error:
-                message = f"this line is not a JSON object: {_said(error)}"
+                message = f"this line can't be read as a JSON object: {_said(error)}"
                 problems.append(Problem("json", message, shown, Mark(number, 1)))
 
 
@@ -203,32 +206,57 @@ def _mapped(entries: list[Any], shown: str, line_of: Callable[[int], int], probl
     for index, entry in enumerate(entries):
         try:
             yield _record(entry, line_of(index))
-        except ValueError as error:
-            problems.append(Problem("manifest", f"entry {index + 1}: {error}", shown, Mark(line_of(index), 1)))
+        except (ValueError, RecursionError) as error:
+            problems.append(Problem("manifest", f"entry {index + 1}: {_said(error)}", shown, Mark(line_of(index), 1)))
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    return json.loads(
+        text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_short, object_pairs_hook=_unique
+    )
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _short(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number has over {MAX_DIGITS} digits")
+    return int(text)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entry = dict(pairs)
     if len(entry) < len(pairs):
-        raise ValueError("a name stands twice in one object")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice} stands twice in one object")
     return entry
 
 
 def _record(entry: Any, line: int, text: str | None = None) -> Record:
     if not isinstance(entry, dict):
         raise ValueError("a row must be a map (name: value)")
-    return Record(entry, line, canonical(entry) if text is None else text)
+    text = canonical(entry) if text is None or "\\u" in text else text
+    if len(text) > MAX_CELL:
+        raise ValueError(f"a row may have {MAX_CELL:,} characters, this one has {len(text):,}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("a text holds half a character (a lone surrogate)") from error
+    return Record(entry, line, text)
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
@@ -281,8 +309,10 @@ def read_table(source: str, folder: Path, shown: str) -> Table:
 
 def key_problem(key: Any) -> str:
     """Why a value can't be a row key, or empty text."""
-    if not isinstance(key, str) or not key.strip():
+    if key is None or key == "" or (isinstance(key, str) and not key.strip()):
         return "the key is empty"
+    if not isinstance(key, str):
+        return f"a key must be text or a whole number, got {canonical(key)[:60]}"
     if match := _UNSAFE.search(key):
         return f"key {key!r} holds {match.group()!r}, which is not safe in a file name"
     if key.startswith((".", "+", "-", " ")) or key.endswith((".", "+", " ")):
@@ -301,7 +331,7 @@ def key_problem(key: Any) -> str:
 CONVERSIONS: Mapping[str, Callable[[str], Any]] = {
     "string": str,
     "integer": lambda text: int(text) if re.fullmatch(r"[-+]?[0-9]{1,18}", text.strip()) else _refuse(text),
-    "number": lambda text: float(text) if re.fullmatch(r"[-+]?[0-9.eE+-]{1,30}", text.strip()) else _refuse(text),
+    "number": lambda text: _finite(text) if re.fullmatch(r"[-+]?[0-9.eE+-]{1,30}", text.strip()) else _refuse(text),
     "boolean": lambda text: {"true": True, "false": False}[text.strip().lower()],
 }
 TYPE_WORDS = {
@@ -358,14 +388,16 @@ class Manifest:
     def _key_of(self, record: Record, lines: dict[str, int]) -> str | None:
         raw = record.values.get(self._key, "")
         whole = isinstance(raw, int) and not isinstance(raw, bool)
-        key = str(raw) if whole else unicodedata.normalize("NFC", raw) if isinstance(raw, str) else ""
+        key = str(raw) if whole else unicodedata.normalize("NFC", raw) if isinstance(raw, str) else raw
         complaint, hint = key_problem(key), f"Keys come from column {self._key}; another can be named with key:."
-        if not complaint and (first := lines.setdefault(key, record.line)) != record.line:
-            complaint, hint = f"key {key} stands here again; first in line {first}", "Every row needs a key of its own."
+        if not complaint and key in lines:
+            complaint = f"key {key} stands here again; first in line {lines[key]}"
+            hint = "Every row needs a key of its own."
         if complaint:
             self.problems.append(Problem("row-key", complaint, self.shown, Mark(record.line, 1), hint=hint))
             return None
-        return key
+        lines[key] = record.line
+        return str(key)
 
     def _row(self, record: Record, key: str) -> tuple[Row, list[Problem]]:
         values, problems = dict(record.values), []
@@ -375,9 +407,15 @@ class Manifest:
                     empty = values[column] == "" and kind != "string"
                     values[column] = None if empty else typed(values[column], kind)
             except ValueError:
-                message = f"{column} must be {TYPE_WORDS[kind]}, got {str(values[column])[:60]!r}"
+                message = f"{column} must be {TYPE_WORDS[kind]}, got {canonical(values[column])[:60]}"
                 problems.append(Problem("type", message, self.shown, Mark(record.line, 1)))
         if not problems:
             place = Mark(record.line, 1)
-            problems += [Problem("row-schema", message, self.shown, place) for message in self.row_checker(values)]
+            problems += [Problem("row-schema", message, self.shown, place) for message in self._faults(values)]
         return Row(key, values, record.line, record.text), problems
+
+    def _faults(self, values: Mapping[str, Any]) -> list[str]:
+        try:
+            return list(self.row_checker(values))
+        except RecursionError:
+            return ["the row's schema refers to itself without end"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,18 +99,22 @@ class _Builder:
         self.document = document
         self.file = file
         self.problems: list[Problem] = []
+        self.faulty: set[NodePath] = set()
+        self.params: dict[str, Any] = {}
 
     def build(self, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
         if not isinstance(self.document.data, dict):
             self._note((), "type", "a recipe is a map (wanflow: 1, steps: …)", "See wanflow init for a working one.")
             return self._recipe({}, None, (), ()), self.problems
-        self.problems += schemas.document_problems(self.document, schemas.recipe_validator())
-        faulty = {(problem.mark, problem.rule) for problem in self.problems}
-        params = self._params(overrides)
-        manifest = self._manifest() if self._sound("manifest", faulty) else None
-        steps = self._steps(faulty)
-        outputs = tuple(self._outputs({step.id for step in steps}, faulty))
-        return self._recipe(params, manifest, steps, outputs), self.problems
+        for where, problem in schemas.document_problems(self.document, schemas.recipe_validator()):
+            self.problems.append(problem)
+            # A fault of a whole part (something is missing in it) counts for that part, not for all below.
+            self.faulty.update(where[: length + 1] for length in range(len(where)))
+        self._params(overrides)
+        manifest = self._manifest() if self._sound("manifest") else None
+        steps = self._steps()
+        outputs = tuple(self._outputs({step.id for step in steps}))
+        return self._recipe(self.params, manifest, steps, outputs), self.problems
 
     def _recipe(
         self,
@@ -131,35 +135,34 @@ class _Builder:
         value = self.document.data.get(name)
         return value if isinstance(value, dict) else {}
 
-    def _sound(self, name: str, faulty: set[tuple[Any, str]], *below: str) -> bool:
+    def _sound(self, *where: str) -> bool:
         """True when the schema found nothing wrong at or below a node."""
-        where = (name, *below)
-        marks = {mark for mark, _ in faulty}
-        nodes = [*self.document.marks.items(), *self.document.key_marks.items()]
-        return not any(path[: len(where)] == where and mark in marks for path, mark in nodes)
+        return where not in self.faulty
 
     # -- params
 
-    def _params(self, overrides: Mapping[str, str]) -> dict[str, Any]:
+    def _params(self, overrides: Mapping[str, str]) -> None:
         declared = {name: spec for name, spec in self._map("params").items() if isinstance(spec, dict)}
         for name in overrides:
             if name not in declared:
-                raise UsageError(f"-p {name}: the recipe has no parameter {name}. {did_you_mean(name, declared)}")
-        return {name: self._param(name, spec, overrides.get(name)) for name, spec in declared.items()}
+                raise UsageError(
+                    f"-p {name}: the recipe has no parameter {name}. {did_you_mean(name, declared)}".rstrip()
+                )
+        for name, spec in declared.items():
+            if self._sound("params", name):
+                self._param(name, spec, overrides.get(name))
 
-    def _param(self, name: str, spec: Mapping[str, Any], override: str | None) -> Any:
+    def _param(self, name: str, spec: Mapping[str, Any], override: str | None) -> None:
         where: NodePath = ("params", name)
-        kind = spec.get("type")
-        if kind not in TYPE_WORDS:
-            return None
         if override is not None:
-            return _overridden(name, spec, override)
-        if "default" not in spec:
+            self.params[name] = _overridden(name, spec, override)
+        elif "default" not in spec:
             self._note(where, "param", f"{name} has no default and was not given", f"Give it with -p {name}=…")
-            return None
-        for message in _param_faults(name, spec, spec["default"]):
-            self._note((*where, "default"), "param", message)
-        return spec["default"]
+        elif faults := list(_param_faults(name, spec, spec["default"])):
+            for message, hint in faults:
+                self._note((*where, "default"), "param", message, hint)
+        else:
+            self.params[name] = spec["default"]
 
     # -- manifest
 
@@ -175,33 +178,27 @@ class _Builder:
 
     # -- steps
 
-    def _steps(self, faulty: set[tuple[Any, str]]) -> tuple[Step, ...]:
+    def _steps(self) -> tuple[Step, ...]:
         entries = {name: entry for name, entry in self._map("steps").items() if isinstance(entry, dict)}
-        needs = {name: self._needs(name, entry, set(entries)) for name, entry in entries.items()}
+        needs = {name: self._needs(name, entry) for name, entry in entries.items()}
+        built = {name: self._step(name, entries[name]) for name in entries if self._sound("steps", name)}
         wiring = graph.step_graph(needs)
         if loop := graph.cycle(wiring):
             message = f"steps need each other in a circle: {' -> '.join(reversed(loop))}"
             self._note(("steps", loop[0]), "cycle", message, "One of them must take row.… instead.", key=True)
             return ()
-        built = {name: self._step(name, entries[name]) for name in entries if self._sound("steps", faulty, name)}
-        broken = [name for name in entries if built.get(name) is None]
+        broken = [name for name in entries if built.get(name) is None or not entries.keys() >= set(needs[name])]
         left_out = graph.with_descendants(wiring, broken) | set(broken)
         return tuple(step for name in graph.order(wiring) if name not in left_out and (step := built[name]))
 
-    def _needs(self, name: str, entry: Mapping[str, Any], known: set[str]) -> list[str]:
-        found = []
+    def _needs(self, name: str, entry: Mapping[str, Any]) -> list[str]:
+        known, found = self._map("steps"), []
         for slot, where, text in _reference_texts(name, entry):
             if isinstance(text, str) and text.startswith("steps."):
-                upstream = text.removeprefix("steps.")
-                if upstream in known:
-                    found.append(upstream)
-                else:
-                    self._note(
-                        where,
-                        "reference",
-                        f"{slot}: there is no step {upstream}",
-                        did_you_mean(upstream, known),
-                    )
+                found.append(upstream := text.removeprefix("steps."))
+                if upstream not in known:
+                    hint = did_you_mean(upstream, known)
+                    self._note(where, "reference", f"{slot}: there is no step {upstream}", hint)
         return found
 
     def _step(self, name: str, entry: Mapping[str, Any]) -> Step | None:
@@ -217,7 +214,8 @@ class _Builder:
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
         model = self._model(name, entry, function)
-        if len(self.problems) > before:
+        whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable([*values.values(), when])
+        if len(self.problems) > before or not whole:
             return None
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
@@ -229,7 +227,7 @@ class _Builder:
         }
         if not function.is_local:
             for key, value in self._map("defaults").items():
-                if key in function.properties:
+                if key in function.properties and self._sound("defaults", key):
                     given.setdefault(key, (value, ("defaults", key)))
         values: dict[str, Any] = {
             key: rule["default"] for key, rule in function.properties.items() if "default" in rule
@@ -242,10 +240,23 @@ class _Builder:
         if not isinstance(value, str):
             return value
         try:
-            return compile_value(value, ROOTS) or value
+            template = compile_value(value, ROOTS)
         except TemplateError as error:
             self._note(where, "expression", str(error), error.hint)
             return value
+        return self._checked(template, where) if template else value
+
+    def _checked(self, template: Template, where: NodePath) -> Template:
+        declared = self._map("params")
+        for root, field in sorted(template.names):
+            if root == "params" and field and field not in declared:
+                self._note(where, "expression", f"there is no parameter {field}", did_you_mean(field, declared))
+        return template
+
+    def _evaluable(self, values: Iterable[Any]) -> bool:
+        """Whether the parameters that these templates read have values; why one has none is told where it stands."""
+        read = {name for value in values if isinstance(value, Template) for name in value.names}
+        return all(field in self.params for root, field in read if root == "params" and field)
 
     def _when(self, name: str, when: Any) -> Template | bool:
         if isinstance(when, bool):
@@ -274,7 +285,9 @@ class _Builder:
             if name not in declared:
                 self._note(where, "reference", f"there is no parameter {name}", did_you_mean(name, declared))
                 return None
-            if declared[name].get("type") != "string":
+            if name not in self.params:
+                return None
+            if declared[name]["type"] != "string":
                 self._note(where, "reference", f"params.{name} is no text, so it can't be an image's path")
                 return None
         return ref
@@ -282,25 +295,27 @@ class _Builder:
     def _expression(self, source: str, where: NodePath) -> Template | None:
         hint = "A when: or where: is an expression already; write it without ${{ }}." if "${{" in source else ""
         try:
-            return compile_expression(source, ROOTS)
+            return self._checked(compile_expression(source, ROOTS), where)
         except TemplateError as error:
             self._note(where, "expression", str(error), hint or error.hint)
             return None
 
     # -- outputs
 
-    def _outputs(self, usable: set[str], faulty: set[tuple[Any, str]]) -> Iterator[Output]:
+    def _outputs(self, usable: set[str]) -> Iterator[Output]:
         steps = self._map("steps")
         for name, entry in self._map("outputs").items():
-            if not self._sound("outputs", faulty, name) or not isinstance(entry, dict):
+            if not self._sound("outputs", name):
                 continue
+            before = len(self.problems)
             where: NodePath = ("outputs", name)
             ref = self._reference(entry["image"], (*where, "image"))
             if ref and ref.kind is RefKind.STEP and ref.name not in steps:
                 hint = did_you_mean(ref.name, steps)
-                self._note((*where, "image"), "reference", f"{name}: there is no step {ref.name}", hint)
-            elif ref and (ref.kind is not RefKind.STEP or ref.name in usable):
-                to = self._value(entry["to"], (*where, "to"))
+                self._note((*where, "image"), "reference", f"image: there is no step {ref.name}", hint)
+            to = self._value(entry["to"], (*where, "to"))
+            known = ref is not None and (ref.kind is not RefKind.STEP or ref.name in usable)
+            if ref and known and len(self.problems) == before and self._evaluable([to]):
                 yield Output(name, ref, to, entry.get("quality"))
 
 
@@ -330,14 +345,16 @@ def _overridden(name: str, spec: Mapping[str, Any], text: str) -> Any:
         value = typed(text, spec["type"])
     except ValueError as error:
         raise UsageError(f"-p {name}: must be {TYPE_WORDS[spec['type']]}, got {text!r}") from error
-    if faults := _param_faults(name, spec, value):
-        raise UsageError(f"-p {faults[0]}")
+    for message, hint in _param_faults(name, spec, value):
+        raise UsageError(f"-p {message}. {hint}" if hint else f"-p {message}")
     return value
 
 
-def _param_faults(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
+def _param_faults(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str]]:
     rules = {key: rule for key, rule in spec.items() if key not in ("default", "description")}
-    return [schemas.said(error, name)[1] for error in schemas.validator(rules).iter_errors(value)]
+    for error in schemas.validator(rules).iter_errors(value):
+        _, message, hint = schemas.said(error, name)
+        yield message, hint
 
 
 def over(recipe: Recipe, manifest: str | None) -> Recipe:

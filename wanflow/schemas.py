@@ -11,6 +11,9 @@ from typing import Any
 
 import jsonschema
 from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from wanflow.errors import Problem, UsageError, did_you_mean
 from wanflow.source import Document, NodePath
@@ -55,36 +58,52 @@ def named(name: str) -> Any:
 @cache
 def recipe_validator() -> Draft202012Validator:
     """The validator of the authoring schema."""
-    return Draft202012Validator(load("recipe.schema.json"))
+    return Draft202012Validator(load("recipe.schema.json"), format_checker=jsonschema.FormatChecker(["regex"]))
 
 
 def validator(schema: Schema) -> Draft202012Validator:
-    """A validator that checks formats too. Raises jsonschema.SchemaError for what is no schema."""
+    """A validator that checks formats too, and never follows a reference to a file or the network.
+
+    Raises jsonschema.SchemaError for what is no schema, or refers to what isn't in it.
+    """
     Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    here = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
+    for reference in _references(schema):
+        try:
+            here.lookup(reference)
+        except Unresolvable as error:
+            raise jsonschema.SchemaError(f"$ref {reference} leads nowhere within this file") from error
+    return Draft202012Validator(schema, registry=Registry(), format_checker=jsonschema.FormatChecker())
 
 
-def document_problems(document: Document, checker: Draft202012Validator) -> Iterator[Problem]:
-    """Every failure of a document against a schema, at its line and column."""
+def _references(schema: Any) -> Iterator[str]:
+    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for child in children:
+        yield from _references(child)
+    if isinstance(schema, dict):
+        yield from (schema[name] for name in ("$ref", "$dynamicRef") if isinstance(schema.get(name), str))
+
+
+def document_problems(document: Document, checker: Draft202012Validator) -> Iterator[tuple[NodePath, Problem]]:
+    """Every failure of a document against a schema, with the node it is about."""
     for error in checker.iter_errors(document.data):
         yield from _at_document(document, error)
 
 
-def _at_document(document: Document, error: Any) -> Iterator[Problem]:
+def _at_document(document: Document, error: Any) -> Iterator[tuple[NodePath, Problem]]:
     error = _explaining(error)
     where: NodePath = tuple(error.absolute_path)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         known = list(error.schema.get("properties", {}))
         for name in _surplus(error):
-            message = f"{name} is not known {_inside(where)}"
-            yield document.problem((*where, name), "unknown-key", message, did_you_mean(name, known), key=True)
+            place, message = (*where, name), f"{name} is not known {_inside(where)}"
+            yield place, document.problem(place, "unknown-key", message, did_you_mean(name, known), key=True)
         return
     if error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
         where = (*where, str(error.instance))
-        message = f"{error.instance} can't be a name: a small letter first, then small letters, digits, _"
-        yield document.problem(where, "name", message, key=True)
+        yield where, document.problem(where, *said(error, "a name"), key=True)
         return
-    yield document.problem(where, *said(error, _name(where)))
+    yield where, document.problem(where, *said(error, _name(where)))
 
 
 def _explaining(error: Any) -> Any:
@@ -132,16 +151,20 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                 "",
             )
         case "maxLength":
-            return "length", f"{name} may have {wanted} characters, got {len(error.instance)}", ""
+            return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties" | "minItems":
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:
             hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "pattern" if wanted == "^[a-z][a-z0-9_]*$":
+            return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", ""
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
-        case "not" | "false schema":
-            return "unknown-key", f"{name} can't be used here", str(schema.get("description", ""))
+        case "format" if wanted == "regex":
+            return "pattern", f"{name}: {got} is not a regular expression", ""
+        case "not" | None:
+            return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
     return str(error.validator), f"{name}: {error.message[:200]}", ""
 
 
@@ -157,8 +180,10 @@ def _type_hint(kinds: list[str], value: Any) -> str:
         return "There is no value here."
     if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
         return "Only true and false are read as yes and no."
-    if "string" in kinds and isinstance(value, int | float):
+    if kinds == ["string"] and isinstance(value, int | float):
         return f'Put it in quotes to make it text: "{value}".'
+    if kinds[0] in ("integer", "number") and isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value):
+        return "This is text: leave out the quotes, or give its column a type with types:."
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
         return "A space is missing after the colon."
     return ""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import yaml
 
@@ -25,6 +25,8 @@ NodePath = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?\Z")
+# What YAML can't hold, and three line breaks of YAML 1.1 that no editor counts as lines.
+_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -63,6 +65,8 @@ def read_text(path: Path, shown: str, max_bytes: int) -> str:
         if size > max_bytes:
             raise RecipeError([_too_large(shown, size, max_bytes)])
         raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise RecipeError([Problem("file", "there is no such file", shown)]) from error
     except IsADirectoryError as error:
         raise RecipeError([Problem("file", "this is a folder, not a file", shown)]) from error
     except OSError as error:
@@ -91,12 +95,17 @@ def decode_text(raw: bytes, shown: str) -> str:
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8 text"
         hint = "Save the file as UTF-8 (in spreadsheets: “CSV UTF-8”)."
         raise RecipeError([Problem("encoding", message, shown, Mark(line, column), hint=hint)]) from error
+    if "\0" in text:
+        raise RecipeError([Problem("encoding", "this file holds NUL bytes", shown, hint="Save it as UTF-8 text.")])
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse(text: str, shown: str, *, max_nodes: int = MAX_NODES) -> Document:
     """Parse one YAML document. Raises RecipeError with every duplicate key and the first syntax error."""
+    text = text.removeprefix("\ufeff")
     lines = tuple(text.split("\n"))
+    if found := _UNPRINTABLE.search(text):
+        raise RecipeError([_unprintable(found, shown, lines)])
     builder = _Builder(shown, lines, max_nodes)
     try:
         data = builder.document(_events(text))
@@ -109,6 +118,13 @@ def parse(text: str, shown: str, *, max_nodes: int = MAX_NODES) -> Document:
     return Document(shown, lines, data, builder.marks, builder.key_marks)
 
 
+def _unprintable(found: re.Match[str], shown: str, lines: tuple[str, ...]) -> Problem:
+    before = found.string[: found.start()]
+    mark = Mark(before.count("\n") + 1, found.start() - before.rfind("\n"))
+    message = f"the character U+{ord(found.group()):04X} can't stand in this file"
+    return problem_at(shown, lines, mark, "yaml", message, "Remove it; it may be invisible in your editor.")
+
+
 def _events(text: str) -> Iterator[yaml.Event]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.parse(text, Loader=loader)
@@ -116,12 +132,16 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, shown: str, lines: tuple[str, ...]) -> Problem:
     place = error.problem_mark or error.context_mark
+    unended = place and error.context_mark and not "\n".join(lines[place.line :])[place.column :].strip()
+    place = error.context_mark if unended else place
     mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
     said = error.problem or error.context or "not YAML"
-    hint = ""
+    hint = "What begins here never ends." if unended else ""
     source = lines[mark.line - 1] if mark.line <= len(lines) else ""
     if "\t" in source[: mark.column] or "'\\t'" in said:
         hint = "Indent with spaces; YAML does not take tabs."
+    elif "${{" in source and "expected ','" in said:
+        hint = 'Inside { } and [ ], an expression needs quotes: "${{ … }}".'
     elif "mapping values are not allowed" in said:
         hint = 'A value that holds ": " needs quotes.'
     elif "while scanning for the next token" in (error.context or ""):
@@ -162,8 +182,7 @@ class _Builder:
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], where: NodePath) -> Any:
         self.nodes += 1
         if self.nodes > self.max_nodes or len(where) > MAX_DEPTH:
-            what = f"deeper than {MAX_DEPTH} levels" if len(where) > MAX_DEPTH else f"over {self.max_nodes:,} values"
-            self._stop(event, "size", f"this document is too large: {what}", "Data belongs into a manifest.")
+            self._too_large(event, len(where))
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, where)
         if getattr(event, "anchor", None):
@@ -172,6 +191,7 @@ class _Builder:
         if getattr(event, "tag", None) not in (None, "!"):
             self._note(event, "yaml", f"tags are not part of this language: {event.tag}", "Remove the tag.")  # type: ignore[attr-defined]
         if isinstance(event, yaml.ScalarEvent):
+            self._check_characters(event)
             return _scalar(event)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(events, where)
@@ -192,7 +212,7 @@ class _Builder:
                 break
             if not isinstance(event, yaml.ScalarEvent):
                 self._stop(event, "yaml", "a key must be plain text", "")
-            key = str(cast(yaml.ScalarEvent, event).value)
+            key = str(event.value)
             place = (*where, key)
             self._check_key(event, key, mapping, place)
             self.key_marks.setdefault(place, _mark(event))
@@ -200,11 +220,16 @@ class _Builder:
         return mapping
 
     def _check_key(self, event: yaml.Event, key: str, mapping: dict[str, Any], place: NodePath) -> None:
+        self._check_characters(event)
         if key in mapping:
             first = self.key_marks[place].line
             self._note(event, "duplicate-key", f"{key} stands here twice, first in line {first}", "Keep one.")
         if key == "<<" and not cast(yaml.ScalarEvent, event).style:
             self._note(event, "yaml", "merge keys are not part of this language", "Use defaults:, or write it out.")
+
+    def _check_characters(self, event: yaml.Event) -> None:
+        if found := _UNPRINTABLE.search(cast(yaml.ScalarEvent, event).value):
+            self._note(event, "yaml", f"the character U+{ord(found.group()):04X} can't stand in a text", "Remove it.")
 
     def _remember(self, event: yaml.Event, events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
         recorded = [event]
@@ -214,6 +239,8 @@ class _Builder:
                 recorded.append(following := next(events))
                 depth += isinstance(following, yaml.CollectionStartEvent)
                 depth -= isinstance(following, yaml.CollectionEndEvent)
+                if depth > MAX_DEPTH or len(recorded) > 3 * self.max_nodes:
+                    self._too_large(following, depth)
         name = cast(Any, event).anchor
         self.anchors[name] = recorded
         cast(Any, event).anchor = None
@@ -231,7 +258,11 @@ class _Builder:
     def _note(self, event: yaml.Event, rule: str, message: str, hint: str) -> None:
         self.problems.append(problem_at(self.path, self.lines, _mark(event), rule, message, hint))
 
-    def _stop(self, event: yaml.Event, rule: str, message: str, hint: str) -> None:
+    def _too_large(self, event: yaml.Event, depth: int) -> NoReturn:
+        what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"over {self.max_nodes:,} values"
+        self._stop(event, "size", f"this document is too large: {what}", "Data belongs into a manifest.")
+
+    def _stop(self, event: yaml.Event, rule: str, message: str, hint: str) -> NoReturn:
         self._note(event, rule, message, hint)
         raise RecipeError(self.problems)
 

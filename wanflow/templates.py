@@ -18,6 +18,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from wanflow.canon import canonical
 from wanflow.errors import did_you_mean
 
 MAX_SOURCE = 4_000
@@ -55,7 +56,7 @@ class Template:
         except TemplateError:
             raise
         except jinja2.UndefinedError as error:
-            raise _undefined(error, scope) from error
+            raise self._undefined(error, scope) from error
         except (
             jinja2.TemplateError,
             ArithmeticError,
@@ -63,9 +64,16 @@ class Template:
             ValueError,
             LookupError,
             AttributeError,
+            RecursionError,
         ) as error:
-            raise TemplateError(f"{_brief(self.source)} can't be evaluated: {_brief(str(error))}") from error
+            raise _not_evaluated(error, self.source) from error
         return _checked(value, self.source)
+
+    def _undefined(self, error: jinja2.UndefinedError, scope: Scope) -> TemplateError:
+        for root, field in sorted(self.names):
+            if field and field not in scope.get(root, {}):
+                return _missing(root, field, scope)
+        return TemplateError(_brief(str(error)))
 
 
 def compile_value(text: str, roots: Collection[str]) -> Template | None:
@@ -73,6 +81,8 @@ def compile_value(text: str, roots: Collection[str]) -> Template | None:
     if OPEN not in text:
         _refuse_lookalikes(text)
         return None
+    if len(text) > MAX_SOURCE:
+        raise TemplateError(f"a text with expressions may have {MAX_SOURCE:,} characters, this one has {len(text):,}")
     parts = _split(text)
     if len(parts) == 1:
         return compile_expression(parts[0][1], roots)
@@ -84,7 +94,9 @@ def compile_value(text: str, roots: Collection[str]) -> Template | None:
 def compile_expression(source: str, roots: Collection[str]) -> Template:
     """A bare expression such as `row.year < 1965`. Raises TemplateError."""
     if len(source) > MAX_SOURCE:
-        raise TemplateError(f"an expression may have {MAX_SOURCE} characters, this one has {len(source)}")
+        raise TemplateError(f"an expression may have {MAX_SOURCE:,} characters, this one has {len(source):,}")
+    if not source.strip():
+        raise TemplateError("the expression is empty")
     try:
         tree = _environment.parse(f"{OPEN} {source} {CLOSE}")
         names = _vet(tree, roots, source)
@@ -92,7 +104,7 @@ def compile_expression(source: str, roots: Collection[str]) -> Template:
             return Template(source, names, simple)
         evaluate = _environment.compile_expression(source, undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"{_brief(source)} is not an expression: {error.message}", _syntax_hint(source)) from error
+        raise TemplateError(f"{_brief(source)} is not an expression: {_syntax(error)}", _syntax_hint(source)) from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise TemplateError(f"{_brief(source)} is nested too deeply") from error
     return Template(source, names, lambda scope: evaluate(scope))
@@ -116,6 +128,8 @@ def _split(text: str) -> list[tuple[str, str]]:
             parts[-1] = ("expression", parts[-1][1] + value)
         else:
             parts.append(("text", value))
+    if inside:
+        raise TemplateError("${{ is never closed", "An expression is ${{ … }}.")
     return [(kind, part.strip() if kind == "expression" else part) for kind, part in parts]
 
 
@@ -131,10 +145,10 @@ def as_text(value: Any) -> str:
     """A value inside a text, written as recipes write it."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return canonical(value) if isinstance(value, bool | list | dict) else str(value)
 
 
-_PLAIN = re.compile(r"\s*(row|params)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
+_PLAIN = re.compile(r"\s*(row|params)\.([^\W\d]\w*)\s*\Z")
 
 
 def _simple(source: str) -> Callable[[Scope], Any] | None:
@@ -152,13 +166,17 @@ def _simple(source: str) -> Callable[[Scope], Any] | None:
     return read
 
 
-def _undefined(error: jinja2.UndefinedError, scope: Scope) -> TemplateError:
-    if match := re.search(r"has no attribute '(\w+)'", str(error)):
-        field = match.group(1)
-        for root, values in scope.items():
-            if field not in values and root in ("row", "params"):
-                return _missing(root, field, scope)
-    return TemplateError(_brief(str(error)))
+_INCOMPARABLE = re.compile(r"'\S+' not supported between instances of '(\w+)' and '(\w+)'")
+_WORDS = {"str": "text", "int": "a number", "float": "a number", "bool": "true/false", "NoneType": "nothing"}
+
+
+def _not_evaluated(error: Exception, source: str) -> TemplateError:
+    said, hint = _brief(str(error)), ""
+    if match := _INCOMPARABLE.match(str(error)):
+        left, right = (_WORDS.get(kind, kind) for kind in match.groups())
+        said = f"{left} and {right} can't be compared"
+        hint = "Give the column a type: types: {year: integer}." if "text" in (left, right) else ""
+    return TemplateError(f"{_brief(source)} can't be evaluated: {said}", hint)
 
 
 def _missing(root: str, field: str, scope: Scope) -> TemplateError:
@@ -175,6 +193,11 @@ def _checked(value: Any, source: str) -> Any:
         raise TemplateError(f"{_brief(source)} is not a finite number")
     if not isinstance(value, str | int | float | bool | list | dict | None):
         raise TemplateError(f"{_brief(source)} gives no text, number or list")
+    if isinstance(value, list | dict):
+        try:
+            _limit(len(canonical(value)))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"{_brief(source)} gives a list of what is no text or number") from error
     return value
 
 
@@ -183,6 +206,12 @@ def _refuse_lookalikes(text: str) -> None:
         raise TemplateError("{{ … }} is not read as an expression", "Write ${{ … }}.")
     if re.search(r"\{%.*%\}", text):
         raise TemplateError("{% … %} blocks are not part of this language", "Use when:, or a conditional expression.")
+
+
+def _syntax(error: jinja2.TemplateSyntaxError) -> str:
+    end = "'end of print statement'"
+    said = str(error.message).replace(f"expected token {end}, got", "unexpected").replace(f"got {end}", "but it ends")
+    return said.replace(f"unexpected {end}", "it ends too early")
 
 
 def _syntax_hint(source: str) -> str:
@@ -202,9 +231,16 @@ def _vet(tree: nodes.Template, roots: Collection[str], source: str) -> frozenset
     """Refuses everything that isn't plain reading, comparing, arithmetic and known filters; returns what is read."""
     if tree.find(nodes.Call):
         raise TemplateError("functions and methods can't be called here", f"Filters: {', '.join(sorted(_FILTERS))}.")
+    if tree.find(nodes.Concat):
+        raise TemplateError("~ is not part of this language", "Write ${{ a }}${{ b }}, or a + b for texts.")
+    for const in tree.find_all(nodes.Const):
+        if isinstance(const.value, float) and not math.isfinite(const.value):
+            raise TemplateError(f"{_brief(source)} holds a number that is too large")
     for filtered in tree.find_all(nodes.Filter):
         if filtered.name not in _FILTERS:
             raise TemplateError(f"there is no filter {filtered.name}", did_you_mean(filtered.name, _FILTERS))
+        if filtered.kwargs:
+            raise TemplateError(f"the values of {filtered.name} have no names", 'Write default("", true).')
     for test in tree.find_all(nodes.Test):
         if test.name not in _TESTS:
             raise TemplateError(f"there is no test “is {test.name}”", did_you_mean(test.name, _TESTS))
@@ -219,15 +255,13 @@ def _vet(tree: nodes.Template, roots: Collection[str], source: str) -> frozenset
 
 def _names_read(tree: nodes.Template) -> frozenset[tuple[str, str]]:
     reads = {(name.name, "") for name in tree.find_all(nodes.Name)}
+    # A column that has a default may be missing; it is not reported as unknown.
+    defaulted = {id(each.node) for each in tree.find_all(nodes.Filter) if each.name in ("default", "d")}
     accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
     for access in accesses:
-        if isinstance(access.node, nodes.Name):
+        if isinstance(access.node, nodes.Name) and id(access) not in defaulted:
             field = access.attr if isinstance(access, nodes.Getattr) else _constant(access.arg)
             reads.add((access.node.name, str(field)))
-    # A column that has a default may be missing; it is not reported as unknown.
-    for filtered in tree.find_all(nodes.Filter):
-        if filtered.name in ("default", "d") and isinstance(filtered.node, nodes.Getattr | nodes.Getitem):
-            reads -= _names_read(nodes.Template([nodes.Output([filtered.node])])) - {(root, "") for root, _ in reads}
     return frozenset(reads)
 
 
@@ -241,6 +275,8 @@ def _refuse_name(name: str, roots: Collection[str]) -> NoReturn:
             "expressions can't see steps",
             "Name a step in image:, mask: or images: (steps.ID); its picture goes there.",
         )
+    if name.lower() in ("yes", "no", "on", "off"):
+        raise TemplateError(f"{name} is no expression", "Only true and false are read as yes and no.")
     raise TemplateError(f"there is no {name} here", did_you_mean(name, roots))
 
 
@@ -253,8 +289,8 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _replace(text: Any, old: str, new: str) -> str:
-    whole = as_text(text)
+def _replace(text: Any, old: Any, new: Any) -> str:
+    whole, old, new = as_text(text), as_text(old), as_text(new)
     _limit(len(whole) + whole.count(old) * max(0, len(new) - len(old)))
     return whole.replace(old, new)
 
@@ -269,9 +305,16 @@ def _default(value: Any, fallback: Any = "", also_empty: bool = False) -> Any:
     return fallback if missing else value
 
 
+def _round(value: Any, digits: int = 0) -> Any:
+    if abs(digits) > 15:  # rounding to a billion digits takes minutes
+        raise TemplateError("round takes at most 15 digits")
+    return round(value, digits) if digits else round(value)
+
+
 def _number(value: Any, kind: type[int] | type[float]) -> int | float:
     try:
-        return kind(value)
+        number = kind(value)
+        return number if math.isfinite(number) else kind("not finite")
     except (TypeError, ValueError, OverflowError) as error:
         word = "a whole number" if kind is int else "a number"
         raise TemplateError(f"{_brief(repr(value))} is not {word}") from error
@@ -292,7 +335,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "max": max,
     "min": min,
     "replace": _replace,
-    "round": lambda value, digits=0: round(value, digits) if digits else round(value),
+    "round": _round,
     "slug": _slug,
     "split": _bounded(lambda text, by=None: as_text(text).split(by)),
     "string": _bounded(as_text),
@@ -326,7 +369,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         numbers = all(isinstance(side, int | float) for side in (left, right))
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             _limit(len(left) + len(right))
-        elif not numbers or operator == "**":
+        elif operator == "**":
+            raise TemplateError("** is not part of this language")
+        elif not numbers:
             raise TemplateError(f"{operator} can't be used on {_kind(left)} and {_kind(right)}")
         elif any(abs(side) > 1e15 for side in (left, right)):
             raise TemplateError("numbers in expressions go up to 1e15")

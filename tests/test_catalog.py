@@ -1,0 +1,46 @@
+import json
+from decimal import Decimal
+
+import pytest
+
+from wanflow import catalog
+from wanflow.sizes import resulting
+
+
+@pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)
+def test_every_function_is_complete(function):
+    assert function.title and function.description and function.inputs["image"]["required"]
+    assert function.engine_version >= 1
+    assert function.fidelity in ("real", "approximate", "placeholder")
+    assert set(function.models) <= set(catalog.models())
+    assert bool(function.models) != function.is_local
+    assert all(rule.get("description") for rule in function.properties.values())
+
+
+@pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)
+def test_every_size_rule_is_known(function):
+    parameters = {name: rule.get("default", rule.get("minimum")) for name, rule in function.properties.items()}
+    assert resulting(function.size, (600, 400), parameters | {"max_side": 600})[0] >= 1
+
+
+def test_a_price_is_exact():
+    model = catalog.models()["wanx2.1-imageedit"]
+    assert (model.price_usd, model.concurrent_tasks) == (Decimal("0.020070"), 2)
+
+
+def test_the_authoring_schema_names_every_function_and_its_parameters():
+    schema = catalog.authoring_schema()
+    assert schema["$defs"]["step"]["properties"]["uses"]["enum"] == sorted(catalog.functions())
+    for function in catalog.functions().values():
+        assert schema["$defs"][function.name]["properties"].keys() == function.properties.keys()
+
+
+def test_defaults_take_the_parameters_of_wan_steps_only():
+    defaults = catalog.authoring_schema()["$defs"]["defaults"]["properties"]
+    assert "seed" in defaults and "max_side" not in defaults
+
+
+def test_deriving_the_schema_changes_no_exact_schema():
+    before = json.dumps([dict(function.parameters) for function in catalog.functions().values()])
+    catalog.authoring_schema()
+    assert json.dumps([dict(function.parameters) for function in catalog.functions().values()]) == before

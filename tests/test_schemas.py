@@ -1,0 +1,121 @@
+import json
+
+import jsonschema
+import pytest
+from jsonschema import Draft202012Validator
+
+from wanflow import catalog, schemas
+from wanflow.errors import UsageError
+from wanflow.schemas import shipped
+from wanflow.source import parse
+
+FILES = [*sorted(shipped("schemas").glob("*.schema.json")), shipped("schemas", "grammar.json")]
+FUNCTIONS = catalog.functions().values()
+PARAMETERS = [(function, name, rule) for function in FUNCTIONS for name, rule in function.properties.items()]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_schema_file_is_valid_2020_12(file):
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_every_function_has_a_closed_valid_schema(function):
+    Draft202012Validator.check_schema(function.parameters)
+    assert function.parameters["additionalProperties"] is False
+    defaults = {name: rule["default"] for name, rule in function.properties.items() if "default" in rule}
+    assert [
+        e.message for e in schemas.validator(function.parameters | {"minProperties": 0}).iter_errors(defaults)
+    ] == []
+
+
+def test_the_authoring_schema_is_fresh():
+    written = shipped("schemas", "recipe.schema.json").read_text(encoding="utf-8")
+    assert written == json.dumps(catalog.authoring_schema(), indent=1, ensure_ascii=False) + "\n", "run make schemas"
+
+
+def literals(rule):
+    """Values at and around the limits of a rule, and of every type."""
+    yield from (None, True, "text", 1, 1.5, -1, [], {}, rule.get("default"), "x" * (rule.get("maxLength", 10) + 1))
+    for limit in ("minimum", "maximum"):
+        if limit in rule:
+            yield from (rule[limit], rule[limit] - 1, rule[limit] + 1, float(rule[limit]))
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "rule"), PARAMETERS, ids=[f"{function.name}-{name}" for function, name, _ in PARAMETERS]
+)
+def test_the_authoring_and_the_exact_schema_agree_on_literals(function, name, rule):
+    exact = Draft202012Validator(function.parameters)
+    authoring = schemas.recipe_validator()
+    for value in literals(rule):
+        recipe = {"wanflow": 1, "steps": {"a": {"uses": function.name, "image": "row.a", "with": {name: value}}}}
+        assert (value, authoring.is_valid(recipe)) == (value, exact.is_valid({name: value}))
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "rule"), PARAMETERS, ids=[f"{function.name}-{name}" for function, name, _ in PARAMETERS]
+)
+def test_the_authoring_schema_takes_an_expression_for_every_parameter(function, name, rule):
+    step = {"uses": function.name, "image": "row.a", "with": {name: "${{ row.b }}"}}
+    assert schemas.recipe_validator().is_valid({"wanflow": 1, "steps": {"a": step}})
+
+
+def test_every_shipped_recipe_meets_the_authoring_schema():
+    recipes = sorted(shipped("recipes").glob("*.yaml"))
+    for file in recipes:
+        document = parse(file.read_text(encoding="utf-8"), file.name)
+        assert list(schemas.document_problems(document, schemas.recipe_validator())) == []
+    assert recipes
+
+
+def test_schemas_are_found_by_name():
+    assert schemas.named("recipe")["title"] == "wanflow recipe"
+    assert "upscale_factor" in schemas.named("wan/super_resolution")["properties"]
+    with pytest.raises(UsageError, match=r"there is no schema wan/expan\. Did you mean wan/expand\?"):
+        schemas.named("wan/expan")
+
+
+@pytest.mark.parametrize("reference", ["http://192.0.2.1/a.json", "file:///etc/passwd", "#/$defs/none", "other.json"])
+def test_a_schema_that_refers_outside_itself_is_refused(reference):
+    with pytest.raises(jsonschema.SchemaError, match="leads nowhere within this file"):
+        schemas.validator({"properties": {"a": {"anyOf": [{"$ref": reference}]}}})
+
+
+def test_a_schema_may_refer_to_itself():
+    tree = {"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}
+    assert [schemas.validator(tree).is_valid(value) for value in ([[], [[]]], [1])] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "said"),
+    [
+        ({"minimum": 1, "maximum": 4}, 5, ("range", "x must be between 1 and 4, got 5", "")),
+        ({"minimum": 1}, 0, ("range", "x must be at least 1, got 0", "")),
+        ({"maximum": 4}, 5, ("range", "x must be at most 4, got 5", "")),
+        (
+            {"type": "boolean"},
+            "yes",
+            ("type", 'x must be true or false, got "yes"', "Only true and false are read as yes and no."),
+        ),
+        ({"type": "string"}, 5, ("type", "x must be text, got 5", 'Put it in quotes to make it text: "5".')),
+        ({"type": ["integer", "null"]}, "a", ("type", 'x must be a whole number or empty, got "a"', "")),
+        (
+            {"type": "object"},
+            "a:b",
+            ("type", 'x must be a map (name: value), got "a:b"', "A space is missing after the colon."),
+        ),
+        ({"enum": ["warm", "cold"]}, "wram", ("choice", 'x: "wram" is not known', "Did you mean warm?")),
+        ({"required": ["a", "b"]}, {}, ("required", "a and b are missing in x", "")),
+        ({"maxLength": 2}, "abc", ("length", "x may have at most 2 characters, got 3", "")),
+        ({"minItems": 1}, [], ("length", "x must not be empty", "")),
+        ({"pattern": "^a"}, "b" * 90, ("pattern", 'x: "' + "b" * 76 + "… does not have the form ^a", "")),
+        (False, 1, ("unknown-key", "x can't be used here", "")),
+        ({"multipleOf": 2}, 3, ("multipleOf", "x: 3 is not a multiple of 2", "")),
+    ],
+)
+def test_failures_are_said_in_plain_words(rule, value, said):
+    error = next(Draft202012Validator({"properties": {"x": rule}}).iter_errors({"x": value}))
+    assert schemas.said(error, "x") == said
