@@ -341,7 +341,8 @@ linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="reads /p
 def busy(tmp_path: Path):
     """A run with one quick job after which slow ones are under way, as a process group of its own."""
     photos = {"1.png": photo(1), **{f"{n}.jpg": coded(gradient(2000, 1600, n), "JPEG") for n in (2, 3, 4)}}
-    steps = [FIT, 'slow: {uses: wan/super_resolution, image: row.photo, when: row.id != "1", otherwise: skip}']
+    enlarge = "uses: wan/super_resolution, image: row.photo, with: {upscale_factor: 2}"
+    steps = [FIT, f'slow: {{{enlarge}, when: row.id != "1", otherwise: skip}}']
     outputs = [
         'small: {image: steps.small, to: "out/${{ row.id }}.png"}',
         'slow: {image: steps.slow, to: "out/s${{ row.id }}.png"}',
