@@ -45,6 +45,8 @@ class Schedule:
     def done(self, job: Job) -> None:
         """A job has its picture; what needed only it may start."""
         for waiter in self._waiters.pop(job, ()):
+            if waiter not in self._missing:
+                continue  # blocked already by another job that it needs
             self._missing[waiter] -= 1
             if not self._missing[waiter]:
                 del self._missing[waiter]

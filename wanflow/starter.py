@@ -10,15 +10,18 @@ from wanflow.errors import UsageError, describe_os_error
 from wanflow.schemas import shipped
 
 _MANIFEST = "photos.csv"
+_WRITTEN = ("restore.yaml", _MANIFEST, "photos", "wanflow.toml", ".gitignore")
 
 
 def create(folder: Path) -> Iterator[str]:
     """Write the example into a folder and tell what to do next. Raises UsageError; overwrites nothing."""
     example = shipped("examples", "restore")
     try:
+        if folder.is_file():
+            raise UsageError(f"{folder} is a file; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        if taken := [name for name in ("restore.yaml", _MANIFEST, "photos") if (folder / name).exists()]:
-            raise UsageError(f"{folder} already holds {' and '.join(taken)}; choose another folder")
+        if taken := [name for name in _WRITTEN if (folder / name).exists()]:
+            raise UsageError(f"{folder} already holds {', '.join(taken)}; choose another folder")
         shutil.copytree(example / "photos", folder / "photos")
         shutil.copyfile(example / _MANIFEST, folder / _MANIFEST)
         recipe = shipped("recipes", "restore.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,276 @@
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator, FormatChecker
+from projects import WANFLOW, Small, photo, small_project
+
+from wanflow import __version__
+from wanflow.cli import main
+
+COMMANDS = ("init", "check", "plan", "run", "schema", "completion")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
+    project = small_project(tmp_path / "p")
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+def wanflow(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def judged(text: str, schema: str) -> dict:
+    """JSON text that was checked against a shipped schema."""
+    value = json.loads(text)
+    rules = json.loads(wanflow("schema", schema).stdout)
+    Draft202012Validator(rules, format_checker=FormatChecker()).validate(value)
+    return value
+
+
+def broken_row(project: Small) -> None:
+    (project.folder / "photos/1.png").write_text("not a picture")
+
+
+# -- help and usage
+
+
+def test_help_names_every_command_and_the_first_steps() -> None:
+    said = wanflow("--help").stdout
+    assert all(f"\n  {command}" in said for command in COMMANDS)
+    assert "wanflow run recipe.yaml        do it; a rerun does only what changed" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_shows_an_example(command: str) -> None:
+    result = wanflow(command, "-h")
+    assert result.exit_code == 0
+    assert f"wanflow {command} " in result.stdout.partition("\n\n")[2] or f"$(wanflow {command}" in result.stdout
+
+
+def test_version_is_told() -> None:
+    assert wanflow("--version").stdout == f"wanflow, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plann"], "No such command 'plann'"),
+        (["plan"], "Missing argument 'RECIPE'"),
+        (["plan", "r.yaml", "--frobnicate"], "No such option"),
+        (["plan", "r.yaml", "-p", "upscale"], "-p takes NAME=VALUE, got 'upscale'"),
+        (["plan", "r.yaml", "-p", "=4"], "-p takes NAME=VALUE, got '=4'"),
+        (["plan", "r.yaml", "-j", "0"], "Invalid value for '-j'"),
+        (["plan", "r.yaml", "--backend", "drafts"], "there is no backend drafts. Did you mean draft?"),
+        (["schema", "wan/expnd"], "there is no schema wan/expnd. Did you mean wan/expand?"),
+        (["completion", "tcsh"], "Invalid value for '{bash|zsh|fish}'"),
+    ],
+)
+def test_wrong_usage_is_64_with_a_remedy(project: Small, words: list[str], said: str) -> None:
+    result = wanflow(*words)
+    assert (result.exit_code, result.stdout) == (64, "")
+    assert said in result.stderr
+
+
+def test_no_command_shows_help_as_a_usage_error() -> None:
+    result = wanflow()
+    assert result.exit_code == 64
+    assert "Usage:" in result.stderr
+
+
+def loaded_by(*words: str) -> tuple[str, set[str]]:
+    """What a command prints, and every top-level package that it imported."""
+    code = f"import sys; sys.argv = {['wanflow', *words]}\nfrom wanflow.cli import main\n"
+    code += "try: main()\nfinally: print(*{name.partition('.')[0] for name in sys.modules})"
+    said = subprocess.run([WANFLOW[0], "-c", code], capture_output=True, text=True, timeout=60).stdout
+    return said, set(said.splitlines()[-1].split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    _, packages = loaded_by("--help")
+    assert "click" in packages
+    assert not packages & {"numpy", "cv2", "PIL", "jsonschema", "networkx", "jinja2", "httpx", "rich", "yaml"}
+
+
+def test_rerun_with_nothing_to_do_loads_no_pixel_engine(project: Small) -> None:
+    project.run()
+    said, packages = loaded_by("run", "r.yaml")
+    assert "0 done, 2 reused" in said
+    assert not packages & {"numpy", "cv2", "PIL", "httpx", "rich"}
+
+
+# -- check and plan
+
+
+def test_check_of_a_good_recipe_is_a_line(project: Small) -> None:
+    assert wanflow("check", "r.yaml").stdout == "r.yaml: no problems; 2 rows, 1 step\n"
+    assert json.loads(wanflow("check", "r.yaml", "--format", "json").stdout) == {"problems": []}
+    assert not project.store.exists()
+
+
+def test_check_of_a_bad_row_is_65_and_golden(project: Small) -> None:
+    broken_row(project)
+    result = wanflow("check", "r.yaml")
+    assert (result.exit_code, result.stdout) == (65, "")
+    assert result.stderr == (
+        "photos.csv:2:1: row.photo: photos/1.png: this is not an image: it is text [image-unreadable]\n"
+        "    row 1\n"
+        "1 problem\n"
+    )
+
+
+def test_recipe_that_is_not_there_is_65(project: Small) -> None:
+    result = wanflow("plan", "other.yaml")
+    assert result.exit_code == 65
+    assert result.stderr == "other.yaml: can't be read: No such file or directory: other.yaml [file]\n1 problem\n"
+
+
+def test_problems_as_json_are_those_of_the_plan_schema(project: Small) -> None:
+    broken_row(project)
+    result = wanflow("check", "r.yaml", "--format", "json")
+    assert result.exit_code == 65
+    (problem,) = json.loads(result.stdout)["problems"]
+    plan = judged(wanflow("plan", "r.yaml", "--format", "json").stdout, "plan")
+    assert plan["problems"] == [problem]
+    assert (problem["path"], problem["line"], problem["rows"]) == ("photos.csv", 2, ["1"])
+
+
+def test_plan_as_json_keeps_its_schema_and_changes_nothing(project: Small) -> None:
+    result = wanflow("plan", "r.yaml", "--format", "json")
+    plan = judged(result.stdout, "plan")
+    assert result.exit_code == 0
+    assert [(d["job"], d["action"], d["reason"]) for d in plan["decisions"]] == [
+        ("1/small", "run", "new"),
+        ("2/small", "run", "new"),
+    ]
+    assert not project.store.exists()
+
+
+def test_plan_with_a_bad_row_shows_the_others_and_is_65(project: Small) -> None:
+    broken_row(project)
+    result = wanflow("plan", "r.yaml")
+    assert result.exit_code == 65
+    assert result.stdout.startswith("small on draft: 1 job to run, 0 later, 0 reused; free, about 0.1 s\n")
+    assert "this is not an image" in result.stderr
+
+
+# -- run
+
+
+def test_run_then_rerun(project: Small) -> None:
+    first, second = wanflow("run", "r.yaml"), wanflow("run", "r.yaml")
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert first.stdout.startswith("small: 2 done, 0 reused, 2 files written in ")
+    assert sorted(line.rpartition("  ")[0] for line in first.stderr.splitlines()) == [
+        "1/small  local/fit",
+        "2/small  local/fit",
+    ]
+    assert second.stdout.startswith("small: 0 done, 2 reused in ")
+    assert second.stderr == ""
+
+
+def test_record_as_json_is_the_one_that_is_kept(project: Small) -> None:
+    record = judged(wanflow("run", "r.yaml", "--json").stdout, "run")
+    kept = (project.store / "runs" / record["run_id"] / "run.json").read_text()
+    assert judged(kept, "run") == record
+    assert [outcome["outputs"][0]["path"] for outcome in record["outcomes"]] == ["out/1.png", "out/2.png"]
+
+
+def test_record_of_a_failed_run_keeps_its_schema(project: Small) -> None:
+    broken_row(project)
+    result = wanflow("run", "r.yaml", "--json")
+    record = judged(result.stdout, "run")
+    assert result.exit_code == 1
+    assert [outcome["status"] for outcome in record["outcomes"]] == ["refused", "done"]
+
+
+def test_stopping_on_failure_does_nothing_while_a_row_has_problems(project: Small) -> None:
+    broken_row(project)
+    result = wanflow("run", "r.yaml", "-K")
+    assert (result.exit_code, result.stdout) == (65, "")
+    assert not (project.folder / "out").exists()
+
+
+def test_dry_run_is_the_plan(project: Small) -> None:
+    assert wanflow("run", "r.yaml", "-n").stdout == wanflow("plan", "r.yaml").stdout
+    judged(wanflow("run", "r.yaml", "-n", "--json").stdout, "plan")
+    assert not project.store.exists()
+
+
+def test_other_output_folder_and_other_rows(project: Small) -> None:
+    (project.folder / "more.csv").write_text("id,photo\nnine,photos/2.png\n")
+    assert wanflow("run", "r.yaml", "-m", "more.csv", "-o", "elsewhere").exit_code == 0
+    assert [path.name for path in (project.folder / "elsewhere").rglob("*.png")] == ["nine.png"]
+
+
+def test_force_runs_what_is_stored(project: Small) -> None:
+    wanflow("run", "r.yaml")
+    assert wanflow("run", "r.yaml", "-B").stdout.startswith("small: 2 done, 0 reused")
+
+
+def test_bad_settings_are_64_and_name_the_entry(project: Small) -> None:
+    (project.folder / "wanflow.toml").write_text("job = 2\n")
+    result = wanflow("run", "r.yaml")
+    assert result.exit_code == 64
+    assert result.stderr == "wanflow: wanflow.toml: job is not known. Did you mean jobs?\n"
+
+
+# -- schema, completion, init
+
+
+@pytest.mark.parametrize("name", ["recipe", "plan", "run", "wan/expand", "local/fit"])
+def test_schemas_are_valid_schemas(name: str) -> None:
+    Draft202012Validator.check_schema(json.loads(wanflow("schema", name).stdout))
+
+
+def test_schema_without_a_name_is_that_of_recipes() -> None:
+    assert wanflow("schema").stdout == wanflow("schema", "recipe").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_asks_wanflow(shell: str) -> None:
+    assert f"_WANFLOW_COMPLETE={shell}_complete" in wanflow("completion", shell).stdout
+
+
+def test_completion_knows_the_commands() -> None:
+    asked = {"_WANFLOW_COMPLETE": "bash_complete", "COMP_WORDS": "wanflow pl", "COMP_CWORD": "1"}
+    said = subprocess.run(
+        [WANFLOW[0], "-c", "from wanflow.cli import main; main(prog_name='wanflow')"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert said.stdout == "plain,plan\n"
+
+
+def test_init_makes_a_project_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert wanflow("init", "archive").stdout.endswith("  wanflow run restore.yaml\n")
+    again = wanflow("init", "archive")
+    assert again.exit_code == 64
+    assert again.stderr.startswith("wanflow: archive already holds restore.yaml")
+
+
+# -- as a process
+
+
+def test_process_ends_with_the_exit_code_and_says_results_on_stdout(project: Small) -> None:
+    broken_row(project)
+    ran = project.command("run", "r.yaml")
+    assert ran.returncode == 1
+    assert ran.stdout.startswith("small: 1 done, 0 reused, 1 refused, 1 file written in ")
+    assert ran.stderr.splitlines()[-1] == "1 problem"
+
+
+def test_reader_that_goes_away_is_no_error(project: Small) -> None:
+    names = {f"{n}.png": photo(n % 3) for n in range(300)}
+    small = small_project(project.folder / "many", names)
+    piped = f"{WANFLOW[0]} -m wanflow.cli plan r.yaml --format json | head -1"
+    said = subprocess.run(["bash", "-o", "pipefail", "-c", piped], cwd=small.folder, capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == ("{\n", "")

@@ -1,0 +1,170 @@
+import io
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from projects import Small, photo, small_project
+
+from wanflow.console import MAX_PROBLEMS, Narrator, count, duration, plan_text, problems_text, reasons_text, record_text
+from wanflow.errors import Mark, Problem
+from wanflow.model import Outcome, Status
+from wanflow.record import RunRecord
+
+STARTED = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Small:
+    return small_project(
+        tmp_path / "p",
+        {"1.png": photo(1), "2.png": photo(2)},
+        steps=[
+            "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
+            "tiny: {uses: local/fit, image: steps.small, with: {max_side: 8}}",
+            'odd: {uses: local/fit, image: row.photo, when: row.id == "2", otherwise: skip, with: {max_side: 9}}',
+        ],
+        outputs=['tiny: {image: steps.tiny, to: "out/${{ row.id }}.png"}'],
+    )
+
+
+def record(outcomes: list[Outcome], **more) -> RunRecord:
+    return RunRecord("id", "small", "draft", STARTED, STARTED + timedelta(seconds=3), outcomes, **more)
+
+
+def outcome(job: str, status: Status, **more) -> Outcome:
+    return Outcome(job, "local/fit", status, **more)
+
+
+def test_plan_of_a_new_project(project: Small) -> None:
+    assert plan_text(project.plan()) == (
+        "small on draft: 3 jobs to run, 2 later, 0 reused; free, about 0.5 s\n"
+        "\n"
+        "  step   function       run    later    reuse     skip  why\n"
+        "  small  local/fit        2        0        0        0  new\n"
+        "  tiny   local/fit        0        2        0        0  known after the step before it\n"
+        "  odd    local/fit        1        0        0        1  "
+        "1 when is false, or what it needs is skipped; 1 new"
+    )
+
+
+def test_plan_of_a_project_that_is_done(project: Small) -> None:
+    project.run()
+    assert plan_text(project.plan()).splitlines()[0] == "small on draft: nothing to do; 5 jobs reused"
+
+
+def test_plan_tells_files_to_put_back_and_notes(project: Small) -> None:
+    project.run()
+    project.out("1.png").unlink()
+    plan = project.plan()
+    plan.notes.append("odd \x1b[31mthing")
+    assert plan_text(plan).splitlines()[-3:] == [
+        "",
+        "  1 output file to put in place from the store",
+        "  note: odd \\x1b[31mthing",
+    ]
+
+
+def test_changed_parameters_are_told_job_by_job(project: Small) -> None:
+    project.run()
+    project.recipe.write_text(project.recipe.read_text().replace("max_side: 48", "max_side: 40"))
+    plan = project.plan()
+    assert "parameters changed (max_side)" in plan_text(plan)
+    assert reasons_text(plan) == "  1/small: max_side: 48 -> 40\n  2/small: max_side: 48 -> 40"
+    assert reasons_text(plan, most=1) == "  1/small: max_side: 48 -> 40\n  …"
+
+
+def test_problems_are_shown_whole_and_counted() -> None:
+    problem = Problem("range", "strength is 2", "r.yaml", Mark(3, 11), "strength: 2", "Use 1.", ("0001",), 12)
+    assert problems_text([problem]) == (
+        "r.yaml:3:11: strength is 2 [range]\n"
+        "    strength: 2\n"
+        "              ^ used by 12 rows, first 0001\n"
+        "    Use 1.\n"
+        "1 problem"
+    )
+
+
+def test_very_many_problems_are_cut_and_still_counted() -> None:
+    text = problems_text([Problem("rule", f"no {n}") for n in range(MAX_PROBLEMS + 2)])
+    assert text.splitlines()[-3:] == [f"no {MAX_PROBLEMS - 1} [rule]", "… and 2 more problems", "32 problems"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (119.4, "119 s"), (185, "3 min 5 s"), (7440, "2 h 4 min")],
+)
+def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_counts_have_commas_and_plurals() -> None:
+    assert [count(n, "job") for n in (0, 1, 2000)] == ["0 jobs", "1 job", "2,000 jobs"]
+
+
+def test_record_names_only_what_happened() -> None:
+    assert record_text(record([outcome("1/a", Status.DONE)]), 2.0) == "small: 1 done, 0 reused in 2.0 s"
+    many = [outcome("1/a", status) for status in Status]
+    assert record_text(record(many, restored=2, unchanged_jobs=Counter({Status.REUSED: 9})), 3.0) == (
+        "small: 1 done, 10 reused, 1 failed, 1 blocked, 1 refused, 1 skipped, 1 not started, 2 files written in 3.0 s"
+    )
+
+
+def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
+    stream = io.StringIO()
+    narrator = Narrator(stream)
+    narrator._counts["small"] = Counter()
+    narrator.finished(outcome("1/small", Status.DONE, seconds=0.5, warnings=("grey already",)), "small")
+    narrator.finished(outcome("2/small", Status.FAILED, error_code="Deadline", error_message="not done"), "small")
+    narrator.finished(outcome("3/small", Status.REUSED), "small")
+    narrator.published("out/1.png", "")
+    narrator.published("out/2.png", "kept/2.png")
+    assert stream.getvalue() == (
+        "1/small  local/fit  0.5 s\n"
+        "  1/small: grey already\n"
+        "  2/small failed: Deadline: not done\n"
+        "  out/2.png was edited since wanflow wrote it; your version is kept as kept/2.png\n"
+    )
+
+
+@pytest.mark.parametrize(("stream", "times"), [(io.StringIO(), 7), (Terminal(), 6)], ids=["plain", "terminal"])
+def test_nothing_from_a_row_reaches_the_terminal_as_a_command(project: Small, stream: io.StringIO, times: int) -> None:
+    hostile = "\x1b]0;owned\x07\x9b2J\u202e"
+    with Narrator(stream) as narrator:
+        narrator.begin(project.plan())
+        narrator.finished(outcome(f"{hostile}/small", Status.DONE, warnings=(hostile,)), "small")
+        narrator.finished(outcome("x", Status.FAILED, error_code="E", error_message=hostile), "small")
+        narrator.published(hostile, hostile)
+        narrator.note(hostile)
+    said = stream.getvalue()
+    assert said.count("\\x1b]0;owned\\x07\\x9b2J\\u202e") == times
+    assert not any(char in said for char in ("\x07", "\x9b", "\u202e", "\x1b]"))
+
+
+def test_terminal_gets_bars_and_notes_between_them(project: Small) -> None:
+    stream = Terminal()
+    with Narrator(stream) as narrator:
+        narrator.begin(project.plan())
+        narrator.finished(outcome("1/small", Status.DONE), "small")
+        narrator.note("[red]a note[/red] with 3 numbers")
+    said = stream.getvalue()
+    assert "[red]a note[/red] with 3 numbers" in said
+    assert "small" in said
+    assert "1/2" in said
+    assert "1/small  local/fit" not in said
+
+
+def test_notes_of_the_plan_are_told_when_it_begins(project: Small) -> None:
+    plan = project.plan()
+    plan.notes.append("the stored picture of 1/small is missing; it is made again")
+    stream = io.StringIO()
+    with Narrator(stream) as narrator:
+        assert narrator.begin(plan)
+    assert stream.getvalue() == "  the stored picture of 1/small is missing; it is made again\n"

@@ -1,0 +1,444 @@
+"""What happens to a project whose disk, store or outputs are not as wanflow left them."""
+
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from projects import FIT, WANFLOW, Heard, Small, coded, gradient, photo, pixels_of, small_project, statuses
+
+from wanflow.errors import EditError, StoreError
+from wanflow.model import Blob, Publication
+from wanflow.outputs import Publisher
+from wanflow.store.blobs import Blobs, write_whole
+
+# Root may write anywhere until its right to override permissions is taken away (Linux: capabilities 1 and 2).
+OBEDIENT = (
+    sys.executable,
+    "-c",
+    "import ctypes, os, sys\n"
+    "for right in (1, 2): os.geteuid() or ctypes.CDLL(None).prctl(24, right, 0, 0, 0)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
+
+
+def as_ordinary_user(project: Small, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*OBEDIENT, *WANFLOW, *words], cwd=project.folder, capture_output=True, text=True, timeout=60)
+
+
+@functools.cache
+def permissions_bind() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        look = "import os, sys; sys.exit(os.access(sys.argv[1], os.W_OK))"
+        return subprocess.run([*OBEDIENT, sys.executable, "-c", look, folder]).returncode == 0
+
+
+@contextlib.contextmanager
+def permissions(path: Path, mode: int):
+    if not permissions_bind():
+        pytest.skip("nothing here makes root obey")
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size_bytes: int):
+    """What a full disk does to a write, without one: the system refuses it half-way (Python ignores the signal)."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Small:
+    return small_project(tmp_path / "p")
+
+
+# -- what can't be written or read
+
+
+def test_project_that_cannot_be_written_is_planned_but_not_run(project: Small) -> None:
+    with permissions(project.folder, 0o555):
+        planned, ran = as_ordinary_user(project, "plan", "r.yaml"), as_ordinary_user(project, "run", "r.yaml")
+    assert (planned.returncode, planned.stderr) == (0, "")
+    assert "2 jobs to run" in planned.stdout
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        f"wanflow: {project.folder}/.wanflow can't be written, so nothing could be kept: Permission denied: .wanflow\n"
+    )
+
+
+def test_output_folder_that_cannot_be_written_fails_only_the_files(project: Small) -> None:
+    (project.folder / "out").mkdir()
+    with permissions(project.folder / "out", 0o555):
+        ran = as_ordinary_user(project, "run", "r.yaml")
+    assert ran.returncode == 1
+    assert "out/1.png can't be written: Permission denied\n" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    again = Heard()
+    assert project.run(again).exit_code == 0
+    assert {outcome.status for outcome in again.outcomes} == {"reused"}  # the pictures were stored
+    assert sorted(project.outputs()) == ["1.png", "2.png"]
+
+
+def test_photo_that_may_not_be_read_is_refused_alone(project: Small) -> None:
+    with permissions(project.folder / "photos/1.png", 0o000):
+        ran = as_ordinary_user(project, "run", "r.yaml")
+    assert ran.returncode == 1
+    assert "row.photo: photos/1.png: can't be read: Permission denied: 1.png" in ran.stderr
+    assert list(project.outputs()) == ["2.png"]
+
+
+def test_file_in_place_of_the_store_is_said(project: Small) -> None:
+    project.store.write_text("mine")
+    with pytest.raises(StoreError) as caught:
+        project.run()
+    assert str(caught.value) == (
+        f"{project.store} can't be written, so nothing could be kept: a file stands there, and a folder is needed"
+    )
+    assert project.store.read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["out", "out/1.png/x"])
+def test_what_stands_in_the_way_of_an_output_is_said_and_left(project: Small, place: str) -> None:
+    blocker = project.folder / place
+    blocker.parent.mkdir(parents=True, exist_ok=True)
+    blocker.write_text("mine")
+    heard = Heard()
+    assert project.run(heard).exit_code == 1
+    said = "out is a file, and a folder is needed there" if place == "out" else "a folder stands there"
+    assert f"out/1.png can't be written: {said}" in heard.notes
+    assert blocker.read_text() == "mine"
+    shutil.rmtree(project.folder / "out", ignore_errors=True)
+    blocker.unlink(missing_ok=True)
+    assert project.run().exit_code == 0
+
+
+def test_full_disk_leaves_the_old_file_and_no_part_of_the_new(tmp_path: Path) -> None:
+    target = tmp_path / "picture.png"
+    target.write_bytes(b"old")
+    with no_file_larger_than(4096), pytest.raises(OSError):
+        write_whole(target, os.urandom(100_000))
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_disk_that_fills_up_stops_the_run_in_words_and_a_rerun_completes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    photos = {"1.png": photo(1), **{f"{n}.png": coded(np.roll(noise, n)) for n in (2, 3, 4)}}
+    step = "small: {uses: local/fit, image: row.photo, with: {max_side: 280}}"
+    project = small_project(tmp_path / "p", photos, steps=[step])
+    with no_file_larger_than(100_000):
+        ran = project.command("run", "r.yaml")
+    assert ran.returncode == 1
+    assert "2/small failed: StoreNotWritten: the store can't be written: File too large" in ran.stderr
+    assert ran.stderr.count("starting nothing more") == 1
+    assert ran.stderr.endswith("wanflow: the store can't be written: File too large\n")
+    assert "Traceback" not in ran.stderr
+    assert not list(project.folder.rglob("*.part"))
+    assert statuses(project.run()) == {"1/small": "reused", "2/small": "done", "3/small": "done", "4/small": "done"}
+
+
+def test_disk_without_room_for_the_index_is_said_before_any_work(project: Small) -> None:
+    with no_file_larger_than(1024):
+        ran = project.command("run", "r.yaml")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(f"wanflow: {project.store}")
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+def test_full_disk_fails_the_output_in_words(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "store")
+    sha256 = blobs.put(photo())
+
+    class FullPublisher(Publisher):
+        def _keep(self, target: Path, ours: set[str]) -> str:
+            Path("/dev/full").write_bytes(b"x")
+            raise AssertionError("a full device took a byte")
+
+    publisher = FullPublisher(tmp_path, blobs, tmp_path / "kept")
+    wanted = Publication("small", "a.png", Blob(sha256, 64, 48, "PNG", len(photo())), "small")
+    with pytest.raises(EditError) as caught:
+        publisher.publish(wanted, None, None)
+    assert caught.value.message == "a.png can't be written: No space left on device"
+
+
+def test_store_that_cannot_take_pictures_stops_the_run_and_says_why(project: Small) -> None:
+    project.store.mkdir()
+    (project.store / "objects").write_text("a file where blobs should go")
+    heard = Heard()
+    with pytest.raises(StoreError, match="the store can't be written: "):
+        project.run(heard)
+    assert [note for note in heard.notes if "starting nothing more" in note]
+    assert heard.outcomes[0].status == "failed"
+    (project.store / "objects").unlink()
+    assert project.run().exit_code == 0
+
+
+# -- a store that is not as it was left
+
+
+def test_store_of_a_newer_wanflow_is_refused_and_untouched(project: Small) -> None:
+    project.run()
+    with contextlib.closing(sqlite3.connect(project.store / "index.sqlite")) as index:
+        index.execute("PRAGMA user_version = 99")
+        index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = (project.store / "index.sqlite").read_bytes()
+    for attempt in (project.run, project.plan):
+        with pytest.raises(StoreError) as caught:
+            attempt()
+        assert str(caught.value) == (
+            f"{project.store} was written by a newer wanflow (its format is 99, this one reads 1). "
+            "Nothing was changed; upgrade wanflow, or use another folder."
+        )
+    assert (project.store / "index.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [lambda raw: b"garbage" * 999, lambda raw: raw[: len(raw) // 2]])
+def test_garbage_index_is_put_aside_and_said_once(project: Small, damage) -> None:
+    project.run()
+    before = project.outputs()
+    index = project.store / "index.sqlite"
+    with contextlib.closing(sqlite3.connect(index)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    index.write_bytes(damage(index.read_bytes()))
+    heard = Heard()
+    record = project.run(heard)
+    assert record.notes == [f"{index} was damaged and is kept as index.sqlite.damaged; work is looked up anew"]
+    assert (record.exit_code, heard.kept, project.outputs()) == (0, [], before)
+    assert (project.store / "index.sqlite.damaged").exists()
+    assert project.run().notes == []
+
+
+def test_damage_inside_the_index_is_an_error_with_a_remedy_that_works(project: Small) -> None:
+    project.run()
+    index = project.store / "index.sqlite"
+    with contextlib.closing(sqlite3.connect(index)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw = index.read_bytes()
+    index.write_bytes(raw[:4096] + b"\x55" * (len(raw) - 4096))
+    with pytest.raises(StoreError, match=r"is damaged: .*Move it away and run again"):
+        project.run()
+    index.unlink()
+    assert project.run().exit_code == 0
+
+
+def test_deleted_store_makes_the_work_again_and_leaves_equal_outputs_alone(project: Small) -> None:
+    project.run()
+    before = project.outputs()
+    shutil.rmtree(project.store)
+    heard = Heard()
+    record = project.run(heard)
+    assert set(statuses(record).values()) == {"done"}
+    assert (heard.kept, project.outputs()) == ([], before)
+
+
+def test_edited_output_is_kept_aside_and_said(project: Small) -> None:
+    project.run()
+    before = project.outputs()
+    project.out("1.png").write_bytes(b"my retouched version")
+    heard = Heard()
+    record = project.run(heard)
+    ((path, kept),) = heard.kept
+    assert path == "out/1.png"
+    assert Path(kept).is_relative_to(project.store / "kept" / record.run_id)
+    assert Path(kept).read_bytes() == b"my retouched version"
+    assert project.outputs() == before
+    assert set(statuses(record).values()) == {"reused"}
+
+
+def test_file_that_stood_there_before_the_first_run_is_kept(project: Small) -> None:
+    (project.folder / "out").mkdir()
+    project.out("1.png").write_bytes(b"not by wanflow")
+    heard = Heard()
+    project.run(heard)
+    assert [Path(kept).read_bytes() for _, kept in heard.kept] == [b"not by wanflow"]
+
+
+def test_deleted_output_is_restored_without_a_job(project: Small) -> None:
+    project.run()
+    before = project.outputs()
+    project.out("2.png").unlink()
+    plan = project.plan()
+    assert (plan.totals.run, plan.totals.restore) == (0, 1)
+    heard = Heard()
+    record = project.run(heard)
+    assert (record.restored, heard.published_paths) == (1, ["out/2.png"])
+    assert project.outputs() == before
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_bad_blob_is_a_miss_said_once_and_made_again(project: Small, fault: str) -> None:
+    first = project.run()
+    before = project.outputs()
+    (blob,) = [o.outputs[0].sha256 for o in first.outcomes if o.job == "1/small"]
+    stored = Blobs(project.store).path(blob)
+    stored.unlink() if fault == "missing" else stored.write_bytes(b"rotten")
+    project.out("1.png").unlink()
+    record = project.run()
+    assert record.notes == [f"the stored picture of 1/small is {fault}; it is made again"]
+    assert statuses(record)["1/small"] == "done"
+    assert record.counts()["done"] == 1
+    assert project.outputs() == before
+    again = project.run()
+    assert (again.notes, again.counts()["done"]) == ([], 0)
+
+
+def test_damaged_blob_is_never_published(project: Small) -> None:
+    first = project.run()
+    (blob,) = [o.outputs[0].sha256 for o in first.outcomes if o.job == "1/small"]
+    Blobs(project.store).path(blob).write_bytes(photo(9))  # a whole picture, but another one
+    project.out("1.png").unlink()
+    wanted = pixels_of(project.outputs()["2.png"]).shape
+    project.run()
+    assert pixels_of(project.outputs()["1.png"]).shape == wanted
+    assert project.outputs()["1.png"] != photo(9)
+
+
+def test_input_that_changes_is_edited_anew(project: Small) -> None:
+    project.run()
+    (project.folder / "photos/1.png").write_bytes(photo(5))
+    plan = project.plan()
+    assert [(d.reason, d.action) for row, d in plan.decisions() if row == "1"] == [("input_changed", "run")]
+
+
+# -- processes that end before their time
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Every process that stands in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (entry / "cwd").readlink() == folder:
+                found.append(int(entry.name))
+    return found
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="reads /proc")
+
+
+@pytest.fixture
+def busy(tmp_path: Path):
+    """A run with one quick job after which slow ones are under way, as a process group of its own."""
+    photos = {"1.png": photo(1), **{f"{n}.jpg": coded(gradient(2000, 1600, n), "JPEG") for n in (2, 3, 4)}}
+    enlarge = "uses: wan/super_resolution, image: row.photo, with: {upscale_factor: 2}"
+    steps = [FIT, f'slow: {{{enlarge}, when: row.id != "1", otherwise: skip}}']
+    outputs = [
+        'small: {image: steps.small, to: "out/${{ row.id }}.png"}',
+        'slow: {image: steps.slow, to: "out/s${{ row.id }}.png"}',
+    ]
+    project = small_project(tmp_path / "p", photos, steps=steps, outputs=outputs)
+    started = subprocess.Popen(
+        [*WANFLOW, "run", "r.yaml"], cwd=project.folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert started.stderr
+    told = [started.stderr.readline(), started.stderr.readline()]
+    assert told[0].startswith("1/small"), told
+    yield project, started
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait(10)
+    started.stderr.close()
+
+
+def wait_until(true, seconds: float = 10) -> bool:
+    until = time.monotonic() + seconds
+    while not true() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(true())
+
+
+@linux
+def test_ctrl_c_finishes_what_is_under_way_and_a_rerun_does_the_rest(busy) -> None:
+    project, started = busy
+    os.killpg(started.pid, signal.SIGINT)
+    said = started.communicate(timeout=30)[1]
+    assert started.returncode == 130
+    assert "finishing what is under way; press Ctrl-C again to stop at once" in said
+    assert "Traceback" not in said
+    assert wait_until(lambda: not processes_of(project.folder))
+    assert project.out("1.png").exists()
+    assert not list(project.folder.rglob("*.part"))
+    counts = project.plan().totals
+    assert counts.reuse >= 2
+    assert counts.run >= 1
+
+
+@linux
+def test_second_ctrl_c_stops_at_once_and_leaves_no_process(busy) -> None:
+    project, started = busy
+    os.killpg(started.pid, signal.SIGINT)
+    time.sleep(0.2)
+    os.killpg(started.pid, signal.SIGINT)
+    began = time.monotonic()
+    said = started.communicate(timeout=30)[1]
+    assert started.returncode == 130
+    assert "stopping at once" in said
+    assert "Traceback" not in said
+    assert time.monotonic() - began < 5
+    assert wait_until(lambda: not processes_of(project.folder))
+    assert project.plan().totals.reuse >= 1
+
+
+@linux
+def test_killed_run_leaves_no_process_and_nothing_half_made(busy) -> None:
+    project, started = busy
+    started.kill()
+    started.wait(10)
+    assert wait_until(lambda: not processes_of(project.folder))
+    blobs = Blobs(project.store)
+    names = [path.name for path in (project.store / "objects").rglob("*") if path.is_file()]
+    assert names
+    assert [name for name in names if not name.endswith(".part") and blobs.fault(name)] == []
+    assert project.plan().totals.reuse >= 1
+
+
+@linux
+def test_killed_worker_is_tried_again(busy) -> None:
+    project, started = busy
+    mine = processes_of(project.folder)
+    workers = [pid for pid in mine if _parent(pid) in mine and _parent(pid) != started.pid]
+    os.kill(workers[0], signal.SIGKILL)
+    told = ""
+    assert started.stderr
+    while "trying again" not in told:
+        told = started.stderr.readline()
+        assert told
+    assert "WorkerDied: the worker process died (out of memory, or killed from outside); trying again" in told
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def test_two_runs_at_once_both_succeed_with_whole_outputs(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p", {f"{n}.png": photo(n) for n in range(12)})
+    both = [subprocess.Popen([*WANFLOW, "run", "r.yaml"], cwd=project.folder, stderr=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate(timeout=60)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert len(project.outputs()) == 12
+    assert {pixels_of(raw).shape for raw in project.outputs().values()} == {(36, 48, 3)}
+    assert project.plan().nothing_to_do
+    assert not (project.store / "kept").exists()

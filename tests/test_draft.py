@@ -1,0 +1,69 @@
+import asyncio
+from pathlib import Path
+
+from projects import small_project
+
+from wanflow import api
+from wanflow.backends import BACKENDS
+from wanflow.backends.draft import DraftBackend
+from wanflow.model import Blob, Call, Result
+from wanflow.recipe import Step, build
+from wanflow.source import parse
+from wanflow.workers import LANE, Workers
+
+
+class FakeWorkers(Workers):
+    """Keeps the calls and makes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(1, Path())
+        self.calls: list[Call] = []
+
+    async def perform(self, call: Call) -> Result:
+        self.calls.append(call)
+        return Result((Blob("0" * 64, 1, 1, "PNG", 1),), "real")
+
+
+def steps(tmp_path: Path, *texts: str) -> dict[str, Step]:
+    project = small_project(tmp_path / "p", steps=texts)
+    recipe, problems = build(parse(project.recipe.read_text(), "r.yaml"), project.recipe, {})
+    assert problems == []
+    return {step.id: step for step in recipe.steps}
+
+
+def test_backend_is_in_the_table_under_its_name() -> None:
+    assert BACKENDS["draft"] is DraftBackend
+    assert DraftBackend.name == "draft"
+
+
+def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) -> None:
+    found = steps(
+        tmp_path,
+        "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
+        "colour: {uses: wan/colorization, image: steps.small}",
+    )
+    backend = DraftBackend(FakeWorkers())
+    version = found["colour"].function.engine_version
+    assert backend.fingerprint(found["colour"]) == f"draft:{version}"
+    assert backend.fingerprint(found["small"]) == "local:1"
+    assert {backend.lane(step) for step in found.values()} == {LANE}
+
+
+def test_submitting_does_nothing_and_collecting_performs(tmp_path: Path) -> None:
+    workers = FakeWorkers()
+    backend = DraftBackend(workers)
+    call = Call("k", "local/fit", {}, {})
+    assert asyncio.run(backend.submit(call)) is call
+    assert workers.calls == []
+    asyncio.run(backend.collect(call))
+    assert workers.calls == [call]
+
+
+def test_unknown_backend_is_a_usage_error_with_the_names(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    try:
+        api.plan(project.recipe, api.Options(backend="drafts"))
+    except api.UsageError as error:
+        assert str(error) == "there is no backend drafts. Did you mean draft?"
+    else:
+        raise AssertionError("an unknown backend was taken")
