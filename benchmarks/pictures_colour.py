@@ -68,15 +68,11 @@ def word_table() -> tuple[int, int]:
     """How many of all colour and region words are understood, and how many there are."""
     right = total = 0
     for name, words in lexicon()["colours"].items():
-        for prompt in [f"a {word} coat" for word in words["en"]] + [
-            f"{word}色的外套" for word in words["zh"]
-        ]:
+        for prompt in [f"a {word} coat" for word in words["en"]] + [f"{word}色的外套" for word in words["zh"]]:
             total += 1
             right += [wish.colour for wish in parse(prompt)] == [name]
     for kind, words in lexicon()["regions"].items():
-        for prompt in [f"the {word} is green" for word in words["en"]] + [
-            f"{word}是绿色" for word in words["zh"]
-        ]:
+        for prompt in [f"the {word} is green" for word in words["en"]] + [f"{word}是绿色" for word in words["zh"]]:
             total += 1
             right += [wish.kind for wish in parse(prompt)] in (
                 [kind],

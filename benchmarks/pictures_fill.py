@@ -159,9 +159,7 @@ def _detail(rgb: np.ndarray) -> np.ndarray:
 
 
 def telea(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    return cv2.inpaint(
-        np.where(hole[..., None], 0, rgb).astype(np.uint8), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA
-    )
+    return cv2.inpaint(np.where(hole[..., None], 0, rgb).astype(np.uint8), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
 
 
 def deletion(pictures: list[np.ndarray]) -> list[Row]:
@@ -242,9 +240,7 @@ def _delete_megapixel(folder: Path) -> None:
 
 
 def _expand_side(side: int) -> Callable[[Path], None]:
-    return lambda folder: void(
-        expand(EditRequest("wan/expand", (Picture(_big(folder, side)),), parameters=SCALES))
-    )
+    return lambda folder: void(expand(EditRequest("wan/expand", (Picture(_big(folder, side)),), parameters=SCALES)))
 
 
 def void(_: object) -> None:

@@ -159,9 +159,7 @@ def test_a_one_colour_picture_keeps_its_lightness(level: int, prompt: str) -> No
     height=st.integers(1, 40),
     width=st.integers(1, 40),
     seed=st.integers(0, 99),
-    prompt=st.sampled_from(
-        ["", "blue sky, brown coat, red hair", "green leaves, white clouds, blue sea", "绿草,人"]
-    ),
+    prompt=st.sampled_from(["", "blue sky, brown coat, red hair", "green leaves, white clouds, blue sea", "绿草,人"]),
 )
 @settings(max_examples=25, deadline=None)
 def test_any_noise_of_any_size_is_painted(height: int, width: int, seed: int, prompt: str) -> None:

@@ -57,9 +57,7 @@ def test_the_size_is_exact_and_the_picture_lies_inside(
 
 def test_planning_a_size_imports_nothing_heavy():
     code = "import sys, wanflow.sizes; assert not {'numpy', 'cv2', 'PIL'} & set(sys.modules)"
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_original_pixels_are_kept_exactly_and_the_size_is_the_planned_one():

@@ -99,9 +99,7 @@ def test_every_prompt_of_the_table_is_understood(prompt: str, wishes: list[str])
 def test_every_colour_word_colours_a_coat_in_its_language() -> None:
     wrong: list[str] = []
     for name, words in lexicon()["colours"].items():
-        for prompt in [f"a {word} coat" for word in words["en"]] + [
-            f"{word}色的外套" for word in words["zh"]
-        ]:
+        for prompt in [f"a {word} coat" for word in words["en"]] + [f"{word}色的外套" for word in words["zh"]]:
             wrong += [prompt] if spoken(prompt) != [f"clothes {name}"] else []
     assert wrong == []
 
@@ -110,9 +108,7 @@ def test_every_region_word_can_be_made_green_in_its_language() -> None:
     wrong: list[str] = []
     for kind, words in lexicon()["regions"].items():
         expected = "clothes green" if kind == "person" else f"{kind} green"
-        for prompt in [f"the {word} is green" for word in words["en"]] + [
-            f"{word}是绿色的" for word in words["zh"]
-        ]:
+        for prompt in [f"the {word} is green" for word in words["en"]] + [f"{word}是绿色的" for word in words["zh"]]:
             heard = [said.replace("person", "clothes") for said in spoken(prompt)]
             wrong += [prompt] if heard != [expected] else []
     assert wrong == []
@@ -149,11 +145,7 @@ def test_no_text_makes_the_parser_fail(prompt: str) -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(
-            ["red", "blue", "sky", "cat", "and", "is", "of", "in", ",", "not", "light", "的", "人"]
-        )
-    )
+    st.lists(st.sampled_from(["red", "blue", "sky", "cat", "and", "is", "of", "in", ",", "not", "light", "的", "人"]))
 )
 def test_no_order_of_known_words_makes_the_parser_fail(words: list[str]) -> None:
     assert all(wish.region for wish in parse(" ".join(words)))

@@ -42,9 +42,7 @@ def carry(
     return out
 
 
-def _carried(
-    rgb: Array, allowed: Bools, shift: Floats, small: Floats, seams: Floats, y: Index, x: Index
-) -> Array:
+def _carried(rgb: Array, allowed: Bools, shift: Floats, small: Floats, seams: Floats, y: Index, x: Index) -> Array:
     height, width = allowed.shape
     low_h, low_w = shift.shape[:2]
     v = (y + 0.5) * (low_h / height) - 0.5
@@ -74,9 +72,7 @@ def _carried(
 def _sample(picture: Floats, u: Floats, v: Floats) -> Floats:
     # OpenCV's remap takes at most 32767 rows, so a long list is read piece by piece.
     parts = [
-        cv2.remap(
-            picture, u[s : s + 32000], v[s : s + 32000], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        cv2.remap(picture, u[s : s + 32000], v[s : s + 32000], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         for s in range(0, len(u), 32000)
     ]
     return np.concatenate(parts).reshape(-1, 3)

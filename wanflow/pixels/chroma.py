@@ -59,9 +59,7 @@ class Tone:
 def luminance(rgb: Array) -> Floats:
     """CIE Y in [0, 1] of (..., 3) sRGB uint8."""
     weighted = _LINEAR[None, :] * LUMINANCE[:, None]
-    return np.asarray(
-        weighted[0][rgb[..., 0]] + weighted[1][rgb[..., 1]] + weighted[2][rgb[..., 2]], np.float32
-    )
+    return np.asarray(weighted[0][rgb[..., 0]] + weighted[1][rgb[..., 1]] + weighted[2][rgb[..., 2]], np.float32)
 
 
 def to_oklab(rgb: Array) -> Floats:

@@ -86,18 +86,14 @@ def _varied(tone: Tone, dice: np.random.Generator | None, hue_deg: float = 7, mo
     return Tone(tone.lightness, tone.chroma * strength, (tone.hue_deg + turn) % 360)
 
 
-def _asked(
-    scene: Scene, wishes: Sequence[Wish], dice: np.random.Generator | None
-) -> tuple[list[Layer], list[str]]:
+def _asked(scene: Scene, wishes: Sequence[Wish], dice: np.random.Generator | None) -> tuple[list[Layer], list[str]]:
     """The layers that the wishes ask for, and what has to be said about words without a sure place."""
     chosen: dict[Kind, Wish] = {}
     warnings = []
     for wish in wishes:
         first = chosen.setdefault(_kind(wish, wishes), wish)
         if first is not wish:
-            warnings.append(
-                f'"{wish.region}" can\'t be told from "{first.region}"; {wish.colour} was left out'
-            )
+            warnings.append(f'"{wish.region}" can\'t be told from "{first.region}"; {wish.colour} was left out')
     skin = Kind.SKIN not in chosen and any(kind in _PEOPLE for kind in chosen)
     regions = find(scene, [*chosen, *([Kind.SKIN] if skin else [])])
     layers = []
@@ -116,13 +112,7 @@ def _kind(wish: Wish, wishes: Sequence[Wish]) -> Kind:
         return Kind.CLOTHES
     if wish.kind is Kind.OTHER:
         return Kind.SUBJECT
-    return (
-        Kind.GROUND
-        if wish.kind is Kind.GRASS
-        else Kind.BACKGROUND
-        if wish.kind is Kind.SURFACE
-        else wish.kind
-    )
+    return Kind.GROUND if wish.kind is Kind.GRASS else Kind.BACKGROUND if wish.kind is Kind.SURFACE else wish.kind
 
 
 def _doubt(wish: Wish, confidence: float) -> Iterator[str]:

@@ -124,16 +124,12 @@ def _back_projected(big: Floats, small: Floats) -> Floats:
     return big
 
 
-def _strip(
-    rgb: Array, picture: Image.Image, rows: tuple[int, int], factor: int, nets: list[Net], exact: bool
-) -> Array:
+def _strip(rgb: Array, picture: Image.Image, rows: tuple[int, int], factor: int, nets: list[Net], exact: bool) -> Array:
     """The enlarged rows `rows`; `picture` is `rgb` for Pillow, whose Lanczos looks beyond a box itself."""
     top, bottom = max(0, rows[0] - HALO), min(len(rgb), rows[1] + HALO)
     width = rgb.shape[1]
     base = np.asarray(
-        picture.resize(
-            (width * factor, (bottom - top) * factor), Image.Resampling.LANCZOS, box=(0, top, width, bottom)
-        )
+        picture.resize((width * factor, (bottom - top) * factor), Image.Resampling.LANCZOS, box=(0, top, width, bottom))
     )
     margin = round(nets[0][0].shape[1] ** 0.5) // 2
     change = _missing(_with_margin(rgb, top, bottom, margin), factor, nets) * np.float32(255)

@@ -84,6 +84,4 @@ def _cut_warning(subject: Subject, grown: tuple[bool, ...]) -> tuple[str, ...]:
     cut = [side for side in touches_border(subject.mask) if grown[names.index(side)]]
     if not cut:
         return ()
-    return (
-        f"the subject is cut by the border ({', '.join(cut)}); what lies beyond it can't be continued here",
-    )
+    return (f"the subject is cut by the border ({', '.join(cut)}); what lies beyond it can't be continued here",)

@@ -35,9 +35,7 @@ OPEN_SCREEN = 0.05
 CLOSED_SCREEN = 0.01
 
 
-def fill(
-    rgb: Array, hole: Bools, source: Bools | None = None, *, locality: float = 0.3, seed: int = 0
-) -> Array:
+def fill(rgb: Array, hole: Bools, source: Bools | None = None, *, locality: float = 0.3, seed: int = 0) -> Array:
     """Complete `hole` (h, w) bool of (h, w, 3) uint8 from its other pixels, or from those in `source` (h, w)
     bool.
 

@@ -104,13 +104,7 @@ def tokens(prompt: str) -> list[Token]:
 
 
 def _tokens(prompt: str) -> Iterator[Token]:
-    text = (
-        unicodedata.normalize("NFKC", prompt)
-        .lower()
-        .replace("’", "'")
-        .replace("don't", "not")
-        .replace("&", " and ")
-    )
+    text = unicodedata.normalize("NFKC", prompt).lower().replace("’", "'").replace("don't", "not").replace("&", " and ")
     text = re.sub(r"'s\b|s'(?=\s)", "", text)
     text = re.sub(r"\b(hair|eye)d\b|\b(hair|eye)ed\b", r"\1\2", text)
     # A colon or an equals sign says "is" ("sky: blue"); hyphens and slashes join words ("sky-blue").
@@ -218,13 +212,9 @@ def _resolved(stream: Iterator[Token]) -> Iterator[Token]:
         noun_next = after[0] is Role.REGION
         if token.role is not Role.COLOUR:
             yield token
-        elif (
-            token.also and not noun_next and (before is Role.COLOUR or after[:2] == [Role.LINK, Role.COLOUR])
-        ):
+        elif token.also and not noun_next and (before is Role.COLOUR or after[:2] == [Role.LINK, Role.COLOUR]):
             yield Token(Role.REGION, token.word, token.also)
-        elif (
-            (halves := _halves(token)) and not noun_next and before not in (Role.REGION, Role.LINK, Role.WEAR)
-        ):
+        elif (halves := _halves(token)) and not noun_next and before not in (Role.REGION, Role.LINK, Role.WEAR):
             yield from halves
         else:
             yield token

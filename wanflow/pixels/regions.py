@@ -56,10 +56,7 @@ def find(scene: Scene, kinds: Collection[Kind]) -> dict[Kind, Region]:
         sure[kind] = guess.confidence if free.mean() > 0.0005 else 0.0
         labels[free] = number
     labels = _snapped(scene, labels)
-    masks = {
-        kind: soften((labels == number).astype(np.float32), scene.light)
-        for number, kind in enumerate(wanted, 1)
-    }
+    masks = {kind: soften((labels == number).astype(np.float32), scene.light) for number, kind in enumerate(wanted, 1)}
     return {kind: Region(kind, mask, sure[kind]) for kind, mask in masks.items()}
 
 

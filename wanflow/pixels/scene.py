@@ -129,16 +129,12 @@ class Scene:
         ends = [float(side.mean()) for side in (sky.mask[:, :columns], sky.mask[:, -columns:])]
         under = self.light[~sky.mask & (self.down > 0.5)]
         bright = float(np.median(self.light[sky.mask]))
-        return (
-            max(ends) < 0.68 and bright > 0.62 and under.size > 0 and bright > float(np.median(under)) + 0.08
-        )
+        return max(ends) < 0.68 and bright > 0.62 and under.size > 0 and bright > float(np.median(under)) + 0.08
 
     @cached_property
     def clusters(self) -> npt.NDArray[np.int32]:
         """Pixels grouped by lightness, surroundings and texture (k-means with a fixed seed)."""
-        features = (
-            np.dstack([self.light, self.smooth, 1.2 * np.sqrt(self.busy)]).reshape(-1, 3).astype(np.float32)
-        )
+        features = np.dstack([self.light, self.smooth, 1.2 * np.sqrt(self.busy)]).reshape(-1, 3).astype(np.float32)
         step = max(1, len(features) // 12_000)
         sample = np.ascontiguousarray(features[::step])
         cv2.setRNGSeed(1)
@@ -194,9 +190,7 @@ class Scene:
         span = float(np.ptp(np.flatnonzero(upper)) / self.width) if upper.any() else 0.0
         side = max(float(mask[rows[0] :, :3].any(1).mean()), float(mask[rows[0] :, -3:].any(1).mean()))
         low = 1 - float(mask[: self.height // 3].mean()) * 3
-        return float(
-            np.clip((span - 0.4) / 0.3, 0, 1) * np.clip((side - 0.25) / 0.4, 0, 1) * np.clip(low, 0, 1)
-        )
+        return float(np.clip((span - 0.4) / 0.3, 0, 1) * np.clip((side - 0.25) / 0.4, 0, 1) * np.clip(low, 0, 1))
 
     @cached_property
     def saliency(self) -> Floats:
@@ -242,9 +236,7 @@ class Scene:
         saliency = cv2.resize(self.saliency, size, interpolation=cv2.INTER_AREA)
         behind = cv2.resize(self._behind.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
         mask = _cut(small, saliency, behind, float(bar))
-        full = (
-            cv2.resize(mask.astype(np.float32), self.light.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        )
+        full = cv2.resize(mask.astype(np.float32), self.light.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
         full = _main_parts(full, self.saliency)
         return Guess(full, self._distinct(full))
 
@@ -305,9 +297,7 @@ def _spans(rows: Mask, width: int) -> Iterator[tuple[int, int]]:
         ends = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
         if ends.size == 0:
             return
-        left, right = min(
-            zip(ends[::2], ends[1::2], strict=True), key=lambda e: abs((e[0] + e[1]) / 2 - centre)
-        )
+        left, right = min(zip(ends[::2], ends[1::2], strict=True), key=lambda e: abs((e[0] + e[1]) / 2 - centre))
         centre += 0.3 * ((left + right) / 2 - centre)
         yield int(left), int(right)
 

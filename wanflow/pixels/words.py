@@ -94,9 +94,7 @@ class _Reader:
             # "a white man in a brown coat" describes somebody; it asks for no paint.
             if kind is Kind.PERSON and colour.name in ("white", "black", "brown", "tan"):
                 continue
-            yield Wish(
-                region.word, kind, colour.name, tone(colour.name, colour.modifiers, kind), colour.modifiers
-            )
+            yield Wish(region.word, kind, colour.name, tone(colour.name, colour.modifiers, kind), colour.modifiers)
 
     def _take(self, token: Token) -> None:
         if token.role is Role.COLOUR:
@@ -140,9 +138,7 @@ class _Reader:
         if self._before(1) is Role.LINK and self._before(2) in (Role.REGION, Role.NOUN) and start == 0:
             tail = [role for role in rest[start + 1 : start + 3] if role is not Role.ARTICLE]
             return tail[0] not in (Role.LINK, Role.COLOUR)
-        own = rest[start + 1] is Role.COLOUR or (
-            rest[start + 1] is Role.LINK and rest[start + 2] is Role.COLOUR
-        )
+        own = rest[start + 1] is Role.COLOUR or (rest[start + 1] is Role.LINK and rest[start + 2] is Role.COLOUR)
         return not own
 
     def _region(self, token: Token) -> None:
