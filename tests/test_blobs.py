@@ -76,7 +76,7 @@ def test_missing_file_is_said_by_name_and_not_by_path(tmp_path: Path) -> None:
 
 def test_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"")
-    write_whole(tmp_path / "a" / "picture", b"x")
+    write_whole(tmp_path / "a" / "picture", [b"x"])
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "other", tmp_path / "a" / "picture")]
     assert modes[0] == modes[1]
 
@@ -84,7 +84,7 @@ def test_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> Non
 def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     target = tmp_path / "picture"
     versions = {bytes([n]) * 300_000 for n in range(5)}
-    write_whole(target, next(iter(versions)))
+    write_whole(target, [next(iter(versions))])
     over, seen = threading.Event(), []
 
     def read() -> None:
@@ -94,7 +94,7 @@ def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for version in versions:
-        write_whole(target, version)
+        write_whole(target, [version])
     over.set()
     reader.join()
     assert seen
@@ -104,5 +104,5 @@ def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 def test_failure_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "picture").mkdir()
     with pytest.raises(OSError):
-        write_whole(tmp_path / "picture", b"x")
+        write_whole(tmp_path / "picture", [b"x"])
     assert list(tmp_path.iterdir()) == [tmp_path / "picture"]

@@ -127,7 +127,7 @@ def test_check_of_a_bad_row_is_65_and_golden(project: Small) -> None:
 def test_recipe_that_is_not_there_is_65(project: Small) -> None:
     result = wanflow("plan", "other.yaml")
     assert result.exit_code == 65
-    assert result.stderr == "other.yaml: can't be read: No such file or directory: other.yaml [file]\n1 problem\n"
+    assert result.stderr == "other.yaml: there is no such file [file]\n1 problem\n"
 
 
 def test_problems_as_json_are_those_of_the_plan_schema(project: Small) -> None:

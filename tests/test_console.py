@@ -51,7 +51,7 @@ def test_plan_of_a_new_project(project: Small) -> None:
         "  small  local/fit        2        0        0        0  new\n"
         "  tiny   local/fit        0        2        0        0  known after the step before it\n"
         "  odd    local/fit        1        0        0        1  "
-        "1 when is false, or what it needs is skipped; 1 new"
+        "1 × new; 1 × when is false, or what it needs is skipped"
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanflow.canon import canonical
-from wanflow.expand import Expansion, RowError, key_of, key_parts, used_columns
+from wanflow.expand import Expansion, RowError, key_head, key_of, key_parts, used_columns
 from wanflow.model import Row
 from wanflow.recipe import build
 from wanflow.source import parse
@@ -125,10 +125,10 @@ def test_columns_that_a_recipe_needs_are_known_with_their_places():
 PARAMETERS = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4) | st.booleans(), max_size=4)
 
 
-@given(PARAMETERS, st.dictionaries(st.sampled_from(["image", "mask"]), st.text(max_size=4)))
+@given(PARAMETERS, st.dictionaries(st.sampled_from(["image", "mask"]), st.sampled_from(["ab", "cd"])))
 def test_a_key_does_not_depend_on_order(parameters, inputs):
     def key(one, other):
-        return key_of(key_parts("wan/expand", "draft:1", canonical(one), other))
+        return key_of(key_parts(key_head("wan/expand", "draft:1"), canonical(one), other))
 
     backwards = dict(reversed(parameters.items())), dict(reversed(inputs.items()))
     assert key(parameters, inputs) == key(*backwards)
@@ -141,8 +141,15 @@ def test_a_key_changes_with_every_part(parameters, function, fingerprint, more):
         [function + more, *parts[1:]],
         [function, fingerprint + more, *parts[2:]],
         [*parts[:2], {**parameters, "new": more}, parts[3]],
-        [*parts[:3], {"image": "ab" + more}],
+        [*parts[:3], {"image": "abc"}],
         [*parts[:3], {"mask": "ab"}],
     ]
-    keys = [key_of(key_parts(f, b, canonical(p), i)) for f, b, p, i in [parts, *changed]]
+    keys = [key_of(key_parts(key_head(f, b), canonical(p), i)) for f, b, p, i in [parts, *changed]]
     assert len(set(keys)) == len(keys)
+
+
+@given(PARAMETERS)
+def test_key_parts_are_the_canonical_text_of_what_they_stand_for(parameters):
+    inputs = {"mask": "cd", "image": "ab", "images.10": "ef"}
+    text = key_parts(key_head("wan/expand", "draft:1"), canonical(parameters), inputs)
+    assert text == canonical([1, "wan/expand", "draft:1", parameters, inputs, None])

@@ -23,7 +23,7 @@ def test_new_project_plans_every_step_of_every_row(tmp_path: Path) -> None:
     plan = api.check(tmp_path / "restore.yaml")
     assert plan.problems == []
     assert plan.totals.jobs == 4 * len(plan.steps)
-    assert plan.totals.run + plan.totals.later == plan.totals.jobs
+    assert plan.totals.run + plan.totals.later + plan.totals.skip == plan.totals.jobs
 
 
 def test_settings_of_a_new_project_are_the_defaults(tmp_path: Path) -> None:

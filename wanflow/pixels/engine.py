@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -92,11 +93,15 @@ def edit(name: str) -> Callable[[EditFunction], EditFunction]:
 
 def functions() -> Mapping[str, EditFunction]:
     """Every registered function by name; imports all modules of this package once."""
-    if not _functions:
-        package = import_module(__package__ or "wanflow.pixels")
-        for module in pkgutil.iter_modules(package.__path__):
-            import_module(f"{package.__name__}.{module.name}")
+    _import_all()
     return _functions
+
+
+@cache
+def _import_all() -> None:
+    package = import_module(__package__ or "wanflow.pixels")
+    for module in pkgutil.iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
 
 
 def apply(request: EditRequest) -> Edited:
