@@ -32,7 +32,7 @@ demo: $(READY)
 
 ## test: the whole test suite
 test: $(READY)
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 ## check: format, lint, types
 check: $(READY)
