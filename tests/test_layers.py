@@ -19,7 +19,7 @@ GROUPS = [
     "supply rowmemory rowstate",
     "workers",
     "backends",
-    "plan starter",
+    "plan rows starter",
     "run",
     "console",
     "api",

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from wanflow import manifests, schemas
+from wanflow import manifests, rows
 from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.clock import Clock, RealClock
-from wanflow.errors import Mark, Problem, RecipeError, StoreError, UsageError, describe_os_error, did_you_mean
-from wanflow.expand import used_columns
+from wanflow.errors import Problem, RecipeError, StoreError, UsageError, describe_os_error, did_you_mean
 from wanflow.inputs import Inputs
 from wanflow.lanes import Lanes
-from wanflow.manifests import Manifest, Record, Table
+from wanflow.manifests import Manifest
 from wanflow.outputs import Publisher
 from wanflow.plan import Planner
 from wanflow.planned import Plan
@@ -27,7 +26,7 @@ from wanflow.recipe import Recipe, build, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Listener, Run
 from wanflow.settings import STORE, Settings, cores, find_root, read_settings, shown
-from wanflow.source import MAX_BYTES, parse, read_text
+from wanflow.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import Index
 from wanflow.workers import LANE, Workers
@@ -177,17 +176,17 @@ def _require_writable(project: Project, index: Index) -> None:
 
 def _planner(project: Project, index: Index) -> Planner:
     recipe, problems = _load(project)
-    manifest, manifest_problems = _open_manifest(project, recipe)
+    manifest, manifest_problems = rows.open_manifest(recipe, project.here)
     problems += manifest_problems
     if manifest:
-        columns = list(_column_problems(recipe, manifest))
+        columns = list(rows.column_problems(recipe, manifest))
         problems += [problem for _, problem in columns]
         recipe = _checkable(recipe, [where for where, _ in columns])
     planner = _decided(project, index, recipe, manifest)
     problems += planner.expansion.problems
     if manifest:
         problems += manifest.problems
-        problems += _no_rows(project, recipe, manifest)
+        problems += rows.no_rows(recipe, manifest, project.here)
     if problems:
         raise RecipeError([*problems, *planner.plan.problems])
     if index.notice and not index.read_only:
@@ -203,85 +202,12 @@ def _load(project: Project) -> tuple[Recipe, list[Problem]]:
     return over(recipe, str((project.here / flag).resolve()) if flag else None), problems
 
 
-def _open_manifest(project: Project, recipe: Recipe) -> tuple[Manifest | None, list[Problem]]:
-    spec = recipe.manifest
-    if spec is None:
-        data = recipe.document.data
-        if isinstance(data, dict) and "manifest" in data:
-            return None, []  # its own problems are told already
-        table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",))
-        return Manifest(table, recipe.folder, recipe.document.path, "id", {}), []
-    file = recipe.folder / spec.source
-    is_glob = manifests.is_glob(spec.source)
-    name = spec.source if is_glob else shown(file.resolve(), project.here)
-    folder = recipe.folder if is_glob else file.resolve().parent
-    try:
-        table = manifests.read_table(spec.source, recipe.folder, name)
-        manifest = Manifest(table, folder, name, spec.key, spec.types)
-        problems = list(_spec_problems(recipe, manifest))
-        if spec.schema:
-            manifest.row_checker = _row_checker(project, recipe, spec.schema)
-    except RecipeError as error:
-        return None, error.problems
-    return (None if any(p.rule == "row-key" for p in problems) else manifest), problems
-
-
-def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
-    spec = recipe.manifest
-    if spec is None or manifest.columns is None:
-        return
-    if spec.key not in manifest.columns:
-        hint = did_you_mean(spec.key, manifest.columns) + " Name the column that identifies a row with key:."
-        message = f"the manifest {manifest.shown} has no column {spec.key} for row keys"
-        yield recipe.document.problem(("manifest", "key"), "row-key", message, hint)
-    for column in spec.types:
-        if column not in manifest.columns:
-            message = f"the manifest {manifest.shown} has no column {column}"
-            where = ("manifest", "types", column)
-            yield recipe.document.problem(where, "column", message, did_you_mean(column, manifest.columns), key=True)
-
-
-def _row_checker(project: Project, recipe: Recipe, source: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
-    import json
-
-    import jsonschema
-
-    path = (recipe.folder / source).resolve()
-    name = shown(path, project.here)
-    text = read_text(path, name, MAX_BYTES)
-    try:
-        checker = schemas.validator(json.loads(text))
-    except json.JSONDecodeError as error:
-        place = Mark(error.lineno, error.colno)
-        raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", name, place)]) from error
-    except (jsonschema.SchemaError, RecursionError) as error:
-        said = error.message if isinstance(error, jsonschema.SchemaError) else "nested too deeply"
-        raise RecipeError([Problem("row-schema", f"not a JSON Schema: {said[:200]}", name)]) from error
-
-    def messages(values: Mapping[str, Any]) -> Iterator[str]:
-        for error in checker.iter_errors(values):
-            column = str(error.absolute_path[0]) if error.absolute_path else "the row"
-            yield schemas.said(error, column)[1]
-
-    return messages
-
-
-def _column_problems(recipe: Recipe, manifest: Manifest) -> Iterator[tuple[tuple[str, ...], Problem]]:
-    if manifest.columns is None:
-        return
-    for where, column in used_columns(recipe):
-        if column not in manifest.columns:
-            message = f"the manifest {manifest.shown} has no column {column}"
-            hint = did_you_mean(column, manifest.columns)
-            yield where, recipe.document.problem(where, "column", message, hint)
-
-
-def _checkable(recipe: Recipe, faulty: list[tuple[str, ...]]) -> Recipe:
+def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
     """The part of a recipe whose columns exist, so that its rows can still be judged in the same go."""
     if not faulty:
         return recipe
-    steps = {where[1] for where in faulty if where[0] == "steps"}
-    outputs = {where[1] for where in faulty if where[0] == "outputs"}
+    steps = {str(where[1]) for where in faulty if where[0] == "steps"}
+    outputs = {str(where[1]) for where in faulty if where[0] == "outputs"}
     kept = without(recipe, steps, outputs)
     if recipe.manifest and any(where[0] == "manifest" for where in faulty):
         kept = replace(kept, manifest=replace(recipe.manifest, where=None))
@@ -313,16 +239,6 @@ def _manifest_name(project: Project, recipe: Recipe) -> str:
     if recipe.manifest is None or manifests.is_glob(recipe.manifest.source):
         return recipe.manifest.source if recipe.manifest else ""
     return os.path.relpath(recipe.folder / recipe.manifest.source, project.root)
-
-
-def _no_rows(project: Project, recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
-    if manifest.count or manifest.problems or recipe.manifest is None:
-        return
-    if manifests.is_glob(recipe.manifest.source):
-        message = f"no file matches {recipe.manifest.source} in {shown(recipe.folder, project.here)}"
-        yield recipe.document.problem(("manifest", "from"), "manifest", message, "Paths start at the recipe's folder.")
-    else:
-        yield Problem("manifest", "the manifest has no rows", manifest.shown, Mark(1, 1), hint="One line a picture.")
 
 
 # -- from a plan to pictures

@@ -80,11 +80,13 @@ def _options(param: tuple[str, ...], **flags: Any) -> Options:
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    from wanflow.errors import quoted
+
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"-p takes NAME=VALUE, got {text!r}")
+            raise click.UsageError(f"-p takes NAME=VALUE, got {quoted(text)}")
         pairs[name] = value
     return pairs
 

@@ -198,7 +198,7 @@ class Narrator:
     def published(self, path: str, kept: str) -> None:
         """A file appeared."""
         if kept:
-            self.note(f"{path} was edited since wanflow wrote it; your version is kept as {kept}")
+            self.note(f"{path} was not as wanflow left it; what stood there is kept as {kept}")
 
     def note(self, text: str) -> None:
         """Something the user should know, at once."""

@@ -102,6 +102,13 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
+def quoted(value: object, most: int = 60) -> str:
+    """A value as messages show it: texts in double quotes, long ones cut, control characters escaped."""
+    text = str(value)
+    shown = printable(text if len(text) <= most else f"{text[: most - 1]}…").replace("\n", "\\n")
+    return f'"{shown}"' if isinstance(value, str) else shown
+
+
 def merge(problems: Iterable[Problem]) -> list[Problem]:
     """Problems in order of place; the same problem of many rows becomes one that counts them."""
     merged: dict[tuple[object, ...], Problem] = {}

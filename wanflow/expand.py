@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wanflow import schemas, sizes
 from wanflow.canon import canonical
-from wanflow.errors import Problem
+from wanflow.errors import Problem, quoted
 from wanflow.model import Row
 from wanflow.recipe import Recipe, Step, normal
+from wanflow.source import NodePath
 from wanflow.templates import Template, TemplateError
 
 KEY_VERSION = 1
 
 
 class RowError(Exception):
-    """A row can't be used as it is; carries the problem."""
+    """A row can't be used as it is; carries every problem found."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ class Expansion:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.problems: list[Problem] = []
+        self.broken: set[str] = set()
         self.steps = tuple(self._folded(step) for step in recipe.steps)
         self._constant_texts = {step.id: canonical(dict(step.constants)) for step in self.steps}
-        self._judged: set[str] = set()
+        self._judged: dict[str, list[Problem]] = {}
         self._rules: dict[tuple[str, str], Any] = {}
 
     def _folded(self, step: Step) -> Step:
@@ -80,17 +82,14 @@ class Expansion:
         for name, template in step.templates.items():
             if "row" in template.roots:
                 templates[name] = template
-            else:
-                rule = step.function.properties.get(name, {})
-                constants[name] = normal(self._folded_value(template, ("steps", step.id, "with", name)), rule)
-        return Step(step.id, step.function, step.inputs, constants, templates, step.when, step.otherwise, step.model)
-
-    def _folded_value(self, template: Template, where: tuple[str, ...]) -> Any:
-        try:
-            return self._rendered(template, {}, where)
-        except RowError as error:
-            self.problems.append(error.problem)
-            return None
+                continue
+            try:
+                value = self._rendered(template, {}, step.place(name))
+                constants[name] = normal(value, step.function.properties.get(name, {}))
+            except RowError as error:
+                self.problems += error.problems
+                self.broken.add(step.id)
+        return replace(step, constants=constants, templates=templates)
 
     def scope(self, row_values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """What expressions see."""
@@ -109,49 +108,51 @@ class Expansion:
             return step.when
         return self._truth(step.when, row, ("steps", step.id, "when"))
 
-    def _truth(self, template: Template, row: Row, where: tuple[str, ...]) -> bool:
+    def _truth(self, template: Template, row: Row, where: NodePath) -> bool:
         value = self._rendered(template, row.values, where, row)
         if not isinstance(value, bool):
-            message = f"{where[-1]} must be true or false, got {value!r}"
+            message = f"{where[-1]} must be true or false, got {quoted(value)}"
             hint = 'Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.'
             raise RowError(self._problem(where, "when", message, hint, row))
         return value
 
     def job(self, step: Step, row: Row) -> Job:
         """The job of a step for a row, parameters judged by the exact schema. Raises RowError."""
-        if not step.templates:
-            self._judge(step, row)
-            return Job(row, step, step.constants, self._constant_texts[step.id])
+        faults = [about_row(problem, row) for problem in self._shared_faults(step)]
         parameters = dict(step.constants)
         for name, template in step.templates.items():
-            value = self._rendered(template, row.values, ("steps", step.id, "with", name), row)
-            value = normal(value, step.function.properties.get(name, {}))
-            self._judge_one(step, name, value, row)
-            parameters[name] = value
-        self._judge(step, row)
-        return Job(row, step, parameters, canonical(parameters))
+            try:
+                value = self._rendered(template, row.values, step.place(name), row)
+                parameters[name] = normal(value, step.function.properties.get(name, {}))
+            except RowError as error:
+                faults += error.problems
+            else:
+                faults += [about_row(problem, row) for problem in self._faults(step, name, parameters[name])]
+        if faults:
+            raise RowError(*faults)
+        text = canonical(parameters) if step.templates else self._constant_texts[step.id]
+        return Job(row, step, parameters, text)
 
-    def _judge_one(self, step: Step, name: str, value: Any, row: Row) -> None:
-        """Judge a value that only this row has, by the schema of its parameter."""
+    def _faults(self, step: Step, name: str, value: Any) -> Iterator[Problem]:
+        """What is wrong with one parameter's value, by its exact schema."""
         if (checker := self._rules.get((step.function.name, name))) is None:
             checker = self._rules[step.function.name, name] = schemas.validator(step.function.properties[name])
         for error in checker.iter_errors(value):
-            rule, message, hint = schemas.said(error, name)
-            raise RowError(self._problem(("steps", step.id, "with", name), rule, message, hint, row))
+            yield self.recipe.document.problem(step.place(name), *schemas.said(error, name))
 
-    def _judge(self, step: Step, row: Row) -> None:
-        """Judge, once, what all rows share: constants, and which parameters there are."""
-        if step.id in self._judged:
-            return
-        schema = dict(step.function.parameters)
-        schema["properties"] = {
-            name: {} if name in step.templates else rule for name, rule in schema["properties"].items()
-        }
-        for error in schemas.validator(schema).iter_errors({**step.constants, **dict.fromkeys(step.templates)}):
-            name = str(error.absolute_path[0]) if error.absolute_path else "with"
-            rule, message, hint = schemas.said(error, name)
-            raise RowError(self._problem(("steps", step.id, "with", name), rule, message, hint, row))
-        self._judged.add(step.id)
+    def _shared_faults(self, step: Step) -> list[Problem]:
+        """What is wrong with what all rows share: constants, and which parameters there are. Judged once."""
+        if step.id not in self._judged:
+            rules = step.function.parameters["properties"]
+            schema = {**step.function.parameters, "properties": dict.fromkeys(rules, True)}
+            names = {**step.constants, **step.templates}
+            missing = [
+                self.recipe.document.problem(("steps", step.id, "with"), *schemas.said(error, "with"))
+                for error in schemas.validator(schema).iter_errors(dict.fromkeys(names))
+            ]
+            wrong = [fault for name, value in step.constants.items() for fault in self._faults(step, name, value)]
+            self._judged[step.id] = missing + wrong
+        return self._judged[step.id]
 
     def path(self, to: Template | str, name: str, row: Row) -> str:
         """An output's rendered path, not yet checked. Raises RowError."""
@@ -169,15 +170,13 @@ class Expansion:
             hint = "Change the limits, or crop the picture first."
             raise RowError(self._problem(where, "size", str(error), hint, job.row)) from error
 
-    def _rendered(
-        self, template: Template, values: Mapping[str, Any], where: tuple[str, ...], row: Row | None = None
-    ) -> Any:
+    def _rendered(self, template: Template, values: Mapping[str, Any], where: NodePath, row: Row | None = None) -> Any:
         try:
             return template.render(self.scope(values))
         except TemplateError as error:
             raise RowError(self._problem(where, "expression", str(error), error.hint, row)) from error
 
-    def _problem(self, where: tuple[str, ...], rule: str, message: str, hint: str, row: Row | None) -> Problem:
+    def _problem(self, where: NodePath, rule: str, message: str, hint: str, row: Row | None) -> Problem:
         problem = self.recipe.document.problem(where, rule, message, hint)
         return about_row(problem, row) if row else problem
 
@@ -189,7 +188,7 @@ def about_row(problem: Problem, row: Row) -> Problem:
     )
 
 
-def used_columns(recipe: Recipe) -> Iterator[tuple[tuple[str, ...], str]]:
+def used_columns(recipe: Recipe) -> Iterator[tuple[NodePath, str]]:
     """Every (place, column) that a recipe must find in its manifest."""
     for step in recipe.steps:
         for slot, ref in step.inputs.items():
@@ -212,7 +211,7 @@ def _slot_path(slot: str) -> tuple[str, ...]:
     return tuple(slot.split("."))
 
 
-def _columns(template: Template, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _columns(template: Template, where: NodePath) -> Iterator[tuple[NodePath, str]]:
     for root, field in sorted(template.names):
         if root == "row" and field:
             yield where, field

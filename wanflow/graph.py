@@ -1,36 +1,49 @@
-"""The graph over STEPS (never over jobs): order, cycles, ancestors, descendants."""
+"""The graph over STEPS (never over jobs): order, cycles, descendants.
+
+Every command needs the order, and the standard library gives it; networkx, which costs a third of a start, is
+imported by what needs more than that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 
-import networkx as nx
+Needs = Mapping[str, Collection[str]]
 
 
-def step_graph(needs: Mapping[str, Iterable[str]]) -> nx.DiGraph[str]:
-    """A graph with an edge from each step to the steps that take its picture; nodes keep the recipe's order."""
+def _sorter(needs: Needs) -> TopologicalSorter[str]:
+    return TopologicalSorter({step: [need for need in wanted if need in needs] for step, wanted in needs.items()})
+
+
+def cycle(needs: Needs) -> list[str]:
+    """The steps of one cycle, each needed by the next, the first repeated at the end; empty if there is none."""
+    try:
+        _sorter(needs).prepare()
+    except CycleError as error:
+        loop: list[str] = error.args[1]
+        return loop
+    return []
+
+
+def order(needs: Needs) -> list[str]:
+    """Steps so that each stands after what it needs; the recipe's order otherwise. Call `cycle` first."""
+    place = {step: index for index, step in enumerate(needs)}
+    sorter, ordered = _sorter(needs), list[str]()
+    sorter.prepare()
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=place.__getitem__)
+        ordered += ready
+        sorter.done(*ready)
+    return ordered
+
+
+def with_descendants(needs: Needs, steps: Iterable[str]) -> set[str]:
+    """These steps and everything that needs them, directly or not."""
+    import networkx as nx
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(needs)
-    graph.add_edges_from((upstream, step) for step, ups in needs.items() for upstream in ups if upstream in needs)
-    return graph
-
-
-def order(graph: nx.DiGraph[str]) -> list[str]:
-    """Steps so that each stands after what it needs; the recipe's order otherwise. Call `cycle` first."""
-    place = {step: index for index, step in enumerate(graph)}
-    return list(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
-
-
-def cycle(graph: nx.DiGraph[str]) -> list[str]:
-    """The steps of one cycle, in order and with the first repeated at the end; empty if there is none."""
-    try:
-        edges = nx.find_cycle(graph)
-    except nx.NetworkXNoCycle:
-        return []
-    return [edge[0] for edge in edges] + [edges[0][0]]
-
-
-def with_descendants(graph: nx.DiGraph[str], steps: Iterable[str]) -> set[str]:
-    """These steps and everything that needs them, directly or not."""
+    graph.add_edges_from((need, step) for step, wanted in needs.items() for need in wanted if need in needs)
     chosen = {step for step in steps if step in graph}
     return chosen.union(*(nx.descendants(graph, step) for step in chosen))

@@ -18,7 +18,7 @@ from types import UnionType
 from typing import Any, NoReturn
 
 from wanflow.canon import canonical
-from wanflow.errors import Mark, Problem, RecipeError, describe_os_error
+from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, quoted
 from wanflow.model import Row
 from wanflow.source import parse, read_text
 
@@ -103,7 +103,7 @@ def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
         raise RecipeError([Problem("manifest", "the manifest is empty", shown, hint="Its first line names columns.")])
     header = [name.strip() for name in header]
     problems = [
-        Problem("column", f"column {name!r} stands here twice", shown, Mark(1, 1), hint="Rename one.")
+        Problem("column", f"column {quoted(name)} stands here twice", shown, Mark(1, 1), hint="Rename one.")
         for name in dict.fromkeys(header)
         if header.count(name) > 1 and name
     ]
@@ -111,7 +111,9 @@ def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
         problems.append(Problem("column", f"column {header.index('') + 1} has no name", shown, Mark(1, 1)))
     if len(header) == 1 and any(other in header[0] for other in ";\t,"):
         hint = f"Separate columns with {'a tab' if delimiter == chr(9) else 'a comma'}."
-        problems.append(Problem("column", f"there is only one column, {header[0]!r}", shown, Mark(1, 1), hint=hint))
+        problems.append(
+            Problem("column", f"there is only one column, {quoted(header[0])}", shown, Mark(1, 1), hint=hint)
+        )
     if problems:
         raise RecipeError(problems)
     return header
@@ -314,17 +316,17 @@ def key_problem(key: Any) -> str:
     if not isinstance(key, str):
         return f"a key must be text or a whole number, got {canonical(key)[:60]}"
     if match := _UNSAFE.search(key):
-        return f"key {key!r} holds {match.group()!r}, which is not safe in a file name"
+        return f"key {quoted(key)} holds {quoted(match.group())}, which is not safe in a file name"
     if key.startswith((".", "+", "-", " ")) or key.endswith((".", "+", " ")):
-        return f"key {key!r} may not begin or end like this (dot, plus, space; or begin with -)"
+        return f"key {quoted(key)} may not begin or end like this (dot, plus, space; or begin with -)"
     if key.casefold() in _RESERVED or key.partition(".")[0].casefold() in _RESERVED - {"run"}:
-        return f"key {key!r} is a reserved name"
+        return f"key {quoted(key)} is a reserved name"
     if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
         return f"the key has over {MAX_KEY_BYTES} bytes"
     try:
         key.encode("utf-8")
     except UnicodeEncodeError:
-        return f"key {key!r} is not valid text"
+        return f"key {quoted(key)} is not valid text"
     return ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wanflow.errors import EditError
+from wanflow.errors import EditError, quoted
 from wanflow.model import FileStat, Publication
 from wanflow.store.blobs import Blobs, read_checked, write_whole
 from wanflow.store.index import Published
@@ -34,29 +34,29 @@ def path_problem(path: str) -> str:
     if not path.strip():
         return "the path is empty"
     if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
-        return f"{path!r} must be relative to the output folder"
+        return f"{quoted(path)} must be relative to the output folder"
     if match := _UNSAFE.search(path):
-        return f"{path!r} holds {match.group()!r}, which is not safe in a file name"
+        return f"{quoted(path)} holds {quoted(match.group())}, which is not safe in a file name"
     parts = path.split("/")
     if ".." in parts:
-        return f"{path!r} leaves the output folder"
+        return f"{quoted(path)} leaves the output folder"
     if "" in parts or "." in parts:
-        return f"{path!r} has an empty part"
+        return f"{quoted(path)} has an empty part"
     if parts[0].casefold() == ".wanflow":
-        return f"{path!r} lies in wanflow's own folder"
+        return f"{quoted(path)} lies in wanflow's own folder"
     for part in parts:
         if complaint := _part_problem(part):
-            return f"{path!r}: {complaint}"
+            return complaint if part == path else f"{quoted(path)}: {complaint}"
     if Path(path).suffix.lower() not in FORMATS:
-        return f"{path!r} must end with {', '.join(FORMATS)}"
+        return f"{quoted(path)} must end with {', '.join(FORMATS)}"
     return ""
 
 
 def _part_problem(part: str) -> str:
     if _RESERVED.match(part):
-        return f"{part!r} is a reserved name"
+        return f"{quoted(part)} is a reserved name"
     if part != part.strip(" ") or part.endswith("."):
-        return f"{part!r} begins or ends with a space, or ends with a dot"
+        return f"{quoted(part)} begins or ends with a space, or ends with a dot"
     try:
         length = len(part.encode("utf-8"))
     except UnicodeEncodeError:
@@ -79,7 +79,7 @@ def stat_of(path: Path | str) -> FileStat | None:
     """The stat of a file, or None when there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - half the cost of Path.stat, and called for every row
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path that no file system can hold
         return None
     return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wanflow.canon import canonical, digest
-from wanflow.errors import Problem, merge
+from wanflow.errors import Problem, merge, quoted
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.inputs import Inputs
 from wanflow.model import (
@@ -69,7 +69,7 @@ class Planner:
         self.memory = RowMemory(index, inputs, self.identity, self._scope())
         self._known_recipe = index.knows_recipe(self.identity)
         self._planned: set[bytes] = set()
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, tuple[str, str]] = {}
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
         prefix = inputs.relative(out)
@@ -98,44 +98,52 @@ class Planner:
         inputs, outputs = file_names(record)
         self.supplier.files.update(inputs)
         for name in outputs:
-            self._owners[folded(name.removeprefix(self._out_prefix))] = key
+            self._owners[folded(name.removeprefix(self._out_prefix))] = key, ""
         self.plan.entries.append(Unchanged(key, record.shape))
 
     # -- rows that are looked at
 
     def _take(self, row: Row, problems: list[Problem]) -> None:
+        """Decide one row; whatever is wrong with it as a whole refuses all its jobs."""
         try:
             if problems:
-                self.plan.problems += [about_row(problem, row) for problem in problems[1:]]
-                raise RowError(about_row(problems[0], row))
+                raise RowError(*(about_row(problem, row) for problem in problems))
             if not self.expansion.keeps(row):
                 return
+        except RowError as error:
+            self._refuse(row, error)
+            return
+        try:
             paths = self._paths(row)
         except RowError as error:
-            self.plan.problems.append(error.problem)
-            refused = tuple(Decision(step.id, Action.SKIP, Reason.REFUSED) for step in self.plan.steps)
-            self.plan.entries.append(RowPlan(row, refused, {}))
+            self._row(row, {})  # for what else is wrong with it
+            self._refuse(row, error)
             return
         entry = self._row(row, paths)
         while self._unsound(entry):
             entry = self._row(row, paths)
-        self._planned.update(
-            _symbol(decision.key) for decision in entry.decisions if decision.key and not decision.result
-        )
+        # What is stored already is known by its content; only what is yet to be made is known by its key alone.
+        self._planned.update(_symbol(made.key) for made in entry.decisions if made.key and not made.result)
         self.plan.entries.append(entry)
+
+    def _refuse(self, row: Row, error: RowError) -> None:
+        self.plan.problems += error.problems
+        refused = tuple(Decision(step.id, Action.SKIP, Reason.REFUSED) for step in self.plan.steps)
+        self.plan.entries.append(RowPlan(row, refused, {}))
 
     def _paths(self, row: Row) -> dict[str, str]:
         paths: dict[str, str] = {}
         for output in self.recipe.outputs:
             path = self.expansion.path(output.to, output.name, row)
             complaint = path_problem(path)
-            owner = self._owners.setdefault(folded(path), row.key)
-            if not complaint and (owner != row.key or folded(path) in map(folded, paths.values())):
-                other = f"row {owner}" if owner != row.key else "another output of the same row"
-                complaint = f"{path!r} is also written by {other}"
+            hint = "Use a path below the output folder, e.g. out/${{ row.id }}.png."
+            owner = self._owners.setdefault(folded(path), (row.key, output.name))
+            if not complaint and owner != (row.key, output.name):
+                other = f"row {owner[0]}" if owner[0] != row.key else "another output of the same row"
+                complaint = f"{quoted(path)} is also written by {other}"
+                hint = "Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png."
             if complaint:
                 where = ("outputs", output.name, "to")
-                hint = "Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png."
                 raise RowError(about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row))
             paths[output.name] = path
         return paths
@@ -148,21 +156,22 @@ class Planner:
             try:
                 decision, supply = self._step(step, row, supplies, fresh)
             except RowError as error:
-                self._note_once(error.problem)
-                decision, supply = (
-                    Decision(step.id, Action.SKIP, Reason.REFUSED, note=error.problem.message),
-                    Supply(absent=Reason.REFUSED),
-                )
+                self._note_once(error)
+                note = "; ".join(problem.message for problem in error.problems)
+                decision = Decision(step.id, Action.SKIP, Reason.REFUSED, note=note)
+                supply = Supply(absent=Reason.REFUSED)
             decisions.append(decision)
             supplies[step.id] = supply
         restores = tuple(self._restores(row, paths, supplies, decisions))  # also marks decisions
         return RowPlan(row, tuple(decisions), paths, restores)
 
-    def _note_once(self, problem: Problem) -> None:
-        if problem not in self.plan.problems[-8:]:
-            self.plan.problems.append(problem)
+    def _note_once(self, error: RowError) -> None:
+        # The same photograph may be missing for several steps of a row, which is one problem.
+        self.plan.problems += [problem for problem in error.problems if problem not in self.plan.problems[-8:]]
 
     def _step(self, step: Step, row: Row, supplies: Mapping[str, Supply], fresh: set[bytes]) -> tuple[Decision, Supply]:
+        if step.id in self.expansion.broken:
+            return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
         if not self.expansion.runs(step, row):
             return self._not_running(step, row, supplies)
         taken = {slot: self.supplier.supply(ref, row, supplies, step.id, slot) for slot, ref in step.inputs.items()}
@@ -229,11 +238,11 @@ class Planner:
     def _restores(
         self, row: Row, paths: Mapping[str, str], supplies: Mapping[str, Supply], decisions: list[Decision]
     ) -> Iterator[Publication]:
-        for output in self.recipe.outputs:
+        for output in (output for output in self.recipe.outputs if output.name in paths):
             try:
                 supply = self.supplier.supply(output.ref, row, supplies, "", output.name)
             except RowError as error:
-                self._note_once(error.problem)
+                self._note_once(error)
                 continue
             if supply.blob is None:
                 continue
@@ -284,13 +293,13 @@ class Planner:
 
     def _refuse_overwritten_inputs(self) -> None:
         inputs = {folded(path) for path in self.supplier.files}
-        for path, owner in self._owners.items():
+        for path, (row, output) in self._owners.items():
             if folded(self._out_prefix) + path in inputs:
-                message = f"row {owner} would write over {self._out_prefix}{path}, which is an input image"
-                where = ("outputs",)
+                message = f"row {row} would write over {self._out_prefix}{path}, which is an input image"
+                where = ("outputs", output, "to") if output else ("outputs",)
                 hint = "Give outputs a folder of their own, e.g. out/."
                 self.plan.problems.append(self.recipe.document.problem(where, "output-path", message, hint))
-                self._refuse_row(owner)
+                self._refuse_row(row)
 
     def _refuse_row(self, key: str) -> None:
         for index, entry in enumerate(self.plan.entries):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from wanflow import catalog, graph, schemas
 from wanflow.canon import JSON
 from wanflow.catalog import Function
-from wanflow.errors import Problem, UsageError, did_you_mean
+from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.manifests import TYPE_WORDS, typed
 from wanflow.model import Ref, RefKind
 from wanflow.source import Document, NodePath
@@ -32,6 +32,11 @@ class Step:
     when: Template | bool = True
     otherwise: str = "skip"
     model: str | None = None
+    places: Mapping[str, NodePath] = field(default_factory=dict)
+
+    def place(self, parameter: str) -> NodePath:
+        """Where the value of a parameter stands: in this step's with, or in defaults."""
+        return self.places.get(parameter, ("steps", self.id, "with"))
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -182,14 +187,13 @@ class _Builder:
         entries = {name: entry for name, entry in self._map("steps").items() if isinstance(entry, dict)}
         needs = {name: self._needs(name, entry) for name, entry in entries.items()}
         built = {name: self._step(name, entries[name]) for name in entries if self._sound("steps", name)}
-        wiring = graph.step_graph(needs)
-        if loop := graph.cycle(wiring):
+        if loop := graph.cycle(needs):
             message = f"steps need each other in a circle: {' -> '.join(reversed(loop))}"
             self._note(("steps", loop[0]), "cycle", message, "One of them must take row.… instead.", key=True)
             return ()
         broken = [name for name in entries if built.get(name) is None or not entries.keys() >= set(needs[name])]
-        left_out = graph.with_descendants(wiring, broken) | set(broken)
-        return tuple(step for name in graph.order(wiring) if name not in left_out and (step := built[name]))
+        left_out = graph.with_descendants(needs, broken) | set(broken) if broken else set()
+        return tuple(step for name in graph.order(needs) if name not in left_out and (step := built[name]))
 
     def _needs(self, name: str, entry: Mapping[str, Any]) -> list[str]:
         known, found = self._map("steps"), []
@@ -208,7 +212,8 @@ class _Builder:
         for slot, where, text in _reference_texts(name, entry):
             if ref := self._reference(text, where):
                 inputs[slot] = ref
-        values = self._values(name, entry, function)
+        given = self._given(name, entry, function)
+        values = self._values(given, function)
         when = self._when(name, entry.get("when", True))
         otherwise = entry.get("otherwise", "skip")
         if otherwise == "bypass" and "image" not in inputs:
@@ -219,9 +224,11 @@ class _Builder:
             return None
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
-        return Step(name, function, inputs, constants, templates, when, otherwise, model)
+        places = {key: where for key, (_, where) in given.items()}
+        return Step(name, function, inputs, constants, templates, when, otherwise, model, places)
 
-    def _values(self, name: str, entry: Mapping[str, Any], function: Function) -> dict[str, Any]:
+    def _given(self, name: str, entry: Mapping[str, Any], function: Function) -> dict[str, tuple[Any, NodePath]]:
+        """The values that the recipe gives a step's parameters, each with its place."""
         given: dict[str, tuple[Any, NodePath]] = {
             key: (value, ("steps", name, "with", key)) for key, value in entry.get("with", {}).items()
         }
@@ -229,6 +236,9 @@ class _Builder:
             for key, value in self._map("defaults").items():
                 if key in function.properties and self._sound("defaults", key):
                     given.setdefault(key, (value, ("defaults", key)))
+        return given
+
+    def _values(self, given: Mapping[str, tuple[Any, NodePath]], function: Function) -> dict[str, Any]:
         values: dict[str, Any] = {
             key: rule["default"] for key, rule in function.properties.items() if "default" in rule
         }
@@ -248,9 +258,9 @@ class _Builder:
 
     def _checked(self, template: Template, where: NodePath) -> Template:
         declared = self._map("params")
-        for root, field in sorted(template.names):
-            if root == "params" and field and field not in declared:
-                self._note(where, "expression", f"there is no parameter {field}", did_you_mean(field, declared))
+        for root, name in sorted(template.names):
+            if root == "params" and name and name not in declared:
+                self._note(where, "expression", f"there is no parameter {name}", did_you_mean(name, declared))
         return template
 
     def _evaluable(self, values: Iterable[Any]) -> bool:
@@ -344,7 +354,7 @@ def _overridden(name: str, spec: Mapping[str, Any], text: str) -> Any:
     try:
         value = typed(text, spec["type"])
     except ValueError as error:
-        raise UsageError(f"-p {name}: must be {TYPE_WORDS[spec['type']]}, got {text!r}") from error
+        raise UsageError(f"-p {name}: must be {TYPE_WORDS[spec['type']]}, got {quoted(text)}") from error
     for message, hint in _param_faults(name, spec, value):
         raise UsageError(f"-p {message}. {hint}" if hint else f"-p {message}")
     return value
@@ -367,8 +377,7 @@ def over(recipe: Recipe, manifest: str | None) -> Recipe:
 
 def without(recipe: Recipe, steps: set[str], outputs: set[str]) -> Recipe:
     """The recipe without these steps, what needs them, and these outputs: what can still be checked."""
-    wiring = graph.step_graph({step.id: step.needs for step in recipe.steps})
-    gone = graph.with_descendants(wiring, steps)
+    gone = graph.with_descendants({step.id: step.needs for step in recipe.steps}, steps)
     refs = {Ref(RefKind.STEP, step) for step in gone}
     kept = tuple(output for output in recipe.outputs if output.name not in outputs and output.ref not in refs)
     return replace(recipe, steps=tuple(step for step in recipe.steps if step.id not in gone), outputs=kept)

@@ -400,4 +400,4 @@ class Run:
 
 
 def _as_edit_error(error: RowError | EditError) -> EditError:
-    return error if isinstance(error, EditError) else EditError("Refused", error.problem.message)
+    return error if isinstance(error, EditError) else EditError("Refused", str(error))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from wanflow.errors import UsageError, describe_os_error, did_you_mean
+from wanflow.errors import UsageError, describe_os_error, did_you_mean, quoted
 
 FILE = "wanflow.toml"
 STORE = ".wanflow"
@@ -63,7 +63,7 @@ def _check(name: str, value: Any) -> None:
         raise UsageError(f"{FILE}: {name} is not known. {did_you_mean(name, known)}")
     kind, word = _TYPES[name]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{FILE}: {name} must be {word}, got {value!r}")
+        raise UsageError(f"{FILE}: {name} must be {word}, got {quoted(value)}")
     if isinstance(value, int) and value < 1:
         raise UsageError(f"{FILE}: jobs must be at least 1, got {value}")
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -109,8 +110,14 @@ def perform(call: Call, store: Path) -> Result:
     request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed)
     try:
         edited = engine.apply(request)
+    except EditError:
+        raise
     except MemoryError as error:
         raise EditError("OutOfMemory", "the picture is too large for this machine's memory") from error
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        raise EditError("EngineBug", f"a bug in wanflow's engine: {type(error).__name__}: {error} ({where})") from error
     lossless = all(picture.lossless for picture in pictures.values())
     data = codec.encode(edited.picture, lossless_source=lossless)
     try:

@@ -50,7 +50,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.float32)
         # "I" holds 16-bit greys as read from PNG and TIFF; 8-bit values in a wide file stay what they are.
-        scale = 257.0 if values.max(initial=0) > 255 else 1.0
+        scale = 257.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
         return Image.fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
     return image
 
