@@ -107,7 +107,7 @@ def test_rows_are_judged_by_their_schema(project: Small) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"), [("{", "not valid JSON"), ('{"type": 3}', "not a JSON Schema"), (None, "there is no such file")]
+    ("schema", "said"), [("{", "not valid JSON"), ('{"type": 3}', "not a JSON Schema"), (None, "there is no file")]
 )
 def test_bad_row_schema_is_a_problem(project: Small, schema: str | None, said: str) -> None:
     if schema:

@@ -130,7 +130,7 @@ def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
         "1/small  local/fit  0.5 s\n"
         "  1/small: grey already\n"
         "  2/small failed: Deadline: not done\n"
-        "  out/2.png was edited since wanflow wrote it; your version is kept as kept/2.png\n"
+        "  out/2.png was not as wanflow left it; what stood there is kept as kept/2.png\n"
     )
 
 

@@ -38,7 +38,7 @@ def row(**values):
 def refused(call, *arguments):
     with pytest.raises(RowError) as caught:
         call(*arguments)
-    problem = caught.value.problem
+    (problem,) = caught.value.problems
     return problem.rule, problem.message, problem.mark.line, problem.rows
 
 
@@ -88,7 +88,7 @@ def test_a_condition_that_is_no_truth_is_refused():
     found = expansion()
     assert refused(found.runs, found.steps[0], row(wide="yes")) == (
         "when",
-        "when must be true or false, got 'yes'",
+        'when must be true or false, got "yes"',
         8,
         ("0001",),
     )

@@ -1118,7 +1118,7 @@ def test_a_condition_is_true_or_false(says):
     assert (
         says(GOOD.replace("image: row.photo", "image: row.photo, when: row.id"))
         == """\
-r.yaml:4:50: when must be true or false, got '0001' [when]
+r.yaml:4:50: when must be true or false, got "0001" [when]
       fit: {uses: local/fit, image: row.photo, when: row.id, with: {max_side: 600}}
                                                      ^ row 0001
     Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.
@@ -1166,7 +1166,7 @@ def test_where_is_true_or_false(says):
     assert (
         says(over("rows.csv", ", where: row.id"))
         == """\
-r.yaml:2:35: where must be true or false, got '0001' [when]
+r.yaml:2:35: where must be true or false, got "0001" [when]
     manifest: {from: rows.csv, where: row.id}
                                       ^ row 0001
     Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.
@@ -1181,10 +1181,10 @@ def test_a_path_must_stay_in_the_output_folder(says):
     assert (
         says(GOOD.replace("out/$", "../$"))
         == """\
-r.yaml:6:33: '../0001.png' leaves the output folder [output-path]
+r.yaml:6:33: "../0001.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 0001
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
 """
     )
 
@@ -1193,10 +1193,10 @@ def test_a_path_made_of_a_cell_must_stay_in_the_output_folder(says):
     assert (
         says(GOOD.replace("row.id", "row.title"), "id,photo,title\n0001,a.png,../../x\n")
         == """\
-r.yaml:6:33: 'out/../../x.png' leaves the output folder [output-path]
+r.yaml:6:33: "out/../../x.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 0001
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
 """
     )
 
@@ -1205,10 +1205,10 @@ def test_a_path_must_be_relative(says):
     assert (
         says(GOOD.replace("out/$", "/srv/$"))
         == """\
-r.yaml:6:33: '/srv/0001.png' must be relative to the output folder [output-path]
+r.yaml:6:33: "/srv/0001.png" must be relative to the output folder [output-path]
       small: {image: steps.fit, to: "/srv/${{ row.id }}.png"}
                                     ^ row 0001
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
 """
     )
 
@@ -1217,10 +1217,10 @@ def test_a_path_must_have_no_reserved_name(says):
     assert (
         says(GOOD.replace("${{ row.id }}", "con"))
         == """\
-r.yaml:6:33: 'out/con.png': 'con.png' is a reserved name [output-path]
+r.yaml:6:33: "out/con.png": "con.png" is a reserved name [output-path]
       small: {image: steps.fit, to: "out/con.png"}
                                     ^ row 0001
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
 """
     )
 
@@ -1229,10 +1229,10 @@ def test_a_path_must_end_with_a_format(says):
     assert (
         says(GOOD.replace('.png"}', '.gif"}'))
         == """\
-r.yaml:6:33: 'out/0001.gif' must end with .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp [output-path]
+r.yaml:6:33: "out/0001.gif" must end with .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp [output-path]
       small: {image: steps.fit, to: "out/${{ row.id }}.gif"}
                                     ^ row 0001
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
 """
     )
 
@@ -1241,10 +1241,10 @@ def test_a_path_belongs_to_one_row(says):
     assert (
         says(GOOD.replace("${{ row.id }}", "x"), ROWS + "0002,a.png\n")
         == """\
-r.yaml:6:33: 'out/x.png' is also written by row 0001 [output-path]
+r.yaml:6:33: "out/x.png" is also written by row 0001 [output-path]
       small: {image: steps.fit, to: "out/x.png"}
                                     ^ row 0002
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1253,10 +1253,10 @@ def test_paths_that_differ_only_by_case_are_one(says):
     assert (
         says(GOOD.replace("row.id", "row.title"), "id,photo,title\n1,a.png,Cat\n2,a.png,cAt\n")
         == """\
-r.yaml:6:33: 'out/cAt.png' is also written by row 1 [output-path]
+r.yaml:6:33: "out/cAt.png" is also written by row 1 [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 2
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1265,10 +1265,10 @@ def test_paths_that_differ_only_by_normal_form_are_one(says):
     assert (
         says(GOOD.replace("row.id", "row.title"), "id,photo,title\n1,a.png,caf\u00e9\n2,a.png,cafe\u0301\n")
         == """\
-r.yaml:6:33: 'out/café.png' is also written by row 1 [output-path]
+r.yaml:6:33: "out/café.png" is also written by row 1 [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 2
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1277,10 +1277,10 @@ def test_a_path_belongs_to_one_output(says):
     assert (
         says(GOOD + '  copy: {image: steps.fit, to: "out/${{ row.id }}.png"}\n')
         == """\
-r.yaml:7:32: 'out/0001.png' is also written by another output of the same row [output-path]
+r.yaml:7:32: "out/0001.png" is also written by another output of the same row [output-path]
       copy: {image: steps.fit, to: "out/${{ row.id }}.png"}
                                    ^ row 0001
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1289,9 +1289,9 @@ def test_a_path_must_not_be_an_input(says):
     assert (
         says(GOOD.replace("out/${{ row.id }}", "a"))
         == """\
-r.yaml:6:3: row 0001 would write over a.png, which is an input image [output-path]
+r.yaml:6:33: row 0001 would write over a.png, which is an input image [output-path]
       small: {image: steps.fit, to: "a.png"}
-      ^
+                                    ^
     Give outputs a folder of their own, e.g. out/.
 """
     )
@@ -1304,7 +1304,10 @@ def test_a_manifest_must_exist(says):
     assert (
         says(over("none.csv"))
         == """\
-none.csv: there is no such file [file]
+r.yaml:2:18: there is no file none.csv [file]
+    manifest: {from: none.csv}
+                     ^
+    Paths start at the recipe's folder.
 """
     )
 
@@ -1436,7 +1439,7 @@ def test_a_column_stands_once(says):
     assert (
         says(GOOD, "id,photo,photo\n0001,a.png,b.png\n")
         == """\
-rows.csv:1:1: column 'photo' stands here twice [column]
+rows.csv:1:1: column "photo" stands here twice [column]
     Rename one.
 """
     )
@@ -1455,7 +1458,7 @@ def test_a_semicolon_separates_nothing(says):
     assert (
         says(GOOD, "id;photo\n0001;a.png\n")
         == """\
-rows.csv:1:1: there is only one column, 'id;photo' [column]
+rows.csv:1:1: there is only one column, "id;photo" [column]
     Separate columns with a comma.
 """
     )
@@ -1487,15 +1490,15 @@ def test_row_keys_are_safe_names(says):
     assert (
         says(GOOD, "id,photo\n../x,a.png\nCON,a.png\nrun,a.png\n,a.png\n-x,a.png\n" + "x" * 121 + ",a.png\n")
         == """\
-rows.csv:2:1: key '../x' holds '/', which is not safe in a file name [row-key]
+rows.csv:2:1: key "../x" holds "/", which is not safe in a file name [row-key]
     Keys come from column id; another can be named with key:.
-rows.csv:3:1: key 'CON' is a reserved name [row-key]
+rows.csv:3:1: key "CON" is a reserved name [row-key]
     Keys come from column id; another can be named with key:.
-rows.csv:4:1: key 'run' is a reserved name [row-key]
+rows.csv:4:1: key "run" is a reserved name [row-key]
     Keys come from column id; another can be named with key:.
 rows.csv:5:1: the key is empty [row-key]
     Keys come from column id; another can be named with key:.
-rows.csv:6:1: key '-x' may not begin or end like this (dot, plus, space; or begin with -) [row-key]
+rows.csv:6:1: key "-x" may not begin or end like this (dot, plus, space; or begin with -) [row-key]
     Keys come from column id; another can be named with key:.
 rows.csv:7:1: the key has over 120 bytes [row-key]
     Keys come from column id; another can be named with key:.
@@ -1510,11 +1513,11 @@ def test_types_must_fit(says):
             "id,photo,year,size,old\na,a.png,5.0,x,yes\nb,a.png,1950,1e999,true\nc,a.png,,,\n",
         )
         == """\
+rows.csv:2:1: year must be a whole number, got "5.0" [type]
+    row a
 rows.csv:2:1: size must be a number, got "x" [type]
     row a
 rows.csv:2:1: old must be true or false, got "yes" [type]
-    row a
-rows.csv:2:1: year must be a whole number, got "5.0" [type]
     row a
 rows.csv:3:1: size must be a number, got "1e999" [type]
     row b
@@ -1541,9 +1544,9 @@ def test_a_row_schema_is_applied(says):
             row__json='{"required": ["title"], "properties": {"id": {"maxLength": 3}}}',
         )
         == """\
-rows.csv:2:1: id may have at most 3 characters, got 4 [row-schema]
-    row 0001
 rows.csv:2:1: title is missing in the row [row-schema]
+    row 0001
+rows.csv:2:1: id may have at most 3 characters, got 4 [row-schema]
     row 0001
 """
     )
@@ -1553,7 +1556,10 @@ def test_a_row_schema_must_exist(says):
     assert (
         says(over("rows.csv", ", schema: row.json"))
         == """\
-row.json: there is no such file [file]
+r.yaml:2:36: there is no file row.json [file]
+    manifest: {from: rows.csv, schema: row.json}
+                                       ^
+    Paths start at the recipe's folder.
 """
     )
 
@@ -1746,19 +1752,21 @@ r.yaml:8:34: image: there is no step fat [reference]
 r.yaml:8:62: min_side must be between 1 and 16384, got 0 [range]
       tall: {uses: local/fit, image: steps.fat, with: {min_side: 0}}
                                                                  ^
-r.yaml:10:33: '../2.png' leaves the output folder [output-path]
+r.yaml:10:33: "../2.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 2
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
-r.yaml:10:33: '../4.png' leaves the output folder [output-path]
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+r.yaml:10:33: "../4.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 4
-    Use a path below the output folder that no other row shares, e.g. ${{ row.id }}/name.png.
+    Use a path below the output folder, e.g. out/${{ row.id }}.png.
 rows.csv:2:1: side must be a whole number, got "x" [type]
     row 1
 rows.csv:4:1: key 2 stands here again; first in line 3 [row-key]
     Every row needs a key of its own.
 rows.csv:5:1: 1 cell, but the header has 3 [cells]
     Missing: photo, side.
+rows.csv:6:1: row.photo: none.png: there is no such file [image-missing]
+    row 4
 """
     )

@@ -86,8 +86,8 @@ def test_a_parameter_can_be_set_from_outside():
     [
         ({"upscal": "4"}, "-p upscal: the recipe has no parameter upscal. Did you mean upscale?"),
         ({"upscale": "5"}, "-p upscale must be between 1 and 4, got 5"),
-        ({"upscale": "two"}, "-p upscale: must be a whole number, got 'two'"),
-        ({"upscale": ""}, "-p upscale: must be a whole number, got ''"),
+        ({"upscale": "two"}, '-p upscale: must be a whole number, got "two"'),
+        ({"upscale": ""}, '-p upscale: must be a whole number, got ""'),
     ],
 )
 def test_a_parameter_from_outside_must_fit(given, said):

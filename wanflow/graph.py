@@ -6,6 +6,7 @@ imported by what needs more than that.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
@@ -28,13 +29,16 @@ def cycle(needs: Needs) -> list[str]:
 
 def order(needs: Needs) -> list[str]:
     """Steps so that each stands after what it needs; the recipe's order otherwise. Call `cycle` first."""
-    place = {step: index for index, step in enumerate(needs)}
-    sorter, ordered = _sorter(needs), list[str]()
+    names, sorter = list(needs), _sorter(needs)
+    place = {step: index for index, step in enumerate(names)}
+    ready: list[int] = []
+    ordered: list[str] = []
     sorter.prepare()
     while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=place.__getitem__)
-        ordered += ready
-        sorter.done(*ready)
+        for step in sorter.get_ready():
+            heapq.heappush(ready, place[step])
+        ordered.append(names[heapq.heappop(ready)])
+        sorter.done(ordered[-1])
     return ordered
 
 
