@@ -16,7 +16,7 @@ GROUPS = [
     "source schemas catalog templates manifests graph images settings sizes lanes schedule",
     "recipe expand store reasons record pixels",
     "planned outputs inputs",
-    "supply rowmemory rowstate",
+    "owners supply rowmemory rowstate",
     "workers",
     "backends",
     "plan rows starter",

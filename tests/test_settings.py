@@ -17,7 +17,7 @@ def test_the_file_is_read_with_a_byte_order_mark_too(tmp_path):
     ("text", "said"),
     [
         ('bakend = "draft"', "wanflow.toml: bakend is not known. Did you mean backend?"),
-        ('jobs = "3"', "wanflow.toml: jobs must be a whole number, got '3'"),
+        ('jobs = "3"', 'wanflow.toml: jobs must be a whole number, got "3"'),
         ("jobs = true", "wanflow.toml: jobs must be a whole number, got True"),
         ("jobs = 0", "wanflow.toml: jobs must be at least 1, got 0"),
         ("out = 3", "wanflow.toml: out must be a folder, got 3"),

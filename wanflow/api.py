@@ -15,7 +15,16 @@ from typing import Any
 from wanflow import manifests, rows
 from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.clock import Clock, RealClock
-from wanflow.errors import Problem, RecipeError, StoreError, UsageError, describe_os_error, did_you_mean
+from wanflow.errors import (
+    Problem,
+    RecipeError,
+    StoreError,
+    UsageError,
+    describe_os_error,
+    did_you_mean,
+    is_text,
+    quoted,
+)
 from wanflow.inputs import Inputs
 from wanflow.lanes import Lanes
 from wanflow.manifests import Manifest
@@ -87,8 +96,14 @@ class Project:
 def open_project(recipe: str | Path, options: Options, here: Path | None = None) -> Project:
     """The project of a recipe file. Raises UsageError."""
     here = (here or Path.cwd()).resolve()
-    file = (here / recipe).resolve()
-    root = find_root(file, here)
+    for given in (recipe, options.manifest, options.out, *options.params.values()):
+        if not is_text(str(given)):
+            raise UsageError(f"{quoted(str(given))} is not valid UTF-8 text")
+    try:
+        file = (here / recipe).resolve()
+        root = find_root(file, here)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        raise UsageError(f"{quoted(str(recipe))} can't be used: {error.args[-1]}") from error
     return Project(root, file, here, read_settings(root), options)
 
 
@@ -138,9 +153,6 @@ def run(
 class Silent:
     """A listener that says nothing."""
 
-    def started(self, job: str, step: str) -> None:
-        """Nothing."""
-
     def finished(self, outcome: Any, step: str) -> None:
         """Nothing."""
 
@@ -183,7 +195,7 @@ def _planner(project: Project, index: Index) -> Planner:
         problems += [problem for _, problem in columns]
         recipe = _checkable(recipe, [where for where, _ in columns])
     planner = _decided(project, index, recipe, manifest)
-    problems += planner.expansion.problems
+    problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
         problems += manifest.problems
         problems += rows.no_rows(recipe, manifest, project.here)
@@ -221,6 +233,7 @@ def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest 
         manifest.folder if manifest else recipe.folder,
         manifest.shown if manifest else "",
         _manifest_name(project, recipe),
+        manifest.columns if manifest else None,
         index,
         Blobs(project.store),
         Inputs(project.root, index),
@@ -249,7 +262,7 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     workers = Workers(project.jobs, project.store)
     backend = project.open_backend(workers)
     keep_going = project.options.keep_going
-    publisher = Publisher(project.out, planner.blobs, project.store / "kept" / run_id)
+    publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id)
     work = Run(planner, backend, publisher, Lanes({LANE: project.jobs}), listener, clock, keep_going=keep_going)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))

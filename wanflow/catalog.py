@@ -32,6 +32,10 @@ class Function:
         """True for local/* functions, which cost nothing on any backend."""
         return self.name.startswith("local/")
 
+    def rules(self) -> dict[str, Any]:
+        """What decides whether a request is allowed and how large its picture gets."""
+        return {"inputs": dict(self.inputs), "parameters": dict(self.parameters), "size": dict(self.size)}
+
     @property
     def properties(self) -> Mapping[str, Schema]:
         """The schema of each parameter."""

@@ -42,6 +42,9 @@ class _Group(click.Group):
             # The reader of a pipe (head, less) went away; that is no error of ours.
             sys.stderr.close()
             sys.exit(0)
+        except OSError as error:
+            click.echo(f"wanflow: output can't be written: {error.strerror}", err=True)
+            sys.exit(1)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -23,7 +23,7 @@ _REASONS = {
     Reason.PARAMS_CHANGED: "parameters changed",
     Reason.FUNCTION_CHANGED: "function changed",
     Reason.MODEL_CHANGED: "model changed",
-    Reason.OUTPUT_MISSING: "picture missing",
+    Reason.OUTPUT_MISSING: "file or stored picture missing",
     Reason.OUTPUT_MODIFIED: "output file was edited",
     Reason.UPSTREAM: "known after the step before it",
     Reason.FORCED: "forced",
@@ -125,8 +125,8 @@ def record_text(record: RunRecord, seconds: float) -> str:
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
     rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
-    if record.restored:
-        parts.append(f"{count(record.restored, 'file')} written")
+    if record.written:
+        parts.append(f"{count(record.written, 'file')} written")
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
@@ -170,9 +170,6 @@ class Narrator:
             if expected:
                 self._bars[step] = self._live.add_task(step, total=expected, more="")
         self._live.start()
-
-    def started(self, job: str, step: str) -> None:
-        """Nothing is said: what matters is what ends."""
 
     def finished(self, outcome: Outcome, step: str) -> None:
         """A job ended."""

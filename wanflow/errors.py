@@ -102,6 +102,15 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
+def is_text(text: str) -> bool:
+    """False for what the system handed over although it is no UTF-8: it can be neither stored nor shown."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def quoted(value: object, most: int = 60) -> str:
     """A value as messages show it: texts in double quotes, long ones cut, control characters escaped."""
     text = str(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wanflow.errors import EditError
 from wanflow.images import identify
-from wanflow.model import FileStat, Source
+from wanflow.model import Blob, FileStat, Source
 from wanflow.outputs import stat_of
 from wanflow.store.index import Index
 
@@ -25,7 +25,7 @@ class Inputs:
         self._index = index
         self._seen: dict[str, Source] = {}
         self._failed: dict[str, EditError] = {}
-        self._fresh: dict[str, tuple[FileStat, Source]] = {}
+        self._fresh: dict[str, tuple[FileStat, Blob]] = {}
 
     def relative(self, path: Path) -> str:
         """A path as it is recorded: relative to the project, so that the folder may be moved."""
@@ -35,6 +35,9 @@ class Inputs:
         """The recorded name of a path that starts from a folder, itself named so."""
         if path.startswith("/") or (os.sep != "/" and Path(path).is_absolute()):
             return self.relative(Path(path))
+        if ".." in path:  # behind a link, .. is not the folder that the text says
+            head, tail = posixpath.split(path)
+            return posixpath.join(self.relative(Path(os.path.realpath(self.root / folder / head))), tail)
         return posixpath.normpath(f"{folder}/{path}")
 
     def source(self, name: str) -> Source:
@@ -55,29 +58,17 @@ class Inputs:
         path = self.root / name
         stat = stat_of(path)
         if stat and (remembered := self._index.file(name)) and remembered[0] == stat:
-            return Source(name, remembered[1])
+            return Source(name, remembered[1], stat)
         now = time.time_ns()
-        source = Source(name, identify(path))
-        if stat and now - stat.mtime_ns > RACY_NS and stat_of(path) == stat:
-            self._fresh[name] = (stat, source)
-        return source
-
-    def stat_line(self, name: str, *, young: bool = False) -> str | None:
-        """A file's line in a row record: name, size, mtime and inode, between tabs.
-
-        None when there is no such file, when its name would break the line, or (unless `young` files are ours and
-        known) when it is so young that a change might go unseen.
-        """
-        stat = stat_of(self.root / name)
-        if stat is None or "\t" in name or "\n" in name:
-            return None
-        if not young and time.time_ns() - stat.mtime_ns <= RACY_NS:
-            return None
-        return f"{name}\t{stat.size}\t{stat.mtime_ns}\t{stat.inode}"
+        blob = identify(path)
+        if stat is None or now - stat.mtime_ns <= RACY_NS or stat_of(path) != stat:
+            return Source(name, blob)
+        self._fresh[name] = (stat, blob)
+        return Source(name, blob, stat)
 
     def save(self) -> None:
         """Keep what was read in the index."""
         if self._fresh and not self._index.read_only:
             with self._index.transaction():
-                self._index.note_files({name: (stat, source.blob) for name, (stat, source) in self._fresh.items()})
+                self._index.note_files(self._fresh)
             self._fresh.clear()

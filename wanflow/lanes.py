@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 
 
 class Lanes:
-    """Counts what is under way against each lane's slots. A lane without a limit is not in `slots`."""
+    """Counts what is under way against each lane's slots; only lanes in `slots` exist."""
 
     def __init__(self, slots: Mapping[str, int]) -> None:
-        self._slots = slots
+        self.slots = slots
         self._taken: Counter[str] = Counter()
 
     def open(self) -> Iterator[str]:
         """The lanes that have a free slot."""
-        return (lane for lane, slots in self._slots.items() if self._taken[lane] < slots)
+        return (lane for lane, slots in self.slots.items() if self._taken[lane] < slots)
 
     def take(self, lane: str) -> None:
         """Occupy a slot."""

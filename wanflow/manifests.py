@@ -18,7 +18,7 @@ from types import UnionType
 from typing import Any, NoReturn
 
 from wanflow.canon import canonical
-from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, quoted
+from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, is_text, quoted
 from wanflow.model import Row
 from wanflow.source import parse, read_text
 
@@ -132,10 +132,16 @@ def _cells(reader: Any, header: list[str], shown: str, problems: list[Problem]) 
         if cells is None:
             return
         if len(cells) == width:
-            yield Record(dict(zip(header, cells, strict=True)), line, "\x1f".join(cells))
+            yield Record(dict(zip(header, cells, strict=True)), line, _joined(cells))
         elif cells:
             problems.append(_ragged(cells, width, shown, line, header))
         line = reader.line_num + 1
+
+
+def _joined(cells: list[str]) -> str:
+    """One text for a row; different rows have different texts."""
+    text = "\x1f".join(cells)
+    return text if text.count("\x1f") == len(cells) - 1 else canonical(cells)
 
 
 def _ragged(cells: list[str], width: int, shown: str, line: int, header: list[str]) -> Problem:
@@ -171,7 +177,7 @@ def _json_lines(text: str, shown: str, problems: list[Problem]) -> Iterator[Reco
     for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
             try:
-                yield _record(_json(line), number, line.strip())
+                yield _record(read_json(line), number, line.strip())
             except (ValueError, RecursionError) as error:
                 message = f"this line can't be read as a JSON object: {_said(error)}"
                 problems.append(Problem("json", message, shown, Mark(number, 1)))
@@ -181,7 +187,7 @@ def _json_lines(text: str, shown: str, problems: list[Problem]) -> Iterator[Reco
 def _json_file(path: Path, shown: str) -> Table:
     text = read_text(path, shown, MAX_BYTES)
     try:
-        entries = _json(text)
+        entries = read_json(text)
     except json.JSONDecodeError as error:
         place = Mark(error.lineno, error.colno)
         raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", shown, place)]) from error
@@ -212,7 +218,8 @@ def _mapped(entries: list[Any], shown: str, line_of: Callable[[int], int], probl
             problems.append(Problem("manifest", f"entry {index + 1}: {_said(error)}", shown, Mark(line_of(index), 1)))
 
 
-def _json(text: str) -> Any:
+def read_json(text: str) -> Any:
+    """JSON without NaN, infinity and names that stand twice. Raises ValueError, RecursionError."""
     return json.loads(
         text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_short, object_pairs_hook=_unique
     )
@@ -276,6 +283,9 @@ def glob(pattern: str, folder: Path, shown: str) -> Table:
         raise RecipeError([Problem("manifest", f"{pattern} can't be searched: {said}", shown)]) from error
     if head.is_absolute():
         found = [str(base / name) for name in found]
+    if strange := [name for name in found if not is_text(name)]:
+        message = f"the file name {quoted(strange[0])} is not valid UTF-8 text"
+        raise RecipeError([Problem("manifest", message, shown, hint="Rename the file.")])
     records = (_file_record(name, number) for number, name in enumerate(found, 1))
     return Table(records, ("path", "name", "stem", "ext", "folder"))
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
-
-from wanflow.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,14 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A local image file: its content and where it lies (relative to the project, or absolute)."""
+    """A local image file: where it lies, its content, and the stat it had when that was read.
+
+    The stat is None for a file so young that it may change again within one tick of the file system's clock.
+    """
 
     path: str
     blob: Blob
+    stat: FileStat | None = None
 
 
 class Action(StrEnum):
@@ -153,7 +154,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One user-visible file: which step's picture (or input) goes where, and how it is encoded."""
+    """One user-visible file: which step's picture (or input) goes where, and how it is encoded.
+
+    The path is relative to the project, as is every path that is recorded.
+    """
 
     name: str
     path: str
@@ -218,13 +222,3 @@ class Totals:
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
     restore: int = 0
-    reasons: Counter[Reason] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """Why a row is refused, and which of its jobs the problem belongs to (None: the whole row)."""
-
-    row: str
-    problem: Problem
-    step: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -25,6 +26,7 @@ FORMATS: Mapping[str, str] = {
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
+MAX_PATH_BYTES = 1_000  # file systems end at 4,096, some at 1,024, and the output folder comes before it
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?\Z", re.IGNORECASE)
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 
@@ -37,6 +39,8 @@ def path_problem(path: str) -> str:
         return f"{quoted(path)} must be relative to the output folder"
     if match := _UNSAFE.search(path):
         return f"{quoted(path)} holds {quoted(match.group())}, which is not safe in a file name"
+    if len(path.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+        return f"the path has over {MAX_PATH_BYTES} bytes"
     parts = path.split("/")
     if ".." in parts:
         return f"{quoted(path)} leaves the output folder"
@@ -104,14 +108,14 @@ class Written:
 class Publisher:
     """Puts pictures where the user wants them."""
 
-    def __init__(self, out: Path, blobs: Blobs, keep_folder: Path) -> None:
-        self.out = out
+    def __init__(self, root: Path, blobs: Blobs, keep_folder: Path) -> None:
+        self.root = root
         self.blobs = blobs
         self.keep_folder = keep_folder
 
     def publish(self, publication: Publication, known: Published | None, source_file: Path | None) -> Written:
         """Write one output file; a file there that isn't ours is kept aside first. Raises EditError."""
-        target = self.out / publication.path
+        target = self.root / publication.path
         sha256 = publication.source.sha256
         raw = read_checked(source_file, sha256) if source_file else self.blobs.read(sha256)
         kind = FORMATS[target.suffix.lower()]
@@ -132,17 +136,19 @@ class Publisher:
         # Whatever a person put or changed there is theirs; it is moved, never overwritten.
         if not target.is_file() or file_digest(target) in ours:
             return ""
-        aside = self.keep_folder / target.relative_to(self.out)
+        inside = os.path.relpath(target, self.root).replace("..", "up")
+        aside = self.keep_folder / inside
         aside.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(target, aside)  # a rename, or a copy when the output folder is on another disk
-        return str(aside)
+        return os.path.relpath(aside, self.root)
 
 
 def _obstacle(target: Path, error: OSError) -> str:
-    if target.is_dir():
-        return "a folder stands there"
-    if blocker := next((folder for folder in target.parents if folder.is_file()), None):
-        return f"{blocker.name} is a file, and a folder is needed there"
+    with contextlib.suppress(OSError):  # a path that is too long can't even be looked at
+        if target.is_dir():
+            return "a folder stands there"
+        if blocker := next((folder for folder in target.parents if folder.is_file()), None):
+            return f"{blocker.name} is a file, and a folder is needed there"
     return error.strerror or type(error).__name__
 
 

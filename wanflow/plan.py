@@ -7,12 +7,12 @@ its steps are not looked at.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wanflow.canon import canonical, digest
-from wanflow.errors import Problem, merge, quoted
+from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.inputs import Inputs
 from wanflow.model import (
@@ -24,14 +24,15 @@ from wanflow.model import (
     RefKind,
     Row,
 )
-from wanflow.outputs import file_digest, folded, made_from, path_problem, stat_of
-from wanflow.planned import Plan, RowPlan, Unchanged
+from wanflow.outputs import file_digest, made_from, path_problem, stat_of
+from wanflow.owners import Owners
+from wanflow.planned import Plan, RowPlan, Unchanged, origin
 from wanflow.reasons import compare
 from wanflow.recipe import Recipe, Step
 from wanflow.rowmemory import RowMemory, file_names
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
-from wanflow.supply import Supplier, Supply
+from wanflow.supply import Supplier, Supply, slot_place
 
 Fingerprint = Callable[[Step], str]
 
@@ -45,6 +46,7 @@ class Planner:
         folder: Path,
         manifest_shown: str,
         manifest_name: str,
+        columns: Sequence[str] | None,
         index: Index,
         blobs: Blobs,
         inputs: Inputs,
@@ -66,40 +68,48 @@ class Planner:
         }
         self.plan = Plan(recipe, self.identity, backend, self.expansion.steps)
         self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
-        self.memory = RowMemory(index, inputs, self.identity, self._scope())
-        self._known_recipe = index.knows_recipe(self.identity)
-        self._planned: set[bytes] = set()
-        self._owners: dict[str, tuple[str, str]] = {}
-        self._whole: dict[str, str] = {}
-        self._bad_keys: set[str] = set()
         prefix = inputs.relative(out)
         self._out_prefix = "" if prefix == "." else f"{prefix}/"
+        self.memory = RowMemory(index, inputs, self.identity, self._scope(columns))
+        self._known_recipe = index.knows_recipe(self.identity)
+        self._planned: set[bytes] = set()
+        self._owners = Owners(inputs.root)
+        self._numbers = {step.id: number for number, step in enumerate(self.plan.steps)}
+        self._whole: dict[str, str] = {}
+        self._bad_keys: set[str] = set()
 
-    def _scope(self) -> bytes:
+    def _scope(self, columns: Sequence[str] | None) -> bytes:
         """What every row's result depends on beside the row itself."""
-        functions = [[step.function.name, digest(dict(step.function.parameters))] for step in self.expansion.steps]
-        recipe = [self.recipe.document.data, dict(self.recipe.params), self.inputs.relative(self.out)]
-        return canonical([KEY_VERSION, functions, self.fingerprints, recipe]).encode()
+        steps = [[step.id, self.fingerprints[step.id], digest(step.function.rules())] for step in self.expansion.steps]
+        recipe = [self.recipe.document.data, dict(self.recipe.params), self._out_prefix, columns]
+        return canonical([KEY_VERSION, steps, recipe]).encode()
 
     def decide(self, rows: Iterator[tuple[Row, list[Problem]]]) -> Plan:
-        """The plan of all rows."""
+        """The plan of all rows. `plan.fatal` then holds what makes the recipe as a whole unusable."""
+        seen = 0
         with self.memory.open(recall=not self.force):
             for row, problems in rows:
-                if not problems and (record := self.memory.recall(row)):
-                    self._take_unchanged(row.key, record)
-                else:
+                seen += 1
+                record = None if problems else self.memory.recall(row)
+                if record is None or not self._take_unchanged(row, record):
                     self._take(row, problems)
-        self._refuse_overwritten_inputs()
+        if seen and not self.plan.entries:
+            self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
+        self.plan.fatal += self._overwritten_inputs()
         self.plan.tally()
         self.plan.problems = merge(self.plan.problems)
         return self.plan
 
-    def _take_unchanged(self, key: str, record: RowRecord) -> None:
+    def _take_unchanged(self, row: Row, record: RowRecord) -> bool:
+        """Take a row as it was; false when another row now claims one of its paths, so that it must be looked at."""
         inputs, outputs = file_names(record)
-        self.supplier.files.update(inputs)
-        for name in outputs:
-            self._owners[folded(name.removeprefix(self._out_prefix))] = key, ""
-        self.plan.entries.append(Unchanged(key, record.shape))
+        if not self._owners.is_free(outputs, row.key):
+            return False
+        self._owners.note_inputs(inputs, follow=False)
+        for number, name in enumerate(outputs):
+            self._owners.claim(name, row.key, str(number))
+        self.plan.entries.append(Unchanged(row.key, record.shape))
+        return True
 
     # -- rows that are looked at
 
@@ -135,23 +145,19 @@ class Planner:
         paths: dict[str, str] = {}
         for output in self.recipe.outputs:
             path = self.expansion.path(output.to, output.name, row)
-            complaint = path_problem(path)
-            hint = "Use a path below the output folder, e.g. out/${{ row.id }}.png."
-            owner = self._owners.setdefault(folded(path), (row.key, output.name))
-            if not complaint and owner != (row.key, output.name):
-                other = f"row {owner[0]}" if owner[0] != row.key else "another output of the same row"
-                complaint = f"{quoted(path)} is also written by {other}"
-                hint = "Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png."
+            complaint = path_problem(path) or self._owners.claim(self._out_prefix + path, row.key, output.name)
             if complaint:
                 where = ("outputs", output.name, "to")
+                hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
                 raise RowError(about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row))
-            paths[output.name] = path
+            paths[output.name] = self._out_prefix + path
         return paths
 
     def _row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:
         supplies: dict[str, Supply] = {}
         decisions: list[Decision] = []
         fresh: set[bytes] = set()
+        files = self.supplier.start_row()
         for step in self.plan.steps:
             try:
                 decision, supply = self._step(step, row, supplies, fresh)
@@ -163,7 +169,8 @@ class Planner:
             decisions.append(decision)
             supplies[step.id] = supply
         restores = tuple(self._restores(row, paths, supplies, decisions))  # also marks decisions
-        return RowPlan(row, tuple(decisions), paths, restores)
+        self._owners.note_inputs(files)
+        return RowPlan(row, tuple(decisions), paths, restores, tuple(files.values()))
 
     def _note_once(self, error: RowError) -> None:
         # The same photograph may be missing for several steps of a row, which is one problem.
@@ -174,7 +181,10 @@ class Planner:
             return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
         if not self.expansion.runs(step, row):
             return self._not_running(step, row, supplies)
-        taken = {slot: self.supplier.supply(ref, row, supplies, step.id, slot) for slot, ref in step.inputs.items()}
+        taken = {
+            slot: self.supplier.supply(ref, row, supplies, slot_place(step.id, slot))
+            for slot, ref in step.inputs.items()
+        }
         for supply in taken.values():
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), Supply(absent=supply.absent)
@@ -185,7 +195,7 @@ class Planner:
 
     def _not_running(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> tuple[Decision, Supply]:
         if step.otherwise == "bypass":
-            supply = self.supplier.supply(step.inputs["image"], row, supplies, step.id, "image")
+            supply = self.supplier.supply(step.inputs["image"], row, supplies, slot_place(step.id, "image"))
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), supply
             return Decision(step.id, Action.SKIP, Reason.BYPASSED), supply
@@ -205,7 +215,7 @@ class Planner:
         parts = key_parts(self.key_heads[job.step.id], job.parameters_text, symbols)
         key = key_of(parts)
         known = all(supply.blob for supply in taken.values())
-        unmade = Supply(f"?{key}", step=job.step.id, key=key, size=size)
+        unmade = Supply(f"?{key}", step=job.step.id, size=size)
         if _symbol(key) in self._planned or _symbol(key) in fresh:
             return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         fresh.add(_symbol(key))
@@ -219,7 +229,7 @@ class Planner:
             return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
         fresh.discard(_symbol(key))
         blob = result.blobs[0]
-        supply = Supply(blob.sha256, blob, step=job.step.id, key=key, size=blob.size)
+        supply = Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, result=result), supply
 
     # -- why a job runs
@@ -240,14 +250,14 @@ class Planner:
     ) -> Iterator[Publication]:
         for output in (output for output in self.recipe.outputs if output.name in paths):
             try:
-                supply = self.supplier.supply(output.ref, row, supplies, "", output.name)
+                supply = self.supplier.supply(output.ref, row, supplies, ("outputs", output.name, "image"))
             except RowError as error:
                 self._note_once(error)
                 continue
             if supply.blob is None:
                 continue
             publication = Publication(output.name, paths[output.name], supply.blob, supply.step, output.quality)
-            if reason := out_of_place(publication, self.out, self.index):
+            if reason := out_of_place(publication, self.inputs.root, self.index):
                 self._mark(decisions, supply.step, reason)
                 yield publication
 
@@ -258,59 +268,42 @@ class Planner:
 
     def _unsound(self, entry: RowPlan) -> bool:
         """True when a stored picture that this row needs is gone or damaged: it becomes a miss, said once."""
-        made = {d.step: d for d in entry.decisions if d.action is Action.REUSE and d.result and d.key}
-        needed = {
-            ref.name
+        taken = [
+            origin(ref, entry.decisions, self.plan.steps, self._numbers)
             for step, decision in zip(self.plan.steps, entry.decisions, strict=True)
             if decision.action in (Action.RUN, Action.LATER)
             for ref in step.inputs.values()
-            if ref.kind is RefKind.STEP
-        }
+        ]
+        needed = {ref.name for ref in taken if ref.kind is RefKind.STEP}
         needed |= {publication.step for publication in entry.restores if publication.step}
-        found = False
-        for step, decision in made.items():
-            if step in needed or self._feeds_bypass(step, needed):
-                found |= self._faulty(entry.row, step, decision)
-        return found
+        stored = [made for made in entry.decisions if made.step in needed and made.result]
+        faulty = [self._faulty(entry.row, made) for made in stored]  # all of them, since each is said
+        return any(faulty)
 
-    def _feeds_bypass(self, step: str, needed: set[str]) -> bool:
-        # A bypassed step hands on what it was given, so its own image's maker is needed too.
-        return any(s.id in needed and s.otherwise == "bypass" and step in s.needs for s in self.plan.steps)
-
-    def _faulty(self, row: Row, step: str, decision: Decision) -> bool:
-        assert decision.result and decision.key  # noqa: S101 - told to mypy; the caller filtered
-        sha256 = decision.result.blobs[0].sha256
+    def _faulty(self, row: Row, made: Decision) -> bool:
+        key, sha256 = str(made.key), made.result.blobs[0].sha256 if made.result else ""
         if sha256 not in self._whole:
             self._whole[sha256] = self.blobs.fault(sha256)
-        if not (fault := self._whole[sha256]) or decision.key in self._bad_keys:
+        if not (fault := self._whole[sha256]) or key in self._bad_keys:
             return False
-        self._bad_keys.add(decision.key)
-        self.plan.damaged[decision.key] = sha256
-        self.plan.notes.append(f"the stored picture of {row.key}/{step} is {fault}; it is made again")
+        self._bad_keys.add(key)
+        self.plan.damaged[key] = sha256
+        self.plan.notes.append(f"the stored picture of {row.key}/{made.step} is {fault}; it is made again")
         return True
 
     # -- at the end
 
-    def _refuse_overwritten_inputs(self) -> None:
-        inputs = {folded(path) for path in self.supplier.files}
-        for path, (row, output) in self._owners.items():
-            if folded(self._out_prefix) + path in inputs:
-                message = f"row {row} would write over {self._out_prefix}{path}, which is an input image"
-                where = ("outputs", output, "to") if output else ("outputs",)
-                hint = "Give outputs a folder of their own, e.g. out/."
-                self.plan.problems.append(self.recipe.document.problem(where, "output-path", message, hint))
-                self._refuse_row(row)
-
-    def _refuse_row(self, key: str) -> None:
-        for index, entry in enumerate(self.plan.entries):
-            if not isinstance(entry, Unchanged) and entry.row.key == key:
-                refused = tuple(Decision(step.id, Action.SKIP, Reason.REFUSED) for step in self.plan.steps)
-                self.plan.entries[index] = RowPlan(entry.row, refused, {})
+    def _overwritten_inputs(self) -> Iterator[Problem]:
+        for (row, output), name in self._owners.overwritten():
+            message = f"row {row} would write over {name}, which is an input image"
+            where = ("outputs", output, "to") if output in self.recipe.document.data["outputs"] else ("outputs",)
+            hint = "Give outputs a folder of their own, e.g. out/."
+            yield self.recipe.document.problem(where, "output-path", message, hint)
 
 
-def out_of_place(publication: Publication, out: Path, index: Index) -> Reason | None:
+def out_of_place(publication: Publication, root: Path, index: Index) -> Reason | None:
     """Why an output file has to be written, or None when it stands there as it should."""
-    target = out / publication.path
+    target = root / publication.path
     published = index.published(publication.path)
     stat = stat_of(target)
     if stat is None or published is None or published.recipe_of != made_from(publication):

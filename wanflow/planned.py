@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wanflow.canon import lined
 from wanflow.errors import Problem
-from wanflow.model import Action, Decision, Publication, Reason, Row, Totals
+from wanflow.model import Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Totals
 from wanflow.recipe import Recipe, Step
 from wanflow.record import money
 
@@ -18,12 +18,20 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """What happens to one row: a decision per step in order, its output paths, and the files to put back."""
+    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read."""
 
     row: Row
     decisions: tuple[Decision, ...]
     paths: Mapping[str, str]
     restores: tuple[Publication, ...] = ()
+    inputs: tuple[Source, ...] = ()
+
+
+def origin(ref: Ref, decisions: Sequence[Decision], steps: Sequence[Step], numbers: Mapping[str, int]) -> Ref:
+    """What a reference means in a row once bypassed steps are seen through; `numbers` are the steps' places."""
+    while ref.kind is RefKind.STEP and decisions[numbers[ref.name]].reason is Reason.BYPASSED:
+        ref = steps[numbers[ref.name]].inputs["image"]
+    return ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Plan:
     by_step: dict[str, Counter[Action]] = field(default_factory=dict)
     why: Counter[tuple[str, Action, Reason, tuple[str, ...]]] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
 

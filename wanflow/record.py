@@ -13,7 +13,7 @@ from wanflow.canon import JSON, lined
 from wanflow.model import Outcome, Status
 
 FORMAT_VERSION = 1
-_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED)
+_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED)
 
 
 @dataclass(slots=True)
@@ -28,7 +28,8 @@ class RunRecord:
     outcomes: list[Outcome] = field(default_factory=list)
     unchanged_rows: int = 0
     unchanged_jobs: Counter[Status] = field(default_factory=Counter)
-    restored: int = 0
+    written: int = 0
+    not_written: int = 0
     interrupted: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -37,7 +38,7 @@ class RunRecord:
         """0 done or nothing to do, 1 some jobs failed, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 1 if any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
+        return 1 if self.not_written or any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
 
     def counts(self) -> Counter[Status]:
         """Jobs by how they ended."""
@@ -74,7 +75,8 @@ class RunRecord:
             "skip": counts[Status.SKIPPED],
             "refused": counts[Status.REFUSED],
             "not_started": counts[Status.NOT_STARTED],
-            "restored": self.restored,
+            "written": self.written,
+            "not_written": self.not_written,
             "paid_tasks": len(paid),
             "images": counts[Status.DONE],
             "usd": money(sum((outcome.usd for outcome in self.outcomes), Decimal(0))),

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from wanflow.inputs import Inputs
-from wanflow.model import Row
+from wanflow.model import FileStat, Row
 from wanflow.store.index import Index, RowRecord
 
 ROWS_PER_FLUSH = 500
+
+File = tuple[str, FileStat | None]
 
 
 class RowMemory:
@@ -66,13 +68,13 @@ class RowMemory:
             return False
         return True
 
-    def note_row(self, row: Row, shape: str, inputs: Iterable[str], outputs: Iterable[str]) -> None:
-        """Remember a row that is fully done, with the names of its input and output files.
+    def note_row(self, row: Row, shape: str, inputs: Iterable[File], outputs: Iterable[File]) -> None:
+        """Remember a row that is fully done, with the stats that its files had when they were read or written.
 
-        A row with a file so young that it may still change unseen is not remembered.
+        A row with a file whose stat is not to be trusted (None), or a name that would break a line, is not remembered.
         """
-        lines = [self._inputs.stat_line(name) for name in inputs]
-        made = [self._inputs.stat_line(name, young=True) for name in outputs]
+        lines = [_line(*file) for file in inputs]
+        made = [_line(*file) for file in outputs]
         if None not in lines and None not in made:
             files = "\n".join(map(str, lines)) + "\n\n" + "\n".join(map(str, made))
             self._new[row.key] = RowRecord(self._fingerprint(row), shape, files)
@@ -91,6 +93,12 @@ class RowMemory:
             self._index.note_rows(self._identity, self._new)
         self._new.clear()
         self._keys.clear()
+
+
+def _line(name: str, stat: FileStat | None) -> str | None:
+    if stat is None or "\t" in name or "\n" in name:
+        return None
+    return f"{name}\t{stat.size}\t{stat.mtime_ns}\t{stat.inode}"
 
 
 def file_names(record: RowRecord) -> tuple[list[str], list[str]]:

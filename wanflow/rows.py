@@ -72,7 +72,7 @@ def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[s
     name = shown(path, here)
     text = read_text(path, name, MAX_BYTES)
     try:
-        checker = schemas.validator(json.loads(text))
+        checker = schemas.validator(manifests.read_json(text))
     except json.JSONDecodeError as error:
         place = Mark(error.lineno, error.colno)
         raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", name, place)]) from error
@@ -83,9 +83,13 @@ def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[s
         raise RecipeError([Problem("row-schema", f"not a JSON Schema: {said[:200]}", name)]) from error
 
     def messages(values: Mapping[str, Any]) -> Iterator[str]:
-        for error in checker.iter_errors(values):
-            column = str(error.absolute_path[0]) if error.absolute_path else "the row"
-            yield schemas.said(error, column)[1]
+        try:
+            for error in checker.iter_errors(values):
+                column = str(error.absolute_path[0]) if error.absolute_path else "the row"
+                yield schemas.said(error, column)[1]
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            # A $ref may lead to what is no schema; jsonschema finds that out only when it gets there.
+            yield f"the row schema {name} can't be applied: {type(error).__name__}: {str(error)[:100]}"
 
     return messages
 

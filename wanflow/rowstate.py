@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wanflow.model import Blob, Outcome, OutputFile, Publication, Reason, Ref, RefKind, Result, Status
-from wanflow.planned import RowPlan
+from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, RefKind, Result, Status
+from wanflow.planned import RowPlan, origin
 from wanflow.recipe import Step
 
 
@@ -22,12 +22,7 @@ class RowState:
 
     def origin(self, ref: Ref) -> Ref:
         """What a reference means once bypassed steps are seen through."""
-        while ref.kind is RefKind.STEP:
-            number = self._numbers[ref.name]
-            if self.entry.decisions[number].reason is not Reason.BYPASSED:
-                break
-            ref = self._steps[number].inputs["image"]
-        return ref
+        return origin(ref, self.entry.decisions, self._steps, self._numbers)
 
     def needs(self, step: Step) -> list[int]:
         """The places of the steps whose pictures a step waits for."""
@@ -56,9 +51,12 @@ class RowState:
         outcome.error_code, outcome.error_message = code, message
         return outcome
 
-    def show(self, publication: Publication, path: str, sha256: str) -> None:
+    def show(self, publication: Publication, sha256: str) -> None:
         """A job's picture stands in a file; visible files are listed instead of the stored one."""
         if publication.step and (outcome := self.outcomes.get(publication.step)):
-            visible = [file for file in outcome.outputs if not file.path.startswith(".wanflow/")]
-            source = publication.source
-            outcome.outputs = [*visible, OutputFile(path, sha256, source.width, source.height)]
+            file = OutputFile(publication.path, sha256, publication.source.width, publication.source.height)
+            outcome.outputs = [*(known for known in outcome.outputs if not _is_stored(known)), file]
+
+
+def _is_stored(file: OutputFile) -> bool:
+    return file.path.startswith(".wanflow/objects/")

@@ -27,25 +27,26 @@ from wanflow.model import (
     RefKind,
     Result,
     Row,
+    Source,
     Status,
 )
 from wanflow.outputs import Publisher, Written, stat_of
 from wanflow.plan import Planner, out_of_place
-from wanflow.planned import RowPlan, Unchanged, shape_of
+from wanflow.planned import Unchanged, shape_of
 from wanflow.record import RunRecord
 from wanflow.rowstate import RowState
 from wanflow.schedule import Job, Schedule
+from wanflow.supply import slot_place
 
 MAX_ATTEMPTS = 3
 RETRY_DELAY_S = 1.0
 PUBLISHERS = 4
+# Failures of one job's own files, which say nothing about equal work from other files.
+_OWN_FILES = ("InputMissing", "InputChanged")
 
 
 class Listener(Protocol):
     """Who is told how a run goes."""
-
-    def started(self, job: str, step: str) -> None:
-        """A job began."""
 
     def finished(self, outcome: Outcome, step: str) -> None:
         """A job ended, in whatever way."""
@@ -77,11 +78,17 @@ class Run:
         self.index, self.blobs, self.inputs = planner.index, planner.blobs, planner.inputs
         self.memory = planner.memory
         self.steps = self.plan.steps
+        if unknown := {backend.lane(step) for step in self.steps} - set(lanes.slots):
+            raise ValueError(f"no slots are set for the lanes {unknown}")
         self.stopping = False
         self.aborted = False
-        self.restored = 0
+        self.written = 0
+        self.not_written = 0
+        self.interrupted = False
         self._rows: dict[int, RowState] = {}
         self._followers: dict[str, list[Job]] = {}
+        self._leading: dict[Job, str] = {}
+        self._again: deque[Job] = deque()
         self._made: dict[str, Result] = {}
         self._to_publish: deque[tuple[int, Publication]] = deque()
         self._publishing = 0
@@ -92,11 +99,11 @@ class Run:
 
     def stop(self) -> None:
         """Start nothing more; what is under way is finished and stored."""
-        self.stopping = True
+        self.stopping = self.interrupted = True
 
     def abort(self) -> None:
         """End what is under way, too; nothing half-made stays."""
-        self.stopping = self.aborted = True
+        self.stopping = self.aborted = self.interrupted = True
         for task in self._tasks:
             task.cancel()
 
@@ -104,12 +111,15 @@ class Run:
         """Do what the plan says; `store_error` tells afterwards when the store could not be written."""
         started = self.clock.now()
         for key, sha256 in self.plan.damaged.items():
-            self.blobs.discard(sha256)
-            self.index.forget(key)
+            if self.blobs.fault(sha256):  # another run may have mended it since the plan
+                self.blobs.discard(sha256)
+                self.index.forget(key)
         self._schedule = Schedule(self._waiting(), [self.backend.lane(step) for step in self.steps])
-        await self._drive()
-        self._leave()
-        self._flush()
+        try:
+            await self._drive()
+        finally:
+            self._leave()
+            self._flush()
         return self._record(run_id, started)
 
     # -- what waits
@@ -158,7 +168,7 @@ class Run:
                     task.result()
 
     def _start_jobs(self) -> None:
-        while not self.stopping and (job := self._schedule.take(self.lanes.open())):
+        while not self.stopping and (job := self._next()):
             state, step = self._rows[job[0]], self.steps[job[1]]
             try:
                 call, parts = self._call(state, job[1])
@@ -167,13 +177,19 @@ class Run:
                 continue
             if result := self._known(call.key):
                 self._reused(state, step.id, call.key, result)
-                self._succeed(job, result)
+                self._succeed(job)
             elif call.key in self._followers:
                 self._followers[call.key].append(job)
             else:
                 self._followers[call.key] = []
+                self._leading[job] = call.key
                 self.lanes.take(self.backend.lane(step))
                 self._spawn(self._perform(job, call, parts))
+
+    def _next(self) -> Job | None:
+        if self._again and self.backend.lane(self.steps[self._again[0][1]]) in self.lanes.open():
+            return self._again.popleft()
+        return self._schedule.take(self.lanes.open())
 
     def _spawn(self, work: Any) -> None:
         self._tasks.add(asyncio.get_running_loop().create_task(work))
@@ -193,9 +209,8 @@ class Run:
         if origin.kind is RefKind.STEP:
             blob = state.blobs[origin.name]
             return str(self.blobs.path(blob.sha256)), blob.sha256
-        supply = self.planner.supplier.supply(origin, row, {}, step, slot)
-        assert supply.blob and supply.file is not None  # noqa: S101 - told to mypy; a file is always known
-        return str(self.inputs.root / supply.file), supply.blob.sha256
+        source = self.planner.supplier.file(origin, row, slot_place(step, slot))
+        return str(self.inputs.root / source.path), source.blob.sha256
 
     def _known(self, key: str) -> Result | None:
         if made := self._made.get(key):
@@ -210,7 +225,6 @@ class Run:
     async def _perform(self, job: Job, call: Call, parts: str) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
         address = state.address(step.id)
-        self.listener.started(address, step.id)
         began = self.clock.monotonic()
         attempts = 0
         try:
@@ -241,10 +255,10 @@ class Run:
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = attempts, seconds
         self._tell(step.id, outcome)
-        self._succeed(job, result)
-        for follower in self._followers.pop(call.key):
+        self._succeed(job)
+        for follower in self._followers.pop(self._leading.pop(job)):
             self._reused(self._rows[follower[0]], self.steps[follower[1]].id, call.key, result)
-            self._succeed(follower, result)
+            self._succeed(follower)
 
     # -- how jobs end
 
@@ -252,16 +266,12 @@ class Run:
         self.memory.note_key(state.address(step), key)
         self._tell(step, state.end(step, Status.REUSED, result, key))
 
-    def _succeed(self, job: Job, result: Result) -> None:
+    def _succeed(self, job: Job) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
         self._schedule.done(job)
-        for output in self.planner.recipe.outputs:
-            origin = state.origin(output.ref)
-            if origin == Ref(RefKind.STEP, step.id):
-                path = state.entry.paths[output.name]
-                publication = Publication(output.name, path, result.blobs[0], step.id, output.quality)
-                self._to_publish.append((job[0], publication))
-                state.open_ends += 1
+        made = [publication for publication in self._due(state) if publication.step == step.id]
+        self._to_publish.extend((job[0], publication) for publication in made)
+        state.open_ends += len(made)
         self._end_one(state)
 
     def _fail(self, job: Job, error: EditError, attempts: int) -> None:
@@ -277,14 +287,16 @@ class Run:
         self.stopping |= not self.keep_going
         if error.code == "StoreNotWritten":
             self._store_failed(StoreError(error.message))
-        for follower in self._followers.pop(self._key_of(job), []):
-            self._fail(follower, error, 0)
+        self._release(job, error)
 
-    def _key_of(self, job: Job) -> str:
-        try:
-            return self._call(self._rows[job[0]], job[1])[0].key
-        except (RowError, EditError):
-            return ""
+    def _release(self, job: Job, error: EditError) -> None:
+        """A leader failed: what waited for its picture fails alike, unless only the leader's own files are to blame."""
+        followers = self._followers.pop(self._leading.pop(job, ""), [])
+        if error.code in _OWN_FILES:
+            self._again.extend(followers)
+            return
+        for follower in followers:
+            self._fail(follower, error, 0)
 
     def _store_failed(self, error: StoreError) -> None:
         # Nothing that is made can be kept any more, so nothing more is started.
@@ -299,21 +311,32 @@ class Run:
             self._close_row(state)
 
     def _close_row(self, state: RowState) -> None:
-        if not state.sound:
-            return
-        entry = state.entry
-        shape = shape_of(decision.reason for decision in entry.decisions)
-        published = [path for path in entry.paths.values() if stat_of(self.publisher.out / path)]
-        outputs = [self.inputs.relative(self.publisher.out / path) for path in published]
-        self.memory.note_row(entry.row, shape, self._row_inputs(entry), outputs)
-        self._flush(when_many=True)
+        """All of a row is done: say where its pictures stand, and remember it when all is as it should be."""
+        outputs = []
+        for publication in self._due(state):
+            if published := self.index.published(publication.path):
+                state.show(publication, published.sha256)
+                as_written = stat_of(self.inputs.root / publication.path) == published.stat
+                outputs.append((publication.path, published.stat if as_written else None))
+            else:
+                outputs.append((publication.path, None))
+        if state.sound:
+            shape = shape_of(decision.reason for decision in state.entry.decisions)
+            inputs = [(source.path, source.stat) for source in state.entry.inputs]
+            self.memory.note_row(state.entry.row, shape, inputs, outputs)
+            self._flush(when_many=True)
 
-    def _row_inputs(self, entry: RowPlan) -> list[str]:
-        refs = [ref for step in self.steps for ref in step.inputs.values()]
-        refs += [output.ref for output in self.planner.recipe.outputs]
-        files = [ref for ref in refs if ref.kind is not RefKind.STEP]
-        names = [self.planner.supplier.supply(ref, entry.row, {}, "", "").file for ref in files]
-        return [name for name in dict.fromkeys(names) if name is not None]
+    def _due(self, state: RowState) -> Iterator[Publication]:
+        """The files that a row's pictures stand in, as far as there are such pictures."""
+        for output in self.planner.recipe.outputs:
+            ref = state.origin(output.ref)
+            step = ref.name if ref.kind is RefKind.STEP else None
+            blob = state.blobs.get(step) if step else self._input(state, ref, output.name).blob
+            if blob and output.name in state.entry.paths:
+                yield Publication(output.name, state.entry.paths[output.name], blob, step, output.quality)
+
+    def _input(self, state: RowState, ref: Ref, output: str) -> Source:
+        return self.planner.supplier.file(ref, state.entry.row, ("outputs", output, "image"))
 
     # -- publishing
 
@@ -326,44 +349,38 @@ class Run:
     async def _publish(self, place: int, publication: Publication) -> None:
         state = self._rows[place]
         try:
-            if out_of_place(publication, self.publisher.out, self.index):
+            if out_of_place(publication, self.inputs.root, self.index):
                 known = self.index.published(publication.path)
-                source = self._source_file(state, publication)
+                source = None if publication.step else self._source_path(state, publication)
                 written = await asyncio.to_thread(self.publisher.publish, publication, known, source)
                 self._note_written(publication, written)
-            self._show(state, publication)
             self._end_one(state)
         except (EditError, StoreError) as error:
             self._not_published(state, publication, error)
         finally:
             self._publishing -= 1
 
-    def _source_file(self, state: RowState, publication: Publication) -> Path | None:
-        if publication.step is not None:
-            return None
-        ref = next(o.ref for o in self.planner.recipe.outputs if o.name == publication.name)
-        supply = self.planner.supplier.supply(state.origin(ref), state.entry.row, {}, "", publication.name)
-        return self.inputs.root / str(supply.file)
+    def _source_path(self, state: RowState, publication: Publication) -> Path:
+        ref = next(output.ref for output in self.planner.recipe.outputs if output.name == publication.name)
+        return self.inputs.root / self._input(state, state.origin(ref), publication.name).path
 
     def _note_written(self, publication: Publication, written: Written) -> None:
         with self.index.transaction():
             self.index.note_published(publication.path, written.published)
-        self.restored += 1
+        self.written += 1
         self.listener.published(publication.path, written.kept)
 
-    def _show(self, state: RowState, publication: Publication) -> None:
-        if published := self.index.published(publication.path):
-            path = self.inputs.relative(self.publisher.out / publication.path)
-            state.show(publication, path, published.sha256)
-
     def _not_published(self, state: RowState, publication: Publication, error: EditError | StoreError) -> None:
+        """A file could not be written: the job whose picture it shows counts as failed, though its result is stored."""
+        self.not_written += 1
         state.sound = False
-        state.open_ends -= 1
         failure = error if isinstance(error, EditError) else EditError("StoreNotWritten", str(error))
         if publication.step and (outcome := state.outcomes.get(publication.step)):
             outcome.status = Status.FAILED
             outcome.error_code, outcome.error_message = failure.code, failure.message
-        self.listener.note(str(failure.message))
+        self.listener.note(failure.message)
+        self.stopping |= not self.keep_going
+        self._end_one(state)
 
     # -- at the end
 
@@ -391,8 +408,8 @@ class Run:
             else:
                 record.outcomes += [self._rows[place].outcomes[step.id] for step in self.steps]
         not_started = any(outcome.status is Status.NOT_STARTED for outcome in record.outcomes)
-        record.interrupted = self.stopping and not_started and not self.store_error
-        record.restored, record.notes = self.restored, list(plan.notes)
+        record.interrupted = self.interrupted and not_started
+        record.written, record.not_written, record.notes = self.written, self.not_written, list(plan.notes)
         return record
 
     def _tell(self, step: str, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,9 +62,11 @@ def problem_at(path: str, lines: tuple[str, ...], mark: Mark, rule: str, message
 def read_text(path: Path, shown: str, max_bytes: int) -> str:
     """A UTF-8 text file without BOM and with plain line ends. Raises RecipeError naming the byte that isn't UTF-8."""
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise RecipeError([_too_large(shown, size, max_bytes)])
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe or device may never end
+            raise RecipeError([Problem("file", "this is not a regular file", shown)])
+        if found.st_size > max_bytes:
+            raise RecipeError([_too_large(shown, found.st_size, max_bytes)])
         raw = path.read_bytes()
     except FileNotFoundError as error:
         raise RecipeError([Problem("file", "there is no such file", shown)]) from error

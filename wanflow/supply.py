@@ -8,9 +8,11 @@ from pathlib import Path
 
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
+from wanflow.images import MAX_PIXELS
 from wanflow.inputs import Inputs
-from wanflow.model import Blob, Reason, Ref, RefKind, Row
+from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
+from wanflow.source import NodePath
 
 _NOT_FILES = ("http://", "https://", "data:")
 
@@ -23,24 +25,27 @@ class Supply:
     blob: Blob | None = None
     file: str | None = None
     step: str | None = None
-    key: str | None = None
     size: tuple[int, int] | None = None
     absent: Reason | None = None
 
 
 class Supplier:
-    """Finds the picture that a reference stands for; `files` collects the names of all files it was asked for."""
+    """Finds the picture that a reference stands for, and remembers which files each row was made of."""
 
     def __init__(self, recipe: Recipe, inputs: Inputs, folder: Path, manifest_shown: str) -> None:
         self.recipe, self.inputs, self.manifest_shown = recipe, inputs, manifest_shown
-        self.files: set[str] = set()
+        self.row_files: dict[str, Source] = {}
         self._folder, self._recipe_folder = inputs.relative(folder), inputs.relative(recipe.folder)
 
-    def supply(self, ref: Ref, row: Row, supplies: Mapping[str, Supply], step: str, slot: str) -> Supply:
-        """The picture that a reference stands for in a row, as far as it is known. Raises RowError."""
+    def supply(self, ref: Ref, row: Row, supplies: Mapping[str, Supply], where: NodePath) -> Supply:
+        """The picture that a reference at a place of the recipe stands for, as far as it is known. Raises RowError."""
         if ref.kind is RefKind.STEP:
             return supplies[ref.name]
-        where = ("outputs", slot, "image") if step == "" else ("steps", step, *slot.split("."))
+        source = self.file(ref, row, where)
+        return Supply(source.blob.sha256, source.blob, file=source.path, size=source.blob.size)
+
+    def file(self, ref: Ref, row: Row, where: NodePath) -> Source:
+        """The file that a reference (not to a step) stands for. Raises RowError."""
         name = self._locate(ref, row, where)
         try:
             source = self.inputs.source(name)
@@ -48,10 +53,15 @@ class Supplier:
             problem = self._place(ref, row, where)
             message = f"{ref}: {name}: {error.message}"
             raise RowError(replace(problem, rule=_rule_name(error.code), message=message)) from error
-        self.files.add(source.path)
-        return Supply(source.blob.sha256, source.blob, file=source.path, size=source.blob.size)
+        self.row_files[name] = source
+        return source
 
-    def _locate(self, ref: Ref, row: Row, where: tuple[str, ...]) -> str:
+    def start_row(self) -> dict[str, Source]:
+        """The files that will be asked for until the next call of this, by name."""
+        self.row_files = {}
+        return self.row_files
+
+    def _locate(self, ref: Ref, row: Row, where: NodePath) -> str:
         """The project's name of the file that a reference means."""
         if ref.kind is RefKind.FILE:
             return self.inputs.name(self._recipe_folder, ref.name)
@@ -69,7 +79,7 @@ class Supplier:
         message = f"{ref}: {value[:60]} is not a file; wanflow edits local files"
         raise RowError(replace(problem, message=message, hint="Download the image and name its path here."))
 
-    def _place(self, ref: Ref, row: Row, where: tuple[str, ...]) -> Problem:
+    def _place(self, ref: Ref, row: Row, where: NodePath) -> Problem:
         if ref.kind is RefKind.ROW and self.recipe.manifest:
             return Problem("image", "", self.manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
         return about_row(self.recipe.document.problem(where, "image", ""), row)
@@ -81,9 +91,14 @@ class Supplier:
             if complaint := _unfit(rule, supply, step.function.name):
                 message, hint = complaint
                 what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
-                where = ("steps", step.id, *slot.split("."))
+                where = slot_place(step.id, slot)
                 problem = self.recipe.document.problem(where, "image-size", f"{what}{message}", hint)
                 raise RowError(about_row(problem, row))
+
+
+def slot_place(step: str, slot: str) -> NodePath:
+    """Where a step's input stands in the recipe."""
+    return ("steps", step, *slot.split("."))
 
 
 def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[str, str] | None:
@@ -99,14 +114,17 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
         limit = f"min_side: {low}" if min(supply.size) < low else f"max_side: {high}"
         hint = f"Put a local/fit step before it, with: {{{limit}}}."
         return f"{width}x{height} px; {function} takes {low} to {high} px a side", hint
+    if supply.size and supply.size[0] * supply.size[1] > MAX_PIXELS:
+        width, height = supply.size
+        return f"{width}x{height} px; at most {MAX_PIXELS // 10**6} million pixels are read", "Make it smaller first."
     if supply.file and supply.blob:
         formats, most = rule.get("formats"), rule.get("max_bytes")
         kind = "JPEG" if supply.blob.format == "MPO" else supply.blob.format
         if isinstance(formats, list) and kind not in formats:
             return f"{kind}; {function} takes {', '.join(formats)}", "Save it in one of these formats."
         if isinstance(most, int) and supply.blob.size_bytes > most:
-            size = f"{supply.blob.size_bytes / 1e6:.1f} MB"
-            return f"{size}; {function} takes {most / 1e6:.0f} MB", "Put a local/fit step before it."
+            size = f"{supply.blob.size_bytes / 2**20:.1f} MiB"
+            return f"{size}; {function} takes {most / 2**20:.0f} MiB", "Put a local/fit step before it."
     return None
 
 

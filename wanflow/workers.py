@@ -47,11 +47,11 @@ class Workers:
         except TimeoutError as error:
             self._drop(worker)
             raise EditError("Deadline", f"not done after {self._deadline_s:.0f} s") from error
-        except asyncio.CancelledError:
-            self._drop(worker)
-            raise
         except EditError:
             self._release(worker)
+            raise
+        except BaseException:  # cancelled, or a bug: what the worker does now is unknown
+            self._drop(worker)
             raise
         self._release(worker)
         return result

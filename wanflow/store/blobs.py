@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,9 +24,8 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store bytes durably; returns their sha256. Raises OSError (disk full, read-only)."""
         sha256 = hashlib.sha256(data).hexdigest()
-        target = self.path(sha256)
-        if not (target.exists() and target.stat().st_size == len(data)):
-            write_whole(target, [data])
+        if self.fault(sha256):
+            write_whole(self.path(sha256), [data])
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -51,37 +50,30 @@ class Blobs:
 
 def read_checked(path: Path, sha256: str) -> bytes:
     """The bytes of a file that must have this digest. Raises EditError when it is missing or differs."""
+    name = "a stored picture" if path.name == sha256 else path.name
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EditError("InputMissing", f"{path.name} can't be read: {error.strerror}") from error
+        raise EditError("InputMissing", f"{name} can't be read: {error.strerror}; run again") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise EditError("InputChanged", f"{path.name} changed while wanflow was running; run again")
+        raise EditError("InputChanged", f"{name} changed while wanflow was running; run again")
     return data
 
 
 def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
     """Write a file so that it is there whole or not at all, also after a power cut. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".wanflow-", suffix=".part", dir=target.parent)
+    part = target.parent / f".wanflow-{secrets.token_hex(8)}.part"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(target)
+        part.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
-
-
-def _umask() -> int:
-    # mkstemp makes private files; pictures get the permissions that the user's umask gives any new file.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -140,7 +140,8 @@ class Index:
                 raise
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise StoreError(f"the project's index can't be written: {error}. Is the disk full?") from error
+            remedy = "Another wanflow holds it; try again." if "locked" in str(error) else "Make room, and run again."
+            raise StoreError(f"the project's index can't be written: {error}. {remedy}") from error
 
     # -- results
 
