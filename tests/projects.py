@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def small_project(
     (folder / "photos").mkdir(parents=True)
     for name, raw in photos.items():
         (folder / "photos" / name).write_bytes(raw)
+        os.utime(folder / "photos" / name, (1_700_000_000, 1_700_000_000))  # long ago, as photographs are
     (folder / "wanflow.toml").write_text(f"jobs = {jobs}\n", encoding="utf-8")
     lines = [f"{Path(name).stem},photos/{name}" for name in photos]
     (folder / "photos.csv").write_text("\n".join(["id,photo", *lines]) + "\n", encoding="utf-8")

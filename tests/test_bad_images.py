@@ -199,7 +199,7 @@ def test_every_row_is_accounted_for(ran) -> None:
         ("511.png", photo(width=511, height=700), "511x700 px; wan/colorization takes 512 to 4096 px a side"),
         ("4097.png", photo(width=4097, height=512), "4097x512 px; wan/colorization takes 512 to 4096 px a side"),
         ("1.png", photo(width=1, height=1), "1x1 px; wan/colorization takes 512 to 4096 px a side"),
-        ("10mb.bmp", coded(gradient(1900, 1900), "BMP"), "10.8 MB; wan/colorization takes 10 MB"),
+        ("10mb.bmp", coded(gradient(1900, 1900), "BMP"), "10.3 MiB; wan/colorization takes 10 MiB"),
     ],
 )
 def test_picture_that_the_model_would_refuse_is_refused_by_the_plan(tmp_path, name: str, raw: bytes, said: str) -> None:

@@ -71,7 +71,7 @@ def test_damaged_blob_is_never_handed_out(blobs: Blobs) -> None:
 def test_missing_file_is_said_by_name_and_not_by_path(tmp_path: Path) -> None:
     with pytest.raises(EditError) as caught:
         read_checked(tmp_path / "photo.png", "0" * 64)
-    assert str(caught.value) == "InputMissing: photo.png can't be read: No such file or directory"
+    assert str(caught.value) == "InputMissing: photo.png can't be read: No such file or directory; run again"
 
 
 def test_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def row(**values):
 def refused(call, *arguments):
     with pytest.raises(RowError) as caught:
         call(*arguments)
-    (problem,) = caught.value.problems
+    problem = caught.value.problems[0]
     return problem.rule, problem.message, problem.mark.line, problem.rows
 
 
@@ -98,6 +98,13 @@ def test_a_missing_value_is_refused_for_its_row():
     found = expansion()
     values = {"id": "0001"}
     assert refused(found.job, found.steps[0], Row("0001", values, 2, ""))[1].startswith("row has no column")
+
+
+def test_every_bad_value_of_a_job_is_told():
+    found = expansion()
+    with pytest.raises(RowError) as caught:
+        found.job(found.steps[0], Row("0001", {"id": "0001"}, 2, ""))
+    assert len(caught.value.problems) == len(found.steps[0].templates) > 1
 
 
 def test_paths_are_rendered():

@@ -79,10 +79,10 @@ def test_file_written_a_moment_ago_is_not_trusted(tmp_path: Path, index: Countin
     later = time.time_ns() + 3_600 * 10**9  # a clock that is ahead, as on a network drive
     os.utime(path, ns=(later, later))
     inputs = Inputs(tmp_path, index)
-    inputs.source("a.png")
+    source = inputs.source("a.png")
     inputs.save()
     assert not getattr(index, "noted", [])
-    assert inputs.stat_line("a.png") is None
+    assert source.stat is None
 
 
 def test_bad_file_is_opened_once_and_fails_every_time(tmp_path: Path, index: Index) -> None:
@@ -93,17 +93,3 @@ def test_bad_file_is_opened_once_and_fails_every_time(tmp_path: Path, index: Ind
     with pytest.raises(EditError) as second:
         inputs.source(tmp_path / "a.png")
     assert first.value is second.value
-
-
-def test_name_that_would_break_a_record_has_no_line(tmp_path: Path, index: Index) -> None:
-    inputs = Inputs(tmp_path, index)
-    for name in ("a b.png", "a\tb.png", "a\nb.png"):
-        (tmp_path / name).write_bytes(b"x")
-        os.utime(tmp_path / name, ns=(5, 5))
-    assert inputs.stat_line("a b.png") == f"a b.png\t1\t5\t{(tmp_path / 'a b.png').stat().st_ino}"
-    assert inputs.stat_line("a\tb.png") is None
-    assert inputs.stat_line("a\nb.png") is None
-
-
-def test_stat_line_of_a_missing_file_is_none(tmp_path: Path, index: Index) -> None:
-    assert Inputs(tmp_path, index).stat_line("gone.png") is None

@@ -1184,7 +1184,7 @@ def test_a_path_must_stay_in_the_output_folder(says):
 r.yaml:6:33: "../0001.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 0001
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1196,7 +1196,7 @@ def test_a_path_made_of_a_cell_must_stay_in_the_output_folder(says):
 r.yaml:6:33: "out/../../x.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 0001
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1208,7 +1208,7 @@ def test_a_path_must_be_relative(says):
 r.yaml:6:33: "/srv/0001.png" must be relative to the output folder [output-path]
       small: {image: steps.fit, to: "/srv/${{ row.id }}.png"}
                                     ^ row 0001
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1220,7 +1220,7 @@ def test_a_path_must_have_no_reserved_name(says):
 r.yaml:6:33: "out/con.png": "con.png" is a reserved name [output-path]
       small: {image: steps.fit, to: "out/con.png"}
                                     ^ row 0001
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1232,7 +1232,7 @@ def test_a_path_must_end_with_a_format(says):
 r.yaml:6:33: "out/0001.gif" must end with .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp [output-path]
       small: {image: steps.fit, to: "out/${{ row.id }}.gif"}
                                     ^ row 0001
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1244,7 +1244,7 @@ def test_a_path_belongs_to_one_row(says):
 r.yaml:6:33: "out/x.png" is also written by row 0001 [output-path]
       small: {image: steps.fit, to: "out/x.png"}
                                     ^ row 0002
-    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1256,7 +1256,7 @@ def test_paths_that_differ_only_by_case_are_one(says):
 r.yaml:6:33: "out/cAt.png" is also written by row 1 [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 2
-    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1268,7 +1268,7 @@ def test_paths_that_differ_only_by_normal_form_are_one(says):
 r.yaml:6:33: "out/café.png" is also written by row 1 [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 2
-    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1280,7 +1280,7 @@ def test_a_path_belongs_to_one_output(says):
 r.yaml:7:32: "out/0001.png" is also written by another output of the same row [output-path]
       copy: {image: steps.fit, to: "out/${{ row.id }}.png"}
                                    ^ row 0001
-    Give every row and output a path of its own, e.g. out/${{ row.id }}-name.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
 
@@ -1755,11 +1755,11 @@ r.yaml:8:62: min_side must be between 1 and 16384, got 0 [range]
 r.yaml:10:33: "../2.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 2
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 r.yaml:10:33: "../4.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 4
-    Use a path below the output folder, e.g. out/${{ row.id }}.png.
+    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 rows.csv:2:1: side must be a whole number, got "x" [type]
     row 1
 rows.csv:4:1: key 2 stands here again; first in line 3 [row-key]

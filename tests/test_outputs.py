@@ -83,7 +83,7 @@ def test_other_quality_or_format_makes_another_file(publisher: Publisher) -> Non
 @pytest.mark.parametrize("ending", FORMATS)
 def test_ending_decides_the_format(publisher: Publisher, ending: str) -> None:
     publisher.publish(publication(publisher, f"a{ending}"), None, None)
-    with Image.open(publisher.out / f"a{ending}") as image:
+    with Image.open(publisher.root / f"a{ending}") as image:
         assert image.format == FORMATS[ending]
         assert image.size == (64, 48)
 
@@ -91,18 +91,18 @@ def test_ending_decides_the_format(publisher: Publisher, ending: str) -> None:
 def test_picture_in_the_wanted_format_is_copied_to_the_byte(publisher: Publisher) -> None:
     raw = coded(gradient(), "JPEG", quality=50)
     publisher.publish(publication(publisher, "deep/er/a.jpg", raw), None, None)
-    assert (publisher.out / "deep/er/a.jpg").read_bytes() == raw
+    assert (publisher.root / "deep/er/a.jpg").read_bytes() == raw
 
 
 def test_quality_is_kept(publisher: Publisher) -> None:
     for path, quality in (("low.jpg", 10), ("high.jpg", 95)):
         publisher.publish(publication(publisher, path, quality=quality), None, None)
-    assert (publisher.out / "low.jpg").stat().st_size < (publisher.out / "high.jpg").stat().st_size
+    assert (publisher.root / "low.jpg").stat().st_size < (publisher.root / "high.jpg").stat().st_size
 
 
 def test_written_file_is_known_by_stat_and_digest(publisher: Publisher) -> None:
     written = publisher.publish(publication(publisher, "a.png"), None, None)
-    stat = (publisher.out / "a.png").stat()
+    stat = (publisher.root / "a.png").stat()
     assert (written.published.stat.size, written.published.stat.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
     assert written.published.sha256 == describe(photo()).sha256
     assert written.kept == ""
@@ -112,14 +112,14 @@ def test_our_own_older_file_is_replaced_and_not_kept(publisher: Publisher) -> No
     first = publisher.publish(publication(publisher, "a.png", photo(1)), None, None)
     second = publisher.publish(publication(publisher, "a.png", photo(2)), first.published, None)
     assert second.kept == ""
-    assert (publisher.out / "a.png").read_bytes() == photo(2)
+    assert (publisher.root / "a.png").read_bytes() == photo(2)
 
 
 def test_edited_file_is_moved_aside_even_to_another_disk(publisher: Publisher, tmp_path: Path) -> None:
     other = Path("/dev/shm")  # noqa: S108 - another disk on most machines
     aside = other if other.is_dir() and other.stat().st_dev != tmp_path.stat().st_dev else tmp_path
     publisher.keep_folder = aside / f"wanflow-test-{tmp_path.name}-{id(publisher)}"
-    target = publisher.out / "a.png"
+    target = publisher.root / "a.png"
     target.parent.mkdir()
     target.write_bytes(b"mine")
     kept = Path(publisher.publish(publication(publisher, "a.png"), None, None).kept)
@@ -135,17 +135,17 @@ def test_input_that_changed_since_the_plan_is_not_published(publisher: Publisher
         publisher.publish(publication(publisher, "a.png"), None, tmp_path / "photo.png")
     with pytest.raises(EditError, match=r"InputMissing: gone\.png can't be read"):
         publisher.publish(publication(publisher, "a.png"), None, tmp_path / "gone.png")
-    assert not (publisher.out / "a.png").exists()
+    assert not (publisher.root / "a.png").exists()
 
 
 def test_transparent_picture_goes_on_white_into_jpeg(publisher: Publisher) -> None:
     clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
     publisher.publish(publication(publisher, "a.jpg", coded(clear)), None, None)
-    assert pixels_of((publisher.out / "a.jpg").read_bytes()).min() >= 253
+    assert pixels_of((publisher.root / "a.jpg").read_bytes()).min() >= 253
 
 
 def test_picture_too_large_for_its_format_is_an_error_in_words(publisher: Publisher) -> None:
     long = coded(Image.new("1", (17_000, 1)))
     with pytest.raises(EditError, match="17000x1 px can't be saved as WEBP"):
         publisher.publish(publication(publisher, "a.webp", long), None, None)
-    assert not (publisher.out / "a.webp").exists()
+    assert not (publisher.root / "a.webp").exists()

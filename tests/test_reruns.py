@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from fakes import Fakery, picture
 
 from wanflow import api
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, RecipeError
 from wanflow.model import Action, Reason, Status
 
 RECIPE = """\
@@ -266,6 +267,7 @@ def test_the_first_failure_stops_a_run_that_shall_not_keep_going(project: Path, 
     assert record
     assert [o.status for o in record.outcomes][:3] == [Status.FAILED, Status.BLOCKED, Status.BLOCKED]
     assert {o.status for o in record.outcomes[3:]} == {Status.NOT_STARTED}
+    assert (record.exit_code, record.interrupted) == (1, False)
 
 
 def test_a_missing_photo_refuses_its_row_only(project: Path, fakery: Fakery) -> None:
@@ -294,3 +296,175 @@ def test_a_false_when_skips_or_bypasses(project: Path, fakery: Fakery) -> None:
     assert (project / "out" / "0001.png").exists()
     assert not (project / "out" / "wide" / "0002.png").exists()
     assert run(project, fakery) == []
+
+
+def swap(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+class Meddler(Fakery):
+    """A fake backend during whose first edit of a kind something happens to the project."""
+
+    def __init__(self, function: str, act: object) -> None:
+        super().__init__()
+        self.function, self.act = function, act
+        plain = self.paint
+        self.paint = lambda call: (self._meddle(call.function), plain(call))[1]
+
+    def _meddle(self, function: str) -> None:
+        if function == self.function and self.act:
+            act, self.act = self.act, None
+            act()  # type: ignore[operator]
+
+
+def old(folder: Path) -> None:
+    """Give the photographs the age that photographs have."""
+    for photo in (folder / "photos").iterdir():
+        os.utime(photo, (1_700_000_000, 1_700_000_000))
+
+
+def test_a_photo_replaced_during_a_run_is_noticed_by_the_next(project: Path) -> None:
+    old(project)
+    meddler = Meddler("wan/expand", lambda: swap(project / "photos" / "0.png", picture("other")))
+    api.run(project / "recipe.yaml", meddler.options(jobs=1))
+    assert reasons(project, meddler)["0000/colour"] == (Action.RUN, Reason.INPUT_CHANGED)
+    assert reasons(project, meddler)["0001/colour"] == (Action.REUSE, Reason.CACHED)
+
+
+@pytest.mark.parametrize("content", [None, b"mine"], ids=["deleted", "edited"])
+def test_an_output_changed_during_a_run_is_noticed_by_the_next(project: Path, content: bytes | None) -> None:
+    old(project)
+    target = project / "out" / "0000.png"
+
+    def act() -> None:
+        target.unlink()
+        if content:
+            target.write_bytes(content)
+
+    edit(
+        project,
+        "recipe.yaml",
+        "  wide: {uses",
+        "  late: {uses: local/fit, image: steps.wide, with: {min_side: 512}}\n  wide: {uses",
+    )
+    meddler = Meddler("local/fit", act)
+    api.run(project / "recipe.yaml", meddler.options(jobs=1))
+    reason = Reason.OUTPUT_MODIFIED if content else Reason.OUTPUT_MISSING
+    meddler.steps()
+    assert reasons(project, meddler)["0000/detail"] == (Action.REUSE, reason)
+    wanted = (project / "out" / "0001.png").stat().st_size
+    assert run(project, meddler) == []
+    assert target.stat().st_size == wanted
+
+
+def test_renamed_columns_are_a_changed_row(project: Path, fakery: Fakery) -> None:
+    old(project)
+    edit(project, "rows.csv", "id,photo,colours", "id,photo,colours,other")
+    (project / "rows.csv").write_text("id,photo,colours,other\n0000,photos/0.png,red,blue\n")
+    run(project, fakery)
+    edit(project, "rows.csv", "colours,other", "other,colours")
+    assert reasons(project, fakery)["0000/colour"] == (Action.RUN, Reason.PARAMS_CHANGED)
+
+
+def test_a_row_that_takes_the_path_of_an_unchanged_one_is_found(project: Path, fakery: Fakery) -> None:
+    old(project)
+    edit(project, "recipe.yaml", "out/${{ row.id }}.png", "out/${{ row.colours }}.png")
+    run(project, fakery)
+    edit(project, "rows.csv", "blue 0", "blue 1")
+    plan = api.plan(project / "recipe.yaml", fakery.options())
+    assert [problem.message for problem in plan.problems] == ['"out/blue 1.png" is also written by row 0000']
+
+
+def test_swapped_steps_of_one_function_keep_their_own_shapes(project: Path, fakery: Fakery) -> None:
+    old(project)
+    steps = ['  a: {uses: local/fit, image: row.photo, when: row.id == "x", with: {min_side: 512}}\n']
+    steps.append("  b: {uses: local/fit, image: row.photo, with: {min_side: 512}}\n")
+    recipe = "wanflow: 1\nmanifest: {from: rows.csv}\nsteps:\n"
+    (project / "recipe.yaml").write_text(recipe + "".join(steps))
+    run(project, fakery)
+    (project / "recipe.yaml").write_text(recipe + "".join(reversed(steps)))
+    assert reasons(project, fakery)["0000/a"] == (Action.SKIP, Reason.SKIPPED)
+
+
+def test_a_skipped_step_needs_no_image(project: Path, fakery: Fakery) -> None:
+    edit(
+        project,
+        "recipe.yaml",
+        "outputs:",
+        '  back: {uses: local/fit, image: row.back, when: row.back != "", with: {min_side: 9}}\noutputs:',
+    )
+    (project / "rows.csv").write_text("id,photo,colours,back\n0000,photos/0.png,red,\n")
+    assert run(project, fakery) == CHAIN
+    assert run(project, fakery) == []
+
+
+def test_two_bypassed_steps_hand_on_a_picture_that_must_be_whole(project: Path, fakery: Fakery) -> None:
+    steps = ["  a: {uses: wan/colorization, image: row.photo}"]
+    steps += [
+        f"  {name}: {{uses: wan/expand, image: steps.{up}, when: false, otherwise: bypass}}"
+        for name, up in ("ba", "cb")
+    ]
+    steps += ["  d: {uses: local/fit, image: steps.c, with: {min_side: 600}}"]
+    (project / "recipe.yaml").write_text("wanflow: 1\nmanifest: {from: rows.csv}\nsteps:\n" + "\n".join(steps))
+    run(project, fakery)
+    shutil.rmtree(project / ".wanflow" / "objects")
+    edit(project, "recipe.yaml", "min_side: 600", "min_side: 601")
+    assert sorted(run(project, fakery)) == ["local/fit"] * 3 + ["wan/colorization"] * 3
+
+
+def test_force_makes_a_damaged_picture_anew(project: Path, fakery: Fakery) -> None:
+    run(project, fakery)
+    for blob in (project / ".wanflow" / "objects").rglob("*"):
+        if blob.is_file():
+            blob.write_bytes(b"x" * blob.stat().st_size)
+    _, record = api.run(project / "recipe.yaml", fakery.options(force=True))
+    assert record and record.exit_code == 0
+
+
+@pytest.mark.parametrize("link", ["out", "photo"])
+def test_an_input_is_not_overwritten_through_a_link(project: Path, fakery: Fakery, link: str) -> None:
+    if link == "out":
+        (project / "out").symlink_to("photos")
+        edit(project, "rows.csv", "photos/1.png", "photos/0001.png")
+        (project / "photos" / "1.png").rename(project / "photos" / "0001.png")
+    else:
+        (project / "out").mkdir()
+        (project / "photos" / "1.png").rename(project / "out" / "0001.png")
+        (project / "photos" / "1.png").symlink_to("../out/0001.png")
+    with pytest.raises(RecipeError, match=r"row 0001 would write over .* which is an input image"):
+        api.run(project / "recipe.yaml", fakery.options())
+
+
+def test_a_file_that_can_not_be_written_is_told_by_the_exit_code(project: Path, fakery: Fakery) -> None:
+    edit(project, "recipe.yaml", "outputs:", 'outputs:\n  same: {image: row.photo, to: "out/same-${{ row.id }}.png"}')
+    (project / "out" / "same-0001.png" / "x").mkdir(parents=True)
+    _, record = api.run(project / "recipe.yaml", fakery.options())
+    assert record and (record.exit_code, record.not_written) == (1, 1)
+
+
+def test_one_bad_line_of_a_manifest_leaves_the_other_rows(project: Path, fakery: Fakery) -> None:
+    with (project / "rows.csv").open("a") as rows:
+        rows.write("0003,photos/0.png,red,surplus\n0001,photos/1.png,again\n,photos/1.png,x\n")
+    plan, record = api.run(project / "recipe.yaml", fakery.options())
+    assert record and record.exit_code == 1
+    assert [problem.rule for problem in plan.problems] == ["cells", "row-key", "row-key"]
+    assert sorted(fakery.steps()) == sorted(CHAIN * 3)
+
+
+def test_another_output_folder_is_another_file(project: Path, fakery: Fakery) -> None:
+    run(project, fakery, out=Path(project, "a"))
+    run(project, fakery, out=Path(project, "b"))
+    plan = api.plan(project / "recipe.yaml", fakery.options(out=Path(project, "a")))
+    assert plan.nothing_to_do
+    assert not (project / ".wanflow" / "kept").exists()
+
+
+def test_followers_of_a_vanished_photo_do_its_work(project: Path) -> None:
+    edit(project, "rows.csv", "photos/1.png,blue 1", "photos/copy.png,blue 0")
+    shutil.copy(project / "photos" / "0.png", project / "photos" / "copy.png")
+    fakery = Fakery(faults={"wan/colorization": [EditError("InputMissing", "0.png can't be read")]})
+    _, record = api.run(project / "recipe.yaml", fakery.options())
+    assert record
+    status = {outcome.job: outcome.status for outcome in record.outcomes}
+    assert (status["0000/colour"], status["0001/colour"]) == (Status.FAILED, Status.DONE)

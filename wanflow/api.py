@@ -23,6 +23,7 @@ from wanflow.errors import (
     describe_os_error,
     did_you_mean,
     is_text,
+    merge,
     quoted,
 )
 from wanflow.inputs import Inputs
@@ -30,7 +31,7 @@ from wanflow.lanes import Lanes
 from wanflow.manifests import Manifest
 from wanflow.outputs import Publisher
 from wanflow.plan import Planner
-from wanflow.planned import Plan
+from wanflow.planned import Plan, RowPlan
 from wanflow.recipe import Recipe, build, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Listener, Run
@@ -146,6 +147,8 @@ def run(
             raise RecipeError(planner.plan.problems)
         if not consent(planner.plan):
             return planner.plan, None
+        if not planner.plan.nothing_to_do:
+            _require_room(project, planner.plan)
         planner.inputs.save()
         return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
 
@@ -168,7 +171,7 @@ class Silent:
 
 @contextlib.contextmanager
 def _index(project: Project, *, create: bool) -> Iterator[Index]:
-    index = Index.open(project.store) if create or project.store.is_dir() else Index.memory()
+    index = Index.open(project.store, repair=create) if create or project.store.is_dir() else Index.memory()
     with index.in_use():
         if create:
             _require_writable(project, index)
@@ -197,9 +200,10 @@ def _planner(project: Project, index: Index) -> Planner:
     planner = _decided(project, index, recipe, manifest)
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
-        problems += manifest.problems
-        problems += rows.no_rows(recipe, manifest, project.here)
-    if problems:
+        problems += [*manifest.broken, *rows.no_rows(recipe, manifest, project.here)]
+        planner.plan.problems = merge([*planner.plan.problems, *manifest.problems])
+    nothing_left = planner.plan.problems and not planner.plan.entries
+    if problems or nothing_left:
         raise RecipeError([*problems, *planner.plan.problems])
     if index.notice and not index.read_only:
         planner.plan.notes.append(index.notice)
@@ -257,6 +261,15 @@ def _manifest_name(project: Project, recipe: Recipe) -> str:
 # -- from a plan to pictures
 
 
+def _require_room(project: Project, plan: Plan) -> None:
+    """Refuse to start work whose pictures could not be put anywhere. Raises StoreError."""
+    entries = [entry for entry in plan.entries if isinstance(entry, RowPlan)]
+    for folder in {(project.root / path).parent for entry in entries for path in entry.paths.values()}:
+        stands = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not stands.is_dir() or not os.access(stands, os.W_OK | os.X_OK):
+            raise StoreError(f"nothing was started: {shown(stands, project.here)} is no folder that can be written")
+
+
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     workers = Workers(project.jobs, project.store)
@@ -282,7 +295,7 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
             listener.note("finishing what is under way; press Ctrl-C again to stop at once")
             work.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, interrupt)

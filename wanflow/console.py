@@ -23,7 +23,7 @@ _REASONS = {
     Reason.PARAMS_CHANGED: "parameters changed",
     Reason.FUNCTION_CHANGED: "function changed",
     Reason.MODEL_CHANGED: "model changed",
-    Reason.OUTPUT_MISSING: "file or stored picture missing",
+    Reason.OUTPUT_MISSING: "output file not there",
     Reason.OUTPUT_MODIFIED: "output file was edited",
     Reason.UPSTREAM: "known after the step before it",
     Reason.FORCED: "forced",
@@ -56,16 +56,14 @@ def plan_text(plan: Plan) -> str:
 
 def _headline(plan: Plan) -> Iterator[str]:
     totals = plan.totals
-    if plan.nothing_to_do:
-        yield f"{plan.recipe.name} on {plan.backend}: nothing to do; {_reused(totals.reuse)}"
+    if not (totals.run or totals.later):
+        files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
+        todo = files if totals.restore else "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        yield f"{plan.recipe.name} on {plan.backend}: {todo}; {count(totals.reuse, 'job')} reused"
         return
     work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
     price = "free" if not totals.usd_worst else f"${totals.usd} (at most ${totals.usd_worst})"
     yield f"{plan.recipe.name} on {plan.backend}: {work}; {price}, about {duration(totals.seconds)}"
-
-
-def _reused(jobs: int) -> str:
-    return f"{count(jobs, 'job')} reused"
 
 
 def _table(plan: Plan) -> Iterator[str]:
@@ -82,8 +80,9 @@ def _table(plan: Plan) -> Iterator[str]:
 
 def _why(plan: Plan, step: str) -> str:
     counted: Counter[str] = Counter()
-    for (of, _, reason, fields), number in plan.why.items():
-        if of == step and (words := _REASONS[reason]):
+    for (of, action, reason, fields), number in plan.why.items():
+        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else _REASONS[reason]
+        if of == step and words:
             counted[f"{words} ({', '.join(fields)})" if fields else words] += number
     total = plan.by_step[step].total()
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
@@ -127,6 +126,8 @@ def record_text(record: RunRecord, seconds: float) -> str:
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(f"{count(record.written, 'file')} written")
+    if record.not_written:
+        parts.append(f"{count(record.not_written, 'file')} not written")
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
@@ -139,6 +140,7 @@ class Narrator:
         self._expected: dict[str, int] = {}
         self._live: Progress | None = None
         self._bars: dict[str, TaskID] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._began = now()
 
     def begin(self, plan: Plan) -> bool:
@@ -181,7 +183,9 @@ class Narrator:
         elif outcome.status is Status.DONE and not self._live:
             self._say_line(f"{outcome.job}  {outcome.function}  {duration(outcome.seconds)}")
         for warning in outcome.warnings if outcome.status is Status.DONE else ():
-            self.note(f"{outcome.job}: {warning}")
+            if (step, warning) not in self._warned:  # every picture's warnings are in the run's record
+                self._warned.add((step, warning))
+                self.note(f"{outcome.job}: {warning}")
 
     def _update(self, step: str) -> None:
         counts = self._counts[step]

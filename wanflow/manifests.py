@@ -53,12 +53,14 @@ class Record:
 class Table:
     """What a format reads: records, one by one, and the column names where the format has any.
 
-    `problems` fills while the records are read.
+    While the records are read, `problems` fills with entries that can't be rows and are left out, and `broken` with
+    why reading ended before the end.
     """
 
     records: Iterator[Record]
     columns: tuple[str, ...] | None = None
     problems: list[Problem] = field(default_factory=list)
+    broken: list[Problem] = field(default_factory=list)
 
 
 Reader = Callable[[Path, str], Table]
@@ -90,8 +92,9 @@ def _delimited(path: Path, shown: str, delimiter: str) -> Table:
     text = read_text(path, shown, MAX_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header = _header(reader, shown, delimiter)
-    problems: list[Problem] = []
-    return Table(_cells(reader, header, shown, problems), tuple(header), problems)
+    table = Table(iter(()), tuple(header))
+    table.records = _cells(reader, header, shown, table)
+    return table
 
 
 def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
@@ -119,7 +122,7 @@ def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
     return header
 
 
-def _cells(reader: Any, header: list[str], shown: str, problems: list[Problem]) -> Iterator[Record]:
+def _cells(reader: Any, header: list[str], shown: str, table: Table) -> Iterator[Record]:
     width = len(header)
     line = reader.line_num + 1
     while True:
@@ -127,14 +130,14 @@ def _cells(reader: Any, header: list[str], shown: str, problems: list[Problem]) 
             cells = next(reader, None)
         except csv.Error as error:
             # The reader has lost its place, so what follows can't be trusted to be rows.
-            problems.append(_csv_problem(error, shown, line))
+            table.broken.append(_csv_problem(error, shown, line))
             return
         if cells is None:
             return
         if len(cells) == width:
             yield Record(dict(zip(header, cells, strict=True)), line, _joined(cells))
         elif cells:
-            problems.append(_ragged(cells, width, shown, line, header))
+            table.problems.append(_ragged(cells, width, shown, line, header))
         line = reader.line_num + 1
 
 
@@ -376,15 +379,16 @@ def typed(value: Any, kind: str) -> Any:
 class Manifest:
     """An opened manifest: its columns, the folder that paths in it start from, and rows, read as they are asked for.
 
-    `problems` fills while rows are read, with what makes the manifest as a whole unusable: cells that don't fit the
-    header, keys that are missing, unsafe or stand twice. What is wrong with one row comes with that row.
+    `problems` fills while rows are read, with entries that are left out: cells that don't fit the header, keys that
+    are missing, unsafe or stand twice. `broken` tells why reading ended early. What is wrong with a row that has a
+    key comes with that row.
     """
 
     def __init__(self, table: Table, folder: Path, shown: str, key: str, types: Mapping[str, str]) -> None:
         self._table, self._key, self._types = table, key, types
         self.folder, self.shown = folder, shown
         self.columns = table.columns
-        self.problems = table.problems
+        self.problems, self.broken = table.problems, table.broken
         self.row_checker: Callable[[Mapping[str, Any]], Iterator[str]] = lambda values: iter(())
         self.count = 0
 

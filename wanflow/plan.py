@@ -142,15 +142,22 @@ class Planner:
         self.plan.entries.append(RowPlan(row, refused, {}))
 
     def _paths(self, row: Row) -> dict[str, str]:
+        """Every output's path, relative to the project. Raises RowError with all that is wrong with them."""
         paths: dict[str, str] = {}
+        faults: list[Problem] = []
         for output in self.recipe.outputs:
-            path = self.expansion.path(output.to, output.name, row)
-            complaint = path_problem(path) or self._owners.claim(self._out_prefix + path, row.key, output.name)
-            if complaint:
+            try:
+                path = self.expansion.path(output.to, output.name, row)
+            except RowError as error:
+                faults += error.problems
+                continue
+            paths[output.name] = self._out_prefix + path
+            if complaint := path_problem(path) or self._owners.claim(paths[output.name], row.key, output.name):
                 where = ("outputs", output.name, "to")
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
-                raise RowError(about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row))
-            paths[output.name] = self._out_prefix + path
+                faults.append(about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row))
+        if faults:
+            raise RowError(*faults)
         return paths
 
     def _row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:

@@ -30,6 +30,7 @@ class RunRecord:
     unchanged_jobs: Counter[Status] = field(default_factory=Counter)
     written: int = 0
     not_written: int = 0
+    problems: int = 0
     interrupted: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -38,7 +39,9 @@ class RunRecord:
         """0 done or nothing to do, 1 some jobs failed, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 1 if self.not_written or any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
+        return (
+            1 if self.not_written or self.problems or any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
+        )
 
     def counts(self) -> Counter[Status]:
         """Jobs by how they ended."""

@@ -87,7 +87,7 @@ def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[s
             for error in checker.iter_errors(values):
                 column = str(error.absolute_path[0]) if error.absolute_path else "the row"
                 yield schemas.said(error, column)[1]
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
             # A $ref may lead to what is no schema; jsonschema finds that out only when it gets there.
             yield f"the row schema {name} can't be applied: {type(error).__name__}: {str(error)[:100]}"
 
@@ -107,7 +107,7 @@ def column_problems(recipe: Recipe, manifest: Manifest) -> Iterator[tuple[NodePa
 
 def no_rows(recipe: Recipe, manifest: Manifest, here: Path) -> Iterator[Problem]:
     """That a manifest which was read to its end is empty; nothing when it isn't."""
-    if manifest.count or manifest.problems or recipe.manifest is None:
+    if manifest.count or manifest.problems or manifest.broken or recipe.manifest is None:
         return
     if manifests.is_glob(recipe.manifest.source):
         message = f"no file matches {recipe.manifest.source} in {shown(recipe.folder, here)}"

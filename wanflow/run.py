@@ -408,8 +408,9 @@ class Run:
             else:
                 record.outcomes += [self._rows[place].outcomes[step.id] for step in self.steps]
         not_started = any(outcome.status is Status.NOT_STARTED for outcome in record.outcomes)
-        record.interrupted = self.interrupted and not_started
-        record.written, record.not_written, record.notes = self.written, self.not_written, list(plan.notes)
+        record.interrupted = self.interrupted and (not_started or bool(self._to_publish))
+        record.written, record.not_written = self.written, self.not_written + len(self._to_publish)
+        record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record
 
     def _tell(self, step: str, outcome: Outcome) -> None:

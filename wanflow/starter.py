@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,18 +26,24 @@ def create(folder: Path) -> Iterator[str]:
         shutil.copytree(example / "photos", folder / "photos")
         shutil.copyfile(example / _MANIFEST, folder / _MANIFEST)
         recipe = shipped("recipes", "restore.yaml").read_text(encoding="utf-8")
-        (folder / "restore.yaml").write_text(recipe.replace(f"../examples/restore/{_MANIFEST}", _MANIFEST), "utf-8")
+        text = recipe.partition("\n")[2].replace(f"../examples/restore/{_MANIFEST}", _MANIFEST)
+        (folder / "restore.yaml").write_text(f"{_MODELINE}\n{text}", "utf-8")
+        schema = shipped("schemas", "recipe.schema.json")
+        shutil.copyfile(schema, folder / schema.name)
         (folder / "wanflow.toml").write_text(_SETTINGS, encoding="utf-8")
         (folder / ".gitignore").write_text("/.wanflow/\n/out/\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{folder} can't be written: {describe_os_error(error)}") from error
     yield f"{folder}: restore.yaml, {_MANIFEST}, photos/"
     yield "Next:"
-    yield f"  cd {folder}"
+    if folder.resolve() != Path.cwd():
+        yield f"  cd {shlex.quote(str(folder))}"
     yield "  wanflow plan restore.yaml"
     yield "  wanflow run restore.yaml"
 
 
+# Editors with a YAML language server check and complete recipes by this line.
+_MODELINE = "# yaml-language-server: $schema=recipe.schema.json"
 _SETTINGS = """\
 # Settings of this project; flags go before them.
 backend = "draft"   # free, on this machine

@@ -61,8 +61,11 @@ class Index:
         self.notice = ""
 
     @classmethod
-    def open(cls, folder: Path) -> Index:
-        """Open or create the index. Raises StoreError; a file that is no database is put aside, said once."""
+    def open(cls, folder: Path, *, repair: bool = True) -> Index:
+        """Open or create the index. Raises StoreError.
+
+        A file that is no database is put aside when it may be repaired, and left alone otherwise; said in `notice`.
+        """
         path = folder / "index.sqlite"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +73,10 @@ class Index:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 return cls._fallback(path, error)
+            if not repair:
+                index = cls.memory()
+                index.notice = f"{path} is damaged; a run will put it aside and look work up anew"
+                return index
             for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
                 if leftover.exists():
                     leftover.replace(leftover.with_name(leftover.name + ".damaged"))
