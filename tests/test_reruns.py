@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -338,6 +339,11 @@ def test_an_output_changed_during_a_run_is_noticed_by_the_next(project: Path, co
     target = project / "out" / "0000.png"
 
     def act() -> None:
+        for _ in range(100):  # the file is written beside the loop, which this act holds up
+            time.sleep(0.05)
+            if target.exists():
+                break
+        time.sleep(0.2)
         target.unlink()
         if content:
             target.write_bytes(content)
