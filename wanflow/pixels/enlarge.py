@@ -28,6 +28,9 @@ STRIP_PIXELS = 4_000_000
 # Two rounds of back-projection reach 4 input rows each.
 HALO = 8
 BACK_PROJECTIONS = 2
+# The given picture is rounded, so a difference of half a level says little, and projecting it back adds noise:
+# soft pictures lost up to 0.7 dB. The square of half a level, as a Wiener filter weighs noise.
+ROUNDING = np.float32(0.25)
 # Patches of 4096 pixels and their activations (1.5 MB) stay in the second-level cache.
 BATCH_PIXELS = 4096
 
@@ -120,6 +123,8 @@ def _back_projected(big: Floats, small: Floats) -> Floats:
     """`big` changed until it shrinks to `small` again; iterative back-projection after Irani & Peleg 1991."""
     for _ in range(BACK_PROJECTIONS):
         wrong = small - _resized(big, (small.shape[1], small.shape[0]))
+        square = wrong * wrong
+        wrong *= square / (square + ROUNDING)
         big = big + _resized(wrong, (big.shape[1], big.shape[0]))
     return big
 
