@@ -1,8 +1,9 @@
 """Train the nets of `wanflow.pixels.enlarge` anew: ``python scripts/train_enlarge.py`` (six minutes of one core).
 
 Only public-domain and CC0 pictures are read (scripts/training_data/LICENSES.md); seeded, so the same numpy and
-Pillow on the same kind of processor give the same file, byte for byte. The net sees a patch of luminance and predicts what Lanczos misses; it is trained on
-what users bring: pictures made small by several kernels, half of them JPEG-coded.
+Pillow on the same kind of processor give the same file, byte for byte. The net sees a patch of luminance and
+predicts what Lanczos misses; it is trained on what users bring: pictures made small by several kernels, half of
+them JPEG-coded.
 """
 
 from __future__ import annotations
