@@ -1,4 +1,4 @@
-"""Train the nets of `wanflow.pixels.enlarge` anew: ``python scripts/train_enlarge.py`` (six minutes of one core).
+"""Train the nets of `wanflow.pixels.enlarge` anew: ``python scripts/train_enlarge.py`` (four minutes of one core).
 
 Only public-domain and CC0 pictures are read (scripts/training_data/LICENSES.md); seeded, so the same numpy and
 Pillow on the same kind of processor give the same file, byte for byte. The net sees a patch of luminance and

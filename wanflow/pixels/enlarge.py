@@ -170,7 +170,7 @@ def enlarge(rgb: Array, factor: int, lossless: bool = True) -> Array:
     h, w = rgb.shape[:2]
     if factor == 4 and h * w <= TWO_STEPS_PIXELS:
         half = enlarge(rgb, 2, lossless)
-        if _energy(rgb, half) > FOUND:
+        if not lossless or _energy(rgb, half) > FOUND:
             return enlarge(half, 2, lossless)
     looks = 1 << min(3, max(0, (LOOKS_PIXELS // (h * w)).bit_length() - 1))
     nets = [_turned(_net(factor, not lossless), factor, turn) for turn in range(looks)]
