@@ -65,7 +65,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Structural similarity with an 11-pixel Gaussian window; Wang et al. 2004."""
 
     def mean(x: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(x, (11, 11), 1.5)
+        return np.asarray(cv2.GaussianBlur(x, (11, 11), 1.5))
 
     ma, mb = mean(a), mean(b)
     va, vb, both = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb

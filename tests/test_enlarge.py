@@ -54,6 +54,14 @@ def test_an_unseen_photograph_comes_closer_to_the_truth_than_by_lanczos(factor: 
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("sigma", [0.0, 0.75, 1.0, 2.0])
+def test_a_soft_photograph_loses_next_to_nothing(factor: int, sigma: float) -> None:
+    truth = cv2.GaussianBlur(photo(), (0, 0), sigma * factor) if sigma else photo()
+    small = shrunk(truth, factor)
+    assert psnr(enlarge(small, factor), truth) >= psnr(lanczos(small, factor), truth) - 0.25
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
 def test_an_enlarged_picture_shrinks_to_the_one_given(factor: int) -> None:
     small = shrunk(photo(), factor)
     ours, plain = (psnr(shrunk(method(small, factor), factor), small) for method in (enlarge, lanczos))
