@@ -204,7 +204,7 @@ class Planner:
                 return Decision(step.id, Action.SKIP, supply.absent), Supply(absent=supply.absent)
         self._check_inputs(step, row, taken)
         job = self.expansion.job(step, row)
-        size = self.expansion.size(job, taken["image"].size) if "image" in taken and taken["image"].size else None
+        size = self.expansion.size(job, _base_size(taken))
         return self._choose(job, {slot: supply.symbol for slot, supply in taken.items()}, taken, size, fresh)
 
     def _not_running(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> tuple[Decision, Supply]:
@@ -445,6 +445,12 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
             size = f"{supply.blob.size_bytes / 1e6:.1f} MB"
             return f"{size}; {function} takes {most / 1e6:.0f} MB", "Put a local/fit step before it."
     return None
+
+
+def _base_size(taken: Mapping[str, Supply]) -> tuple[int, int] | None:
+    """The size of the picture that decides the result's: the image, or the last of several."""
+    bases = [supply for slot, supply in taken.items() if slot == "image" or slot.startswith("images.")]
+    return bases[-1].size if bases else None
 
 
 def _rule_name(code: str) -> str:
