@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -20,11 +21,11 @@ from wanflow.pixels.masks import guided, soften
 from wanflow.pixels.regions import Region, find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.stamp import stamped
-from wanflow.pixels.subject import find_subject
+from wanflow.pixels.subject import Subject, find_subject
 from wanflow.pixels.words import Kind
 
 _STRIP_PIXELS = 1 << 19
-_FAINT = 0.2
+_FAINT, _LIKELY = 0.2, 0.3
 _BLUR_PIXELS = 700_000
 _SUBJECTS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
 _SEPIA = Tone(0.62, 0.055, 72)
@@ -48,12 +49,17 @@ def describe_edit(request: EditRequest) -> Edited:
     picture, strength = request.image, float(request.parameters.get("strength", 0.5))
     if strength <= 0:
         return Edited(picture, Fidelity.APPROXIMATE, (UNCHANGED,))
-    instruction = read(request.prompt)
+    instruction, sight = read(request.prompt), _Sight(picture.rgb)
     rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
     for change in instruction.changes:
-        rgb, said, done = _changed(rgb, change, strength, request.seed)
-        warnings += said
-        undone += [] if done else [f"{change.region}: {change.colour or change.verb}"]
+        region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
+        if region and region.confidence < _FAINT:
+            warnings.append(f'no "{change.region}" was found in the picture')
+            undone.append(f"{change.region}: {change.colour or change.verb}")
+            continue
+        brush = _brush(rgb, change, region, strength, request.seed)
+        rgb = np.concatenate(list(_strips(rgb, brush, region and sight.place(region))))
+        warnings += _doubts(change, region)
     edited = replace(picture, rgb=rgb)
     if instruction.changes and not undone:
         return Edited(edited, Fidelity.APPROXIMATE, tuple(warnings))
@@ -63,18 +69,6 @@ def describe_edit(request: EditRequest) -> Edited:
 def _undone(clauses: list[str]) -> str:
     what = "; ".join(f'"{clause}"' for clause in clauses) or "the instruction"
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
-
-
-def _changed(rgb: Array, change: Change, strength: float, seed: int) -> tuple[Array, list[str], bool]:
-    """The picture after one change, what has to be said about it, and whether it could be done."""
-    if change.kind is Kind.WHOLE:
-        region, place = None, None
-    else:
-        region, place = _place(rgb, change.kind)
-        if region.confidence < _FAINT:
-            return rgb, [f'no "{change.region}" was found in the picture'], False
-    brush = _brush(rgb, change, region, strength, seed)
-    return np.concatenate(list(_strips(rgb, brush, place))), list(_doubts(change, region)), True
 
 
 def _doubts(change: Change, region: Region | None) -> Iterator[str]:
@@ -89,27 +83,43 @@ def _doubts(change: Change, region: Region | None) -> Iterator[str]:
 # -- where
 
 
-def _place(rgb: Array, kind: Kind) -> tuple[Region, Place]:
-    """The region of a kind at working size, and how its mask follows the lightness of the full picture."""
-    light = small_lightness(rgb)
-    region = _region(rgb, light, kind)
-    return region, Place(*guided(region.mask, light, calm=1e-3))
+class _Sight:
+    """What is seen in the picture before any change; found once, whatever the number of changes."""
 
+    def __init__(self, rgb: Array) -> None:
+        self.rgb = rgb
 
-def _region(rgb: Array, light: Floats, kind: Kind) -> Region:
-    """By colour where a thing and its surroundings differ in it; else by luminance alone, as for a grey picture."""
-    scene = Scene(light)
-    if kind not in (*_SUBJECTS, Kind.BACKGROUND, Kind.SURFACE):
-        return find(scene, [kind])[kind]
-    small = _resized(rgb, light.shape)
-    subject = find_subject(small)
-    if subject.confidence < scene.thing.confidence and subject.confidence < SURE:
-        return find(scene, [kind])[kind]
-    mask = subject.mask
-    if kind not in _SUBJECTS:
-        # A face and a coat differ in colour: what either way of looking takes for the subject is no background.
-        mask = ~(mask | scene.thing.mask) if scene.thing.confidence >= SURE else ~mask
-    return Region(kind, soften(mask.astype(np.float32), light), subject.confidence)
+    @cached_property
+    def light(self) -> Floats:
+        """OKLab lightness at working size."""
+        return small_lightness(self.rgb)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What luminance alone tells."""
+        return Scene(self.light)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What colour tells of the subject."""
+        return find_subject(_resized(self.rgb, self.light.shape))
+
+    def place(self, region: Region) -> Place:
+        """How a region's mask follows the lightness of the full picture."""
+        return Place(*guided(region.mask, self.light, calm=1e-3))
+
+    def region(self, kind: Kind) -> Region:
+        """A subject by colour or by luminance, whichever is surer; else by luminance, as in a grey picture."""
+        if kind not in (*_SUBJECTS, Kind.BACKGROUND, Kind.SURFACE):
+            return find(self.scene, [kind])[kind]
+        subject, thing = self.subject, self.scene.thing
+        if kind in _SUBJECTS:
+            mask = subject.mask if subject.confidence > thing.confidence else thing.mask
+        else:
+            # A face and a coat differ in colour: what either way of looking takes for the subject is no background.
+            mask = ~(subject.mask | thing.mask) if thing.confidence >= _LIKELY else ~subject.mask
+        sure = max(subject.confidence, thing.confidence) if mask.any() else 0.0
+        return Region(kind, soften(mask.astype(np.float32), self.light), sure)
 
 
 def _resized(rgb: Array, shape: tuple[int, ...]) -> Array:

@@ -1,6 +1,6 @@
 """Text into pictures, English and Chinese, from two small fonts of the package: measured, wrapped and drawn.
 
-Covers Latin, Greek and Cyrillic letters and the 3755 commonest Chinese characters (GB 2312 level 1); what is beyond
+Covers Latin, Greek and Cyrillic letters and some 4000 Chinese characters (GB 2312 level 1 and a little more); what is beyond
 them is shown as one empty box, so that nobody takes a shortened request for the whole.
 """
 
@@ -23,7 +23,13 @@ BOX = "□"
 _LEVEL_1 = "".join(
     bytes([high, low]).decode("gb2312", "ignore") for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF)
 )
-HANZI = "，。、；：？！（）《》【】～「」『』￥％＋－＝" + _LEVEL_1
+# Of level 2, what prompts are made of: animals, plants, jewels, weather, clothes, faces.
+_LEVEL_2 = (
+    "绯橘鲑琥珀赭橄榄钴薰咪鸢婵婷妩婀晗曦熠煜瑜璀璨翡黛绛缤绮缥缈缭帷幔幡憧憬惬徜徉慵氤氲漪潺濛瀚霭霏雯霁骷髅髻麒麟鹭鹦鹉鹈鹕鹂鹌鹑蜻蜓蟋蟀蝌蚪蜥蜴蝙蝠茉莓蓓芙萱薇藓馥馄饨粽麋貂猕猬獾袅裾褶屐髦鬓翎翩跹舫槿"
+    "楠榕柚枇杷榈钰铠镂镯钗斓皓皎皙眸瞰瞭礴祺禧穹窈窕笙筝箫簪篝籁粼绫聆肴芊茗荟莺菁虬蚱蜢蛟蜃蜷螳螂蟾蜍蟠裱诙谧豚邃隽雉靓飒飓骰鲫鹞鼬龛喵嗨噢嗯咧咚噜嘟咦唷倜傥佼侏冽凇勖匾叽唢喃圄姊娉娴娼婕嫦嬉宸寰巅峥嵘岚"
+    "彗忐忑忪怅怡惚悖惆愕懵扉拗掬斐旎旖昙昱晖暝朦胧杳栩棂涓淅淼渲溟滂漩潇潸澹瀛炫煦熹狩玑珏珑璧痣绾缇胭胫芸芷苓莞蕨袂裘褴褛蹊跷踮辔锃霾鞑骁魇鱿鳗鸾鹳麝黯鼹"
+)
+HANZI = "，。、；：？！（）《》【】～「」『』￥％＋－＝" + _LEVEL_1 + _LEVEL_2
 _BLOCKS = ((0x20, 0x7F), (0xA1, 0xAD), (0xAE, 0x180), (0x391, 0x3A2), (0x3A3, 0x3CA), (0x400, 0x460))
 LATIN = "".join(chr(code) for first, end in _BLOCKS for code in range(first, end)) + f"–—‘’“”…•€™−←→≤≥·{BOX}"
 _LATIN, _HANZI = frozenset(LATIN), frozenset(HANZI)
@@ -129,6 +135,20 @@ def fitting(line: str, room: float, largest: int, smallest: int = 1) -> int:
     while size > smallest and width(line, size) > room:
         size -= 1
     return max(size, smallest)
+
+
+def filling(text: str, room: tuple[float, float], largest: int, smallest: int) -> tuple[list[str], int]:
+    """Lines and the largest font size at which the text fits (width, height); cut with an ellipsis at the smallest."""
+    for size in range(max(largest, smallest), smallest - 1, -1):
+        most = max(int(room[1] // leading(size)), 1)
+        longest = max((width(word.rstrip(), size) for word in _pieces(drawable(text))), default=0.0)
+        # A word is broken only when it must be.
+        if size > smallest and (longest > room[0] or width(drawable(text), size) > 1.1 * most * room[0]):
+            continue
+        lines = wrapped(text, size, room[0], most + 1)
+        if len(lines) <= most:
+            return lines, size
+    return wrapped(text, smallest, room[0], max(int(room[1] // leading(smallest)), 1)), smallest
 
 
 def draw(canvas: ImageDraw.ImageDraw, left: float, baseline: float, line: str, size: int, fill: Colour) -> None:

@@ -41,6 +41,13 @@ def stamped(picture: Picture, request: str, *warnings: str) -> Edited:
     return Edited(replace(picture, rgb=stamp(rgb, request), alpha=None), Fidelity.PROXY, (*warnings, *said))
 
 
+def free_area(width: int, height: int, request: str) -> tuple[int, int, int, int]:
+    """What frame and band leave of a picture: left, top, right, bottom in pixels."""
+    frame = frame_width(width, height)
+    band = _band(width - 2 * frame, height - 2 * frame, request, HEADLINE)
+    return frame, frame, width - frame, height - frame - (0 if band is None else band.shape[0])
+
+
 def frame_width(width: int, height: int) -> int:
     """Pixels of frame on each side: 3.5 % of the shorter side, more where that would be too thin to be seen."""
     short = min(width, height)
