@@ -82,6 +82,8 @@ def _flooded(labels: Labels, ink: Floats) -> Labels:
     image = np.ascontiguousarray(np.dstack([np.clip(255 - ink, 0, 255).astype(np.uint8)] * 3))
     flooded = cv2.watershed(image, labels.copy())
     seeds = (flooded <= 0).astype(np.uint8)
+    if seeds.all():  # so narrow a picture is all frame
+        return np.zeros_like(labels)
     # The ridges between cells, and the frame, which the watershed never labels, take the nearest cell.
     _, nearest = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     names = np.zeros(int(nearest.max()) + 1, np.int32)

@@ -87,6 +87,13 @@ _BREAK = re.compile(
     r"|\band (?=(?:make|turn|change|paint|dye|recolou?r|blur|sharpen|brighten|darken|lighten|add|put|remove|replace|convert"
     r"|increase|reduce|boost|give|draw)\b)"
 )
+# "Keep the rest as it is" asks for nothing that isn't done anyway.
+_REST = re.compile(
+    r"\b(?:and )?(?:keep|keeping|leave|leaving|do not change|don't change|without changing)"
+    r" (?:the rest|everything else|anything else|all else|the others?)(?: of (?:it|the (?:image|picture|photo)))?"
+    r"(?: unchanged| untouched| as (?:it|they) (?:is|are)| the same| alone| intact)?"
+    r"|(?:其余|其他|其它|别的|剩下)的?(?:部分|地方|内容)?(?:都|均)?(?:保持)?(?:不变|原样|不动)|保持(?:其余|其他|其它)(?:部分)?不变"
+)
 _LITTLE = re.compile(r"\b(?:slightly|a bit|a little|a touch|somewhat)\b|稍微|略微|稍|略|一点|一些")
 _MUCH = re.compile(r"\b(?:much|a lot|strongly|significantly|very|far|considerably)\b|大幅|很多|非常|明显")
 _HARMLESS = frozenset(
@@ -114,7 +121,7 @@ def read(prompt: str) -> Instruction:
 
 def _clauses(prompt: str) -> Iterator[str]:
     text = unicodedata.normalize("NFKC", prompt).lower().replace("’", "'")
-    for clause in _BREAK.split(re.sub(r"[-_/]+", " ", text)):
+    for clause in _BREAK.split(_REST.sub(" ", re.sub(r"[-_/]+", " ", text))):
         if clause.strip():
             yield " ".join(clause.split())
 
