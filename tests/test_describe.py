@@ -91,7 +91,9 @@ def test_strength_0_keeps_every_byte(prompt: str) -> None:
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_more_strength_goes_further_from_the_picture(prompt: str) -> None:
     before = small()
-    far = [float(np.square(done(before, prompt, s).picture.rgb.astype(float) - before).mean()) for s in (0.1, 0.25, 0.5)]
+    far = [
+        float(np.square(done(before, prompt, s).picture.rgb.astype(float) - before).mean()) for s in (0.1, 0.25, 0.5)
+    ]
     assert 0 < far[0] < far[1] < far[2]
 
 

@@ -100,9 +100,7 @@ def _grid(pictures: Sequence[Array], room: tuple[int, int], gap: int) -> tuple[i
     def shown(rows: int, columns: int) -> float:
         cell = room[0] / columns - gap, room[1] / rows - gap
         scales = [min(cell[0] / rgb.shape[1], cell[1] / rgb.shape[0]) for rgb in pictures]
-        return sum(
-            scale * scale * rgb.shape[0] * rgb.shape[1] for scale, rgb in zip(scales, pictures, strict=True)
-        )
+        return sum(scale * scale * rgb.shape[0] * rgb.shape[1] for scale, rgb in zip(scales, pictures, strict=True))
 
     count = len(pictures)
     return max((1, count), (count, 1), key=lambda grid: shown(*grid))
@@ -187,5 +185,3 @@ def _set(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], text: str,
         rows, _ = filling(foot, (right - left, 2 * leading(small)), small, small)
         for number, line in enumerate(rows):
             draw(canvas, left, bottom - (len(rows) - number - 1) * leading(small) - small // 3, line, small, _INK)
-
-

@@ -302,5 +302,3 @@ def _sharpened(rgb: Array, amount: float) -> Array:
     sigma = max(1.0, max(rgb.shape[:2]) / 1100)
     soft = cv2.GaussianBlur(rgb, (0, 0), sigma)
     return np.asarray(cv2.addWeighted(rgb, 1 + 0.9 * amount, soft, -0.9 * amount, 0), np.uint8)
-
-

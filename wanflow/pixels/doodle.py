@@ -103,7 +103,9 @@ def _washes(labels: Labels, scene: Scene | None, wishes: Sequence[Wish], seed: i
     light = _mean(labels, scene.light) if scene else None
     tones = []
     for cell in range(len(area)):
-        tone = placed.get(cell) or (_PAPER if area[cell] < 0.0004 * labels.size else spare[int(dice.integers(len(spare)))])
+        tone = placed.get(cell) or (
+            _PAPER if area[cell] < 0.0004 * labels.size else spare[int(dice.integers(len(spare)))]
+        )
         tones.append(_washed(tone, None if light is None else float(light[cell]), float(dice.uniform(-1, 1))))
     return tones
 

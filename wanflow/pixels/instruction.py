@@ -143,7 +143,9 @@ def _unknown(token: Token) -> bool:
 def _tonal(clause: str) -> list[Change]:
     """The changes of tone that a clause asks for, if it holds nothing else but the place."""
     found = _one_tonal(clause)
-    first, joined, second = re.split(r"( and |和|又)", clause, maxsplit=1) if re.search(" and |和|又", clause) else ("",) * 3
+    first, joined, second = (
+        re.split(r"( and |和|又)", clause, maxsplit=1) if re.search(" and |和|又", clause) else ("",) * 3
+    )
     if found or not joined:
         return found
     # "make the sky warmer and darker": the second half is about the same place.

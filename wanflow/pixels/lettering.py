@@ -139,15 +139,18 @@ def fitting(line: str, room: float, largest: int, smallest: int = 1) -> int:
 
 def filling(text: str, room: tuple[float, float], largest: int, smallest: int) -> tuple[list[str], int]:
     """Lines and the largest font size at which the text fits (width, height); cut with an ellipsis at the smallest."""
-    for size in range(max(largest, smallest), smallest - 1, -1):
-        most = max(int(room[1] // leading(size)), 1)
-        longest = max((width(word.rstrip(), size) for word in _pieces(drawable(text))), default=0.0)
-        # A word is broken only when it must be.
-        if size > smallest and (longest > room[0] or width(drawable(text), size) > 1.1 * most * room[0]):
-            continue
-        lines = wrapped(text, size, room[0], most + 1)
-        if len(lines) <= most:
-            return lines, size
+    shown = drawable(text)
+    whole = width(shown, largest)
+    longest = max((width(word.rstrip(), largest) for word in _pieces(shown)), default=0.0)
+    size = max(largest, smallest)
+    while size > smallest:
+        most, scale = max(int(room[1] // leading(size)), 1), size / largest
+        # A word is broken only when it must be; and what can't fit needn't be tried.
+        if longest * scale <= room[0] and whole * scale <= most * room[0]:
+            lines = wrapped(text, size, room[0], most + 1)
+            if len(lines) <= most:
+                return lines, size
+        size = max(min(round(0.95 * size), size - 1), smallest)
     return wrapped(text, smallest, room[0], max(int(room[1] // leading(smallest)), 1)), smallest
 
 
