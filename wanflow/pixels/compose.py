@@ -100,7 +100,7 @@ def _grid(pictures: Sequence[Array], room: tuple[int, int], gap: int) -> tuple[i
     def shown(rows: int, columns: int) -> float:
         cell = room[0] / columns - gap, room[1] / rows - gap
         scales = [min(cell[0] / rgb.shape[1], cell[1] / rgb.shape[0]) for rgb in pictures]
-        return sum(scale * scale * rgb.shape[0] * rgb.shape[1] for scale, rgb in zip(scales, pictures, strict=True))
+        return float(sum(scale**2 * rgb.size for scale, rgb in zip(scales, pictures, strict=True)))
 
     count = len(pictures)
     return max((1, count), (count, 1), key=lambda grid: shown(*grid))

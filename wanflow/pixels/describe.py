@@ -58,7 +58,7 @@ def describe_edit(request: EditRequest) -> Edited:
             undone.append(f"{change.region}: {change.colour or change.verb}")
             continue
         brush = _brush(rgb, change, region, strength, request.seed)
-        rgb = np.concatenate(list(_strips(rgb, brush, region and sight.place(region))))
+        rgb = np.concatenate(list(_strips(rgb, brush, sight.place(region) if region else None)))
         warnings += _doubts(change, region)
     edited = replace(picture, rgb=rgb)
     if instruction.changes and not undone:
@@ -177,8 +177,7 @@ def _brush(rgb: Array, change: Change, region: Region | None, strength: float, s
             return lambda strip: _toned(strip, lambda light, a, b: (a * factor, b * factor))
         case Verb.BLUR | Verb.SHARPEN:
             made = _blurred(rgb, region, amount) if change.verb is Verb.BLUR else _sharpened(rgb, amount)
-            bands = _Bands(made)
-            return bands
+            return _Bands(made)
     table = _curve(change.verb, amount)
     return lambda strip: np.asarray(cv2.LUT(strip, table), np.uint8)
 
@@ -273,7 +272,7 @@ def _own_hue(rgb: Array, region: Region | None) -> Hue | None:
         return None
     angle = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) % 360
     counts = np.bincount((angle / 10).astype(int) % 36, chroma, 36)
-    near = sum(np.roll(counts, turn) for turn in range(-4, 5))
+    near = np.sum([np.roll(counts, turn) for turn in range(-4, 5)], axis=0)
     peak = int(np.argmax(near))
     if near[peak] < 0.6 * counts.sum():
         return None

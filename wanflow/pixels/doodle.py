@@ -176,24 +176,16 @@ def _washed(tone: Tone, light: float | None, chance: float) -> Tone:
 def _painted(ink: Array, washes: tuple[Labels, list[Tone]], seed: int) -> Array:
     """Washes with the bleeding of watercolour under the lines, at the lines' size, one strip of rows at a time."""
     height, width = ink.shape
-    plane = _pigment(*washes, seed)
-    out = np.empty((height, width, 3), np.uint8)
+    out = cv2.resize(_pigment(*washes, seed), (width, height), interpolation=cv2.INTER_LINEAR)
     rows = max(1, _STRIP_PIXELS // width)
-    scale = plane.shape[0] / height
     for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        # A strip is enlarged together with a margin, so that strips meet without a seam.
-        y = (np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
-        x = (np.arange(width, dtype=np.float32)[None] + np.float32(0.5)) * np.float32(plane.shape[1] / width)
-        maps = np.broadcast_to(x - np.float32(0.5), (bottom - top, width)), np.broadcast_to(y, (bottom - top, width))
-        wash = cv2.remap(plane, *map(np.ascontiguousarray, maps), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        share = (ink[top:bottom].astype(np.float32) / 255)[..., None]
-        out[top:bottom] = (wash * (0.12 + 0.88 * share) + 0.5).astype(np.uint8)
-    return out
+        share = 0.12 + 0.88 / 255 * ink[top : top + rows, :, None].astype(np.float32)
+        out[top : top + rows] = (out[top : top + rows] * share + 0.5).astype(np.uint8)
+    return np.asarray(out, np.uint8)
 
 
-def _pigment(labels: Labels, tones: Sequence[Tone], seed: int) -> Floats:
-    """The washes without lines, (h, w, 3) float32 in [0, 255] at cell size."""
+def _pigment(labels: Labels, tones: Sequence[Tone], seed: int) -> Array:
+    """The washes without lines, (h, w, 3) uint8 at cell size."""
     colours = np.array([(tone.lightness, *tone.ab) for tone in tones], np.float32)
     lightness, a, b = (np.ascontiguousarray(colours[:, n])[labels] for n in range(3))
     noise = _noise(labels.shape, seed)
@@ -203,7 +195,7 @@ def _pigment(labels: Labels, tones: Sequence[Tone], seed: int) -> Floats:
     strength = 1 + 0.2 * noise + 0.25 * edge
     y = np.clip(lightness - 0.035 * noise - 0.06 * edge, 0.05, 0.99) ** 3
     wash = paint(y.astype(np.float32), (a * strength).astype(np.float32), (b * strength).astype(np.float32))
-    return cv2.GaussianBlur(wash.astype(np.float32), (0, 0), 0.7)
+    return np.asarray(cv2.GaussianBlur(wash, (0, 0), 0.7), np.uint8)
 
 
 def _noise(shape: tuple[int, int], seed: int) -> Floats:

@@ -84,8 +84,8 @@ _OBJECTS = re.compile(
 )
 _BREAK = re.compile(
     r"[,.;!?、。\n]+|\b(?:and then|then|and also|also)\b|并且|同时|然后|(?<=.)并"
-    r"|\band (?=(?:make|turn|change|paint|dye|recolou?r|blur|sharpen|brighten|darken|lighten|add|put|remove|replace|convert"
-    r"|increase|reduce|boost|give|draw)\b)"
+    r"|\band (?=(?:make|turn|change|paint|dye|recolou?r|blur|sharpen|brighten|darken|lighten|add|put|remove|replace"
+    r"|convert|increase|reduce|boost|give|draw)\b)"
 )
 # "Keep the rest as it is" asks for nothing that isn't done anyway.
 _REST = re.compile(
@@ -96,11 +96,12 @@ _REST = re.compile(
 )
 _LITTLE = re.compile(r"\b(?:slightly|a bit|a little|a touch|somewhat)\b|稍微|略微|稍|略|一点|一些")
 _MUCH = re.compile(r"\b(?:much|a lot|strongly|significantly|very|far|considerably)\b|大幅|很多|非常|明显")
-_HARMLESS = frozenset(
-    "modify edit adjust convert recolor recolour recoloring dye more it look looks looking appear effect filter style"
-    " color colour overall entire please just only let bring apply render keep be become made tone tones toned can could"
-    " you we want would like i need some so that bit little lot up down alter transform switch shot version same"
-    " high quality best realistic photorealistic 4k 8k rest unchanged everything else".split()
+_HARMLESS = re.compile(
+    r"modify|edit|adjust|convert|recolor|recolour|recoloring|dye|more|it|look|looks|looking|appear|effect"
+    r"|filter|style|color|colour|overall|entire|please|just|only|let|bring|apply|render|keep|be|become|made"
+    r"|tone|tones|toned|can|could|you|we|want|would|like|i|need|some|so|that|bit|little|lot|up|down|alter"
+    r"|transform|switch|shot|version|same|high|quality|best|realistic|photorealistic|k|rest|unchanged"
+    r"|everything|else"
 )
 _HARMLESS_HANZI = re.compile(
     r"[更变调得度点些整体换改处理效果风格滤镜修稍略微请帮我一下其余其他不变保持把将让使给为成颜色部分区域原图高质量逼真]"
@@ -137,7 +138,7 @@ def _says_nothing(clause: str) -> bool:
 def _unknown(token: Token) -> bool:
     if token.role is not Role.NOUN:
         return token.role is Role.NOT and token.word not in ("from", "从")
-    return token.word not in _HARMLESS and bool(_HARMLESS_HANZI.sub("", token.word))
+    return not _HARMLESS.fullmatch(token.word) and bool(_HARMLESS_HANZI.sub("", token.word))
 
 
 def _tonal(clause: str) -> list[Change]:

@@ -1,7 +1,7 @@
 """Text into pictures, English and Chinese, from two small fonts of the package: measured, wrapped and drawn.
 
-Covers Latin, Greek and Cyrillic letters and some 4000 Chinese characters (GB 2312 level 1 and a little more); what is beyond
-them is shown as one empty box, so that nobody takes a shortened request for the whole.
+Covers Latin, Greek and Cyrillic letters and some 4000 Chinese characters (GB 2312 level 1 and a little more). What is
+beyond them is shown as one empty box, so that nobody takes a shortened request for the whole.
 """
 
 from __future__ import annotations
