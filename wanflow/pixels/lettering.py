@@ -76,11 +76,8 @@ def wrapped(text: str, size: int, room: float, most: int) -> list[str]:
     """The text in at most `most` lines no wider than `room` pixels; what doesn't fit ends in an ellipsis."""
     lines = [""]
     for piece in _pieces(drawable(text)):
-        if lines[-1] and width(lines[-1] + piece.rstrip(), size) > room and piece[0] not in _CLOSING:
-            lines[-1] = lines[-1].rstrip()
-            lines.append("")
         for part in _split(piece, size, room):
-            if lines[-1] and width(lines[-1] + part.rstrip(), size) > room and part[0] not in _CLOSING:
+            if lines[-1] and width(lines[-1] + part.rstrip(), size) > room and not _hangs(lines[-1], part, size, room):
                 lines.append("")
             lines[-1] += part
         if len(lines) > most:
@@ -88,6 +85,11 @@ def wrapped(text: str, size: int, room: float, most: int) -> list[str]:
     if len(lines) <= most:
         return [line.rstrip() for line in lines]
     return [*lines[: most - 1], _cut(lines[most - 1], size, room)]
+
+
+def _hangs(line: str, part: str, size: int, room: float) -> bool:
+    """May this closing sign stand over the end of a line, since no line begins with one?"""
+    return part.rstrip() in _CLOSING and width(line, size) <= room
 
 
 def _pieces(text: str) -> Iterator[str]:
