@@ -161,14 +161,13 @@ class Expansion:
         value = self._rendered(to, row.values, ("outputs", name, "to"), row)
         return str(value)
 
-    def size(self, job: Job, size: tuple[int, int]) -> tuple[int, int]:
-        """The size of a job's picture, from its image's. Raises RowError."""
+    def size(self, job: Job, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        """The size of a job's picture, from its (last) image's; None while that isn't known. Raises RowError."""
         try:
             return sizes.resulting(job.step.function.size, size, job.parameters)
         except sizes.SizeError as error:
             where = ("steps", job.step.id, "with")
-            hint = "Change the limits, or crop the picture first."
-            raise RowError(self._problem(where, "size", str(error), hint, job.row)) from error
+            raise RowError(self._problem(where, "size", str(error), error.hint, job.row)) from error
 
     def _rendered(self, template: Template, values: Mapping[str, Any], where: NodePath, row: Row | None = None) -> Any:
         try:

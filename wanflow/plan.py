@@ -197,7 +197,7 @@ class Planner:
                 return Decision(step.id, Action.SKIP, supply.absent), Supply(absent=supply.absent)
         self.supplier.check(step, row, taken)
         job = self.expansion.job(step, row)
-        size = self.expansion.size(job, taken["image"].size) if "image" in taken and taken["image"].size else None
+        size = self.expansion.size(job, _base_size(taken))
         return self._choose(job, {slot: supply.symbol for slot, supply in taken.items()}, taken, size, fresh)
 
     def _not_running(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> tuple[Decision, Supply]:
@@ -318,6 +318,12 @@ def out_of_place(publication: Publication, root: Path, index: Index) -> Reason |
     if stat == published.stat or file_digest(target) == published.sha256:
         return None
     return Reason.OUTPUT_MODIFIED
+
+
+def _base_size(taken: Mapping[str, Supply]) -> tuple[int, int] | None:
+    """The size of the picture that decides the result's: the image, or the last of several."""
+    bases = [supply for slot, supply in taken.items() if slot == "image" or slot.startswith("images.")]
+    return bases[-1].size if bases else None
 
 
 def _symbol(key: str) -> bytes:

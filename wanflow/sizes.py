@@ -11,7 +11,11 @@ Parameters = Mapping[str, Any]
 
 
 class SizeError(ValueError):
-    """No size satisfies the parameters; the text says why."""
+    """No size satisfies the parameters; the text says why, `hint` what helps."""
+
+    def __init__(self, message: str, hint: str = "Change the limits, or crop the picture first.") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def expanded(width: int, height: int, parameters: Parameters) -> tuple[int, int, int, int]:
@@ -55,6 +59,51 @@ def fitted(width: int, height: int, parameters: Parameters) -> Size:
     return size
 
 
+def given(parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
+    """The size parameter ("W*H") as numbers, within the rule's limits; None when it isn't set. Raises SizeError."""
+    text = parameters.get("size")
+    if text is None:
+        return None
+    width, height = (int(number) for number in str(text).split("*"))
+    low, high, steepest = rule["min_pixels"], rule["max_pixels"], rule["max_ratio"]
+    if not low <= width * height <= high:
+        raise SizeError(
+            f"size {text} has {width * height} pixels; the model makes {low} to {high}",
+            "Take for example 1280*1280, 1280*960 or 960*1280.",
+        )
+    if max(width, height) > steepest * min(width, height):
+        hint = "Bring width and height closer together."
+        raise SizeError(f"size {text} is longer than {steepest}:1, which is the most the model makes", hint)
+    return width, height
+
+
+def about(width: int, height: int, pixels: int, steepest: float) -> Size:
+    """The size of about so many pixels in this ratio, sides in multiples of 16 (an assumption). Raises SizeError."""
+    if max(width, height) > steepest * min(width, height):
+        hint = "Crop the picture first, or give a size."
+        raise SizeError(f"{width}x{height} px is longer than {steepest}:1, which is the most the model takes", hint)
+    scale = (pixels / (width * height)) ** 0.5
+    size = _sixteens(width * scale), _sixteens(height * scale)
+    # Rounded up on both sides it may lie above the limit; then the side that was rounded up further gives way.
+    if size[0] * size[1] > pixels:
+        over = size[0] / (width * scale) - size[1] / (height * scale)
+        size = (size[0] - 16, size[1]) if over > 0 else (size[0], size[1] - 16)
+    return size
+
+
+def _sixteens(value: float) -> int:
+    return max(16, 16 * _rounded(value / 16))
+
+
+def _chosen(size: Size | None, parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
+    if chosen := given(parameters, rule):
+        return chosen
+    if rule["rule"] == "given":
+        width, height = rule["default"]
+        return width, height
+    return size and about(*size, rule["pixels"], rule["max_ratio"])
+
+
 def _scaled(width: int, height: int, parameters: Parameters, by: str) -> Size:
     factor = parameters[by]
     return width * factor, height * factor
@@ -68,6 +117,11 @@ _RULES: dict[str, Callable[[int, int, Parameters, Mapping[str, Any]], Size]] = {
 }
 
 
-def resulting(rule: Mapping[str, Any], size: Size, parameters: Parameters) -> Size:
-    """The size that a function with this rule gives an image of this size. Raises SizeError."""
-    return _RULES[rule["rule"]](*size, parameters, rule)
+def resulting(rule: Mapping[str, Any], size: Size | None, parameters: Parameters) -> Size | None:
+    """The size that a function with this rule gives an image of this size (of several: the last). Raises SizeError.
+
+    None is for a size that isn't known yet, and for a function that takes no image.
+    """
+    if rule["rule"] in ("given", "about"):
+        return _chosen(size, parameters, rule)
+    return size and _RULES[rule["rule"]](*size, parameters, rule)
