@@ -1,0 +1,113 @@
+"""The French picture book: gouache in soft washes, pencil-and-ink outlines that wobble, paper with a painted edge.
+
+Works on at most 1.5 megapixels; the caller enlarges and blends by strength.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from wanflow.pixels.engine import Floats
+from wanflow.pixels.strokes import combed, flow, ink, painted
+from wanflow.pixels.textures import Dice, blur, cloudy, mixed, noise, shifted, step
+
+PAPER = (0.972, 0.948, 0.902)
+INK = (0.17, 0.13, 0.16)
+# Shadows of a watercolour are mixed from blue, lights from the paper: (lightness, a*, b*).
+_TINTS = ([0, 25, 50, 75, 100], [9, 7, 3, 2, 0.5], [-20, -14, -2, 10, 10])
+
+
+def picture_book(rgb: Floats, dice: Dice) -> Floats:
+    """(h, w, 3) sRGB in [0, 1] as a page of a picture book, of the same size."""
+    unit = min(rgb.shape[:2]) / 100
+    light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    along = flow(light, 0.5 * unit)
+    wash = combed(painted(rgb, max(1.2, 0.42 * unit)), along, 0.7 * unit)
+    lines = ink_lines(wash, unit)
+    colours = _palette(wash, unit)
+    page = _pigment(_wobbled(colours, unit, dice, 0.25), unit, dice)
+    page = _drawn(page, _wobbled(lines, unit, dice, 0.28), unit, dice)
+    return _on_paper(page, unit, dice)
+
+
+def ink_lines(wash: Floats, unit: float) -> Floats:
+    """The outlines (h, w) in [0, 1] of the painted (h, w, 3); `unit` is one hundredth of its short side."""
+    shade = cv2.cvtColor(wash, cv2.COLOR_RGB2GRAY)
+    # Dark pictures have outlines too: the eye and the pen follow ratios.
+    return ink(np.asarray(np.sqrt(np.maximum(shade, 0)), np.float32), max(0.8, 0.17 * unit))
+
+
+def _wobbled(plane: Floats, unit: float, dice: Dice, size: float) -> Floats:
+    """A plane moved by a slow unsteadiness of `size` units."""
+    shape = plane.shape[:2]
+    across, down = (noise(shape, 6 * unit, dice) * np.float32(size * unit) for _ in range(2))
+    return shifted(plane, across, down)
+
+
+def _palette(wash: Floats, unit: float) -> Floats:
+    """Paint-box colours: an open tone scale, lively middle chroma, blue shadows and warm lights, in soft steps."""
+    lab = cv2.cvtColor(wash, cv2.COLOR_RGB2LAB)
+    light = _opened(lab[..., 0], unit)
+    light = light + 1.6 * np.sin(light * np.float32(2 * np.pi / 14))
+    chroma = np.hypot(lab[..., 1], lab[..., 2])
+    gain = 1.25 * (1 - 0.45 * step(chroma, 20, 75))
+    tint = 1 - 0.65 * step(chroma, 6, 30)
+    a, b = (
+        lab[..., n] * gain + tint * np.interp(light, _TINTS[0], _TINTS[n]).astype(np.float32) for n in (1, 2)
+    )
+    return np.clip(cv2.cvtColor(cv2.merge([light, a, b]), cv2.COLOR_LAB2RGB), 0, 1)
+
+
+def _opened(light: Floats, unit: float) -> Floats:
+    """L* between a soft dark and the paper, the middle lifted where the picture is dark."""
+    low, middle, high = (float(v) for v in np.percentile(light[::3, ::3], (1, 50, 99)))
+    room = max(high - low, 25.0)
+    share = np.clip((light - low) / room, 0, 1)
+    goal = np.clip((middle - low) / room, 0.12, 0.7)
+    power = float(np.clip(np.log(0.30 + 0.40 * goal) / np.log(goal), 0.55, 1.0))
+    # A flat picture keeps its own lightness.
+    start = np.interp(low, [0, 60], [20, 45])
+    return np.asarray(start + (min(96.0, high * 0.4 + 60) - start) * share ** np.float32(power), np.float32)
+
+
+def _pigment(colours: Floats, unit: float, dice: Dice) -> Floats:
+    """Paint that flowed: thicker here and there, gathered along the rims of a wash and in the paper's grain."""
+    shape = colours.shape[:2]
+    light = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
+    rim = np.maximum(blur(light, 1.1 * unit) - light, 0)
+    flowed = 0.13 * cloudy(shape, 22 * unit, dice, 3) + 0.07 * noise(shape, 1.4 * unit, dice)
+    strokes = combed(noise(shape, max(1.0, 0.3 * unit), dice), flow(blur(light, unit), 2 * unit), 4 * unit)
+    grain = noise(shape, max(1.0, 0.22 * unit), dice)
+    density = 1 + flowed + 0.16 * strokes + 0.05 * grain + 1.7 * rim
+    return _laid(colours, density)
+
+
+def _laid(colours: Floats, density: Floats) -> Floats:
+    """Colours with more or less pigment; Bousseau et al. 2006."""
+    change = np.clip(density, 0.4, 1.9)[..., None] - 1
+    return np.asarray(np.clip(colours * (1 - (1 - colours) * change), 0, 1), np.float32)
+
+
+def _drawn(page: Floats, lines: Floats, unit: float, dice: Dice) -> Floats:
+    """The page under its ink, which presses more or less and takes a little of the colour below."""
+    pressure = np.clip(0.84 + 0.16 * noise(lines.shape, 5 * unit, dice), 0.45, 1)
+    tooth = np.clip(1.0 - 0.16 * np.maximum(noise(lines.shape, max(1.0, 0.15 * unit), dice), 0), 0.4, 1)
+    pen = np.asarray(np.float32(INK) * 0.75 + page * 0.18, np.float32)
+    return mixed(page, pen, np.asarray(lines * pressure * tooth, np.float32))
+
+
+def _on_paper(page: Floats, unit: float, dice: Dice) -> Floats:
+    """The painting with its brushed edge on grained paper."""
+    shape = page.shape[:2]
+    tooth = 0.6 * noise(shape, max(1.0, 0.2 * unit), dice) + 0.4 * noise(shape, max(1.0, 0.5 * unit), dice)
+    y, x = np.indices(shape, np.float32)
+    inside = np.minimum(np.minimum(x, shape[1] - 1 - x), np.minimum(y, shape[0] - 1 - y))
+    ragged = inside + 0.45 * unit * cloudy(shape, 7 * unit, dice, 4, 0.6) + 0.2 * unit * tooth
+    share = step(ragged, 2.6 * unit, 3.1 * unit)
+    # Pigment gathers where the wash ends.
+    rim = share * step(ragged, 4.2 * unit, 3.0 * unit)
+    page = _laid(page, 1 + 0.35 * rim)
+    relief = 1 + 0.014 * np.clip(tooth, -2, 2)
+    paper = mixed(np.broadcast_to(np.float32(PAPER), page.shape), page, share)
+    return np.asarray(np.clip(paper * relief[..., None], 0, 1), np.float32)
