@@ -10,7 +10,21 @@ import numpy as np
 
 from wanflow.pixels.engine import Floats
 from wanflow.pixels.strokes import combed, flow, ink, painted
-from wanflow.pixels.textures import Dice, blur, cells, cloudy, lit, mixed, noise, per_cell, ramp, screen, shifted, step
+from wanflow.pixels.textures import (
+    Dice,
+    blur,
+    cells,
+    cloudy,
+    lit,
+    mixed,
+    noise,
+    per_cell,
+    ramp,
+    screen,
+    shifted,
+    step,
+    unit_of,
+)
 
 # Every shade keeps the hue of gold (CIELab 66-88 degrees), down to the lacquer.
 GOLD = (
@@ -24,9 +38,9 @@ GOLD = (
 )
 
 
-def gold_foil(rgb: Floats, dice: Dice) -> Floats:
-    """(h, w, 3) sRGB in [0, 1] as embossed gold on lacquer, of the same size."""
-    unit = min(rgb.shape[:2]) / 100
+def gold_foil(rgb: Floats, dice: Dice) -> tuple[Floats, Floats]:
+    """(h, w, 3) sRGB in [0, 1] as embossed gold on lacquer, and where (h, w) it is bare ground: nowhere."""
+    unit = unit_of(rgb)
     light = _evened(cv2.cvtColor(painted(rgb, max(1.2, 0.4 * unit)), cv2.COLOR_RGB2GRAY), unit)
     along = flow(light, 0.6 * unit)
     light = combed(light, along, 0.6 * unit)
@@ -35,7 +49,8 @@ def gold_foil(rgb: Floats, dice: Dice) -> Floats:
     shine = _shine(light, lines, unit, dice)
     gold = ramp(np.asarray(shine * (0.35 + 0.65 * leaf) * (1 - 0.45 * lines), np.float32), GOLD)
     lacquer = ramp(_lacquer(light, unit, dice), GOLD)
-    return _sparkling(mixed(lacquer, gold, leaf), shine * leaf, unit, dice)
+    art = _sparkling(mixed(lacquer, gold, leaf), np.asarray(shine * leaf, np.float32), unit, dice)
+    return art, np.zeros_like(light)
 
 
 def _evened(light: Floats, unit: float) -> Floats:
@@ -97,17 +112,21 @@ def _lacquer(light: Floats, unit: float, dice: Dice) -> Floats:
 
 def _sparkling(gold: Floats, shine: Floats, unit: float, dice: Dice) -> Floats:
     """A few stars of light on the brightest spots."""
-    height, width = shine.shape
-    out = gold.copy()
+    spots = _brightest(shine, round(8 * unit), dice)
+    thin, long = max(0.35, 0.1 * unit), 1.6 * unit
+    across, down = (cv2.GaussianBlur(spots, (0, 0), sigmaX=x, sigmaY=y) for x, y in ((long, thin), (thin, long)))
+    rays, halo = across + down, blur(spots, 0.8 * unit)
+    light = 0.85 * rays / max(float(rays.max()), 1e-9) + 0.2 * halo / max(float(halo.max()), 1e-9)
+    return screen(gold, np.asarray(light, np.float32), (1, 0.9, 0.62))
+
+
+def _brightest(shine: Floats, reach: int, dice: Dice) -> Floats:
+    """Single pixels (h, w), 0.5 to 1, each the brightest around one of fourteen places; none where all is dull."""
     spots = np.zeros_like(shine)
-    for _ in range(14):
-        y, x = int(dice.integers(height)), int(dice.integers(width))
-        near = shine[max(0, y - int(8 * unit)) : y + int(8 * unit) + 1, max(0, x - int(8 * unit)) : x + int(8 * unit) + 1]
+    for y, x in zip(dice.integers(shine.shape[0], size=14), dice.integers(shine.shape[1], size=14), strict=True):
+        top, left = max(0, y - reach), max(0, x - reach)
+        near = shine[top : y + reach + 1, left : x + reach + 1]
         row, column = np.unravel_index(int(near.argmax()), near.shape)
         if near[row, column] > 0.85:
-            spots[max(0, y - int(8 * unit)) + row, max(0, x - int(8 * unit)) + column] = dice.uniform(0.5, 1)
-    rays = cv2.GaussianBlur(spots, (0, 0), sigmaX=1.6 * unit, sigmaY=max(0.35, 0.1 * unit))
-    rays += cv2.GaussianBlur(spots, (0, 0), sigmaX=max(0.35, 0.1 * unit), sigmaY=1.6 * unit)
-    peak = float(rays.max())
-    light = rays / peak + 0.25 * blur(spots, 0.8 * unit) / max(float(blur(spots, 0.8 * unit).max()), 1e-9) if peak > 0 else rays
-    return screen(out, np.asarray(light * 0.85, np.float32), (1, 0.9, 0.62))
+            spots[top + row, left + column] = dice.uniform(0.5, 1)
+    return spots

@@ -10,7 +10,7 @@ from wanflow.pixels import materials_soft as soft
 from wanflow.pixels.engine import Array, Floats
 from wanflow.pixels.form import Form, Material
 from wanflow.pixels.masks import Mask
-from wanflow.pixels.textures import step
+from wanflow.pixels.textures import step, unit_of
 
 MATERIALS: dict[str, Material] = {
     "ice": hard.ice,
@@ -28,15 +28,15 @@ REACH = 4.0
 
 def covered(rgb: Array, mask: Mask, material: str, seed: int) -> tuple[Array, Floats]:
     """Paint (h, w, 3) uint8 and its cover (h, w) in [0, 1] for the subject `mask` of (h, w, 3) uint8."""
-    unit = min(mask.shape) / 100
+    unit, reach = unit_of(mask), REACH * min(mask.shape) / 100
     paint, cover = rgb.copy(), np.zeros(mask.shape, np.float32)
     box = _box(mask, round(6 * unit) + 2)
-    piece = rgb[box].astype(np.float32) / 255
-    soft_mask = cv2.GaussianBlur(mask[box].astype(np.float32), (0, 0), max(0.6, 0.1 * unit))
-    form = Form(piece, soft_mask, unit, np.random.default_rng(seed))
-    colour, reach = MATERIALS[material](form)
+    piece = np.asarray(rgb[box] / np.float32(255), np.float32)
+    edge = cv2.GaussianBlur(mask[box].astype(np.float32), (0, 0), max(0.6, 0.1 * unit))
+    form = Form(piece, np.asarray(edge, np.float32), unit, np.random.default_rng(seed))
+    colour, share = MATERIALS[material](form)
     paint[box] = (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
-    cover[box] = np.clip(reach, 0, 1) * step(form.away, REACH * unit, 0.8 * REACH * unit)
+    cover[box] = np.clip(share, 0, 1) * step(form.away, reach, 0.8 * reach)
     return paint, cover
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from wanflow.pixels.engine import Floats
 from wanflow.pixels.form import Form, Paint
 from wanflow.pixels.strokes import Flow
-from wanflow.pixels.textures import blur, cells, cloudy, lit, mixed, noise, ramp, screen, shifted, step
+from wanflow.pixels.textures import blur, cells, cloudy, from_lab, lit, mixed, noise, ramp, screen, shifted, step
 
 SILK = ((0, 16, 34, 20), (0.3, 33, 53, 36), (0.55, 49, 66, 52), (0.75, 64, 50, 62), (0.9, 83, 16, 62), (1, 94, 2, 38))
 GOLD_THREAD = (0.98, 0.79, 0.36)
@@ -18,16 +18,18 @@ CLOUD_LIGHT, CLOUD_CHROMA = 83.0, 7.0
 def cloud(form: Form) -> Paint:
     """A cumulus in the subject's shape: heaps of puffs, blue-grey below, its outline fraying."""
     unit, dice, shape = form.unit, form.dice, form.shape
-    heaps = _puffs(form, 0.09 * form.size + 2 * unit)
-    height = form.bulge(0.16 * form.size) * 0.7 + heaps + form.relief(3.2 * unit)
-    glow = lit(np.asarray(blur(np.asarray(height, np.float32), 0.25 * unit), np.float32), (-0.35, -0.8, 0.6))
-    hollow = np.clip(blur(heaps, 2.0 * unit) - heaps, 0, None) / np.float32(1.6 * unit)
-    light = 0.6 * glow.diffuse - 0.22 * hollow + 0.42 * form.tone - 0.10 * blur(form.lines, 0.3 * unit)
-    light = blur(np.asarray(light, np.float32), 0.12 * unit)
+    heaps = _puffs(form, 0.19 * form.size + 3 * unit)
+    height = form.bulge(0.25 * form.size) * 0.9 + 1.2 * heaps + form.relief(3.0 * unit)
+    glow = lit(blur(np.asarray(height, np.float32), 0.7 * unit), (-0.45, -0.85, 0.45))
+    hollow = np.clip(blur(heaps, 2.5 * unit) - heaps, 0, None) / np.float32(1.6 * unit)
+    light = 0.75 * glow.diffuse - 0.28 * hollow + 0.40 * form.tone - 0.10 * blur(form.lines, 0.3 * unit)
+    light = blur(np.asarray(light, np.float32), 0.35 * unit) + 0.012 * cloudy(shape, 3 * unit, dice, 3)
     lab = _cloud_colours(light, form)
-    fray = 0.9 * unit * cloudy(shape, 3.5 * unit, dice, 5, 0.65) + 0.5 * (heaps - blur(heaps, 3 * unit))
-    cover = step(form.depth - form.away + fray, -1.2 * unit, 0.9 * unit)
-    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1), cover
+    fray = 0.75 * unit * cloudy(shape, 3.5 * unit, dice, 5, 0.65) + 0.4 * np.clip(
+        heaps - blur(heaps, 3 * unit), -2 * unit, 2 * unit
+    )
+    cover = step(form.depth - form.away + fray, -2.4 * unit, 0.1 * unit)
+    return from_lab(lab), cover
 
 
 def _puffs(form: Form, size: float) -> Floats:
@@ -46,13 +48,13 @@ def _cloud_colours(light: Floats, form: Form) -> Floats:
     inner = light[form.inside]
     spread = max(float(inner.std()), 0.02)
     share = (light - float(inner.mean())) / np.float32(spread)
-    level = np.clip(CLOUD_LIGHT + 8.0 * np.clip(share, -2.6, 1.75), 0, 99)
+    level = np.clip(CLOUD_LIGHT + 9.5 * np.clip(share, -2.6, 1.6), 0, 99)
     level = np.clip(level + (CLOUD_LIGHT - float(level[form.inside].mean())), 0, 99)
     # Hollows take the blue of the sky, tops a little of the sun.
     blue = step(level, 93, 74)
     chroma = 3.0 + 8.0 * blue
     chroma *= CLOUD_CHROMA / max(float(chroma[form.inside].mean()), 1e-3)
-    return cv2.merge([level.astype(np.float32), (-0.14 * chroma).astype(np.float32), (-0.99 * chroma).astype(np.float32)])
+    return np.dstack([level, -0.14 * chroma, -0.99 * chroma]).astype(np.float32)
 
 
 def lantern(form: Form) -> Paint:
@@ -65,22 +67,34 @@ def lantern(form: Form) -> Paint:
     rib = step(fold, 0.16, 0.05) * step(form.depth, 0.4 * unit, unit)
     glow = blur(np.asarray(np.minimum(form.depth / np.float32(0.24 * form.size), 1), np.float32), 0.05 * form.size)
     pleat = np.sqrt(np.clip(fold, 0, 1))
-    light = 0.14 + 0.30 * glow + 0.34 * form.tone + 0.16 * (pleat - 0.6) + 0.02 * noise(form.shape, (unit, 0.3 * unit), form.dice)
+    light = (
+        0.14
+        + 0.30 * glow
+        + 0.34 * form.tone
+        + 0.16 * (pleat - 0.6)
+        + 0.02 * noise(form.shape, (unit, 0.3 * unit), form.dice)
+    )
     height = form.bulge(0.2 * form.size) * 0.5 + 0.9 * unit * pleat + form.relief(1.5 * unit)
     lamp = lit(np.asarray(height, np.float32))
     light = light + 0.26 * (lamp.diffuse - 0.68) - 0.10 * rib
     colour = ramp(np.asarray(light, np.float32), SILK)
     colour = mixed(colour, _gold(lamp.diffuse), np.asarray(0.38 * _brocade(phase, level, glow), np.float32))
-    bands = step(np.minimum(level, 1 - level), 0.052, 0.045)
+    bands = _bands(form, level)
     outline = step(form.depth, 0.75 * unit, 0.5 * unit)
     gold = np.maximum(np.maximum(0.9 * form.lines, outline), np.maximum(bands, 0.5 * rib))
     colour = mixed(colour, _gold(lamp.diffuse), np.asarray(np.clip(gold, 0, 0.95), np.float32))
     return _with_halo(form, screen(colour, 0.28 * lamp.gloss(40), (1, 0.85, 0.6)))
 
 
+def _bands(form: Form, level: Floats) -> Floats:
+    """The gilded ends; an end that the picture's border cuts off has none."""
+    top, bottom = (0.0 if row.any() else 1.0 for row in (form.inside[0], form.inside[-1]))
+    return np.asarray(np.maximum(top * step(level, 0.052, 0.045), bottom * step(1 - level, 0.052, 0.045)), np.float32)
+
+
 def _gold(diffuse: Floats) -> Floats:
     """Gold thread (h, w, 3) under the lamp."""
-    return np.asarray(np.clip((0.35 + 0.85 * diffuse)[..., None] * np.float32(GOLD_THREAD), 0, 1), np.float32)
+    return np.asarray(np.clip((0.35 + 0.85 * diffuse)[..., None] * np.array(GOLD_THREAD, np.float32), 0, 1), np.float32)
 
 
 def _around(form: Form) -> tuple[Floats, Floats]:
@@ -114,7 +128,7 @@ def _with_halo(form: Form, colour: Floats) -> Paint:
     halo = 0.42 * np.exp(-form.away / np.float32(1.1 * form.unit)) * step(form.away, 3.8 * form.unit, 1.5 * form.unit)
     cover = np.maximum(form.mask, halo * (1 - form.mask))
     share = form.mask / np.maximum(cover, np.float32(1e-6))
-    warm = np.broadcast_to(np.float32((1.0, 0.55, 0.20)), colour.shape)
+    warm = np.broadcast_to(np.array((1.0, 0.55, 0.20), np.float32), colour.shape)
     return mixed(warm, colour, np.asarray(share, np.float32)), np.asarray(cover, np.float32)
 
 
@@ -134,13 +148,15 @@ def fluffy(form: Form) -> Paint:
     lab = cv2.merge([np.clip(light, 8, 97).astype(np.float32), lab[..., 1] * 1.15, lab[..., 2] * 1.15])
     reach = 1.5 * unit + unit * (0.9 * hair + 0.6 * tufts)
     cover = step(form.depth - form.away + reach, -0.15 * unit, 0.35 * unit)
-    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1), cover
+    return from_lab(lab), cover
 
 
 def _lie(form: Form) -> Flow:
     """The way the hair lies: away from the middle of the body, down with its weight, in locks."""
     unit = form.unit
-    hill = blur(np.asarray(np.minimum(form.depth, 0.3 * form.size) - np.minimum(form.away, 6 * unit), np.float32), 2.5 * unit)
+    hill = blur(
+        np.asarray(np.minimum(form.depth, 0.3 * form.size) - np.minimum(form.away, 6 * unit), np.float32), 2.5 * unit
+    )
     gx, gy = (cv2.Sobel(hill, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
     lock = cloudy(form.shape, 7 * unit, form.dice, 3) * np.float32(0.65)
     across, down = -gx * 1.6, -gy * 1.6 + 0.45
@@ -172,22 +188,39 @@ def _pulled(form: Form, lie: Flow) -> Floats:
 def weaving(form: Form) -> Paint:
     """Rattan woven over and under, dyed in the subject's colours, following its relief."""
     unit, shape = form.unit, form.shape
-    size = float(np.clip(0.035 * form.size, 1.6 * unit, 2.8 * unit))
-    slope = lit(np.asarray(form.bulge(0.2 * form.size) + form.relief(1.5 * unit), np.float32))
+    size = float(np.clip(0.05 * form.size, 2.2 * unit, 4.0 * unit))
+    body = lit(np.asarray(form.bulge(0.2 * form.size) + form.relief(1.5 * unit), np.float32))
     y, x = np.indices(shape, np.float32)
-    u, v = ((place - np.clip(bend, -2, 2) * np.float32(0.9 * unit)) / np.float32(size) for place, bend in ((x, slope.across), (y, slope.down)))
-    column, row = np.floor(u), np.floor(v)
-    lying = (column + row) % 2 < 1
-    du, dv = u - column - 0.5, v - row - 0.5
-    side, length = np.where(lying, dv, du), np.where(lying, du, dv)
-    arch = np.cos(np.pi * 0.92 * length)
-    round_ = np.sqrt(np.clip(1 - (side / 0.47) ** 2, 0, 1))
-    fibres = np.where(lying, *(noise(shape, cell, form.dice) for cell in ((3 * unit, max(1, 0.2 * unit)), (max(1, 0.2 * unit), 3 * unit))))
-    light = (0.30 + 0.70 * round_) * (0.52 + 0.48 * arch) * (1 + 0.07 * fibres)
-    light = light * (0.80 + 0.55 * (slope.diffuse - 0.4))
-    colour = _dyed(form, size, column, row) * np.clip(light * 1.35, 0.06, 1.45)[..., None]
-    gloss = 0.16 * step(round_ * arch, 0.80, 1.0)
-    return screen(np.clip(colour, 0, 1), np.asarray(gloss, np.float32), (1, 0.95, 0.85)), form.mask
+    u, v = (
+        np.asarray((place - np.clip(bend, -2, 2) * np.float32(0.9 * unit)) / np.float32(size), np.float32)
+        for place, bend in ((x, body.across), (y, body.down))
+    )
+    lying, standing = _strand(u, v), _strand(v, u, 1)
+    top = np.maximum(np.maximum(lying, standing), -0.6)
+    over = lying >= standing
+    fibre = np.where(over, *(_fibres(form, bend) for bend in (False, True)))
+    height = (0.42 * size * top + 0.05 * unit * fibre).astype(np.float32)
+    strand = lit(blur(height, 0.15 * unit))
+    light = 0.42 + 0.58 * step(top, -0.5, 0.75)
+    light = light * (1 + 0.05 * fibre) * (0.45 + 0.8 * strand.diffuse) * (0.75 + 0.37 * body.diffuse)
+    dye = _dyed(form, size, np.floor(u), np.floor(v))
+    colour = np.clip(dye * np.clip(1.18 * light, 0.05, 1.5)[..., None], 0, 1)
+    return screen(colour, np.asarray(0.22 * strand.gloss(22), np.float32), (1, 0.95, 0.85)), form.mask
+
+
+def _strand(along: Floats, across: Floats, phase: int = 0) -> Floats:
+    """Height of a set of strands, in strand widths, as they dive under and over the others; -1 between them."""
+    row = np.floor(across)
+    side = 2 * (across - row - 0.5) / np.float32(0.94)
+    wave = 0.5 * np.cos(np.pi * (along - 0.5 + row + phase))
+    round_ = 0.55 * np.sqrt(np.clip(1 - side * side, 0, 1))
+    return np.asarray(np.where(np.abs(side) < 1, wave + round_, -1), np.float32)
+
+
+def _fibres(form: Form, upright: bool) -> Floats:
+    """Fine lines along the strands that lie or stand."""
+    cell = 4 * form.unit, max(1.0, 0.22 * form.unit)
+    return noise(form.shape, cell[::-1] if upright else cell, form.dice)
 
 
 def _dyed(form: Form, size: float, column: Floats, row: Floats) -> Floats:
@@ -196,7 +229,7 @@ def _dyed(form: Form, size: float, column: Floats, row: Floats) -> Floats:
     at_y = np.clip((row + 0.5) * size, 0, form.shape[0] - 1).astype(np.float32)
     own = cv2.remap(blur(form.body, 0.3 * size), at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     lab = cv2.cvtColor(np.asarray(own, np.float32), cv2.COLOR_RGB2LAB)
-    light = 24 + 0.70 * lab[..., 0]
+    light = 30 + 0.66 * lab[..., 0]
     straw = 1 - 0.6 * step(np.hypot(lab[..., 1], lab[..., 2]), 8, 32)
     lab = cv2.merge([light, lab[..., 1] * 1.05 + 5 * straw, lab[..., 2] + 17 * straw])
-    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
+    return from_lab(lab)

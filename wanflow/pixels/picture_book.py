@@ -10,7 +10,7 @@ import numpy as np
 
 from wanflow.pixels.engine import Floats
 from wanflow.pixels.strokes import combed, flow, ink, painted
-from wanflow.pixels.textures import Dice, blur, cloudy, mixed, noise, shifted, step
+from wanflow.pixels.textures import Dice, blur, cloudy, from_lab, mixed, noise, shifted, step, unit_of
 
 PAPER = (0.972, 0.948, 0.902)
 INK = (0.17, 0.13, 0.16)
@@ -18,9 +18,12 @@ INK = (0.17, 0.13, 0.16)
 _TINTS = ([0, 25, 50, 75, 100], [9, 7, 3, 2, 0.5], [-20, -14, -2, 10, 10])
 
 
-def picture_book(rgb: Floats, dice: Dice) -> Floats:
-    """(h, w, 3) sRGB in [0, 1] as a page of a picture book, of the same size."""
-    unit = min(rgb.shape[:2]) / 100
+def picture_book(rgb: Floats, dice: Dice, strength: float = 1.0) -> tuple[Floats, Floats]:
+    """(h, w, 3) sRGB in [0, 1] as a page of a picture book, and where (h, w) the page is bare paper.
+
+    The border of bare paper grows with `strength`.
+    """
+    unit = unit_of(rgb)
     light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     along = flow(light, 0.5 * unit)
     wash = combed(painted(rgb, max(1.2, 0.42 * unit)), along, 0.7 * unit)
@@ -28,7 +31,7 @@ def picture_book(rgb: Floats, dice: Dice) -> Floats:
     colours = _palette(wash, unit)
     page = _pigment(_wobbled(colours, unit, dice, 0.25), unit, dice)
     page = _drawn(page, _wobbled(lines, unit, dice, 0.28), unit, dice)
-    return _on_paper(page, unit, dice)
+    return _on_paper(page, unit, dice, 2.8 * min(strength, 1.0))
 
 
 def ink_lines(wash: Floats, unit: float) -> Floats:
@@ -53,10 +56,8 @@ def _palette(wash: Floats, unit: float) -> Floats:
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     gain = 1.25 * (1 - 0.45 * step(chroma, 20, 75))
     tint = 1 - 0.65 * step(chroma, 6, 30)
-    a, b = (
-        lab[..., n] * gain + tint * np.interp(light, _TINTS[0], _TINTS[n]).astype(np.float32) for n in (1, 2)
-    )
-    return np.clip(cv2.cvtColor(cv2.merge([light, a, b]), cv2.COLOR_LAB2RGB), 0, 1)
+    a, b = (lab[..., n] * gain + tint * np.interp(light, _TINTS[0], _TINTS[n]).astype(np.float32) for n in (1, 2))
+    return from_lab(cv2.merge([light, a, b]))
 
 
 def _opened(light: Floats, unit: float) -> Floats:
@@ -93,21 +94,20 @@ def _drawn(page: Floats, lines: Floats, unit: float, dice: Dice) -> Floats:
     """The page under its ink, which presses more or less and takes a little of the colour below."""
     pressure = np.clip(0.84 + 0.16 * noise(lines.shape, 5 * unit, dice), 0.45, 1)
     tooth = np.clip(1.0 - 0.16 * np.maximum(noise(lines.shape, max(1.0, 0.15 * unit), dice), 0), 0.4, 1)
-    pen = np.asarray(np.float32(INK) * 0.75 + page * 0.18, np.float32)
+    pen = np.asarray(np.array(INK, np.float32) * 0.75 + page * 0.18, np.float32)
     return mixed(page, pen, np.asarray(lines * pressure * tooth, np.float32))
 
 
-def _on_paper(page: Floats, unit: float, dice: Dice) -> Floats:
-    """The painting with its brushed edge on grained paper."""
+def _on_paper(page: Floats, unit: float, dice: Dice, border: float) -> tuple[Floats, Floats]:
+    """The painting with its brushed edge `border` units wide on grained paper, and where that paper is bare."""
     shape = page.shape[:2]
     tooth = 0.6 * noise(shape, max(1.0, 0.2 * unit), dice) + 0.4 * noise(shape, max(1.0, 0.5 * unit), dice)
     y, x = np.indices(shape, np.float32)
-    inside = np.minimum(np.minimum(x, shape[1] - 1 - x), np.minimum(y, shape[0] - 1 - y))
-    ragged = inside + 0.45 * unit * cloudy(shape, 7 * unit, dice, 4, 0.6) + 0.2 * unit * tooth
-    share = step(ragged, 2.6 * unit, 3.1 * unit)
+    inside = np.minimum(np.minimum(x, shape[1] - 1 - x), np.minimum(y, shape[0] - 1 - y)) / np.float32(unit)
+    ragged = inside - 0.16 * border * cloudy(shape, 7 * unit, dice, 4, 0.6) - 0.07 * border * tooth
+    share = step(ragged, border - 0.25, border + 0.25)
     # Pigment gathers where the wash ends.
-    rim = share * step(ragged, 4.2 * unit, 3.0 * unit)
-    page = _laid(page, 1 + 0.35 * rim)
+    page = _laid(page, 1 + 0.35 * share * step(ragged, border + 1.4, border + 0.2))
+    paper = mixed(np.broadcast_to(np.array(PAPER, np.float32), page.shape), page, share)
     relief = 1 + 0.014 * np.clip(tooth, -2, 2)
-    paper = mixed(np.broadcast_to(np.float32(PAPER), page.shape), page, share)
-    return np.asarray(np.clip(paper * relief[..., None], 0, 1), np.float32)
+    return np.asarray(np.clip(paper * relief[..., None], 0, 1), np.float32), np.asarray(1 - share, np.float32)

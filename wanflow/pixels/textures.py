@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,11 @@ Shape = tuple[int, int]
 Dice = np.random.Generator
 Stop = tuple[float, float, float, float]
 _SHADES = 1024
+
+
+def unit_of(plane: npt.NDArray[Any]) -> float:
+    """One hundredth of the short side of (h, w) or (h, w, 3): the pixel measure that scales grain with the picture."""
+    return max(float(min(plane.shape[:2])) / 100, 0.6)
 
 
 def noise(shape: Shape, cell: float | tuple[float, float], dice: Dice) -> Floats:
@@ -84,10 +90,15 @@ def ramp(share: Floats, stops: Sequence[Stop]) -> Floats:
     return np.asarray(shades[(np.clip(share, 0, 1) * (_SHADES - 1) + 0.5).astype(np.int32)], np.float32)
 
 
-def step(plane: Floats, low: float, high: float) -> Floats:
+def step(plane: npt.NDArray[np.floating[Any]], low: float, high: float) -> Floats:
     """0 below `low`, 1 above `high` and smooth between; falls when `low` > `high`."""
     share = np.clip((plane - np.float32(low)) / np.float32(high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+
+def from_lab(lab: Floats) -> Floats:
+    """sRGB (h, w, 3) in [0, 1] of CIELab; what sRGB can't show is clipped."""
+    return np.asarray(np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1), np.float32)
 
 
 def blur(plane: Floats, sigma: float) -> Floats:
@@ -138,7 +149,9 @@ def shifted(plane: Floats, across: Floats | float, down: Floats | float) -> Floa
 
 def screen(under: Floats, light: Floats, colour: tuple[float, float, float] = (1, 1, 1)) -> Floats:
     """(h, w, 3) in [0, 1] with `light` (h, w) of a colour laid on so that nothing clips."""
-    return np.asarray(1 - (1 - under) * (1 - np.clip(light, 0, 1)[..., None] * np.float32(colour)), np.float32)
+    return np.asarray(
+        1 - (1 - under) * (1 - np.clip(light, 0, 1)[..., None] * np.array(colour, np.float32)), np.float32
+    )
 
 
 def mixed(under: Floats, over: Floats | tuple[float, float, float], share: Floats) -> Floats:
