@@ -77,7 +77,9 @@ def _shine(light: Floats, lines: Floats, unit: float, dice: Dice) -> Floats:
     # Leaf lies smooth and is creased here and there; the creases are walls of large cells.
     sway = noise(shape, 4 * unit, dice) * np.float32(0.5 * unit)
     folds = cells(shape, 13 * unit, dice)
-    crease = step(shifted(folds.wall, sway, -sway), 0.8 * unit, 0) * step(noise(shape, 8 * unit, dice), 0.2, 1.2)
+    # The walls are drawn in whole pixels: unblurred, their steps would show as ribs.
+    crease = step(shifted(blur(folds.wall, 0.3 * unit), sway, -sway), 0.7 * unit, 0.05 * unit)
+    crease = blur(crease * step(noise(shape, 8 * unit, dice), 0.2, 1.6), 0.12 * unit)
     facets = blur(per_cell(cells(shape, 2.2 * unit, dice).label, dice), 0.35 * unit)
     relief = 3.4 * unit * blur(light, 0.18 * unit) - 0.35 * unit * blur(lines, 0.2 * unit)
     waves = 0.05 * unit * noise(shape, 2.5 * unit, dice) + 0.16 * unit * crease

@@ -139,7 +139,7 @@ def fluffy(form: Form) -> Paint:
     hair = _combed_one_way(noise(form.shape, max(1.0, 0.22 * unit), form.dice), lie, 3.6 * unit)
     tufts = _combed_one_way(cloudy(form.shape, 1.8 * unit, form.dice, 2), lie, 3.6 * unit)
     hair, tufts = (plane / np.float32(max(float(plane.std()), 1e-6)) for plane in (hair, tufts))
-    colours = _pulled(form, lie)
+    colours = np.clip(_combed_one_way(form.body, lie, 1.6 * unit), 0, 1)
     lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
     height = form.bulge(0.16 * form.size) + 0.9 * unit * blur(tufts, 0.5 * unit) + form.relief(2.0 * unit)
     glow = lit(np.asarray(height, np.float32))
@@ -173,16 +173,6 @@ def _combed_one_way(plane: Floats, lie: Flow, reach: float) -> Floats:
         plane = np.asarray(0.5 * plane + 0.5 * root, np.float32)
         length *= 2
     return plane
-
-
-def _pulled(form: Form, lie: Flow) -> Floats:
-    """The subject's colours carried along the hair, and out over the outline instead of the background's."""
-    weight = form.inside.astype(np.float32)
-    spread = 1.4 * form.unit
-    filled = blur(form.body * weight[..., None], spread) / np.maximum(blur(weight, spread), 1e-3)[..., None]
-    deep = step(form.depth, 0, 0.6 * form.unit)
-    own = mixed(np.asarray(filled, np.float32), form.body, deep)
-    return np.asarray(np.clip(_combed_one_way(own, lie, 1.6 * form.unit), 0, 1), np.float32)
 
 
 def weaving(form: Form) -> Paint:

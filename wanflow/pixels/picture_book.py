@@ -26,7 +26,7 @@ def picture_book(rgb: Floats, dice: Dice, strength: float = 1.0) -> tuple[Floats
     unit = unit_of(rgb)
     light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     along = flow(light, 0.5 * unit)
-    wash = combed(painted(rgb, max(1.2, 0.42 * unit)), along, 0.7 * unit)
+    wash = combed(painted(rgb, max(1.2, 0.3 * unit)), along, 0.7 * unit)
     lines = ink_lines(wash, unit)
     colours = _palette(wash, unit)
     page = _pigment(_wobbled(colours, unit, dice, 0.25), unit, dice)
@@ -38,7 +38,7 @@ def ink_lines(wash: Floats, unit: float) -> Floats:
     """The outlines (h, w) in [0, 1] of the painted (h, w, 3); `unit` is one hundredth of its short side."""
     shade = cv2.cvtColor(wash, cv2.COLOR_RGB2GRAY)
     # Dark pictures have outlines too: the eye and the pen follow ratios.
-    return ink(np.asarray(np.sqrt(np.maximum(shade, 0)), np.float32), max(0.8, 0.17 * unit))
+    return ink(np.asarray(np.sqrt(np.maximum(shade, 0)), np.float32), max(0.8, 0.15 * unit))
 
 
 def _wobbled(plane: Floats, unit: float, dice: Dice, size: float) -> Floats:
