@@ -188,6 +188,12 @@ def test_a_sky_named_is_the_part_changed() -> None:
     assert changed[-80:].mean() < 0.02
 
 
+def test_a_region_that_is_not_there_is_warned_of_and_the_subject_taken() -> None:
+    warnings = local(np.full((80, 120, 3), 90, np.uint8), "Change the lamps to wooden style").warnings
+    assert 'no "lamp" was found' in warnings[0]
+    assert "no clear subject" in warnings[1]
+
+
 def test_the_whole_picture_can_be_asked_for() -> None:
     rgb = photo("rocket")
     assert (local(rgb, "Change the whole picture to weaving").picture.rgb != rgb).any(axis=2).mean() > 0.9
@@ -204,6 +210,16 @@ def test_a_picture_without_a_subject_changes_its_middle_and_says_so() -> None:
 
 def test_a_doubtful_subject_is_warned_of() -> None:
     assert any("only guessed" in warning for warning in local(photo("chelsea", 300), "the cat, fluffy").warnings)
+
+
+def test_a_rough_outline_is_warned_of() -> None:
+    assert any("may be rough" in warning for warning in local(photo("coffee", 300), "the cup, ice").warnings)
+
+
+def test_an_unknown_thing_is_taken_for_the_subject_and_that_is_said() -> None:
+    result = local(flower(), "change the wyvern to ice style")
+    assert result.warnings == ('"wyvern" is not a word known here; the main subject was changed',)
+    assert np.array_equal(result.picture.rgb, local(flower(), "change the flower to ice style").picture.rgb)
 
 
 def test_a_part_that_has_no_place_is_warned_of() -> None:

@@ -186,9 +186,10 @@ def _window_lights(form: Form, mirror: Floats) -> Floats:
     place = blur(mirror, 0.35 * form.unit)
     inner = form.inside & (form.depth > 0.6 * form.unit)
     chosen = np.sort(place[inner if inner.any() else form.inside])
-    whole = int(form.inside.sum())
+    # The form is larger than the subject by a rim of 0.3 units (see `materials.covered`).
+    whole = int((form.depth > 0.3 * form.unit).sum())
     # The soft rim is nearly white over another 0.6 %.
-    bar, rim = (float(chosen[max(len(chosen) - 1 - round(share * whole), 0)]) for share in (0.019, 0.06))
+    bar, rim = (float(chosen[max(len(chosen) - 1 - round(share * whole), 0)]) for share in (0.0195, 0.06))
     return step(place, min(rim, bar - 1e-4), bar)
 
 

@@ -21,6 +21,7 @@ from wanflow.pixels.subject import find_subject
 
 LEAST = 0.45
 AGREED = 0.6
+SHARP = 0.8
 # Speech around the style ("... plank style") that names nothing in the picture.
 _IDLE = frozenset(
     (
@@ -52,7 +53,8 @@ def find_target(rgb: Array, prompt: str) -> Target:
     mask = cv2.resize(region.mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     if region.confidence < 0.2 or not mask.any():
         found = _thing(rgb, scene, "", Kind.SUBJECT)
-        return Target(found.mask, (f'no "{word}" was found in the picture; the main subject was changed instead',))
+        instead = f'no "{word}" was found in the picture; the main subject was changed instead'
+        return Target(found.mask, (instead, *found.warnings))
     doubt = f'where the "{word}" is was only guessed; look at the picture before using it'
     return Target(mask, () if region.confidence >= SURE else (doubt,))
 
@@ -75,33 +77,37 @@ def _asked(prompt: str) -> tuple[str, Kind]:
 
 def _thing(rgb: Array, scene: Scene, word: str, kind: Kind) -> Target:
     """The subject, or what is behind it; a centre oval where nothing stands out."""
-    mask, sure, how = _subject(rgb, scene)
+    mask, sure = _subject(rgb, scene)
     name = f'"{word}"' if word else "the subject"
     warnings = []
     if sure < LEAST:
         mask = _oval(mask.shape)
         warnings.append(f"no clear subject was found, so the middle of the picture was changed for {name}")
     elif sure < AGREED:
-        warnings.append(f"where {name} is was only guessed ({how}); look at the picture before using it")
+        warnings.append(f"where {name} is was only guessed; look at the picture before using it")
+    elif sure < SHARP:
+        warnings.append(f"the outline of {name} may be rough; look at the picture before using it")
+    if kind is Kind.OTHER:
+        warnings.append(f"{name} is not a word known here; the main subject was changed")
     if kind is Kind.PART:
         warnings.append(f'a part such as "{word}" can\'t be found here; the main subject was changed')
     if kind in (Kind.BACKGROUND, Kind.SURFACE):
-        mask = ~mask
+        mask = ~mask if not mask.all() else mask
     return Target(mask, tuple(warnings))
 
 
-def _subject(rgb: Array, scene: Scene) -> tuple[Mask, float, str]:
-    """The subject (h, w), how sure from 0 to 1, and why not surer."""
+def _subject(rgb: Array, scene: Scene) -> tuple[Mask, float]:
+    """The subject (h, w) and how sure from 0 to 1."""
     colour, light = find_subject(rgb), scene.thing
     by_light = cv2.resize(light.mask.astype(np.float32), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     either = (colour.mask | by_light).sum()
     agreed = (colour.mask & by_light).sum() / max(int(either), 1)
     if agreed >= AGREED:
-        return _joined(colour.mask, by_light), max(agreed, colour.confidence, light.confidence), ""
+        return _joined(colour.mask, by_light), float(agreed)
     # Two finders that see different things are at best half sure.
     if light.confidence > colour.confidence:
-        return _filled(by_light), min(light.confidence, AGREED - 0.01), "colour and light tell of different things"
-    return _filled(colour.mask), min(colour.confidence, AGREED - 0.01), "colour and light tell of different things"
+        return _filled(by_light), min(light.confidence, AGREED - 0.01)
+    return _filled(colour.mask), min(colour.confidence, AGREED - 0.01)
 
 
 def _joined(first: Mask, second: Mask) -> Mask:
