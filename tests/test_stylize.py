@@ -95,6 +95,13 @@ def test_gold_foil_has_dark_lacquer_and_bright_metal(name: str) -> None:
     assert (light > 75).mean() > 0.02
 
 
+@pytest.mark.parametrize("prompt", WHOLE)
+def test_a_white_picture_stays_light_and_a_black_one_dark(prompt: str) -> None:
+    white, black = (whole(np.full((120, 150, 3), level, np.uint8), prompt).picture.rgb for level in (255, 0))
+    assert np.median(lab(white)[20:-20, 20:-20, 0]) > 60
+    assert np.median(lab(black)[20:-20, 20:-20, 0]) < 35
+
+
 def test_a_picture_book_has_a_paper_border() -> None:
     result = lab(whole(photo("rocket")).picture.rgb)
     border = np.concatenate([result[0], result[-1], result[:, 0], result[:, -1]])

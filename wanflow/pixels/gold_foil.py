@@ -56,7 +56,10 @@ def gold_foil(rgb: Floats, dice: Dice) -> tuple[Floats, Floats]:
 def _evened(light: Floats, unit: float) -> Floats:
     """Luminance stretched to [0, 1] and half evened out, so that dark pictures emboss as well as bright ones."""
     low, high = (float(v) for v in np.percentile(light[::3, ::3], (1, 99)))
-    flat = np.clip((light - low) / max(high - low, 0.12), 0, 1)
+    room = max(high - low, 0.12)
+    # A flat picture stays about as light as it is: white is all gold, black all lacquer.
+    low -= (room - (high - low)) * (high + low) / 2
+    flat = np.clip((light - low) / room, 0, 1)
     clahe = cv2.createCLAHE(2.0, (4, 4))
     even = clahe.apply((flat * 255).astype(np.uint8)).astype(np.float32) / 255
     return np.asarray(0.5 * flat + 0.5 * blur(even, 0.15 * unit), np.float32)

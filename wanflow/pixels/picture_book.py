@@ -28,7 +28,7 @@ def picture_book(rgb: Floats, dice: Dice, strength: float = 1.0) -> tuple[Floats
     along = flow(light, 0.5 * unit)
     wash = combed(painted(rgb, max(1.2, 0.3 * unit)), along, 0.7 * unit)
     lines = ink_lines(wash, unit)
-    colours = _palette(wash, unit)
+    colours = _palette(wash)
     page = _pigment(_wobbled(colours, unit, dice, 0.25), unit, dice)
     page = _drawn(page, _wobbled(lines, unit, dice, 0.28), unit, dice)
     return _on_paper(page, unit, dice, 2.8 * min(strength, 1.0))
@@ -48,10 +48,10 @@ def _wobbled(plane: Floats, unit: float, dice: Dice, size: float) -> Floats:
     return shifted(plane, across, down)
 
 
-def _palette(wash: Floats, unit: float) -> Floats:
+def _palette(wash: Floats) -> Floats:
     """Paint-box colours: an open tone scale, lively middle chroma, blue shadows and warm lights, in soft steps."""
     lab = cv2.cvtColor(wash, cv2.COLOR_RGB2LAB)
-    light = _opened(lab[..., 0], unit)
+    light = _opened(lab[..., 0])
     light = light + 1.6 * np.sin(light * np.float32(2 * np.pi / 14))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     gain = 1.25 * (1 - 0.45 * step(chroma, 20, 75))
@@ -60,14 +60,15 @@ def _palette(wash: Floats, unit: float) -> Floats:
     return from_lab(cv2.merge([light, a, b]))
 
 
-def _opened(light: Floats, unit: float) -> Floats:
+def _opened(light: Floats) -> Floats:
     """L* between a soft dark and the paper, the middle lifted where the picture is dark."""
     low, middle, high = (float(v) for v in np.percentile(light[::3, ::3], (1, 50, 99)))
     room = max(high - low, 25.0)
+    # A flat picture stays about as light as it is.
+    low -= (room - (high - low)) * middle / 100
     share = np.clip((light - low) / room, 0, 1)
     goal = np.clip((middle - low) / room, 0.12, 0.7)
     power = float(np.clip(np.log(0.30 + 0.40 * goal) / np.log(goal), 0.55, 1.0))
-    # A flat picture keeps its own lightness.
     start = np.interp(low, [0, 60], [20, 45])
     return np.asarray(start + (min(96.0, high * 0.4 + 60) - start) * share ** np.float32(power), np.float32)
 
