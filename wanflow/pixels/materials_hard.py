@@ -170,7 +170,9 @@ def balloon(form: Form) -> Paint:
     height = form.bulge(0.20 * form.size) + form.bulge(0.05 * form.size)
     seams = blur(form.lines, 0.5 * unit)
     height = blur(height, unit) + form.relief(3.5 * unit) * 0.8 - 1.4 * unit * seams
-    glow = lit(np.asarray(height, np.float32))
+    # Nothing but the lamp's place tells one candidate from another.
+    right, down = (float(side) for side in form.dice.uniform(-0.2, 0.2, 2))
+    glow = lit(np.asarray(height, np.float32), (right - 0.5, down - 0.6, 0.75))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     vivid = (1.0 + 0.5 * step(chroma, 4, 14)) * (1 - 0.3 * step(chroma, 40, 90))
     bounce = lit(np.asarray(height, np.float32), (0.6, 0.7, 0.25)).diffuse
