@@ -2,7 +2,7 @@ import pytest
 
 from wanflow.pixels.lexicon import Kind
 from wanflow.pixels.styles import LOCAL, NEAR_LOCAL, NEAR_WHOLE, WHOLE, named
-from wanflow.pixels.target import _asked
+from wanflow.pixels.target import asked
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_style_for_the_whole_picture_is_read(prompt: str, style: str) -> None:
 def test_material_and_thing_are_read(prompt: str, style: str, word: str, kind: Kind) -> None:
     found = named(prompt, LOCAL, NEAR_LOCAL)
     assert found is not None and (found.style, found.exact) == (style, True)
-    assert _asked(found.rest) == (word, kind)
+    assert asked(found.rest) == (word, kind)
 
 
 @pytest.mark.parametrize(

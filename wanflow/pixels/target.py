@@ -43,7 +43,7 @@ class Target:
 
 def find_target(rgb: Array, prompt: str) -> Target:
     """The part of (h, w, 3) uint8 that the prompt names; never empty. Raises nothing."""
-    word, kind = _asked(prompt)
+    word, kind = asked(prompt)
     if kind is Kind.WHOLE:
         return Target(np.ones(rgb.shape[:2], bool))
     scene = Scene(small_lightness(rgb))
@@ -59,7 +59,7 @@ def find_target(rgb: Array, prompt: str) -> Target:
     return Target(mask, () if region.confidence >= SURE else (doubt,))
 
 
-def _asked(prompt: str) -> tuple[str, Kind]:
+def asked(prompt: str) -> tuple[str, Kind]:
     """The first region word, the last of a pair ("car door"); else an unknown noun; else the subject."""
     stream = tokens(prompt)
     whole = False
