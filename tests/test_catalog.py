@@ -9,9 +9,10 @@ from wanflow.sizes import resulting
 
 @pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)
 def test_every_function_is_complete(function):
-    assert function.title and function.description and function.inputs["image"]["required"]
+    assert function.title and function.description
+    assert all(rule["required"] for rule in function.inputs.values())
     assert function.engine_version >= 1
-    assert function.fidelity in ("real", "approximate", "placeholder")
+    assert function.fidelity in ("real", "approximate", "proxy")
     assert set(function.models) <= set(catalog.models())
     assert bool(function.models) != function.is_local
     assert all(rule.get("description") for rule in function.properties.values())

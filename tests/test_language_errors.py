@@ -403,7 +403,7 @@ def test_an_unknown_default_is_named(says):
 r.yaml:3:12: sed is not known in defaults [unknown-key]
     defaults: {sed: 7}
                ^
-    Did you mean seed?
+    Did you mean seed or size?
 """
     )
 
@@ -600,7 +600,7 @@ def test_an_unknown_model_is_named(says):
 r.yaml:7:12: model: "wanx3" is not known [choice]
         model: wanx3
                ^
-    Known here: wanx2.1-imageedit.
+    Known here: wan2.5-i2i-preview, wan2.6-t2i, wanx2.1-imageedit.
 """
     )
 
@@ -1740,7 +1740,7 @@ r.yaml:3:59: the manifest rows.csv has no column status [column]
 r.yaml:4:12: sed is not known in defaults [unknown-key]
     defaults: {sed: 7}
                ^
-    Did you mean seed?
+    Did you mean seed or size?
 r.yaml:6:15: uses: "local/fitt" is not known [choice]
       big: {uses: local/fitt, image: row.photo}
                   ^

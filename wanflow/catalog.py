@@ -118,6 +118,8 @@ def _step_rule(function: Function) -> dict[str, Any]:
     for slot in ("image", "mask", "images"):
         if slot not in function.inputs:
             rules[slot] = {"not": {}, "description": f"{function.name} takes no {slot}."}
+    if several := function.inputs.get("images"):
+        rules["images"] = {"minItems": several["min"], "maxItems": several["max"]}
     if function.is_local:
         rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
     needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]

@@ -89,7 +89,7 @@ class Run:
         self._followers: dict[str, list[Job]] = {}
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
-        self._made: dict[str, Result] = {}
+        self._made: set[str] = set()
         self._to_publish: deque[tuple[int, Publication]] = deque()
         self._publishing = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -213,14 +213,11 @@ class Run:
         return str(self.inputs.root / source.path), source.blob.sha256
 
     def _known(self, key: str) -> Result | None:
-        if made := self._made.get(key):
-            return made
-        if self.planner.force:
+        """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
+        if self.planner.force and key not in self._made:
             return None
         result = self.index.result(key)
-        if result and self.blobs.fault(result.blobs[0].sha256):
-            return None
-        return result
+        return None if result and self.blobs.fault(result.blobs[0].sha256) else result
 
     async def _perform(self, job: Job, call: Call, parts: str) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
@@ -251,7 +248,7 @@ class Run:
                 self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
         except StoreError as error:
             self._store_failed(error)
-        self._made[call.key] = result
+        self._made.add(call.key)
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = attempts, seconds
         self._tell(step.id, outcome)

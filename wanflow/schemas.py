@@ -152,11 +152,16 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             )
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
-        case "minLength" | "minProperties" | "minItems":
+        case "minLength" | "minProperties":
+            return "length", f"{name} must not be empty", ""
+        case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:
             hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "minItems" | "maxItems":
+            word = "at least" if error.validator == "minItems" else "at most"
+            return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
         case "pattern" if wanted == "^[a-z][a-z0-9_]*$":
             return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", ""
         case "pattern":

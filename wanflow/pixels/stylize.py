@@ -1,0 +1,108 @@
+"""wan/stylization_all and wan/stylization_local: the whole picture in another style, or one part in another material.
+
+Styles are painted on at most 1.5 megapixels and enlarged; what a style doesn't cover keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from wanflow.pixels import styles
+from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, Picture, edit
+from wanflow.pixels.gold_foil import gold_foil
+from wanflow.pixels.masks import Mask
+from wanflow.pixels.materials import covered
+from wanflow.pixels.picture_book import picture_book
+from wanflow.pixels.target import Target, find_target
+
+WORK_PIXELS = 1_500_000
+DEFAULT_STRENGTH = 0.5
+DEFAULT_WHOLE, DEFAULT_LOCAL = "french picture book", "blue and white porcelain"
+_STRIP_PIXELS = 1 << 19
+
+
+@edit("wan/stylization_all")
+def stylize_all(request: EditRequest) -> Edited:
+    """Paint the whole picture in the prompt's style; strength 0 returns the input's bytes, 1 the style alone."""
+    picture = request.image
+    found = styles.named(request.prompt, styles.WHOLE, styles.NEAR_WHOLE)
+    style = found.style if found else DEFAULT_WHOLE
+    strength = float(request.parameters.get("strength", DEFAULT_STRENGTH))
+    warnings = _doubts(found, style, styles.WHOLE)
+    if strength <= 0:
+        return Edited(picture, Fidelity.APPROXIMATE, warnings)
+    small = np.asarray(_at_work_size(picture.rgb) / np.float32(255), np.float32)
+    dice = np.random.default_rng(request.seed)
+    paint, bare = picture_book(small, dice, strength) if style == DEFAULT_WHOLE else gold_foil(small, dice)
+    # Most of a style should show at the default strength; the photograph's detail goes last.
+    cover = np.maximum(np.float32(1 - (1 - min(strength, 1)) ** 1.6), bare * np.float32(min(1, 2 * strength)))
+    painted = _laid_over(picture.rgb, (paint * 255 + 0.5).astype(np.uint8), np.asarray(cover, np.float32))
+    return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, warnings)
+
+
+@edit("wan/stylization_local")
+def stylize_local(request: EditRequest) -> Edited:
+    """Remake what the prompt names, or the mask's white, in one of eight materials; the rest keeps its bytes."""
+    picture = request.image
+    found = styles.named(request.prompt, styles.LOCAL, styles.NEAR_LOCAL)
+    style = found.style if found else DEFAULT_LOCAL
+    small = _at_work_size(picture.rgb)
+    target = _target(small, request.mask, found.rest if found else request.prompt)
+    paint, cover = covered(small, target.mask, style, request.seed)
+    painted = _laid_over(picture.rgb, paint, cover)
+    warnings = (*_doubts(found, style, styles.LOCAL), *target.warnings)
+    return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, warnings)
+
+
+def _doubts(found: styles.Named | None, style: str, known: styles.Words) -> tuple[str, ...]:
+    """What to say when the prompt names no known style."""
+    if found and found.exact:
+        return ()
+    names = ", ".join(known)
+    return (f"the prompt names no style known here; {style} was taken; known are: {names}",)
+
+
+def _target(rgb: Array, mask: Picture | None, prompt: str) -> Target:
+    """The white of the mask given, else the part named by the prompt."""
+    if mask is None:
+        return find_target(rgb, prompt)
+    given = _given(mask, rgb.shape[1::-1])
+    if given.any():
+        return Target(given)
+    found = find_target(rgb, prompt)
+    return Target(found.mask, ("the mask has no white, so it was not used", *found.warnings))
+
+
+def _given(mask: Picture, size: tuple[int, int]) -> Mask:
+    white = mask.rgb.max(axis=2)
+    if mask.alpha is not None:
+        white = np.minimum(white, mask.alpha)
+    return np.asarray(cv2.resize(white, size, interpolation=cv2.INTER_AREA) >= 128)
+
+
+def _at_work_size(rgb: Array) -> Array:
+    height, width = rgb.shape[:2]
+    scale = (WORK_PIXELS / (height * width)) ** 0.5
+    if scale >= 1:
+        return rgb
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _laid_over(rgb: Array, paint: Array, cover: Floats) -> Array:
+    """`rgb` under `paint` (h, w, 3) as far as `cover` (h, w) in [0, 1] says, both enlarged to its size."""
+    height, width = rgb.shape[:2]
+    if paint.shape != rgb.shape:
+        paint = cv2.resize(paint, (width, height), interpolation=cv2.INTER_CUBIC)
+        cover = cv2.resize(cover, (width, height), interpolation=cv2.INTER_LINEAR)
+    out = rgb.copy()
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        part = slice(top, top + rows)
+        share = cover[part, :, None]
+        if share.any():
+            out[part] = (rgb[part] * (1 - share) + paint[part] * share + np.float32(0.5)).astype(np.uint8)
+    return out
