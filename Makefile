@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: demo test check format schemas bench clean
+.PHONY: demo test explore check format schemas bench clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 $(READY): pyproject.toml
@@ -33,6 +33,10 @@ demo: $(READY)
 ## test: the whole test suite
 test: $(READY)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+## explore: the property tests with other, and ten times as many, examples
+explore: $(READY)
+	HYPOTHESIS_PROFILE=explore OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 ## check: format, lint, types
 check: $(READY)

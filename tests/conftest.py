@@ -1,14 +1,16 @@
 """What holds for every test: no network but this machine's own, and properties tried without a clock."""
 
+import os
 import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "wanflow", deadline=None, max_examples=60, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("wanflow")
+COMMON = settings(deadline=None, max_examples=60, database=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples every time, so that a change is judged by what it changed; `make explore` draws others.
+settings.register_profile("wanflow", COMMON, derandomize=True)
+settings.register_profile("explore", COMMON, max_examples=600)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "wanflow"))
 
 HERE = ("localhost", "127.0.0.1", "::1", "", None)
 

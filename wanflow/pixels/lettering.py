@@ -84,7 +84,7 @@ def wrapped(text: str, size: int, room: float, most: int) -> list[str]:
             break
     if len(lines) <= most:
         return [line.rstrip() for line in lines]
-    return [*lines[: most - 1], _cut(lines[most - 1], size, room)]
+    return [*(line.rstrip() for line in lines[: most - 1]), _cut(lines[most - 1], size, room)]
 
 
 def _hangs(line: str, part: str, size: int, room: float) -> bool:
