@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -437,9 +438,13 @@ def _parent(pid: int) -> int:
 
 def test_two_runs_at_once_both_succeed_with_whole_outputs(tmp_path: Path) -> None:
     project = small_project(tmp_path / "p", {f"{n}.png": photo(n) for n in range(12)})
-    both = [subprocess.Popen([*WANFLOW, "run", "r.yaml"], cwd=project.folder, stderr=subprocess.PIPE) for _ in range(2)]
-    said = [process.communicate(timeout=60)[1] for process in both]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([*WANFLOW, "run", "r.yaml"], cwd=project.folder, **pipes) for _ in range(2)]
+    said = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
+    done = [int(found.group(1)) for out, _ in said if (found := re.search(r"(\d+) done", out))]
+    assert len(done) == 2
+    assert sum(done) == 12, "equal work was done twice"
     assert len(project.outputs()) == 12
     assert {pixels_of(raw).shape for raw in project.outputs().values()} == {(36, 48, 3)}
     assert project.plan().nothing_to_do

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from wanflow.backends import Backend
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError, StoreError
+from wanflow.errors import Again, EditError, StoreError, describe_os_error
 from wanflow.expand import RowError, key_of, key_parts
 from wanflow.lanes import Lanes
 from wanflow.model import (
@@ -36,11 +36,13 @@ from wanflow.planned import Unchanged, shape_of
 from wanflow.record import RunRecord
 from wanflow.rowstate import RowState
 from wanflow.schedule import Job, Schedule
+from wanflow.store.claims import Claims
 from wanflow.supply import slot_place
 
 MAX_ATTEMPTS = 3
 RETRY_DELAY_S = 1.0
 PUBLISHERS = 4
+ELSEWHERE_S = 0.2
 # Failures of one job's own files, which say nothing about equal work from other files.
 _OWN_FILES = ("InputMissing", "InputChanged")
 
@@ -77,6 +79,7 @@ class Run:
         self.listener, self.clock, self.keep_going = listener, clock, keep_going
         self.index, self.blobs, self.inputs = planner.index, planner.blobs, planner.inputs
         self.memory = planner.memory
+        self.claims = Claims(planner.blobs.root)
         self.steps = self.plan.steps
         if unknown := {backend.lane(step) for step in self.steps} - set(lanes.slots):
             raise ValueError(f"no slots are set for the lanes {unknown}")
@@ -181,10 +184,41 @@ class Run:
             elif call.key in self._followers:
                 self._followers[call.key].append(job)
             else:
-                self._followers[call.key] = []
-                self._leading[job] = call.key
-                self.lanes.take(self.backend.lane(step))
-                self._spawn(self._perform(job, call, parts))
+                self._lead(job, call, parts)
+
+    def _lead(self, job: Job, call: Call, parts: str) -> None:
+        """Do a job that no other of this run does, unless another wanflow is at it."""
+        try:
+            claim = self.claims.take(call.key)
+        except OSError as error:
+            self._fail(job, EditError("StoreNotWritten", f"the store can't be written: {describe_os_error(error)}"), 0)
+            return
+        if claim is None:
+            self._spawn(self._elsewhere(job, call.key))
+            return
+        if result := self._known(call.key):  # it was finished between the look and the claim
+            self.claims.free(call.key, claim)
+            self._reused(self._rows[job[0]], self.steps[job[1]].id, call.key, result)
+            self._succeed(job)
+            return
+        self._followers[call.key] = []
+        self._leading[job] = call.key
+        self.lanes.take(self.backend.lane(self.steps[job[1]]))
+        self._spawn(self._perform(job, call, parts, claim))
+
+    async def _elsewhere(self, job: Job, key: str) -> None:
+        """Another wanflow works on this key: wait, without a slot, for its result or for its end."""
+        while not self.stopping:
+            await self.clock.sleep(ELSEWHERE_S)
+            if result := self._known(key):
+                self._reused(self._rows[job[0]], self.steps[job[1]].id, key, result)
+                self._succeed(job)
+                return
+            claim = self.claims.take(key)
+            if claim is not None:
+                self.claims.free(key, claim)
+                self._again.append(job)
+                return
 
     def _next(self) -> Job | None:
         if self._again and self.backend.lane(self.steps[self._again[0][1]]) in self.lanes.open():
@@ -219,7 +253,7 @@ class Run:
         result = self.index.result(key)
         return None if result and self.blobs.fault(result.blobs[0].sha256) else result
 
-    async def _perform(self, job: Job, call: Call, parts: str) -> None:
+    async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
         address = state.address(step.id)
         began = self.clock.monotonic()
@@ -238,6 +272,7 @@ class Run:
                     await self.clock.sleep(RETRY_DELAY_S * 2 ** (attempts - 1))
             self._keep(job, call, parts, result, attempts, self.clock.monotonic() - began)
         finally:
+            self.claims.free(call.key, claim)
             self.lanes.free(self.backend.lane(step))
 
     def _keep(self, job: Job, call: Call, parts: str, result: Result, attempts: int, seconds: float) -> None:
