@@ -474,3 +474,21 @@ def test_followers_of_a_vanished_photo_do_its_work(project: Path) -> None:
     assert record
     status = {outcome.job: outcome.status for outcome in record.outcomes}
     assert (status["0000/colour"], status["0001/colour"]) == (Status.FAILED, Status.DONE)
+
+
+def test_an_output_that_shows_a_missing_photo_is_refused_alone(project: Path, fakery: Fakery) -> None:
+    edit(project, "recipe.yaml", "outputs:", 'outputs:\n  back: {image: row.back, to: "out/back-${{ row.id }}.png"}')
+    edit(project, "rows.csv", "id,photo,colours", "id,photo,colours,back")
+    text = (project / "rows.csv").read_text()
+    (project / "rows.csv").write_text(
+        "".join(
+            f"{line},photos/0.png\n" if "0000" in line else f"{line},gone.png\n" if "000" in line else f"{line}\n"
+            for line in text.splitlines()
+        )
+    )
+    for _ in range(2):  # the row must not be remembered as done
+        plan, record = api.run(project / "recipe.yaml", fakery.options())
+        assert record and record.exit_code == 1
+        assert [problem.rows for problem in plan.problems] == [("0001",), ("0002",)]
+    assert sorted(fakery.steps()) == sorted(CHAIN * 3)
+    assert (project / "out" / "back-0000.png").exists()

@@ -175,9 +175,10 @@ class Planner:
                 supply = Supply(absent=Reason.REFUSED)
             decisions.append(decision)
             supplies[step.id] = supply
-        restores = tuple(self._restores(row, paths, supplies, decisions))  # also marks decisions
+        shown = dict(paths)
+        restores = tuple(self._restores(row, shown, supplies, decisions))  # also marks decisions, and drops from shown
         self._owners.note_inputs(files)
-        return RowPlan(row, tuple(decisions), paths, restores, tuple(files.values()))
+        return RowPlan(row, tuple(decisions), shown, restores, tuple(files.values()))
 
     def _note_once(self, error: RowError) -> None:
         # The same photograph may be missing for several steps of a row, which is one problem.
@@ -253,13 +254,14 @@ class Planner:
     # -- output files and stored pictures
 
     def _restores(
-        self, row: Row, paths: Mapping[str, str], supplies: Mapping[str, Supply], decisions: list[Decision]
+        self, row: Row, paths: dict[str, str], supplies: Mapping[str, Supply], decisions: list[Decision]
     ) -> Iterator[Publication]:
         for output in (output for output in self.recipe.outputs if output.name in paths):
             try:
                 supply = self.supplier.supply(output.ref, row, supplies, ("outputs", output.name, "image"))
             except RowError as error:
                 self._note_once(error)
+                del paths[output.name]  # there is no picture to show there
                 continue
             if supply.blob is None:
                 continue

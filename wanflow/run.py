@@ -133,6 +133,7 @@ class Run:
             if isinstance(entry, Unchanged):
                 continue
             state = self._rows[place] = RowState(entry, self.steps, numbers)
+            state.sound = len(entry.paths) == len(self.planner.recipe.outputs)
             open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
             state.open_ends = len(open_steps) + len(entry.restores)
             self._to_publish.extend((place, publication) for publication in entry.restores)
@@ -172,15 +173,13 @@ class Run:
 
     def _start_jobs(self) -> None:
         while not self.stopping and (job := self._next()):
-            state, step = self._rows[job[0]], self.steps[job[1]]
             try:
-                call, parts = self._call(state, job[1])
+                call, parts = self._call(self._rows[job[0]], job[1])
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
             if result := self._known(call.key):
-                self._reused(state, step.id, call.key, result)
-                self._succeed(job)
+                self._reuse(job, call.key, result)
             elif call.key in self._followers:
                 self._followers[call.key].append(job)
             else:
@@ -194,31 +193,21 @@ class Run:
             self._fail(job, EditError("StoreNotWritten", f"the store can't be written: {describe_os_error(error)}"), 0)
             return
         if claim is None:
-            self._spawn(self._elsewhere(job, call.key))
+            self._spawn(self._wait_for_other(job))
             return
         if result := self._known(call.key):  # it was finished between the look and the claim
             self.claims.free(call.key, claim)
-            self._reused(self._rows[job[0]], self.steps[job[1]].id, call.key, result)
-            self._succeed(job)
+            self._reuse(job, call.key, result)
             return
         self._followers[call.key] = []
         self._leading[job] = call.key
         self.lanes.take(self.backend.lane(self.steps[job[1]]))
         self._spawn(self._perform(job, call, parts, claim))
 
-    async def _elsewhere(self, job: Job, key: str) -> None:
-        """Another wanflow works on this key: wait, without a slot, for its result or for its end."""
-        while not self.stopping:
-            await self.clock.sleep(ELSEWHERE_S)
-            if result := self._known(key):
-                self._reused(self._rows[job[0]], self.steps[job[1]].id, key, result)
-                self._succeed(job)
-                return
-            claim = self.claims.take(key)
-            if claim is not None:
-                self.claims.free(key, claim)
-                self._again.append(job)
-                return
+    async def _wait_for_other(self, job: Job) -> None:
+        """Another wanflow works on this job's key: look again a little later, without holding a slot."""
+        await self.clock.sleep(ELSEWHERE_S)
+        self._again.append(job)
 
     def _next(self) -> Job | None:
         if self._again and self.backend.lane(self.steps[self._again[0][1]]) in self.lanes.open():
@@ -289,14 +278,18 @@ class Run:
         self._tell(step.id, outcome)
         self._succeed(job)
         for follower in self._followers.pop(self._leading.pop(job)):
-            self._reused(self._rows[follower[0]], self.steps[follower[1]].id, call.key, result)
-            self._succeed(follower)
+            self._reuse(follower, call.key, result)
 
     # -- how jobs end
 
     def _reused(self, state: RowState, step: str, key: str, result: Result) -> None:
         self.memory.note_key(state.address(step), key)
         self._tell(step, state.end(step, Status.REUSED, result, key))
+
+    def _reuse(self, job: Job, key: str, result: Result) -> None:
+        """An open job needs no work: its picture is there."""
+        self._reused(self._rows[job[0]], self.steps[job[1]].id, key, result)
+        self._succeed(job)
 
     def _succeed(self, job: Job) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
@@ -363,9 +356,10 @@ class Run:
         for output in self.planner.recipe.outputs:
             ref = state.origin(output.ref)
             step = ref.name if ref.kind is RefKind.STEP else None
-            blob = state.blobs.get(step) if step else self._input(state, ref, output.name).blob
-            if blob and output.name in state.entry.paths:
-                yield Publication(output.name, state.entry.paths[output.name], blob, step, output.quality)
+            if path := state.entry.paths.get(output.name):
+                blob = state.blobs.get(step) if step else self._input(state, ref, output.name).blob
+                if blob:
+                    yield Publication(output.name, path, blob, step, output.quality)
 
     def _input(self, state: RowState, ref: Ref, output: str) -> Source:
         return self.planner.supplier.file(ref, state.entry.row, ("outputs", output, "image"))
