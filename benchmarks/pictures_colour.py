@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image
 
 from wanflow.pixels.chroma import to_oklab
-from wanflow.pixels.colorize import colorize, small_lightness
+from wanflow.pixels.colorize import colorize
 from wanflow.pixels.engine import EditRequest, Picture
 from wanflow.pixels.lexicon import lexicon
+from wanflow.pixels.masks import small_lightness
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.words import parse

@@ -14,7 +14,7 @@ import numpy as np
 
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
-from wanflow.pixels.masks import WORK_PIXELS, guided
+from wanflow.pixels.masks import guided, small_lightness
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.words import Kind, Wish, parse
@@ -59,16 +59,6 @@ def colorize(request: EditRequest) -> Edited:
     ground = _ground_tones(wishes, dice)
     painted = np.concatenate(list(_strips(rgb, scene.light, layers, ground)))
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, tuple(warnings))
-
-
-def small_lightness(rgb: Array) -> Floats:
-    """OKLab lightness of the grey picture at working size (h, w)."""
-    height, width = rgb.shape[:2]
-    scale = (WORK_PIXELS / (height * width)) ** 0.5
-    if scale < 1:
-        size = max(8, round(width * scale)), max(8, round(height * scale))
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(np.cbrt(luminance(rgb)), np.float32)
 
 
 def _coloured(rgb: Array) -> bool:

@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint, to_oklab
-from wanflow.pixels.colorize import small_lightness
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.instruction import Change, Verb, read
-from wanflow.pixels.masks import guided, soften
+from wanflow.pixels.masks import guided, small_lightness, soften
 from wanflow.pixels.regions import Region, find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.stamp import stamped

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.pixels.chroma import luminance
 from wanflow.pixels.engine import Array, Floats
+from wanflow.pixels.masks import small_lightness
 
 WORK_PIXELS = 1_200_000
 _STRIP_PIXELS = 1 << 20
@@ -26,28 +26,18 @@ _SOFTNESS = 0.16
 def line_art(rgb: Array) -> Array:
     """Black lines on white, (h, w) uint8, of (h, w, 3) uint8."""
     height, width = rgb.shape[:2]
-    response = _without_specks(_response(_light(rgb)))
+    response = _without_specks(_response(small_lightness(rgb, WORK_PIXELS, least=1)))
     return _drawn(response, (width, height))
 
 
 def ink_of_sketch(rgb: Array) -> Array:
     """The lines of a picture that already is a sketch, (h, w) uint8 on white: paper and shading taken away."""
     height, width = rgb.shape[:2]
-    light = _light(rgb)
+    light = small_lightness(rgb, WORK_PIXELS, least=1)
     reach = max(3, round(max(light.shape) / 40)) | 1
     paper = cv2.GaussianBlur(cv2.dilate(light, np.ones((reach, reach), np.uint8)), (0, 0), reach / 2)
     ratio = light / np.maximum(paper, 0.05)
     return _drawn(np.asarray((1 - ratio) * 1.6, np.float32), (width, height))
-
-
-def _light(rgb: Array) -> Floats:
-    """Cube root of luminance, (h, w) in [0, 1], at working size."""
-    height, width = rgb.shape[:2]
-    scale = (WORK_PIXELS / (height * width)) ** 0.5
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(np.cbrt(luminance(rgb)), np.float32)
 
 
 def _response(light: Floats) -> Floats:

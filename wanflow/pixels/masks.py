@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.pixels.engine import Floats
+from wanflow.pixels.chroma import luminance
+from wanflow.pixels.engine import Array, Floats
 
 Mask = npt.NDArray[np.bool_]
 
@@ -66,3 +67,13 @@ def guided(mask: Floats, guide: Floats, radius: int = 4, calm: float = 4e-4) -> 
     gain = np.asarray(covariance / (np.maximum(variance, 0) + np.float32(calm)), np.float32)
     offset = np.asarray(mask_mean - gain * guide_mean, np.float32)
     return mean(gain), mean(offset)
+
+
+def small_lightness(rgb: Array, pixels: int = WORK_PIXELS, least: int = 8) -> Floats:
+    """OKLab lightness of the grey picture (h, w), brought down to so many pixels, no side under `least`."""
+    height, width = rgb.shape[:2]
+    scale = (pixels / (height * width)) ** 0.5
+    if scale < 1:
+        size = max(least, round(width * scale)), max(least, round(height * scale))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(np.cbrt(luminance(rgb)), np.float32)
