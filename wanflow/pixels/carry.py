@@ -6,8 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from wanflow.pixels.engine import Array, Floats
-from wanflow.pixels.patches import Bools, Index, nearest_set
+from wanflow.pixels.engine import Array, Bools, Floats
+from wanflow.pixels.patches import Index, nearest_set
 
 CHUNK_PIXELS = 1_000_000
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 # A worker owns one core: threads inside it only fight the other workers (OpenBLAS spinning cost 10x when measured).
 cv2.setNumThreads(1)
@@ -48,14 +49,28 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """Where the subject is, as a person says it: within `region` (left, top, right, bottom in pixels of the base
+    image), or exactly the (h, w) bool `mask` at the base's size.
+    """
+
+    region: tuple[int, int, int, int] | None = None
+    mask: Bools | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EditRequest:
-    """One image wanted from one function: inputs, resolved parameters (defaults filled in) and the candidate's seed."""
+    """One image wanted from one function: inputs, resolved parameters (defaults filled in) and the candidate's seed.
+
+    The real model finds its subject by itself; `hint` steers the draft engine only.
+    """
 
     function: str
     images: tuple[Picture, ...]
     mask: Picture | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    hint: Hint = Hint()
 
     @property
     def image(self) -> Picture:

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Picture, edit
+from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.fill import fill
-from wanflow.pixels.patches import Bools
 from wanflow.pixels.subject import Subject, find_subject, touches_border
 from wanflow.sizes import expanded
 

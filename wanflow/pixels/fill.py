@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from wanflow.pixels.carry import carry
-from wanflow.pixels.engine import Array, Floats
+from wanflow.pixels.engine import Array, Bools, Floats
 from wanflow.pixels.nearest import EXACT_PAIRS, Search, exact
-from wanflow.pixels.patches import RADIUS, SIDE, Bools, Index, Level, learn, level, nearest_set
+from wanflow.pixels.patches import RADIUS, SIDE, Index, Level, learn, level, nearest_set
 from wanflow.pixels.peel import start
 from wanflow.pixels.poisson import correction
 

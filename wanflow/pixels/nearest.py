@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wanflow.pixels.engine import Floats
-from wanflow.pixels.patches import Bools, Index
+from wanflow.pixels.engine import Bools, Floats
+from wanflow.pixels.patches import Index
 
 # Products of targets and sources up to which a matrix product is cheaper than searching.
 EXACT_PAIRS = 1.5e7

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.pixels.engine import Floats
+from wanflow.pixels.engine import Bools, Floats
 
-Bools = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
 
 RADIUS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wanflow.pixels.engine import Floats
-from wanflow.pixels.patches import Bools, Index
+from wanflow.pixels.engine import Bools, Floats
+from wanflow.pixels.patches import Index
 
 ROUNDS = 200
 

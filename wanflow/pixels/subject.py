@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from wanflow.pixels.engine import Array, Floats
-from wanflow.pixels.patches import Bools
+from wanflow.pixels.engine import Array, Bools, Floats
 
 # GrabCut's cost grows faster than the picture: it decides at the first size and trims the rim at the second.
 CUT_PIXELS = 40_000
