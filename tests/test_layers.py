@@ -14,7 +14,7 @@ GROUPS = [
     "errors",
     "model canon clock",
     "source schemas catalog templates manifests graph images settings sizes lanes schedule",
-    "recipe expand store reasons record pixels",
+    "recipe hint expand store reasons record pixels",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
@@ -27,7 +27,8 @@ GROUPS = [
 ]
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
-    ("schemas", "source"), ("catalog", "schemas"), ("manifests", "source"), ("expand", "recipe"), ("inputs", "outputs")
+    ("schemas", "source"), ("catalog", "schemas"), ("manifests", "source"), ("hint", "recipe"), ("expand", "recipe"),
+    ("expand", "hint"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 

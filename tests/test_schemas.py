@@ -38,7 +38,9 @@ def test_the_authoring_schema_is_fresh():
 def step_with(function, name, value):
     """A step of a function whose other required parameters and inputs are there."""
     needed = dict.fromkeys(function.parameters.get("required", ()), "text")
-    inputs = {slot: ["row.a"] if slot == "images" else "row.a" for slot in function.inputs}
+    inputs = {
+        slot: ["row.a"] if slot == "images" else "row.a" for slot, rule in function.inputs.items() if rule["required"]
+    }
     return {"uses": function.name, **inputs, "with": needed | {name: value}}
 
 

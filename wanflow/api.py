@@ -26,6 +26,7 @@ from wanflow.errors import (
     merge,
     quoted,
 )
+from wanflow.hint import unhinted
 from wanflow.inputs import Inputs
 from wanflow.lanes import Lanes
 from wanflow.manifests import Manifest
@@ -233,7 +234,7 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
 def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest | None) -> Planner:
     backend = project.open_backend(Workers(project.jobs, project.store))
     planner = Planner(
-        recipe,
+        recipe if backend.takes_hints else unhinted(recipe),
         manifest.folder if manifest else recipe.folder,
         manifest.shown if manifest else "",
         _manifest_name(project, recipe),

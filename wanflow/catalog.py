@@ -115,7 +115,7 @@ def authoring_schema() -> dict[str, Any]:
 
 def _step_rule(function: Function) -> dict[str, Any]:
     rules: dict[str, Any] = {"with": {"$ref": f"#/$defs/{function.name.replace('/', '~1')}"}}
-    for slot in ("image", "mask", "images"):
+    for slot in ("image", "mask", "images", "hint"):
         if slot not in function.inputs:
             rules[slot] = {"not": {}, "description": f"{function.name} takes no {slot}."}
     if several := function.inputs.get("images"):

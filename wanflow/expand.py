@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wanflow import schemas, sizes
+from wanflow import hint, schemas, sizes
 from wanflow.canon import canonical
 from wanflow.errors import Problem, quoted
 from wanflow.model import Row
@@ -169,6 +169,21 @@ class Expansion:
             where = ("steps", job.step.id, "with")
             raise RowError(self._problem(where, "size", str(error), error.hint, job.row)) from error
 
+    def region(self, step: Step, row: Row, size: tuple[int, int] | None) -> hint.Region | None:
+        """The box around the subject that a step's hint gives, judged by the image's size if known. Raises RowError."""
+        if not step.region:
+            return None
+        where: NodePath = ("steps", step.id, "hint", "region")
+        values = [
+            self._rendered(value, row.values, (*where, place), row) if isinstance(value, Template) else value
+            for place, value in enumerate(step.region)
+        ]
+        values = [normal(value, {"type": "integer"}) for value in values]
+        if faults := list(hint.faults(values, size)):
+            raise RowError(*(self._problem((*where, place), *said, row) for place, said in faults))
+        x, y, width, height = values
+        return x, y, width, height
+
     def _rendered(self, template: Template, values: Mapping[str, Any], where: NodePath, row: Row | None = None) -> Any:
         try:
             return template.render(self.scope(values))
@@ -195,6 +210,9 @@ def used_columns(recipe: Recipe) -> Iterator[tuple[NodePath, str]]:
                 yield ("steps", step.id, *_slot_path(slot)), ref.name
         for name, template in step.templates.items():
             yield from _columns(template, ("steps", step.id, "with", name))
+        for place, value in enumerate(step.region):
+            if isinstance(value, Template):
+                yield from _columns(value, ("steps", step.id, "hint", "region", place))
         if isinstance(step.when, Template):
             yield from _columns(step.when, ("steps", step.id, "when"))
     for output in recipe.outputs:

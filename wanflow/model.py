@@ -143,13 +143,15 @@ class Decision:
 class Call:
     """One job resolved for an executor: everything that decides its result, and where the inputs' bytes lie.
 
-    `inputs` maps a slot (image, mask, images.0) to a file path and the sha256 that its bytes must have.
+    `inputs` maps a slot (image, mask, images.0, hint.mask) to a file path and the sha256 that its bytes must have;
+    `region` is the hint's x, y, width and height.
     """
 
     key: str
     function: str
     parameters: Mapping[str, Any]
     inputs: Mapping[str, tuple[str, str]]
+    region: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

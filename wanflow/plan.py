@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from wanflow import hint
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
@@ -198,8 +199,12 @@ class Planner:
                 return Decision(step.id, Action.SKIP, supply.absent), Supply(absent=supply.absent)
         self.supplier.check(step, row, taken)
         job = self.expansion.job(step, row)
-        size = self.expansion.size(job, _base_size(taken))
-        return self._choose(job, {slot: supply.symbol for slot, supply in taken.items()}, taken, size, fresh)
+        base = _base_size(taken)
+        size = self.expansion.size(job, base)
+        symbols = {slot: supply.symbol for slot, supply in taken.items()}
+        if region := self.expansion.region(step, row, base):
+            symbols[hint.REGION] = hint.symbol(region)
+        return self._choose(job, symbols, taken, size, fresh)
 
     def _not_running(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> tuple[Decision, Supply]:
         if step.otherwise == "bypass":

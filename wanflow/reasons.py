@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from wanflow.canon import JSON, canonical
 from wanflow.model import Change, Reason
 
+DIGEST = 64
+
 
 def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]]:
     """Which components of a key differ, and the reason that names the weightiest."""
@@ -40,5 +42,6 @@ def _map_differences(old: object, new: object, *, short: bool = False) -> Iterat
         if before.get(name) != after.get(name):
             texts = [canonical(side[name]) if name in side else "(none)" for side in (before, after)]
             if short:
-                texts = [text.strip('"')[:12] for text in texts]
+                texts = [text.strip('"') for text in texts]
+                texts = [text[:12] if len(text) >= DIGEST else text for text in texts]
             yield Change(name, *texts)

@@ -33,6 +33,7 @@ class Step:
     otherwise: str = "skip"
     model: str | None = None
     places: Mapping[str, NodePath] = field(default_factory=dict)
+    region: tuple[Any, ...] = ()
 
     def place(self, parameter: str) -> NodePath:
         """Where the value of a parameter stands: in this step's with, or in defaults."""
@@ -214,18 +215,26 @@ class _Builder:
                 inputs[slot] = ref
         given = self._given(name, entry, function)
         values = self._values(given, function)
+        region = tuple(self._region(name, entry))
         when = self._when(name, entry.get("when", True))
         otherwise = entry.get("otherwise", "skip")
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
         model = self._model(name, entry, function)
-        whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable([*values.values(), when])
+        whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
+            [*values.values(), *region, when]
+        )
         if len(self.problems) > before or not whole:
             return None
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
-        return Step(name, function, inputs, constants, templates, when, otherwise, model, places)
+        return Step(name, function, inputs, constants, templates, when, otherwise, model, places, region)
+
+    def _region(self, name: str, entry: Mapping[str, Any]) -> Iterator[Any]:
+        """x, y, width and height of the step's hint, as numbers or templates."""
+        for place, value in enumerate(entry.get("hint", {}).get("region", ())):
+            yield self._value(value, ("steps", name, "hint", "region", place))
 
     def _given(self, name: str, entry: Mapping[str, Any], function: Function) -> dict[str, tuple[Any, NodePath]]:
         """The values that the recipe gives a step's parameters, each with its place."""
@@ -333,6 +342,8 @@ def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str,
     for slot in ("image", "mask"):
         if slot in entry:
             yield slot, ("steps", name, slot), entry[slot]
+    if isinstance(hint := entry.get("hint"), dict) and "mask" in hint:
+        yield "hint.mask", ("steps", name, "hint", "mask"), hint["mask"]
     images = entry.get("images", [])
     for index, text in enumerate(images if isinstance(images, list) else []):
         yield f"images.{index}", ("steps", name, "images", index), text

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from wanflow import hint
 from wanflow.backends import Backend
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError, describe_os_error
@@ -224,8 +225,10 @@ class Run:
         for slot, ref in step.inputs.items():
             inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
+        if region := self.planner.expansion.region(step, row, None):
+            digests[hint.REGION] = hint.symbol(region)
         parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, job.parameters, inputs), parts
+        return Call(key_of(parts), step.function.name, job.parameters, inputs, region), parts
 
     def _bytes_of(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
         origin = state.origin(ref)

@@ -154,6 +154,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
             return "length", f"{name} must not be empty", ""
+        case "maxProperties" if wanted == 1:
+            return "length", f"{name} takes one of {' and '.join(schema['properties'])}, got both", ""
         case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:

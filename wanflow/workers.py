@@ -8,15 +8,19 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wanflow.errors import Again, EditError
 from wanflow.model import Blob, Call, Result
 from wanflow.store.blobs import Blobs, read_checked
+
+if TYPE_CHECKING:
+    from wanflow.pixels.engine import Hint, Picture
 
 LANE = "this machine"
 # The slowest edit promised is 90 s for 4096 x 4096; ten times that is a hang.
@@ -115,7 +119,8 @@ def perform(call: Call, store: Path) -> Result:
     pictures = {slot: codec.decode(read_checked(Path(path), sha256)) for slot, (path, sha256) in call.inputs.items()}
     base = [pictures[slot] for slot in ("image", *_numbered(pictures)) if slot in pictures]
     seed = call.parameters.get("seed") or 0
-    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed)
+    hint = _hint(call, pictures)
+    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed, hint)
     try:
         edited = engine.apply(request)
     except EditError:
@@ -134,6 +139,16 @@ def perform(call: Call, store: Path) -> Result:
         raise EditError("StoreNotWritten", f"the store can't be written: {error.strerror or error}") from error
     width, height = edited.picture.size
     return Result((Blob(sha256, width, height, "PNG", len(data)),), edited.fidelity.value, edited.warnings)
+
+
+def _hint(call: Call, pictures: Mapping[str, Picture]) -> Hint:
+    from wanflow.pixels import engine
+
+    if call.region:
+        x, y, width, height = call.region
+        return engine.Hint((x, y, x + width, y + height))
+    mask = pictures.get("hint.mask")
+    return engine.Hint(mask=None if mask is None else mask.rgb.max(axis=2) > 127)
 
 
 def _numbered(slots: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ class Backend(Protocol):
     """Performs calls. Errors are EditErrors labelled with whether trying again can help; retrying is the loop's."""
 
     name: str
+    takes_hints: bool
 
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""

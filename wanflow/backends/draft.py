@@ -11,6 +11,7 @@ class DraftBackend:
     """Edits pictures in worker processes of this machine."""
 
     name = "draft"
+    takes_hints = True
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
