@@ -36,6 +36,8 @@ class Fakery:
 
     asked: list[Call] = field(default_factory=list)
     faults: dict[str, list[EditError]] = field(default_factory=dict)
+    fidelity: str = "real"
+    warnings: tuple[str, ...] = ()
     paint: Callable[[Call], object] = lambda call: (
         call.function,
         sorted(call.parameters.items()),
@@ -65,7 +67,9 @@ class FakeBackend(DraftBackend):
             raise faults.pop(0)
         data = json.dumps([self._size(ticket), self.fakery.paint(ticket)]).encode()
         sha256 = Blobs(self.workers.store).put(data)
-        return Result((Blob(sha256, *self._size(ticket), "PNG", len(data)),), "real")
+        return Result(
+            (Blob(sha256, *self._size(ticket), "PNG", len(data)),), self.fakery.fidelity, self.fakery.warnings
+        )
 
     def _size(self, ticket: Call) -> tuple[int, int]:
         path, _ = ticket.inputs["image"]

@@ -47,10 +47,10 @@ def test_plan_of_a_new_project(project: Small) -> None:
     assert plan_text(project.plan()) == (
         "small on draft: 3 jobs to run, 2 later, 0 reused; free, about 0.5 s\n"
         "\n"
-        "  step   function       run    later    reuse     skip  why\n"
-        "  small  local/fit        2        0        0        0  new\n"
-        "  tiny   local/fit        0        2        0        0  known after the step before it\n"
-        "  odd    local/fit        1        0        0        1  "
+        "  step   function   fidelity          run    later    reuse     skip  why\n"
+        "  small  local/fit  real                2        0        0        0  new\n"
+        "  tiny   local/fit  real                0        2        0        0  known after the step before it\n"
+        "  odd    local/fit  real                1        0        0        1  "
         "1 × new; 1 × when is false, or what it needs is skipped"
     )
 

@@ -54,6 +54,7 @@ class Options:
     jobs: int | None = None
     force: bool = False
     keep_going: bool = True
+    no_proxy: bool = False
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 
@@ -243,9 +244,9 @@ def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest 
         Blobs(project.store),
         Inputs(project.root, index),
         project.out,
-        project.backend,
-        backend.fingerprint,
+        backend,
         force=project.options.force,
+        no_proxy=project.options.no_proxy,
     )
     planner.decide(manifest.rows() if manifest else iter(()))
     planner.plan.totals.seconds /= project.jobs

@@ -14,7 +14,10 @@ from wanflow.schemas import Schema, load, shipped
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine."""
+    """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine.
+
+    `fidelity` is what the draft engine makes of it at worst; where that depends on the prompt, `best_fidelity` differs.
+    """
 
     name: str
     title: str
@@ -25,6 +28,7 @@ class Function:
     models: tuple[str, ...]
     engine_version: int
     fidelity: str
+    best_fidelity: str
     draft_seconds: float
 
     @property
@@ -64,6 +68,7 @@ def functions() -> Mapping[str, Function]:
 
 
 def _function(entry: Mapping[str, Any]) -> Function:
+    engine = entry["engine"]
     return Function(
         name=entry["name"],
         title=entry["title"],
@@ -72,9 +77,10 @@ def _function(entry: Mapping[str, Any]) -> Function:
         parameters=entry["parameters"],
         size=entry["size"],
         models=tuple(entry.get("models", ())),
-        engine_version=entry["engine"]["version"],
-        fidelity=entry["engine"]["fidelity"],
-        draft_seconds=entry["engine"]["seconds"],
+        engine_version=engine["version"],
+        fidelity=engine["fidelity"],
+        best_fidelity=engine.get("best_fidelity", engine["fidelity"]),
+        draft_seconds=engine["seconds"],
     )
 
 

@@ -69,6 +69,9 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "-m", "--manifest", type=click.Path(path_type=Path), help="Use these rows, not the recipe's manifest."
             ),
             click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder that output paths start from."),
+            click.option(
+                "--no-proxy", is_flag=True, help="Refuse what the draft engine can only return stamped DRAFT."
+            ),
             click.option("--backend", metavar="NAME", help="Who performs wan/* steps: draft (free, on this machine)."),
         ]
     ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from wanflow.errors import Problem, printable
 from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planned import Plan
+from wanflow.recipe import Step
 from wanflow.record import RunRecord
 
 if TYPE_CHECKING:
@@ -70,12 +71,20 @@ def _table(plan: Plan) -> Iterator[str]:
     width = max([4, *(len(step.id) for step in plan.steps)])
     kind = max([8, *(len(step.function.name) for step in plan.steps)])
     yield ""
-    yield f"  {'step':<{width}}  {'function':<{kind}}  {'run':>7}  {'later':>7}  {'reuse':>7}  {'skip':>7}  why"
+    head = f"  {'step':<{width}}  {'function':<{kind}}  {'fidelity':<12}"
+    yield f"{head}  {'run':>7}  {'later':>7}  {'reuse':>7}  {'skip':>7}  why"
     for step in plan.steps:
         counts = plan.by_step[step.id]
         numbers = "  ".join(f"{counts[action]:>7,}" for action in (Action.RUN, Action.LATER, Action.REUSE, Action.SKIP))
-        line = f"  {step.id:<{width}}  {step.function.name:<{kind}}  {numbers}  {_why(plan, step.id)}"
+        fidelity = f"{_fidelity(plan, step):<12}"
+        line = f"  {step.id:<{width}}  {step.function.name:<{kind}}  {fidelity}  {numbers}  {_why(plan, step.id)}"
         yield line.rstrip()
+
+
+def _fidelity(plan: Plan, step: Step) -> str:
+    claim = plan.fidelity[step.id]
+    varies = claim == step.function.fidelity != step.function.best_fidelity
+    return f"may be {claim}" if varies else claim
 
 
 def _why(plan: Plan, step: str) -> str:

@@ -7,11 +7,12 @@ its steps are not looked at.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wanflow import hint
+from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
@@ -35,7 +36,7 @@ from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
 from wanflow.supply import Supplier, Supply, slot_place
 
-Fingerprint = Callable[[Step], str]
+PROXY = "proxy"
 
 
 class Planner:
@@ -52,22 +53,23 @@ class Planner:
         blobs: Blobs,
         inputs: Inputs,
         out: Path,
-        backend: str,
-        fingerprint: Fingerprint,
+        backend: Backend,
         *,
         force: bool = False,
+        no_proxy: bool = False,
     ) -> None:
         self.recipe = recipe
         self.expansion = Expansion(recipe)
         self.index, self.blobs, self.inputs, self.out = index, blobs, inputs, out
         self.supplier = Supplier(recipe, inputs, folder, manifest_shown)
-        self.force = force
+        self.backend, self.force, self.no_proxy = backend, force, no_proxy
         self.identity = f"{recipe.name}|{inputs.relative(recipe.file)}|{manifest_name}"
-        self.fingerprints = {step.id: fingerprint(step) for step in self.expansion.steps}
+        self.fingerprints = {step.id: backend.fingerprint(step) for step in self.expansion.steps}
         self.key_heads = {
             step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.expansion.steps
         }
-        self.plan = Plan(recipe, self.identity, backend, self.expansion.steps)
+        self.plan = Plan(recipe, self.identity, backend.name, self.expansion.steps)
+        self.plan.fidelity = {step.id: backend.fidelity(step) for step in self.expansion.steps}
         self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
         prefix = inputs.relative(out)
         self._out_prefix = "" if prefix == "." else f"{prefix}/"
@@ -88,7 +90,8 @@ class Planner:
     def decide(self, rows: Iterator[tuple[Row, list[Problem]]]) -> Plan:
         """The plan of all rows. `plan.fatal` then holds what makes the recipe as a whole unusable."""
         seen = 0
-        with self.memory.open(recall=not self.force):
+        # A row that is recognised whole does not say how its pictures were made.
+        with self.memory.open(recall=not self.force and not self.no_proxy):
             for row, problems in rows:
                 seen += 1
                 record = None if problems else self.memory.recall(row)
@@ -199,6 +202,8 @@ class Planner:
                 return Decision(step.id, Action.SKIP, supply.absent), Supply(absent=supply.absent)
         self.supplier.check(step, row, taken)
         job = self.expansion.job(step, row)
+        if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
+            raise RowError(self._proxy_refused(job))
         base = _base_size(taken)
         size = self.expansion.size(job, base)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
@@ -240,10 +245,20 @@ class Planner:
         if result is None:
             reason, changes = self._why(job, key, parts)
             return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
+        if self.no_proxy and result.fidelity == PROXY:
+            raise RowError(self._proxy_refused(job))
         fresh.discard(_symbol(key))
         blob = result.blobs[0]
         supply = Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, result=result), supply
+
+    def _proxy_refused(self, job: Job) -> Problem:
+        name = job.step.function.name
+        message = f"{name} needs a generative model here; the draft engine would return a picture stamped DRAFT"
+        hint = "Leave out --no-proxy to preview it, or use another backend."
+        return about_row(
+            self.recipe.document.problem(("steps", job.step.id, "uses"), "no-proxy", message, hint), job.row
+        )
 
     # -- why a job runs
 

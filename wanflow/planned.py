@@ -58,6 +58,7 @@ class Plan:
     fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    fidelity: dict[str, str] = field(default_factory=dict)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -145,17 +146,25 @@ def plan_head(plan: Plan) -> dict[str, Any]:
 def plan_json(plan: Plan) -> Iterator[str]:
     """The plan as JSON text in pieces, so that a hundred thousand jobs need no memory of their own."""
     functions = {step.id: step.function.name for step in plan.steps}
-    decisions = (_decision(row, decision, functions[decision.step]) for row, decision in plan.decisions())
+    decisions = (_decision(plan, row, decision, functions[decision.step]) for row, decision in plan.decisions())
     return lined(plan_head(plan), "decisions", decisions)
 
 
-def _decision(row: str, decision: Decision, function: str) -> dict[str, Any]:
+def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
     return {
         "job": f"{row}/{decision.step}",
         "function": function,
         "action": decision.action.value,
         "reason": decision.reason.value,
+        "fidelity": _fidelity(plan, decision),
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
         "usd": money(decision.usd),
         "note": decision.note,
     }
+
+
+def _fidelity(plan: Plan, decision: Decision) -> str | None:
+    """What the job's picture is, or what it will be at worst; None where there is none or it was not looked up."""
+    if decision.action in (Action.RUN, Action.LATER):
+        return plan.fidelity[decision.step]
+    return decision.result.fidelity if decision.result else None

@@ -32,7 +32,7 @@ from wanflow.model import (
     Status,
 )
 from wanflow.outputs import Publisher, Written, stat_of
-from wanflow.plan import Planner, out_of_place
+from wanflow.plan import PROXY, Planner, out_of_place
 from wanflow.planned import Unchanged, shape_of
 from wanflow.record import RunRecord
 from wanflow.rowstate import RowState
@@ -243,7 +243,9 @@ class Run:
         if self.planner.force and key not in self._made:
             return None
         result = self.index.result(key)
-        return None if result and self.blobs.fault(result.blobs[0].sha256) else result
+        if result and (self.blobs.fault(result.blobs[0].sha256) or self._is_refused(result)):
+            return None
+        return result
 
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
@@ -255,6 +257,7 @@ class Run:
                 attempts += 1
                 try:
                     result = await self.backend.collect(await self.backend.submit(call))
+                    self._require_fidelity(result)
                     break
                 except EditError as error:
                     if error.again is Again.NEVER or attempts >= MAX_ATTEMPTS or self.stopping:
@@ -266,6 +269,14 @@ class Run:
         finally:
             self.claims.free(call.key, claim)
             self.lanes.free(self.backend.lane(step))
+
+    def _is_refused(self, result: Result) -> bool:
+        return self.planner.no_proxy and result.fidelity == PROXY
+
+    def _require_fidelity(self, result: Result) -> None:
+        if self._is_refused(result):
+            why = "; ".join(result.warnings) or "this edit needs a generative model"
+            raise EditError("ProxyRefused", f"only a picture stamped DRAFT came out, and --no-proxy was given: {why}")
 
     def _keep(self, job: Job, call: Call, parts: str, result: Result, attempts: int, seconds: float) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]

@@ -20,6 +20,12 @@ class Backend(Protocol):
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""
 
+    def fidelity(self, step: Step) -> str:
+        """What its pictures are at worst: real, approximate or proxy."""
+
+    def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
+        """The best fidelity that can come of these parameters; may load what `fidelity` must not."""
+
     def lane(self, step: Step) -> str:
         """The lane whose limits a step's jobs keep."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from wanflow.model import Call, Result
 from wanflow.recipe import Step
 from wanflow.workers import LANE, Workers
@@ -19,6 +22,18 @@ class DraftBackend:
     def fingerprint(self, step: Step) -> str:
         """Backend and engine version; the model does not matter to a draft."""
         return local_fingerprint(step) if step.function.is_local else f"draft:{step.function.engine_version}"
+
+    def fidelity(self, step: Step) -> str:
+        """What the function's definition claims."""
+        return step.function.fidelity
+
+    def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
+        """The engine's own judgement where the prompt decides."""
+        if step.function.fidelity == step.function.best_fidelity:
+            return step.function.fidelity
+        from wanflow.pixels import engine
+
+        return engine.foreseen(step.function.name, parameters) or step.function.fidelity
 
     def lane(self, step: Step) -> str:
         """All edits of this machine share its cores."""

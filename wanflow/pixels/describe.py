@@ -6,9 +6,10 @@ default) does what the words say, 1 does it with emphasis.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,7 +43,15 @@ class Place:
     offset: Floats
 
 
-@edit("wan/description_edit")
+def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
+    """Approximate when every clause is understood, though a thing may yet turn out not to be in the picture."""
+    if float(parameters.get("strength", 0.5)) <= 0:
+        return Fidelity.APPROXIMATE
+    instruction = read(str(parameters.get("prompt") or ""))
+    return Fidelity.APPROXIMATE if instruction.changes and not instruction.left else Fidelity.PROXY
+
+
+@edit("wan/description_edit", foresee=_foreseen)
 def describe_edit(request: EditRequest) -> Edited:
     """Do what the instruction says where that is a matter of colour and tone; stamp the rest."""
     picture, strength = request.image, float(request.parameters.get("strength", 0.5))

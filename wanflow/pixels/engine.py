@@ -93,14 +93,21 @@ class Edited:
 
 
 EditFunction = Callable[[EditRequest], Edited]
+Foresight = Callable[[Mapping[str, Any]], Fidelity]
 _functions: dict[str, EditFunction] = {}
+_foresights: dict[str, Foresight] = {}
 
 
-def edit(name: str) -> Callable[[EditFunction], EditFunction]:
-    """Register a pure function (request -> Edited) under its recipe name, e.g. ``wan/expand``."""
+def edit(name: str, *, foresee: Foresight | None = None) -> Callable[[EditFunction], EditFunction]:
+    """Register a pure function (request -> Edited) under its recipe name, e.g. ``wan/expand``.
+
+    Where fidelity depends on the parameters, `foresee` tells the best that can come of them, without a picture.
+    """
 
     def register(function: EditFunction) -> EditFunction:
         _functions[name] = function
+        if foresee:
+            _foresights[name] = foresee
         return function
 
     return register
@@ -117,6 +124,13 @@ def _import_all() -> None:
     package = import_module(__package__ or "wanflow.pixels")
     for module in pkgutil.iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
+
+
+def foreseen(function: str, parameters: Mapping[str, Any]) -> Fidelity | None:
+    """The best fidelity that can come of these parameters, or None where the function alone decides it."""
+    _import_all()
+    foresee = _foresights.get(function)
+    return foresee(parameters) if foresee else None
 
 
 def apply(request: EditRequest) -> Edited:
