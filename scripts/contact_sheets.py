@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from wanflow import catalog
 from wanflow.pixels.engine import Edited, EditRequest, Picture, apply, functions
 from wanflow.pixels.lettering import draw, drawable, wrapped
+from wanflow.pixels.lineart import line_art
 
 ROOT = Path(__file__).parent.parent
 CELL, GAP, LETTERS, LINE = 250, 8, 13, 17
@@ -47,7 +48,7 @@ COLOURS = {
 PLACES = {
     "astronaut": (0.85, 0.25, 0.14, 0.2),
     "camera": (0.72, 0.33, 0.06, 0.1),
-    "chelsea": (0.62, 0.35, 0.1, 0.12),
+    "chelsea": (0.88, 0.45, 0.09, 0.14),
     "coffee": (0.62, 0.72, 0.09, 0.2),
     "hubble_deep_field": (0.55, 0.48, 0.08, 0.08),
     "rocket": (0.36, 0.7, 0.05, 0.3),
@@ -124,7 +125,7 @@ SHEETS = {
         "wan/doodle",
         [
             *prompts("{colours}", "a quiet painting"),
-            Setting("a quiet painting; is_sketch", {"prompt": "a quiet painting", "is_sketch": True}),
+            Setting("its lines, as a sketch", {"prompt": "a quiet painting", "is_sketch": True}),
         ],
     ),
     "control_cartoon_feature": Sheet(
@@ -187,6 +188,8 @@ def edited(sheet: Sheet, setting: Setting, rgb: np.ndarray, name: str, other: np
     if "prompt" in parameters:
         parameters["prompt"] = worded(parameters["prompt"], name)
     inputs = rules.inputs
+    if parameters.get("is_sketch"):
+        rgb = np.repeat(line_art(rgb)[..., None], 3, axis=2)
     images = (rgb, other) if "images" in inputs else (rgb,) if "image" in inputs else ()
     mask = mask_for(rgb, name) if inputs.get("mask", {}).get("required") else None
     return apply(EditRequest(sheet.function, tuple(map(Picture, images)), mask, parameters, setting.seed))

@@ -137,3 +137,22 @@ def test_a_mask_of_everything_stays_everything() -> None:
     guide = np.random.default_rng(2).random((30, 30), np.float32)
     gain, offset = guided(np.ones_like(guide), guide)
     assert gain * guide + offset == pytest.approx(1, abs=1e-4)
+
+
+def test_a_field_of_stars_is_all_background() -> None:
+    background = find(seen("hubble_deep_field"), [Kind.BACKGROUND])[Kind.BACKGROUND]
+    assert background.mask.min() > 0.99
+    assert background.confidence < SURE
+
+
+def test_a_face_that_fills_the_picture_is_only_guessed() -> None:
+    assert seen("chelsea").thing.confidence < SURE
+
+
+def test_thin_legs_are_not_the_grass_behind_them(camera: Scene) -> None:
+    grass = find(camera, [Kind.GRASS])[Kind.GRASS].mask
+    leg = camera.light < 0.45
+    leg[: int(0.7 * camera.height)] = False
+    leg[:, : int(0.35 * camera.width)] = False
+    assert leg.sum() > 200
+    assert grass[leg].mean() < 0.35

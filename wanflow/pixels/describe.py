@@ -14,18 +14,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from wanflow.pixels.chroma import Tone, envelope, luminance, paint, to_oklab
+from wanflow.pixels.chroma import Tone, envelope, luminance, mixed_light, paint, to_oklab
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.instruction import Change, Verb, read
-from wanflow.pixels.masks import guided, small_lightness, soften
-from wanflow.pixels.regions import Region, find
+from wanflow.pixels.masks import faded, guided, small_lightness, soften
+from wanflow.pixels.regions import FAINT, Region, find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.stamp import stamped
-from wanflow.pixels.subject import Subject, find_subject
+from wanflow.pixels.subject import Subject, find_subject, recut
+from wanflow.pixels.target import RECUT, light_wins
 from wanflow.pixels.words import Kind
 
 _STRIP_PIXELS = 1 << 19
-_FAINT, _LIKELY = 0.2, 0.3
+_LIKELY = 0.3
 _BLUR_PIXELS = 700_000
 _SUBJECTS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
 _SEPIA = Tone(0.62, 0.055, 72)
@@ -61,7 +62,7 @@ def describe_edit(request: EditRequest) -> Edited:
     rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
     for change in instruction.changes:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
-        if region and region.confidence < _FAINT:
+        if region and region.confidence < FAINT:
             warnings.append(f'no "{change.region}" was found in the picture')
             undone.append(f"{change.region}: {change.colour or change.verb}")
             continue
@@ -119,15 +120,26 @@ class _Sight:
     def region(self, kind: Kind) -> Region:
         """A subject by colour or by luminance, whichever is surer; else by luminance, as in a grey picture."""
         if kind not in (*_SUBJECTS, Kind.BACKGROUND, Kind.SURFACE):
-            return find(self.scene, [kind])[kind]
+            return self._by_light(kind)
         subject, thing = self.subject, self.scene.thing
         if kind in _SUBJECTS:
-            mask = subject.mask if subject.confidence > thing.confidence else thing.mask
+            mask = thing.mask if light_wins(subject, thing) else subject.mask
         else:
             # A face and a coat differ in colour: what either way of looking takes for the subject is no background.
             mask = ~(subject.mask | thing.mask) if thing.confidence >= _LIKELY else ~subject.mask
         sure = max(subject.confidence, thing.confidence) if mask.any() else 0.0
-        return Region(kind, soften(mask.astype(np.float32), self.light), sure)
+        if kind not in _SUBJECTS and sure < FAINT:
+            # A picture of no one thing is all background.
+            mask, sure = np.ones_like(mask), FAINT
+        return Region(kind, soften(faded(mask, self.light)[0], self.light), sure)
+
+    def _by_light(self, kind: Kind) -> Region:
+        """A region found as in a grey picture, its outline cut again by colour."""
+        region = find(self.scene, [kind])[kind]
+        if kind not in RECUT or region.confidence < FAINT:
+            return region
+        mask = recut(_resized(self.rgb, self.light.shape), region.mask > 0.5)
+        return replace(region, mask=soften(faded(mask, self.light)[0], self.light))
 
 
 def _resized(rgb: Array, shape: tuple[int, ...]) -> Array:
@@ -147,8 +159,8 @@ def _strips(rgb: Array, brush: Brush, place: Place | None) -> Iterator[Array]:
         if planes:
             light = np.cbrt(luminance(strip))
             gain, offset = (plane[top : top + rows] for plane in planes)
-            share = _firm(np.asarray(gain * light + offset, np.float32))[..., None]
-            changed = (strip + share * (changed.astype(np.float32) - strip) + 0.5).astype(np.uint8)
+            share = _firm(np.asarray(gain * light + offset, np.float32))
+            changed = np.where((share > 0)[..., None], mixed_light(strip, changed, share), strip)
         yield changed
 
 
