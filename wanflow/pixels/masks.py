@@ -24,6 +24,13 @@ def shrunk(plane: Floats, pixels: int = WORK_PIXELS) -> Floats:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
+def at_shape(rgb: Array, shape: tuple[int, ...]) -> Array:
+    """(h, w, 3) uint8 reduced by area averaging to the height and width that `shape` begins with."""
+    if rgb.shape[:2] == shape:
+        return rgb
+    return np.asarray(cv2.resize(rgb, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def touching(mask: Mask, edge: Mask) -> Mask:
     """The connected parts of `mask` that have a pixel in `edge`, both (h, w)."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
