@@ -18,7 +18,7 @@ from wanflow.backends.draft import DraftBackend
 from wanflow.catalog import functions
 from wanflow.errors import EditError
 from wanflow.images import describe
-from wanflow.model import Blob, Call, Limits, Offer, Result
+from wanflow.model import Blob, Call, Limits, Result, Terms
 from wanflow.recipe import Step
 from wanflow.store.blobs import Blobs
 from wanflow.workers import Workers
@@ -96,10 +96,10 @@ class PaidBackend(FakeBackend):
         super().__init__(workers, fakery)
         self.usd = usd
 
-    def offer(self, step: Step) -> Offer:
+    def terms(self, step: Step) -> Terms:
         if step.function.is_local:
-            return super().offer(step)
-        return Offer("real", self.usd, 10.0, "paid", Limits(2))
+            return super().terms(step)
+        return Terms("real", self.usd, 10.0, "paid", Limits(2))
 
     async def collect(self, ticket: Call) -> Result:
         return replace(await super().collect(ticket), task_id=f"task-{ticket.key[:6]}", billed=1)

@@ -50,8 +50,8 @@ def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) 
     version = found["colour"].function.engine_version
     assert backend.fingerprint(found["colour"]) == f"draft:{version}"
     assert backend.fingerprint(found["small"]) == "local:1"
-    assert {backend.offer(step).lane for step in found.values()} == {LANE}
-    assert {backend.offer(step).usd for step in found.values()} == {0}
+    assert {backend.terms(step).lane for step in found.values()} == {LANE}
+    assert {backend.terms(step).usd for step in found.values()} == {0}
 
 
 def test_submitting_does_nothing_and_collecting_performs(tmp_path: Path) -> None:

@@ -283,7 +283,7 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     backend = project.open_backend(workers, clock)
     keep_going = project.options.keep_going
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id)
-    lanes = Lanes({offer.lane: offer.limits for offer in planner.plan.offers.values()}, clock)
+    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()}, clock)
     work = Run(planner, backend, publisher, lanes, listener, clock, keep_going=keep_going)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))

@@ -96,7 +96,7 @@ def _table(plan: Plan) -> Iterator[str]:
 
 
 def _fidelity(plan: Plan, step: Step) -> str:
-    claim = plan.offers[step.id].fidelity
+    claim = plan.terms[step.id].fidelity
     varies = claim == step.function.fidelity != step.function.best_fidelity
     return f"may be {claim}" if varies else claim
 

@@ -172,7 +172,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Terms:
     """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
     price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
     """

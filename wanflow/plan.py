@@ -70,7 +70,7 @@ class Planner:
             step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.expansion.steps
         }
         self.plan = Plan(recipe, self.identity, backend.name, self.expansion.steps)
-        self.plan.offers = {step.id: backend.offer(step) for step in self.expansion.steps}
+        self.plan.terms = {step.id: backend.terms(step) for step in self.expansion.steps}
         self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
         prefix = inputs.relative(out)
         self._out_prefix = "" if prefix == "." else f"{prefix}/"
@@ -238,7 +238,7 @@ class Planner:
         if _symbol(key) in self._planned or _symbol(key) in fresh:
             return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         fresh.add(_symbol(key))
-        usd = self.plan.offers[job.step.id].usd or FREE
+        usd = self.plan.terms[job.step.id].usd or FREE
         if self.force:
             return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key, usd=usd), unmade
         if not known:

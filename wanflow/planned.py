@@ -9,7 +9,7 @@ from typing import Any
 
 from wanflow.canon import lined
 from wanflow.errors import Problem
-from wanflow.model import Action, Decision, Offer, Publication, Reason, Ref, RefKind, Row, Source, Totals
+from wanflow.model import Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
 from wanflow.recipe import Recipe, Step
 from wanflow.record import money
 
@@ -58,7 +58,7 @@ class Plan:
     fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
-    offers: dict[str, Offer] = field(default_factory=dict)
+    terms: dict[str, Terms] = field(default_factory=dict)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -94,8 +94,8 @@ class Plan:
         work: dict[str, float] = defaultdict(float)
         for step in self.steps:
             self._count_step(step)
-            offer = self.offers[step.id]
-            work[offer.lane] += self._open_jobs(step) * offer.seconds / max(offer.limits.slots, 1)
+            terms = self.terms[step.id]
+            work[terms.lane] += self._open_jobs(step) * terms.seconds / max(terms.limits.slots, 1)
         # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
         totals.seconds = max(work.values(), default=0.0)
 
@@ -110,7 +110,7 @@ class Plan:
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
         totals.images += self._open_jobs(step)
-        usd = self.offers[step.id].usd
+        usd = self.terms[step.id].usd
         if usd is None:
             totals.unpriced += self._open_jobs(step)
         elif not usd:
@@ -181,5 +181,5 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
 def _fidelity(plan: Plan, decision: Decision) -> str | None:
     """What the job's picture is, or what it will be at worst; None where there is none or it was not looked up."""
     if decision.action in (Action.RUN, Action.LATER):
-        return plan.offers[decision.step].fidelity
+        return plan.terms[decision.step].fidelity
     return decision.result.fidelity if decision.result else None

@@ -82,7 +82,7 @@ class Run:
         self.memory = planner.memory
         self.claims = Claims(planner.blobs.root)
         self.steps = self.plan.steps
-        if unknown := {offer.lane for offer in self.plan.offers.values() if offer.lane not in lanes}:
+        if unknown := {terms.lane for terms in self.plan.terms.values() if terms.lane not in lanes}:
             raise ValueError(f"no limits are set for the lanes {unknown}")
         self.performer = Performer(backend, lanes, clock, lambda: self.stopping, listener.note)
         self.stopping = False
@@ -272,7 +272,7 @@ class Run:
         self._followers.pop(self._leading.pop(job), None)
 
     def _lane(self, step: int) -> str:
-        return self.plan.offers[self.steps[step].id].lane
+        return self.plan.terms[self.steps[step].id].lane
 
     def _is_refused(self, result: Result) -> bool:
         return self.planner.no_proxy and result.fidelity == PROXY
@@ -294,7 +294,7 @@ class Run:
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = attempts, seconds
         outcome.task_id = result.task_id
-        outcome.usd = result.billed * (self.plan.offers[step.id].usd or FREE)
+        outcome.usd = result.billed * (self.plan.terms[step.id].usd or FREE)
         self._tell(step.id, outcome)
         self._succeed(job)
         for follower in self._followers.pop(self._leading.pop(job)):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from wanflow.backends.draft import DraftBackend
 from wanflow.clock import Clock
-from wanflow.model import Call, Offer, Result
+from wanflow.model import Call, Result, Terms
 from wanflow.recipe import Step
 from wanflow.settings import ProviderSettings
 from wanflow.workers import Workers
@@ -33,7 +33,7 @@ class Backend(Protocol):
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""
 
-    def offer(self, step: Step) -> Offer:
+    def terms(self, step: Step) -> Terms:
         """What is known of a step's jobs before any is done: fidelity, price, time and lane."""
 
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from wanflow.model import Call, Limits, Offer, Result
+from wanflow.model import Call, Limits, Result, Terms
 from wanflow.recipe import Step
 from wanflow.workers import LANE, Workers
 
@@ -26,10 +26,10 @@ class DraftBackend:
         """Backend and engine version; the model does not matter to a draft."""
         return local_fingerprint(step) if step.function.is_local else f"draft:{step.function.engine_version}"
 
-    def offer(self, step: Step) -> Offer:
+    def terms(self, step: Step) -> Terms:
         """Free, as good as the function's definition claims; all edits of this machine share its cores."""
         function = step.function
-        return Offer(function.fidelity, FREE, function.draft_seconds, LANE, Limits(self.workers.slots))
+        return Terms(function.fidelity, FREE, function.draft_seconds, LANE, Limits(self.workers.slots))
 
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The engine's own judgement where the prompt decides."""
