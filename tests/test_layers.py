@@ -19,7 +19,7 @@ GROUPS = [
     "owners supply rowmemory rowstate",
     "workers",
     "backends",
-    "plan rows starter",
+    "plan rows starter attempts",
     "run",
     "console",
     "api",
@@ -28,7 +28,7 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("manifests", "source"), ("hint", "recipe"), ("expand", "recipe"),
-    ("expand", "hint"), ("inputs", "outputs"),
+    ("expand", "hint"), ("settings", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 
