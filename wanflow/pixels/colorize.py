@@ -17,6 +17,7 @@ from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, 
 from wanflow.pixels.masks import guided, small_lightness
 from wanflow.pixels.regions import FAINT, find
 from wanflow.pixels.scene import SURE, Scene
+from wanflow.pixels.told import HOW, aimed, at_size, told
 from wanflow.pixels.words import Kind, Wish, parse
 
 _STRIP_PIXELS = 1 << 19
@@ -48,8 +49,9 @@ def colorize(request: EditRequest) -> Edited:
     picture = request.image
     rgb = picture.rgb
     dice = np.random.default_rng(request.seed) if request.seed else None
-    scene = Scene(small_lightness(rgb))
-    wishes = parse(request.prompt)
+    light, hinted = small_lightness(rgb), told(rgb, request.hint)
+    scene = Scene(light, None if hinted is None else at_size(hinted, light.shape))
+    wishes = _aimed(parse(request.prompt)) if hinted is not None else parse(request.prompt)
     layers, warnings = _asked(scene, wishes, dice) if wishes else (_guessed(scene, dice), [])
     if request.prompt.strip() and not wishes:
         warnings.append(f"no colour in the prompt was understood, so a default tint was used; try {EXAMPLES}")
@@ -104,14 +106,20 @@ def _kind(wish: Wish, wishes: Sequence[Wish]) -> Kind:
     return Kind.GROUND if wish.kind is Kind.GRASS else Kind.BACKGROUND if wish.kind is Kind.SURFACE else wish.kind
 
 
+def _aimed(wishes: Sequence[Wish]) -> list[Wish]:
+    """The wishes once a hint says where the subject is."""
+    alone = len({wish.kind for wish in wishes}) == 1
+    return [replace(wish, kind=aimed(wish.kind, alone=alone)) for wish in wishes]
+
+
 def _doubt(wish: Wish, confidence: float) -> Iterator[str]:
     """What to say about a region that is not sure."""
     if confidence < FAINT:
-        yield f'no "{wish.region}" was found in the picture, so {wish.colour} was left out'
+        yield f'no "{wish.region}" was found in the picture, so {wish.colour} was left out; {HOW}'
     elif wish.kind is Kind.OTHER:
         yield f'"{wish.region}" is not a word known here; {wish.colour} was given to the main subject'
     elif confidence < SURE:
-        yield f'where the "{wish.region}" is was only guessed; look at the {wish.colour} before using it'
+        yield f'where the "{wish.region}" is was only guessed; look at the {wish.colour} before using it; {HOW}'
 
 
 def _restrained(tone: Tone) -> Tone:

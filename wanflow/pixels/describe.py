@@ -6,7 +6,7 @@ default) does what the words say, 1 does it with emphasis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from wanflow.pixels.regions import FAINT, Region
 from wanflow.pixels.scene import SURE
 from wanflow.pixels.sight import Sight
 from wanflow.pixels.stamp import stamped
+from wanflow.pixels.told import HOW, aimed, told
 from wanflow.pixels.words import Kind
 
 UNCHANGED = "strength 0 asks for no change, so the picture was returned as it is"
@@ -39,12 +40,13 @@ def describe_edit(request: EditRequest) -> Edited:
     picture, strength = request.image, float(request.parameters.get("strength", 0.5))
     if strength <= 0:
         return Edited(picture, Fidelity.APPROXIMATE, (UNCHANGED,))
-    instruction, sight = read(request.prompt), Sight(picture.rgb)
+    instruction, hinted = read(request.prompt), told(picture.rgb, request.hint)
+    sight = Sight(picture.rgb, hinted)
     rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
-    for change in instruction.changes:
+    for change in instruction.changes if hinted is None else _aimed(instruction.changes):
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
         if region and region.confidence < FAINT:
-            warnings.append(f'no "{change.region}" was found in the picture')
+            warnings.append(f'no "{change.region}" was found in the picture; {HOW}')
             undone.append(f"{change.region}: {change.colour or change.verb}")
             continue
         brush = brush_for(rgb, change, region, strength, request.seed)
@@ -56,6 +58,12 @@ def describe_edit(request: EditRequest) -> Edited:
     return stamped(edited, request.prompt, *warnings, _undone(undone))
 
 
+def _aimed(changes: Sequence[Change]) -> list[Change]:
+    """The changes once a hint says where the subject is."""
+    alone = len({change.kind for change in changes} - {Kind.WHOLE}) == 1
+    return [replace(change, kind=aimed(change.kind, alone=alone)) for change in changes]
+
+
 def _undone(clauses: list[str]) -> str:
     what = "; ".join(f'"{clause}"' for clause in clauses) or "the instruction"
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
@@ -65,6 +73,6 @@ def _doubts(change: Change, region: Region | None) -> Iterator[str]:
     if region and change.kind is Kind.OTHER:
         yield f'"{change.region}" is not a word known here; the main subject was taken for it'
     elif region and region.confidence < SURE:
-        yield f'where the "{change.region}" is was only guessed; look before using it'
+        yield f'where the "{change.region}" is was only guessed; look before using it; {HOW}'
     if change.tone and change.tone.chroma < 0.02:
         yield f"light and shade are kept, so {change.colour} only takes the colour away"

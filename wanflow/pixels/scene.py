@@ -32,10 +32,13 @@ class Guess:
 
 
 class Scene:
-    """The features and guesses of one picture, from its OKLab lightness (h, w) at working size."""
+    """The features and guesses of one picture, from its OKLab lightness (h, w) at working size.
 
-    def __init__(self, lightness: Floats) -> None:
-        self.light = lightness
+    Where the subject was told, as a mask of that shape, it is not guessed.
+    """
+
+    def __init__(self, lightness: Floats, told: Mask | None = None) -> None:
+        self.light, self.told = lightness, told
         self.height, self.width = lightness.shape
         self.scale = max(lightness.shape) / 100
 
@@ -237,6 +240,8 @@ class Scene:
     @cached_property
     def subject(self) -> Guess:
         """The figure in the middle: saliency seeds a watershed and GrabCut, and both vote."""
+        if self.told is not None:
+            return Guess(self.told, 1.0)
         bar = cv2.threshold((self.saliency * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
         small = shrunk(self.light, SUBJECT_PIXELS)
         size = small.shape[::-1]
@@ -250,6 +255,8 @@ class Scene:
     @cached_property
     def thing(self) -> Guess:
         """The subject as an object: what its outline nearly encloses, the inside of a cup, belongs to it."""
+        if self.told is not None:
+            return self.subject
         mask = completed(self.look, self.subject.mask)
         return Guess(mask & ~(self._behind & ~self.subject.mask), self.subject.confidence)
 

@@ -7,12 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from wanflow.pixels.engine import Array, Floats
+from wanflow.pixels.engine import Array, Bools, Floats
 from wanflow.pixels.masks import at_shape, faded, guided, small_lightness, soften
 from wanflow.pixels.regions import FAINT, Region, find
 from wanflow.pixels.scene import Scene
 from wanflow.pixels.subject import Subject, find_subject, recut
 from wanflow.pixels.target import RECUT, light_wins
+from wanflow.pixels.told import at_size
 from wanflow.pixels.words import Kind
 
 _LIKELY = 0.3
@@ -28,10 +29,13 @@ class Place:
 
 
 class Sight:
-    """What is seen in the picture before any change; found once, whatever the number of changes."""
+    """What is seen in the picture before any change; found once, whatever the number of changes.
 
-    def __init__(self, rgb: Array) -> None:
-        self.rgb = rgb
+    Where the subject was told, as a (h, w) mask, it is not looked for.
+    """
+
+    def __init__(self, rgb: Array, told: Bools | None = None) -> None:
+        self.rgb, self.told = rgb, told
 
     @cached_property
     def light(self) -> Floats:
@@ -41,11 +45,13 @@ class Sight:
     @cached_property
     def scene(self) -> Scene:
         """What luminance alone tells."""
-        return Scene(self.light)
+        return Scene(self.light, None if self.told is None else at_size(self.told, self.light.shape))
 
     @cached_property
     def subject(self) -> Subject:
         """What colour tells of the subject."""
+        if self.told is not None:
+            return Subject(at_size(self.told, self.light.shape), 1.0)
         return find_subject(at_shape(self.rgb, self.light.shape))
 
     def place(self, region: Region) -> Place:

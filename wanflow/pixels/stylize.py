@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 
 from wanflow.pixels import styles
-from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, Picture, edit
+from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.gold_foil import gold_foil
-from wanflow.pixels.masks import Mask
 from wanflow.pixels.materials import covered
 from wanflow.pixels.picture_book import picture_book
-from wanflow.pixels.target import Target, find_target
+from wanflow.pixels.target import find_target
+from wanflow.pixels.told import told
 
 WORK_PIXELS = 1_500_000
 DEFAULT_STRENGTH = 0.5
@@ -45,12 +45,13 @@ def stylize_all(request: EditRequest) -> Edited:
 
 @edit("wan/stylization_local")
 def stylize_local(request: EditRequest) -> Edited:
-    """Remake what the prompt names, or the mask's white, in one of eight materials; the rest keeps its bytes."""
+    """Remake what the prompt names, or the hint shows, in one of eight materials; the rest keeps its bytes."""
     picture = request.image
     found = styles.named(request.prompt, styles.LOCAL, styles.NEAR_LOCAL)
     style = found.style if found else DEFAULT_LOCAL
     small = _at_work_size(picture.rgb)
-    target = _target(small, request.mask, found.rest if found else request.prompt)
+    hinted = told(picture.rgb, request.hint)
+    target = find_target(small, found.rest if found else request.prompt, hinted)
     paint, cover = covered(small, target.mask, style, request.seed)
     painted = _laid_over(picture.rgb, paint, cover)
     warnings = (*_doubts(found, style, styles.LOCAL), *target.warnings)
@@ -63,24 +64,6 @@ def _doubts(found: styles.Named | None, style: str, known: styles.Words) -> tupl
         return ()
     names = ", ".join(known)
     return (f"the prompt names no style known here; {style} was taken; known are: {names}",)
-
-
-def _target(rgb: Array, mask: Picture | None, prompt: str) -> Target:
-    """The white of the mask given, else the part named by the prompt."""
-    if mask is None:
-        return find_target(rgb, prompt)
-    given = _given(mask, rgb.shape[1::-1])
-    if given.any():
-        return Target(given)
-    found = find_target(rgb, prompt)
-    return Target(found.mask, ("the mask has no white, so it was not used", *found.warnings))
-
-
-def _given(mask: Picture, size: tuple[int, int]) -> Mask:
-    white = mask.rgb.max(axis=2)
-    if mask.alpha is not None:
-        white = np.minimum(white, mask.alpha)
-    return np.asarray(cv2.resize(white, size, interpolation=cv2.INTER_AREA) >= 128)
 
 
 def _at_work_size(rgb: Array) -> Array:

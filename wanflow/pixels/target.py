@@ -17,6 +17,7 @@ from wanflow.pixels.masks import Mask, closed, opened, small_lightness
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Guess, Scene
 from wanflow.pixels.subject import Subject, completed, find_subject, recut
+from wanflow.pixels.told import HOW, at_size
 
 # Regions of one look and some size; lamps and clouds are neither.
 RECUT = (Kind.GROUND, Kind.GRASS, Kind.FOLIAGE, Kind.WATER, Kind.HAIR, Kind.SKIN, Kind.CLOTHES)
@@ -42,9 +43,15 @@ class Target:
     warnings: tuple[str, ...] = ()
 
 
-def find_target(rgb: Array, prompt: str) -> Target:
-    """The part of (h, w, 3) uint8 that the prompt names; never empty. Raises nothing."""
+def find_target(rgb: Array, prompt: str, told: Mask | None = None) -> Target:
+    """The part of (h, w, 3) uint8 that the prompt names, or that was told by a mask of any size; never empty.
+
+    Raises nothing.
+    """
     word, kind = asked(prompt)
+    if told is not None and kind is not Kind.WHOLE:
+        mask = at_size(told, rgb.shape)
+        return Target(~mask if kind in (Kind.BACKGROUND, Kind.SURFACE) and not mask.all() else mask)
     if kind is Kind.WHOLE:
         return Target(np.ones(rgb.shape[:2], bool))
     scene = Scene(small_lightness(rgb))
@@ -58,7 +65,7 @@ def find_target(rgb: Array, prompt: str) -> Target:
         return Target(found.mask, (instead, *found.warnings))
     if kind in RECUT:
         mask = recut(rgb, mask)
-    doubt = f'where the "{word}" is was only guessed; look at the picture before using it'
+    doubt = f'where the "{word}" is was only guessed; look at the picture before using it; {HOW}'
     return Target(mask, () if region.confidence >= SURE else (doubt,))
 
 
@@ -85,15 +92,15 @@ def _thing(rgb: Array, scene: Scene, word: str, kind: Kind) -> Target:
     warnings = []
     if sure < LEAST:
         mask = _oval(mask.shape)
-        warnings.append(f"no clear subject was found, so the middle of the picture was changed for {name}")
+        warnings.append(f"no clear subject was found, so the middle of the picture was changed for {name}; {HOW}")
     elif sure < AGREED:
-        warnings.append(f"where {name} is was only guessed; look at the picture before using it")
+        warnings.append(f"where {name} is was only guessed; look at the picture before using it; {HOW}")
     elif sure < SHARP:
         warnings.append(f"the outline of {name} may be rough; look at the picture before using it")
     if kind is Kind.OTHER:
         warnings.append(f"{name} is not a word known here; the main subject was changed")
     if kind is Kind.PART:
-        warnings.append(f'a part such as "{word}" can\'t be found here; the main subject was changed')
+        warnings.append(f'a part such as "{word}" can\'t be found here; the main subject was changed; {HOW}')
     if kind in (Kind.BACKGROUND, Kind.SURFACE):
         mask = ~mask if not mask.all() else mask
     return Target(mask, tuple(warnings))
