@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
 from wanflow.images import MAX_PIXELS
 from wanflow.inputs import Inputs
+from wanflow.maskrules import Unfit, fault, size_fault
 from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
 from wanflow.source import NodePath
@@ -88,12 +90,32 @@ class Supplier:
         """Judge the pictures that a step takes by its function's rules. Raises RowError."""
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
-            if complaint := _unfit(rule, supply, step.function.name):
-                message, hint = complaint
+            complaint = _unfit(rule, supply, step.function.name)
+            unfit = Unfit("ImageSize", *complaint) if complaint else self._unfit_mask(rule, supply, taken)
+            if unfit:
                 what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
-                where = slot_place(step.id, slot)
-                problem = self.recipe.document.problem(where, "image-size", f"{what}{message}", hint)
+                where, name = slot_place(step.id, slot), _rule_name(unfit.code)
+                problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
                 raise RowError(about_row(problem, row))
+
+    def _unfit_mask(self, rule: Mapping[str, Any], supply: Supply, taken: Mapping[str, Supply]) -> Unfit | None:
+        """Why a picture can't be the mask of another; of one that a step makes, only the size is judged here."""
+        image = taken.get(rule.get("same_size_as", ""))
+        if image and image.size and supply.size and (unlike := size_fault(supply.size, image.size)):
+            return unlike
+        if not rule.get("black_and_white") or not supply.file or not supply.blob:
+            return None
+        try:
+            return fault(self.inputs.mask(self.inputs.root / supply.file, supply.blob.sha256))
+        except EditError as error:
+            return Unfit(error.code, error.message, "")
+
+    def check_made(self, step: Step, inputs: Mapping[str, tuple[str, str]]) -> None:
+        """Judge the pixels of masks, now that all are made; `inputs` as in a Call. Raises EditError."""
+        masks = [slot for slot, rule in step.function.inputs.items() if rule.get("black_and_white") and slot in inputs]
+        for path, sha256 in (inputs[slot] for slot in masks):
+            if unfit := fault(self.inputs.mask(Path(path), sha256)):
+                raise EditError(unfit.code, f"the mask is unfit: {unfit.message}. {unfit.hint}")
 
 
 def slot_place(step: str, slot: str) -> NodePath:
