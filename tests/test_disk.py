@@ -210,7 +210,7 @@ def test_store_of_a_newer_wanflow_is_refused_and_untouched(project: Small) -> No
         with pytest.raises(StoreError) as caught:
             attempt()
         assert str(caught.value) == (
-            f"{project.store} was written by a newer wanflow (its format is 99, this one reads 1). "
+            f"{project.store} was written by a newer wanflow (its format is 99, this one reads 2). "
             "Nothing was changed; upgrade wanflow, or use another folder."
         )
     assert (project.store / "index.sqlite").read_bytes() == before

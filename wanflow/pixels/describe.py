@@ -65,8 +65,8 @@ def describe_edit(request: EditRequest) -> Edited:
             warnings.append(f'no "{change.region}" was found in the picture')
             undone.append(f"{change.region}: {change.colour or change.verb}")
             continue
-        brush = _brush(rgb, change, region, strength, request.seed)
-        rgb = np.concatenate(list(_strips(rgb, brush, sight.place(region) if region else None)))
+        brush = brush_for(rgb, change, region, strength, request.seed)
+        rgb = np.concatenate(list(painted_strips(rgb, brush, sight.place(region) if region else None)))
         warnings += _doubts(change, region)
     edited = replace(picture, rgb=rgb)
     if instruction.changes and not undone:
@@ -136,7 +136,7 @@ def _resized(rgb: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(cv2.resize(rgb, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _strips(rgb: Array, brush: Brush, place: Place | None) -> Iterator[Array]:
+def painted_strips(rgb: Array, brush: Brush, place: Place | None = None) -> Iterator[Array]:
     """The picture under a brush, a band of rows at a time; pixels outside the place keep their bytes."""
     height, width = rgb.shape[:2]
     rows = max(1, _STRIP_PIXELS // width)
@@ -165,7 +165,7 @@ def _firm(mask: Floats) -> Floats:
 # -- what
 
 
-def _brush(rgb: Array, change: Change, region: Region | None, strength: float, seed: int) -> Brush:
+def brush_for(rgb: Array, change: Change, region: Region | None, strength: float, seed: int) -> Brush:
     """A function from a strip of `rgb` to the changed strip; strips come in order from the top."""
     amount = 2 * strength * change.amount
     share = min(amount, 1.0)
