@@ -239,7 +239,7 @@ def _recolouring(rgb: Array, tone: Tone, region: Region | None, strength: float)
     """New hue and chroma; where the thing has one dominant hue, only that hue changes, and its shades stay shades."""
     share = min(2 * strength, 1.0)
     bold = replace(tone, chroma=tone.chroma * (1 + 0.5 * max(strength - 0.5, 0)))
-    own = _own_hue(rgb, region)
+    own = own_hue(rgb, region)
 
     def change(light: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats]:
         weight = np.full_like(light, share)
@@ -270,7 +270,7 @@ class Hue:
         return np.asarray(np.clip(np.hypot(a, b) / self.chroma, 0, 1.3), np.float32)
 
 
-def _own_hue(rgb: Array, region: Region | None) -> Hue | None:
+def own_hue(rgb: Array, region: Region | None) -> Hue | None:
     """The hue that most of a region's colour has, or None where it is grey or many-coloured."""
     if region is None:
         return None

@@ -6,13 +6,15 @@ is there; anything else needs a model and comes back stamped inside the mask.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from wanflow.errors import EditError
-from wanflow.pixels.describe import brush_for, painted_strips
+from wanflow.pixels.chroma import Tone, luminance, paint, to_oklab
+from wanflow.pixels.describe import Brush, brush_for, own_hue, painted_strips
 from wanflow.pixels.edit_mask import hole as hole_of
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Floats, Picture, edit
 from wanflow.pixels.instruction import Change
@@ -30,6 +32,7 @@ from wanflow.pixels.words import Kind
 LARGE = 0.5
 STRENGTH = 0.5
 SOFT_EDGE = 0.002
+COLOURLESS = 0.02
 TOO_SMALL = "the mask is too small for a stamp that could be read, so the whole picture wears it"
 EXAMPLES = '"" or "grass" (deletes), "a red coat", "wooden", "改成蓝色"'
 
@@ -77,8 +80,6 @@ def _doubts(change: Change) -> tuple[str, ...]:
     said = []
     if change.tone and change.region and change.kind is not Kind.WHOLE:
         said.append(f'all that is in the mask was recoloured; no "{change.region}" was looked for or drawn')
-    if change.tone and change.tone.chroma < 0.02:
-        said.append(f"light and shade are kept, so {change.colour} only takes the colour away")
     return tuple(said)
 
 
@@ -95,28 +96,54 @@ def _deleted(picture: Picture, hole: Bools, seed: int) -> Array:
 def _changed(rgb: Array, hole: Bools, change: Change, seed: int) -> Array:
     """The masked part under another colour or tone."""
     box = _box(hole)
-    piece, inside = rgb[box], hole[box]
-    region = Region(Kind.OTHER, _small(inside), 1.0)
-    made = np.concatenate(list(painted_strips(piece, brush_for(piece, change, region, STRENGTH, seed))))
-    return _laid_in(rgb, box, made, inside)
+    region = Region(Kind.OTHER, _small(hole[box]), 1.0)
+    if change.tone and change.tone.chroma < COLOURLESS:
+        brush = _without_colour(rgb[box], region, change.tone)
+    else:
+        brush = brush_for(rgb[box], change, region, STRENGTH, seed)
+    return _laid_in(rgb, hole, box, painted_strips(rgb[box], brush))
+
+
+def _without_colour(piece: Array, region: Region, tone: Tone) -> Brush:
+    """Black, white or grey: most of the way to the tone's lightness, lights still lighter than shades."""
+    own = own_hue(piece, region)
+    small = np.cbrt(luminance(cv2.resize(piece, region.mask.shape[::-1], interpolation=cv2.INTER_AREA)))
+    usual = float(np.clip(np.median(small[region.mask > 0]), 0.05, 0.95))
+    steep = np.log(usual + 0.75 * (tone.lightness - usual)) / np.log(usual)
+
+    def brush(strip: Array) -> Array:
+        lab = to_oklab(strip)
+        light, a, b = (lab[..., n] for n in range(3))
+        share = np.ones_like(light)
+        if own is not None:  # what has no colour of its own was not meant: a dark helmet, the wall behind
+            share = own.part(a, b) * np.clip(np.hypot(a, b) / own.chroma * 2 - 0.5, 0, 1)
+        light = light + share * (np.power(np.clip(light, 0, 1), steep) - light)
+        return paint(np.asarray(light**3, np.float32), a * (1 - share), b * (1 - share))
+
+    return brush
 
 
 def _remade(rgb: Array, hole: Bools, material: str, seed: int) -> Array:
     """The masked part in another material; what would stand out over the mask is cut off."""
     small = at_work_size(rgb)
     fine = cv2.resize(hole.astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
-    paint, cover = covered(small, fine, material, seed)
+    made = laid_over(rgb, *covered(small, fine, material, seed))
     box = _box(hole)
-    return _laid_in(rgb, box, laid_over(rgb, paint, cover)[box], hole[box])
+    return _laid_in(rgb, hole, box, painted_strips(made[box], lambda strip: strip))
 
 
-def _laid_in(rgb: Array, box: tuple[slice, slice], made: Array, inside: Bools) -> Array:
-    """`rgb` with `made` in a box of it where `inside`, its edge softened inwards."""
-    out = rgb.copy()
+def _laid_in(rgb: Array, hole: Bools, box: tuple[slice, slice], strips: Iterable[Array]) -> Array:
+    """`rgb` with strips of its box, from the top, where the hole is; the hole's edge is softened inwards."""
+    out, inside = rgb.copy(), hole[box]
     reach = max(1.0, SOFT_EDGE * min(rgb.shape[:2]))
     depth = cv2.distanceTransform(np.pad(inside, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    share = np.clip(depth[1:-1, 1:-1] / reach, 0, 1)[..., None].astype(np.float32)
-    out[box] = (rgb[box] * (1 - share) + made * share + np.float32(0.5)).astype(np.uint8)
+    share = np.clip(depth[1:-1, 1:-1, None] / reach, 0, 1)
+    piece, top = out[box], 0
+    for strip in strips:
+        part = slice(top, top + strip.shape[0])
+        mixed = piece[part] + share[part] * (strip.astype(np.float32) - piece[part])
+        piece[part] = (mixed + np.float32(0.5)).astype(np.uint8)
+        top = part.stop
     return out
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from wanflow.pixels.engine import Array, Bools
-from wanflow.pixels.lettering import drawable, filling, label, leading, wrapped
+from wanflow.pixels.engine import Array, Bools, Floats
+from wanflow.pixels.lettering import Colour, drawable, filling, label, leading, wrapped
 from wanflow.pixels.stamp import BLACK, HEADLINE, LINES, SMALLEST_LETTERS, WHITE, YELLOW, frame_width, hazard
 
 # Letters that can still be read when the whole picture is shown a thousand pixels wide.
 LEGIBLE = SMALLEST_LETTERS / 1000
+STRIPED = 0.25
 _SEARCHED = 192
 _RATIOS = (8.0, 5.5, 4.0, 3.0, 2.2, 1.6, 1.0)
 Box = tuple[int, int, int, int]
@@ -20,9 +21,8 @@ Box = tuple[int, int, int, int]
 
 def outlined(rgb: Array, hole: Bools) -> Array:
     """A copy of (h, w, 3) uint8 with hazard stripes along the inner side of the hole's outline."""
-    out = rgb.copy()
-    depth = _depth(hole)
-    frame = max(2, min(frame_width(rgb.shape[1], rgb.shape[0]), round(0.4 * float(depth.max()))))
+    out, depth = rgb.copy(), _depth(hole)
+    frame = _frame(depth)
     y, x = np.nonzero(hole & (depth <= frame))
     out[y, x] = hazard(x + y, frame)
     return out
@@ -30,11 +30,9 @@ def outlined(rgb: Array, hole: Bools) -> Array:
 
 def stamp_inside(rgb: Array, hole: Bools, request: str) -> Array | None:
     """A copy with the hole outlined and the stamp in it; None where no legible word fits in the hole."""
-    height, width = hole.shape
-    smallest = max(SMALLEST_LETTERS, round(LEGIBLE * max(height, width)))
     depth = _depth(hole)
-    frame = min(frame_width(width, height), round(0.4 * float(depth.max())))
-    best = max(_sheets(depth > frame, request, smallest), key=lambda sheet: sheet[0], default=None)
+    smallest = max(SMALLEST_LETTERS, round(LEGIBLE * max(hole.shape)))
+    best = max(_sheets(depth > _frame(depth), request, smallest), key=lambda sheet: sheet[0], default=None)
     if best is None:
         return None
     out = outlined(rgb, hole)
@@ -43,34 +41,45 @@ def stamp_inside(rgb: Array, hole: Bools, request: str) -> Array | None:
     return out
 
 
-def _depth(hole: Bools) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _frame(depth: Floats) -> int:
+    """How wide the stripes are, in pixels: as around a whole picture, less where room is scarce."""
+    return max(2, min(frame_width(depth.shape[1], depth.shape[0]), round(STRIPED * float(depth.max()))))
+
+
+def _depth(hole: Bools) -> Floats:
     """Pixels to the hole's outline; the picture's border counts as outline."""
     padded = np.pad(hole, 1).astype(np.uint8)
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1], np.float32)
 
 
-def _sheets(room: Bools, request: str, smallest: int) -> Iterator[tuple[tuple[int, int], Box, Array]]:
-    """Every sheet that fits into the room: (whole headline, letters), box, pixels."""
+def _sheets(room: Bools, request: str, smallest: int) -> Iterator[tuple[tuple[int, int, int], Box, Array]]:
+    """Every sheet that fits into the room: (lines of the headline that count most, request, letters), box, pixels."""
     largest = max(smallest, round(0.034 * min(room.shape)))
     for box in _boxes(room):
-        width, height = box[2] - box[0], box[3] - box[1]
-        pad = max(width // 40, 2)
+        pad = max((box[2] - box[0]) // 40, 2)
+        wide, tall = box[2] - box[0] - 2 * pad, box[3] - box[1] - pad
         for whole, headline in ((1, HEADLINE), (0, HEADLINE.split(":")[0])):
-            lines, size = filling(headline, (width - 2 * pad, height - 2 * pad), largest, smallest)
-            if " ".join(lines) == headline and len(lines) * leading(size) <= height - pad:
-                yield (whole, size), *_sheet(lines, size, request, box, pad)
+            # A second try leaves room for a line of the request.
+            for kept in (0, leading(smallest)):
+                head, size = filling(headline, (wide, tall - kept), largest, smallest)
+                if " ".join(head) == headline and len(head) * leading(size) <= tall - kept:
+                    lines = [(line, size, YELLOW) for line in head] + _asked(request, size, wide, tall, len(head))
+                    yield (whole, int(len(lines) > len(head)), size), *_sheet(lines, box, pad)
 
 
-def _sheet(head: list[str], size: int, request: str, box: Box, pad: int) -> tuple[Box, Array]:
-    """Headline and as much of the request as has room, and the box of just this height in the given one's middle."""
-    left, top, right, bottom = box
+def _asked(request: str, size: int, wide: int, tall: int, head: int) -> list[tuple[str, int, Colour]]:
+    """The lines of the request that have room under so many lines of headline."""
     body = max(round(0.82 * size), SMALLEST_LETTERS)
-    lines = [(line, size, YELLOW) for line in head]
-    room = bottom - top - 2 * pad - len(head) * leading(size)
-    if drawable(request) and room >= leading(body):
-        most = min(LINES, room // leading(body))
-        lines += [(line, body, WHITE) for line in wrapped(request, body, right - left - 2 * pad, most)]
-    tall = min(sum(leading(letters) for _, letters, _ in lines) + round(0.5 * size), bottom - top)
+    most = min(LINES, (tall - head * leading(size)) // leading(body))
+    if most < 1 or not drawable(request):
+        return []
+    return [(line, body, WHITE) for line in wrapped(request, body, wide, most)]
+
+
+def _sheet(lines: list[tuple[str, int, Colour]], box: Box, pad: int) -> tuple[Box, Array]:
+    """The lines as pixels, and where they go: over the whole width of the box, in the middle of its height."""
+    left, top, right, bottom = box
+    tall = min(sum(leading(letters) for _, letters, _ in lines) + round(0.5 * lines[0][1]), bottom - top)
     middle = (top + bottom - tall) // 2
     return (left, middle, right, middle + tall), np.asarray(label(lines, (right - left, tall), BLACK, pad))
 

@@ -62,8 +62,8 @@ _COUNTABLE = frozenset(
 _PLAIN = re.compile(
     r"empty|blank|plain|clean|clear|smooth|seamless|bare|flat|soft|calm|wooden|wood|planks?|bricks?|stones?|rocks?|tiles?|tiled"
     r"|gravel|asphalt|concrete|marble|texture|textured|area|space|surface|fill|filled|inpaint|extend|continue|restore"
-    r"|original|blurred|blurry|nothing|here|there|there's|same|like|seen|fresh|dry|wet|mown|pebbles?|mud|horizon"
-    r"|空|空白|空荡荡|干净|纯|平整|光滑|自然|木|木质|木头|石头|砖|瓷砖|纹理|填充|填补|补全|恢复|原来"
+    r"|style|look|effect|material|made|sculpture|original|blurred|blurry|nothing|here|there|there's|same|like|seen|fresh|dry|wet|mown|pebbles?|mud|horizon"
+    r"|空|空白|空荡荡|干净|纯|平整|光滑|自然|木|木质|木头|石头|砖|瓷砖|纹理|填充|填补|补全|恢复|原来|风格|材质|效果|质感|样式"
 )
 # Without "of", "to" or "style" these are things, not what a thing is made of.
 _THINGS = re.compile(r"^(?:clouds?|balloons?|lanterns?|云.*|白云|气球|.*灯笼|花灯|宫灯|灯彩|ice|冰|冰块)$")
