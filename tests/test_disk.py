@@ -22,8 +22,7 @@ from wanflow.model import Blob, Publication
 from wanflow.outputs import Publisher
 from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import VERSION
-from wanflow.store.blobs import Blobs, write_whole
-from wanflow.store.index import VERSION
+
 # Root may write anywhere until its right to override permissions is taken away (Linux: capabilities 1 and 2).
 OBEDIENT = (
     sys.executable,

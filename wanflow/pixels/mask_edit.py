@@ -6,8 +6,9 @@ is there; anything else needs a model and comes back stamped inside the mask.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,11 @@ TOO_SMALL = "the mask is too small for a stamp that could be read, so the whole 
 EXAMPLES = '"" or "grass" (deletes), "a red coat", "wooden", "改成蓝色"'
 
 
-@edit("wan/description_edit_with_mask")
+def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
+    return Fidelity.PROXY if wish(str(parameters.get("prompt") or "")).left else Fidelity.APPROXIMATE
+
+
+@edit("wan/description_edit_with_mask", foresee=_foreseen)
 def edit_with_mask(request: EditRequest) -> Edited:
     """Delete, recolour or remake what is white in the mask, as the prompt says; stamp it for anything else."""
     picture = request.image
