@@ -33,8 +33,8 @@ def hole(mask: Picture, size: tuple[int, int]) -> tuple[Bools, tuple[str, ...]]:
     if fault := size_fault(mask.size, size) or shape_fault(counted):
         raise EditError(fault.code, f"the mask is unfit: {fault.message}. {fault.hint}")
     if counted.white in (0, counted.pixels):
-        message = f"the mask is unfit: all its pixels are nearer to {'white' if counted.white else 'black'}"
-        raise EditError("MaskGrey", message)
+        nearer = f"the mask is unfit: all its pixels are grey and nearer to {'white' if counted.white else 'black'}"
+        raise EditError("MaskGrey", f"{nearer}. Paint white what is to be edited, and the rest black.")
     said = []
     if counted.grey:
         share = f"{100 * counted.grey_share:.2g} % of the mask is neither black nor white"

@@ -17,7 +17,7 @@ from wanflow.pixels.carry import carry
 from wanflow.pixels.engine import Array, Bools, Floats
 from wanflow.pixels.nearest import EXACT_PAIRS, Search, exact
 from wanflow.pixels.patches import RADIUS, SIDE, Index, Level, learn, level, nearest_set
-from wanflow.pixels.peel import start
+from wanflow.pixels.peel import MAX_PEELED, start
 from wanflow.pixels.poisson import correction
 
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
@@ -119,7 +119,8 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
         if at is None or not at.usable.any():
             break
         levels.append(at)
-        if known * scale / 2 < COARSEST or min(size) // 2 < SIDE + 2:
+        peeled = known * scale / 2 < COARSEST and np.count_nonzero(at.hole) <= MAX_PEELED
+        if peeled or min(size) // 2 < SIDE + 2:
             break
         scale /= 2
     return levels[::-1]

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from wanflow.errors import EditError
+from wanflow.errors import EditError, quoted
 from wanflow.pixels.chroma import Tone, luminance, paint, to_oklab
 from wanflow.pixels.describe import Brush, brush_for, own_hue, painted_strips
 from wanflow.pixels.edit_mask import hole as hole_of
@@ -61,21 +61,21 @@ def edit_with_mask(request: EditRequest) -> Edited:
 def _done(deed: Deed, picture: Picture, hole: Bools, seed: int) -> tuple[Array, tuple[str, ...]]:
     """The picture after one deed, and what to say of it."""
     if isinstance(deed, Deletion):
-        return _deleted(picture, grown(hole), seed), _said_of(deed, hole)
+        return _deleted(picture, hole, seed), _said_of(deed, hole)
     if isinstance(deed, Remake):
         return _remade(picture.rgb, hole, deed.material, seed), ()
     return _changed(picture.rgb, hole, deed, seed), _doubts(deed)
 
 
 def _unread(wanted: MaskWish) -> str:
-    what = "; ".join(f'"{clause}"' for clause in wanted.left)
+    what = "; ".join(map(quoted, wanted.left))
     return f"no known word in the prompt: {what} needs a generative model; without one, try {EXAMPLES}"
 
 
 def _said_of(deed: Deletion, hole: Bools) -> tuple[str, ...]:
     said = []
     if deed.described:
-        said.append(f'the mask was filled with what is around it; "{deed.described}" itself was not painted')
+        said.append(f"the mask was filled with what is around it; {quoted(deed.described)} itself was not painted")
     if hole.mean() > LARGE:
         said.append(f"the mask covers {hole.mean():.0%} of the picture; so large a hole is filled with mere texture")
     return tuple(said)
@@ -89,13 +89,10 @@ def _doubts(change: Change) -> tuple[str, ...]:
 
 
 def _deleted(picture: Picture, hole: Bools, seed: int) -> Array:
+    wide = grown(hole)
     # What can't be seen has any colour, and is no texture to copy.
     seen = None if picture.alpha is None else picture.alpha > 0
-    if hole.all():
-        raise EditError(
-            "MaskWhite", "the mask with its rim covers the whole picture, so nothing is left to fill it with"
-        )
-    return remove(picture.rgb, hole, seen, seed)
+    return remove(picture.rgb, hole if wide.all() else wide, seen, seed)
 
 
 def _changed(rgb: Array, hole: Bools, change: Change, seed: int) -> Array:
