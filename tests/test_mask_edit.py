@@ -23,7 +23,7 @@ PHOTOS = Path(__file__).parent / "photos"
 FUNCTION = "wan/description_edit_with_mask"
 SUIT = [(60, 200), (110, 180), (180, 260), (300, 230), (345, 210), (340, 350), (290, 400), (250, 511), (40, 511)]
 SHUTTLE = [(395, 0), (445, 0), (462, 60), (462, 240), (440, 280), (380, 290), (350, 235), (372, 190), (372, 60)]
-PROMPTS = ["", "grass", "a red coat", "black", "wooden", "blur it", "a cat with a hat"]
+PROMPTS = ["", "a red coat", "black", "wooden", "blur it", "a cat with a hat"]
 
 
 def photo(name: str = "astronaut") -> np.ndarray:
@@ -75,9 +75,9 @@ def test_deletion_takes_the_thing_away_in_two_cpu_seconds_and_keeps_the_rest_to_
 
 
 def test_the_rim_that_a_tight_mask_leaves_goes_too() -> None:
-    before = np.full((400, 400, 3), 90, np.uint8)
+    before = np.full((120, 120, 3), 90, np.uint8)
     before += np.random.default_rng(0).integers(0, 9, before.shape, np.uint8)
-    hole = drawn(before, "ellipse", [150, 150, 250, 250])
+    hole = drawn(before, "ellipse", [50, 50, 80, 80])
     before[grown(hole)] = (220, 30, 30)
     assert done(before, hole, "").picture.rgb[..., 0].max() < 110
 
@@ -274,11 +274,11 @@ def holes(height: int, width: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", holes(8, 8))
-@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("prompt", ["", "a red coat", "black", "wooden", "a cat with a hat"])
 def test_any_hole_in_any_plain_picture_is_edited(kind: str, prompt: str) -> None:
-    hole = holes(60, 90)[kind]
+    hole = holes(36, 54)[kind]
     for level in (0, 128, 255):
-        before = np.full((60, 90, 3), level, np.uint8)
+        before = np.full((36, 54, 3), level, np.uint8)
         after = done(before, hole, prompt).picture.rgb
         assert (after.shape, after.dtype) == (before.shape, np.uint8)
         if prompt == "":
@@ -325,8 +325,8 @@ def test_the_same_request_gives_the_same_bytes_and_inputs_are_kept(prompt: str) 
 
 @pytest.mark.parametrize("prompt", ["", "a red coat", "a cat"])
 def test_transparency_is_kept_but_under_a_stamp(prompt: str) -> None:
-    before = photo("coffee")[:200, :300]
-    hole = drawn(before, "ellipse", [100, 40, 260, 140])
+    before = photo("coffee")[:120, :200]
+    hole = drawn(before, "ellipse", [60, 30, 170, 100])
     alpha = np.arange(before[..., 0].size, dtype=np.uint32).reshape(before.shape[:2]).astype(np.uint8)
     kept = done(before, hole, prompt, alpha=alpha).picture.alpha
     assert np.array_equal(kept[~hole], alpha[~hole])
