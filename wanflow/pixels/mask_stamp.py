@@ -53,18 +53,23 @@ def _depth(hole: Bools) -> Floats:
 
 
 def _sheets(room: Bools, request: str, smallest: int) -> Iterator[tuple[tuple[int, int, int], Box, Array]]:
-    """Every sheet that fits into the room: (lines of the headline that count most, request, letters), box, pixels."""
+    """Every sheet that fits into the room: its rank, box and pixels.
+
+    A whole headline ranks first, then how much of the request is shown (0 none, 1 cut, 2 all), then large letters.
+    """
     largest = max(smallest, round(0.034 * min(room.shape)))
     for box in _boxes(room):
         pad = max((box[2] - box[0]) // 40, 2)
         wide, tall = box[2] - box[0] - 2 * pad, box[3] - box[1] - pad
         for whole, headline in ((1, HEADLINE), (0, HEADLINE.split(":")[0])):
-            # A second try leaves room for a line of the request.
-            for kept in (0, leading(smallest)):
+            # Less headline leaves room for lines of the request.
+            for kept in (0, leading(smallest), LINES * leading(smallest)):
                 head, size = filling(headline, (wide, tall - kept), largest, smallest)
                 if " ".join(head) == headline and len(head) * leading(size) <= tall - kept:
-                    lines = [(line, size, YELLOW) for line in head] + _asked(request, size, wide, tall, len(head))
-                    yield (whole, int(len(lines) > len(head)), size), *_sheet(lines, box, pad)
+                    asked = _asked(request, size, wide, tall, len(head))
+                    shown = 0 if not asked else 1 if asked[-1][0].endswith("…") else 2
+                    lines = [(line, size, YELLOW) for line in head] + asked
+                    yield (whole, shown, size), *_sheet(lines, box, pad)
 
 
 def _asked(request: str, size: int, wide: int, tall: int, head: int) -> list[tuple[str, int, Colour]]:
