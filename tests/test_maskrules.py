@@ -254,7 +254,7 @@ class Masking(FakeBackend):
 def test_a_mask_made_on_the_way_is_judged_before_the_edit(project: Project) -> None:
     (project.folder / "r.yaml").write_text(MADE)
     project.row("1", coded(shape()))
-    options = api.Options(backends={"draft": lambda workers: Masking(workers, project.fakery)})
+    options = api.Options(backends={"draft": lambda services: Masking(services.workers, project.fakery)})
     assert api.plan(project.folder / "r.yaml", options).problems == []
     _, record = api.run(project.folder / "r.yaml", options)
     assert record and record.exit_code == 1
