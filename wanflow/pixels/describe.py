@@ -17,6 +17,7 @@ import numpy as np
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint, to_oklab
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.instruction import Change, Verb, read
+from wanflow.pixels.lexicon import quoted
 from wanflow.pixels.masks import guided, small_lightness, soften
 from wanflow.pixels.regions import Region, find
 from wanflow.pixels.scene import SURE, Scene
@@ -28,6 +29,7 @@ _STRIP_PIXELS = 1 << 19
 _FAINT, _LIKELY = 0.2, 0.3
 _BLUR_PIXELS = 700_000
 _SUBJECTS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
+QUOTED = 3  # clauses of the prompt that a warning repeats
 _SEPIA = Tone(0.62, 0.055, 72)
 UNCHANGED = "strength 0 asks for no change, so the picture was returned as it is"
 EXAMPLES = '"Change the flower to blue", "make it brighter", "blur the background", "把花改成蓝色"'
@@ -62,7 +64,7 @@ def describe_edit(request: EditRequest) -> Edited:
     for change in instruction.changes:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
         if region and region.confidence < _FAINT:
-            warnings.append(f'no "{change.region}" was found in the picture')
+            warnings.append(f"no {quoted(change.region)} was found in the picture")
             undone.append(f"{change.region}: {change.colour or change.verb}")
             continue
         brush = _brush(rgb, change, region, strength, request.seed)
@@ -75,15 +77,17 @@ def describe_edit(request: EditRequest) -> Edited:
 
 
 def _undone(clauses: list[str]) -> str:
-    what = "; ".join(f'"{clause}"' for clause in clauses) or "the instruction"
+    what = "; ".join(map(quoted, clauses[:QUOTED])) or "the instruction"
+    if len(clauses) > QUOTED:
+        what += f" and {len(clauses) - QUOTED} more"
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
 
 
 def _doubts(change: Change, region: Region | None) -> Iterator[str]:
     if region and change.kind is Kind.OTHER:
-        yield f'"{change.region}" is not a word known here; the main subject was taken for it'
+        yield f"{quoted(change.region)} is not a word known here; the main subject was taken for it"
     elif region and region.confidence < SURE:
-        yield f'where the "{change.region}" is was only guessed; look before using it'
+        yield f"where the {quoted(change.region)} is was only guessed; look before using it"
     if change.tone and change.tone.chroma < 0.02:
         yield f"light and shade are kept, so {change.colour} only takes the colour away"
 
