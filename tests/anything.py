@@ -157,8 +157,10 @@ ASKED = (
     *("Change the flower to blue", "make the sky orange and the cat green", "remove the dog", "a red house"),
     *("Convert to French picture book style", "转换成金箔艺术风格", "把房子变成木板风格", "把花改成蓝色", "蓝天,绿草"),
     *("Change the glass to ice style", "make it brighter, warmer and blur the background", "  ", "\n", "?", "the"),
-    *("xyzzy frobnicates the quux", "🦊🪁👩‍👩‍👧‍👦🏳️‍🌈", "اجعل السماء حمراء", "שנה את הפרח \u202e dlrow", "a\u0000b\u0007\x1b[31mred\x7f"),
-    *("ﬁ ①Ⅷ ａｂｃ ½", "blue " * 160, "蓝" * 800, "a" * 800, "make the sky blue, " * 42, "不要" * 400, "\u0301" * 300, "Zalgơ̴̡̧͎̈́ red"),
+    *("xyzzy frobnicates the quux", "🦊🪁👩‍👩‍👧‍👦🏳️‍🌈", "اجعل السماء حمراء", "שנה את הפרח \u202e dlrow"),
+    *("a\u0000b\u0007\x1b[31mred\x7f",),
+    *("ﬁ ①Ⅷ ａｂｃ ½", "blue " * 160, "蓝" * 800, "a" * 800, "make the sky blue, " * 42, "不要" * 400),
+    *("\u0301" * 300, "e\u0301\u0323\u034f red"),
 )  # fmt: skip
 
 

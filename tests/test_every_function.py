@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 import pytest
-from anything import pictures, requests
+from anything import dot, painted, pictures, requests, subject
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +75,29 @@ def test_function_keeps_its_promises(name: str, data: st.DataObject) -> None:
 
 def test_every_function_of_the_catalog_runs_here_and_no_other() -> None:
     assert sorted(engine.functions()) == NAMES
+
+
+READING = [name for name in NAMES if "prompt" in catalog.functions()[name].properties]
+
+
+def prompted(name: str, prompt: str) -> Edited:
+    function = catalog.functions()[name]
+    defaults = {key: rule["default"] for key, rule in function.properties.items() if "default" in rule}
+    defaults |= {"size": "768*768"} if "size" in defaults else {}
+    images = tuple(painted(subject, (96, 80), 1) for slot in ("image", "images") if slot in function.inputs)
+    mask = painted(dot, (96, 80), 1) if "mask" in function.inputs else None
+    return engine.apply(EditRequest(name, images, mask, {**defaults, "prompt": prompt}))
+
+
+@pytest.mark.parametrize("name", READING)
+@pytest.mark.parametrize("prompt", ["xyzzy frobnicates", "嘦嫑🦊", "?!"])
+def test_prompt_without_a_known_word_is_answered_in_words(name: str, prompt: str) -> None:
+    words = ("prompt", "asked", "instruction", prompt.split()[0])
+    assert any(word in warning for warning in prompted(name, prompt).warnings for word in words)
+
+
+@pytest.mark.parametrize("name", READING)
+def test_nothing_is_said_of_a_prompt_that_nobody_wrote(name: str) -> None:
+    rule = catalog.functions()[name].properties["prompt"]
+    for nothing in [rule["default"], ""] if "default" in rule else []:
+        assert not any("prompt" in warning for warning in prompted(name, nothing).warnings)

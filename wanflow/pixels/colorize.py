@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
-from wanflow.pixels.lexicon import quoted
 from wanflow.pixels.masks import guided, small_lightness
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Scene

@@ -14,10 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint, to_oklab
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.instruction import Change, Verb, read
-from wanflow.pixels.lexicon import quoted
 from wanflow.pixels.masks import guided, small_lightness, soften
 from wanflow.pixels.regions import Region, find
 from wanflow.pixels.scene import SURE, Scene
@@ -29,6 +29,8 @@ _STRIP_PIXELS = 1 << 19
 _FAINT, _LIKELY = 0.2, 0.3
 _BLUR_PIXELS = 700_000
 _SUBJECTS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
+# Each change takes up to 3 s of a 4096 px picture.
+MOST_CHANGES = 12
 QUOTED = 3  # clauses of the prompt that a warning repeats
 _SEPIA = Tone(0.62, 0.055, 72)
 UNCHANGED = "strength 0 asks for no change, so the picture was returned as it is"
@@ -60,12 +62,14 @@ def describe_edit(request: EditRequest) -> Edited:
     if strength <= 0:
         return Edited(picture, Fidelity.APPROXIMATE, (UNCHANGED,))
     instruction, sight = read(request.prompt), _Sight(picture.rgb)
+    wanted = list(dict.fromkeys(instruction.changes))
     rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
-    for change in instruction.changes:
+    undone += [_named(change) for change in wanted[MOST_CHANGES:]]
+    for change in wanted[:MOST_CHANGES]:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
         if region and region.confidence < _FAINT:
             warnings.append(f"no {quoted(change.region)} was found in the picture")
-            undone.append(f"{change.region}: {change.colour or change.verb}")
+            undone.append(_named(change))
             continue
         brush = _brush(rgb, change, region, strength, request.seed)
         rgb = np.concatenate(list(_strips(rgb, brush, sight.place(region) if region else None)))
@@ -74,6 +78,10 @@ def describe_edit(request: EditRequest) -> Edited:
     if instruction.changes and not undone:
         return Edited(edited, Fidelity.APPROXIMATE, tuple(warnings))
     return stamped(edited, request.prompt, *warnings, _undone(undone))
+
+
+def _named(change: Change) -> str:
+    return f"{change.region}: {change.colour or change.verb}"
 
 
 def _undone(clauses: list[str]) -> str:

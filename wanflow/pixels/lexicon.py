@@ -118,12 +118,6 @@ def _tokens(prompt: str) -> Iterator[Token]:
             yield Token(Role.SEPARATOR, run)
 
 
-def quoted(words: str, most: int = 60) -> str:
-    """A user's words between quotation marks as a warning shows them: on one line, printable, not too long."""
-    plain = " ".join("".join(char if char.isprintable() else " " for char in words).split())
-    return f'"{plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"}"'
-
-
 def _english(words: Sequence[str]) -> Iterator[Token]:
     """Longest known phrase first, plurals and -ish forms by rule."""
     at = 0

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.engine import Array
-from wanflow.pixels.lexicon import Kind, Role, quoted, tokens
+from wanflow.pixels.lexicon import Kind, Role, tokens
 from wanflow.pixels.masks import Mask, closed, opened, small_lightness
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Scene
