@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from wanflow.catalog import Function
-from wanflow.pixels.engine import Array, EditRequest, Picture
+from wanflow.pixels.engine import Array, EditRequest, Hint, Picture
 from wanflow.pixels.lexicon import lexicon
 from wanflow.sizes import Size, SizeError, resulting
 
@@ -151,6 +151,14 @@ def masks(size: Size) -> Strategy:
     return st.builds(painted, st.sampled_from(kinds), st.just(size), st.integers(0, 2**32), st.booleans())
 
 
+def hints(size: Size) -> Strategy:
+    """Where the subject is: a box of at least one pixel, a mask, or nothing said."""
+    sides = [st.lists(st.integers(0, side), min_size=2, max_size=2, unique=True).map(sorted) for side in size]
+    boxes = st.tuples(*sides).map(lambda box: Hint(region=(box[0][0], box[1][0], box[0][1], box[1][1])))
+    shapes = masks(size).map(lambda mask: Hint(mask=mask.rgb[..., 0] >= 128))
+    return st.one_of(st.just(Hint()), boxes, shapes)
+
+
 # -- words and numbers
 
 ASKED = (
@@ -235,7 +243,8 @@ def requests(draw: st.DrawFn, function: Function, shown: Strategy, most_pixels: 
         size = None  # a plan refuses it
     assume(size and size[0] * size[1] <= most_pixels)
     assert size
-    return EditRequest(function.name, images, mask, given, given.get("seed", 0)), size
+    hint = draw(hints(images[0].size)) if "hint" in function.inputs else Hint()
+    return EditRequest(function.name, images, mask, given, given.get("seed", 0), hint), size
 
 
 def _several(function: Function) -> tuple[int, int] | None:

@@ -67,6 +67,8 @@ def test_function_keeps_its_promises(name: str, data: st.DataObject) -> None:
     assert made.picture.rgb.tobytes() == again.picture.rgb.tobytes()
     assert (made.fidelity, made.warnings) == (again.fidelity, again.warnings)
     assert KINDS.index(function.fidelity) <= KINDS.index(made.fidelity) <= KINDS.index(function.best_fidelity)
+    foreseen = engine.foreseen(name, request.parameters)
+    assert foreseen is None or KINDS.index(made.fidelity) <= KINDS.index(foreseen)
     assert all(warning.isprintable() and warning.strip() == warning != "" for warning in made.warnings)
     assert len(set(made.warnings)) == len(made.warnings) and all(len(warning) <= 400 for warning in made.warnings)
     flattened = any(map(is_clear, request.images)) and made.picture.alpha is None

@@ -52,7 +52,8 @@ def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
     if float(parameters.get("strength", 0.5)) <= 0:
         return Fidelity.APPROXIMATE
     instruction = read(str(parameters.get("prompt") or ""))
-    return Fidelity.APPROXIMATE if instruction.changes and not instruction.left else Fidelity.PROXY
+    done = 0 < len(set(instruction.changes)) <= MOST_CHANGES and not instruction.left
+    return Fidelity.APPROXIMATE if done else Fidelity.PROXY
 
 
 @edit("wan/description_edit", foresee=_foreseen)
