@@ -87,7 +87,8 @@ def _requests(name: str) -> Iterator[Mapping[str, Any]]:
     from wanflow.catalog import functions
 
     function = functions()[name]
-    slots = ["images.0", "images.1", "images.2"] if "images" in function.inputs else list(function.inputs)
+    slots = [slot for slot in ("image", "mask") if slot in function.inputs]
+    slots += ["images.0", "images.1", "images.2"] if "images" in function.inputs else []
     defaults = {key: rule["default"] for key, rule in function.properties.items() if "default" in rule}
     prompt = {"prompt": PROMPT} if "prompt" in function.properties else {}
     for asked in ASKED.get(name, ({},)):
