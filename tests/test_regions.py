@@ -137,3 +137,10 @@ def test_a_mask_of_everything_stays_everything() -> None:
     guide = np.random.default_rng(2).random((30, 30), np.float32)
     gain, offset = guided(np.ones_like(guide), guide)
     assert gain * guide + offset == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("width", [1, 11])
+def test_a_picture_too_narrow_for_corners_of_a_twelfth_has_a_sky_too(width: int) -> None:
+    light = np.full((200, width), 0.3, np.float32) + np.arange(width, dtype=np.float32) % 2 / 4
+    light[:90] = 0.9
+    assert Scene(light).open_sky

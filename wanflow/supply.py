@@ -14,8 +14,10 @@ from wanflow.inputs import Inputs
 from wanflow.maskrules import Unfit, fault, size_fault
 from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
+from wanflow.sizes import fitted
 from wanflow.source import NodePath
 
+_STEP = "Put a local/fit step before it, with: {{{}}}."
 _NOT_FILES = ("http://", "https://", "data:")
 
 
@@ -133,9 +135,7 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
         and not all(low <= s <= high for s in supply.size)
     ):
         width, height = supply.size
-        limit = f"min_side: {low}" if min(supply.size) < low else f"max_side: {high}"
-        hint = f"Put a local/fit step before it, with: {{{limit}}}."
-        return f"{width}x{height} px; {function} takes {low} to {high} px a side", hint
+        return f"{width}x{height} px; {function} takes {low} to {high} px a side", _fit(supply.size, low, high)
     if supply.size and supply.size[0] * supply.size[1] > MAX_PIXELS:
         width, height = supply.size
         return f"{width}x{height} px; at most {MAX_PIXELS // 10**6} million pixels are read", "Make it smaller first."
@@ -146,8 +146,16 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
             return f"{kind}; {function} takes {', '.join(formats)}", "Save it in one of these formats."
         if isinstance(most, int) and supply.blob.size_bytes > most:
             size = f"{supply.blob.size_bytes / 2**20:.1f} MiB"
-            return f"{size}; {function} takes {most / 2**20:.0f} MiB", "Put a local/fit step before it."
+            return f"{size}; {function} takes {most / 2**20:.0f} MiB", _STEP.format(f"max_side: {high}")
     return None
+
+
+def _fit(size: tuple[int, int], low: int, high: int) -> str:
+    """The step that brings a picture within the limits, if one can."""
+    limits = {"min_side": low} if min(size) < low else {"max_side": high}
+    if not all(low <= side <= high for side in fitted(*size, limits)):
+        return f"It is longer than {high / low:g}:1, so resizing can't help; crop it."
+    return _STEP.format(", ".join(f"{name}: {value}" for name, value in limits.items()))
 
 
 def _rule_name(code: str) -> str:

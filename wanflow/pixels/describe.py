@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint, to_oklab
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.instruction import Change, Verb, read
@@ -28,6 +29,9 @@ _STRIP_PIXELS = 1 << 19
 _FAINT, _LIKELY = 0.2, 0.3
 _BLUR_PIXELS = 700_000
 _SUBJECTS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
+# Each change takes up to 3 s of a 4096 px picture.
+MOST_CHANGES = 12
+QUOTED = 3  # clauses of the prompt that a warning repeats
 _SEPIA = Tone(0.62, 0.055, 72)
 UNCHANGED = "strength 0 asks for no change, so the picture was returned as it is"
 EXAMPLES = '"Change the flower to blue", "make it brighter", "blur the background", "把花改成蓝色"'
@@ -48,7 +52,8 @@ def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
     if float(parameters.get("strength", 0.5)) <= 0:
         return Fidelity.APPROXIMATE
     instruction = read(str(parameters.get("prompt") or ""))
-    return Fidelity.APPROXIMATE if instruction.changes and not instruction.left else Fidelity.PROXY
+    done = 0 < len(set(instruction.changes)) <= MOST_CHANGES and not instruction.left
+    return Fidelity.APPROXIMATE if done else Fidelity.PROXY
 
 
 @edit("wan/description_edit", foresee=_foreseen)
@@ -58,12 +63,14 @@ def describe_edit(request: EditRequest) -> Edited:
     if strength <= 0:
         return Edited(picture, Fidelity.APPROXIMATE, (UNCHANGED,))
     instruction, sight = read(request.prompt), _Sight(picture.rgb)
+    wanted = list(dict.fromkeys(instruction.changes))
     rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
-    for change in instruction.changes:
+    undone += [_named(change) for change in wanted[MOST_CHANGES:]]
+    for change in wanted[:MOST_CHANGES]:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
         if region and region.confidence < _FAINT:
-            warnings.append(f'no "{change.region}" was found in the picture')
-            undone.append(f"{change.region}: {change.colour or change.verb}")
+            warnings.append(f"no {quoted(change.region)} was found in the picture")
+            undone.append(_named(change))
             continue
         brush = brush_for(rgb, change, region, strength, request.seed)
         rgb = np.concatenate(list(painted_strips(rgb, brush, sight.place(region) if region else None)))
@@ -74,16 +81,22 @@ def describe_edit(request: EditRequest) -> Edited:
     return stamped(edited, request.prompt, *warnings, _undone(undone))
 
 
+def _named(change: Change) -> str:
+    return f"{change.region}: {change.colour or change.verb}"
+
+
 def _undone(clauses: list[str]) -> str:
-    what = "; ".join(f'"{clause}"' for clause in clauses) or "the instruction"
+    what = "; ".join(map(quoted, clauses[:QUOTED])) or "the instruction"
+    if len(clauses) > QUOTED:
+        what += f" and {len(clauses) - QUOTED} more"
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
 
 
 def _doubts(change: Change, region: Region | None) -> Iterator[str]:
     if region and change.kind is Kind.OTHER:
-        yield f'"{change.region}" is not a word known here; the main subject was taken for it'
+        yield f"{quoted(change.region)} is not a word known here; the main subject was taken for it"
     elif region and region.confidence < SURE:
-        yield f'where the "{change.region}" is was only guessed; look before using it'
+        yield f"where the {quoted(change.region)} is was only guessed; look before using it"
     if change.tone and change.tone.chroma < 0.02:
         yield f"light and shade are kept, so {change.colour} only takes the colour away"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
@@ -134,5 +134,6 @@ def foreseen(function: str, parameters: Mapping[str, Any]) -> Fidelity | None:
 
 
 def apply(request: EditRequest) -> Edited:
-    """Perform one edit. Raises KeyError for a function that does not run here."""
-    return functions()[request.function](request)
+    """Perform one edit; each warning is told once. Raises KeyError for a function that does not run here."""
+    edited = functions()[request.function](request)
+    return replace(edited, warnings=tuple(dict.fromkeys(edited.warnings)))

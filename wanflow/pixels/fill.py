@@ -101,6 +101,8 @@ def to_bytes(pixels: Floats) -> Array:
 
 def diffuse(rgb: Array, hole: Bools) -> Array:
     """Diffusion after Bertalmio et al. 2001, for pictures without a patch to copy; all known pixels kept."""
+    if len(rgb) == 1:  # OpenCV reads stray memory in a picture of one row, not in one of one column
+        return diffuse(rgb.transpose(1, 0, 2), hole.T).transpose(1, 0, 2)
     filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_NS)
     return np.where(hole[..., None], filled, rgb)
 
