@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -146,9 +147,16 @@ def pictures(low: int, high: int, longest: int = 0) -> Strategy:
 
 
 def masks(size: Size) -> Strategy:
-    """Masks of this size: nothing, all, a line, a disc, chance, and greys between."""
+    """Masks of this size: a line, a disc, chance, and greys between; never of one colour, which is refused."""
     kinds = (constant, ramp, noise, checker, lines, dot, subject)
-    return st.builds(painted, st.sampled_from(kinds), st.just(size), st.integers(0, 2**32), st.booleans())
+    drawn = st.builds(painted, st.sampled_from(kinds), st.just(size), st.integers(0, 2**32), st.booleans())
+    return drawn.map(_with_both)
+
+
+def _with_both(mask: Picture) -> Picture:
+    rgb = mask.rgb.copy()
+    rgb[0, 0], rgb[-1, -1] = 0, 255
+    return replace(mask, rgb=rgb)
 
 
 def hints(size: Size) -> Strategy:
