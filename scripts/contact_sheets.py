@@ -24,7 +24,7 @@ from wanflow.pixels.lineart import line_art
 
 ROOT = Path(__file__).parent.parent
 CELL, GAP, LETTERS, LINE = 250, 8, 13, 17
-BYTES = 250_000
+BYTES = 200_000
 INK, PAPER = (40, 40, 44), (255, 255, 255)
 
 # What each photograph shows; others have a subject and a background.
