@@ -1,7 +1,7 @@
 """Every number that the draft engine holds, in one table: ``python benchmarks/pictures.py [--photos DIR] [--large]``.
 
-Each line is a measurement made now, every suite in a process of its own, beside its goal and, where one exists, what Lanczos, Telea's inpainting or a
-mirrored border gives in the same run. Ends with 1 if a number is missed.
+Each line is a measurement made now, every suite in a process of its own, beside its goal and, where one exists, what
+Lanczos, Telea's inpainting or a mirrored border gives in the same run. Ends with 1 if a number is missed.
 """
 
 from __future__ import annotations

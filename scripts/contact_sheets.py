@@ -86,7 +86,7 @@ SHEETS = {
     "super_resolution": Sheet(
         "wan/super_resolution",
         [Setting(f"factor {n}", {"upscale_factor": n}) for n in (1, 2, 4)],
-        zoom=4,
+        zoom=9,
     ),
     "colorization": Sheet(
         "wan/colorization",
