@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from wanflow.backends.draft import DraftBackend
 from wanflow.catalog import functions
 from wanflow.errors import EditError
 from wanflow.images import describe
-from wanflow.model import Blob, Call, Result
+from wanflow.model import Blob, Call, Limits, Result, Terms
+from wanflow.recipe import Step
 from wanflow.store.blobs import Blobs
 from wanflow.workers import Workers
 
@@ -28,6 +30,9 @@ def picture(colour: object, size: tuple[int, int] = (520, 520), **save: object) 
     buffer = BytesIO()
     Image.new("RGB", size, rgb).save(buffer, "PNG", **save)
     return buffer.getvalue()
+
+
+PRICE = Decimal("0.020070")
 
 
 @dataclass
@@ -45,7 +50,11 @@ class Fakery:
     )
 
     def options(self, **more: object) -> Options:
-        return Options(backends={"draft": lambda workers: FakeBackend(workers, self)}, **more)  # type: ignore[arg-type]
+        return Options(backends={"draft": lambda services: FakeBackend(services.workers, self)}, **more)  # type: ignore[arg-type]
+
+    def paid(self, usd: Decimal | None = PRICE, **more: object) -> Options:
+        """A backend that charges."""
+        return Options(backends={"draft": lambda services: PaidBackend(services.workers, self, usd)}, **more)  # type: ignore[arg-type]
 
     def steps(self) -> list[str]:
         """The functions asked for since the last call of this, in order."""
@@ -76,3 +85,21 @@ class FakeBackend(DraftBackend):
         raw = Path(path).read_bytes()
         before = describe(raw).size if raw.startswith(b"\x89PNG") else json.loads(raw)[0]
         return sizes.resulting(functions()[ticket.function].size, before, ticket.parameters)
+
+
+class PaidBackend(FakeBackend):
+    """A provider that charges for every image, two tasks at once, and finds subjects by itself."""
+
+    takes_hints = False
+
+    def __init__(self, workers: Workers, fakery: Fakery, usd: Decimal | None = PRICE) -> None:
+        super().__init__(workers, fakery)
+        self.usd = usd
+
+    def terms(self, step: Step) -> Terms:
+        if step.function.is_local:
+            return super().terms(step)
+        return Terms("real", self.usd, 10.0, "paid", Limits(2))
+
+    async def collect(self, ticket: Call) -> Result:
+        return replace(await super().collect(ticket), task_id=f"task-{ticket.key[:6]}", billed=1)

@@ -144,5 +144,5 @@ def test_unknown_parameter_is_refused(project: Small) -> None:
 
 def test_unknown_setting_is_a_usage_error(project: Small) -> None:
     (project.folder / "wanflow.toml").write_text("jobs = 0\n")
-    with pytest.raises(UsageError, match="jobs must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="jobs must be between 1 and 256, got 0"):
         project.plan()

@@ -138,7 +138,7 @@ def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
 def test_nothing_from_a_row_reaches_the_terminal_as_a_command(project: Small, stream: io.StringIO, times: int) -> None:
     hostile = "\x1b]0;owned\x07\x9b2J\u202e"
     with Narrator(stream) as narrator:
-        narrator.begin(project.plan())
+        narrator.consent(project.plan(), yes=False)
         narrator.finished(outcome(f"{hostile}/small", Status.DONE, warnings=(hostile,)), "small")
         narrator.finished(outcome("x", Status.FAILED, error_code="E", error_message=hostile), "small")
         narrator.published(hostile, hostile)
@@ -151,7 +151,7 @@ def test_nothing_from_a_row_reaches_the_terminal_as_a_command(project: Small, st
 def test_terminal_gets_bars_and_notes_between_them(project: Small) -> None:
     stream = Terminal()
     with Narrator(stream) as narrator:
-        narrator.begin(project.plan())
+        narrator.consent(project.plan(), yes=False)
         narrator.finished(outcome("1/small", Status.DONE), "small")
         narrator.note("[red]a note[/red] with 3 numbers")
     said = stream.getvalue()
@@ -166,5 +166,5 @@ def test_notes_of_the_plan_are_told_when_it_begins(project: Small) -> None:
     plan.notes.append("the stored picture of 1/small is missing; it is made again")
     stream = io.StringIO()
     with Narrator(stream) as narrator:
-        assert narrator.begin(plan)
+        assert narrator.consent(plan, yes=False)
     assert stream.getvalue() == "  the stored picture of 1/small is missing; it is made again\n"

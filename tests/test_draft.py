@@ -4,10 +4,12 @@ from pathlib import Path
 from projects import small_project
 
 from wanflow import api
-from wanflow.backends import BACKENDS
+from wanflow.backends import BACKENDS, Services
 from wanflow.backends.draft import DraftBackend
+from wanflow.clock import RealClock
 from wanflow.model import Blob, Call, Result
 from wanflow.recipe import Step, build
+from wanflow.settings import ProviderSettings
 from wanflow.source import parse
 from wanflow.workers import LANE, Workers
 
@@ -32,8 +34,10 @@ def steps(tmp_path: Path, *texts: str) -> dict[str, Step]:
 
 
 def test_backend_is_in_the_table_under_its_name() -> None:
-    assert BACKENDS["draft"] is DraftBackend
-    assert DraftBackend.name == "draft"
+    services = Services(FakeWorkers(), ProviderSettings(), lambda name: None, RealClock())
+    backend = BACKENDS["draft"](services)
+    assert isinstance(backend, DraftBackend)
+    assert backend.name == "draft"
 
 
 def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) -> None:
@@ -46,7 +50,8 @@ def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) 
     version = found["colour"].function.engine_version
     assert backend.fingerprint(found["colour"]) == f"draft:{version}"
     assert backend.fingerprint(found["small"]) == "local:1"
-    assert {backend.lane(step) for step in found.values()} == {LANE}
+    assert {backend.terms(step).lane for step in found.values()} == {LANE}
+    assert {backend.terms(step).usd for step in found.values()} == {0}
 
 
 def test_submitting_does_nothing_and_collecting_performs(tmp_path: Path) -> None:

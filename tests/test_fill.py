@@ -120,3 +120,10 @@ def test_exact_neighbours_are_the_nearest(count: int):
     squared = ((targets[:, None] - sources[None]) ** 2).sum(axis=2)
     assert np.allclose(cost, squared.min(axis=1), atol=1e-5)
     assert np.allclose(squared[np.arange(count), index], squared.min(axis=1), atol=1e-5)
+
+
+def test_a_picture_of_one_row_is_filled_as_one_of_one_column():
+    rgb = stripes(1, 400)
+    hole = np.zeros((1, 400), bool)
+    hole[:, :100] = hole[:, 300:] = True
+    assert (fill(rgb, hole)[0] == fill(rgb.transpose(1, 0, 2), hole.T)[:, 0]).all()

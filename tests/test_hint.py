@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeBackend, Fakery, picture
+from fakes import Fakery, picture
 
 from wanflow import api
 from wanflow.errors import RecipeError
@@ -24,12 +24,6 @@ steps:
     with: {prompt: "Change the cup to ice style"}
 """
 BOX = '{region: [100, 80, "${{ row.w }}", 200]}'
-
-
-class Paid(FakeBackend):
-    """A provider, which finds subjects by itself."""
-
-    takes_hints = False
 
 
 class Project:
@@ -49,7 +43,7 @@ class Project:
 
     @property
     def paid(self) -> api.Options:
-        return replace(self.options, backends={"draft": lambda workers: Paid(workers, self.fakery)})
+        return self.fakery.paid()
 
     def run(self, options: api.Options) -> int:
         """How many calls a run made."""

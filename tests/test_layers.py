@@ -12,14 +12,14 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock",
+    "model canon clock maskrules",
     "source schemas catalog templates manifests graph images settings sizes lanes schedule",
     "recipe hint expand store reasons record pixels",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
     "backends",
-    "plan rows starter",
+    "plan rows starter attempts",
     "run",
     "console",
     "api",
@@ -28,7 +28,7 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("manifests", "source"), ("hint", "recipe"), ("expand", "recipe"),
-    ("expand", "hint"), ("inputs", "outputs"),
+    ("expand", "hint"), ("settings", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 

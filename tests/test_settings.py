@@ -1,7 +1,7 @@
 import pytest
 
 from wanflow.errors import UsageError
-from wanflow.settings import Settings, cores, find_root, read_settings, shown
+from wanflow.settings import ModelSettings, ProviderSettings, Settings, cores, find_root, read_settings, shown
 
 
 def test_without_a_file_the_settings_are_free_and_local(tmp_path):
@@ -18,9 +18,20 @@ def test_the_file_is_read_with_a_byte_order_mark_too(tmp_path):
     [
         ('bakend = "draft"', "wanflow.toml: bakend is not known. Did you mean backend?"),
         ('jobs = "3"', 'wanflow.toml: jobs must be a whole number, got "3"'),
-        ("jobs = true", "wanflow.toml: jobs must be a whole number, got True"),
-        ("jobs = 0", "wanflow.toml: jobs must be at least 1, got 0"),
-        ("out = 3", "wanflow.toml: out must be a folder, got 3"),
+        ("jobs = true", "wanflow.toml: jobs must be a whole number, got true"),
+        ("jobs = 0", "wanflow.toml: jobs must be between 1 and 256, got 0"),
+        ("out = 3", "wanflow.toml: out must be text, got 3"),
+        ("[dashscope]\nkey = 'sk-1'", "wanflow.toml: dashscope.key is not known. Known here: base_url, key_variable,"),
+        ("[dashscope]\nbase_url = 'ftp://x'", 'wanflow.toml: dashscope.base_url: "ftp://x" does not have the form'),
+        (
+            "[dashscope.models.m]\nprice_usd = -1\nconcurrent_tasks = 0",
+            "wanflow.toml: dashscope.models.m.price_usd must be at least 0, got -1\n"
+            "wanflow.toml: dashscope.models.m.concurrent_tasks must be at least 1, got 0",
+        ),
+        (
+            "[dashscope.models.m]\nsubmissions_per_second = 0",
+            "wanflow.toml: dashscope.models.m.submissions_per_second must be more than 0, got 0",
+        ),
         ("jobs = ", "wanflow.toml: not valid TOML: Invalid value (at end of document)"),
     ],
 )
@@ -28,7 +39,14 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path, text, said):
     (tmp_path / "wanflow.toml").write_text(text)
     with pytest.raises(UsageError) as caught:
         read_settings(tmp_path)
-    assert str(caught.value) == said
+    assert str(caught.value).startswith(said)
+
+
+def test_the_provider_is_set_by_a_table_of_its_own(tmp_path):
+    text = '[dashscope]\nregion = "singapore"\n[dashscope.models."wan2.6-t2i"]\nprice_usd = 0.025\n'
+    (tmp_path / "wanflow.toml").write_text(text)
+    models = {"wan2.6-t2i": ModelSettings(price_usd=0.025)}
+    assert read_settings(tmp_path).dashscope == ProviderSettings(region="singapore", models=models)
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):

@@ -194,10 +194,10 @@ def test_no_expression_runs_long_or_grows(expression):
     for _ in range(3000):
         deep = [deep]
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(TemplateError):
         render("${{ " + expression + " }}", big="x" * 65_536, n=5, u="u", deep=deep)
-    seconds, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (seconds < 5, peak < 100_000_000) == (True, True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow import manifests, rows
-from wanflow.backends import BACKENDS, Backend, Backends
+from wanflow.backends import BACKENDS, Backend, Backends, Services
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import (
     Problem,
@@ -36,11 +36,11 @@ from wanflow.planned import Plan, RowPlan
 from wanflow.recipe import Recipe, build, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Listener, Run
-from wanflow.settings import STORE, Settings, cores, find_root, read_settings, shown
+from wanflow.settings import STORE, Settings, cores, find_root, read_settings, secret, shown
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import Index
-from wanflow.workers import LANE, Workers
+from wanflow.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Options:
     force: bool = False
     keep_going: bool = True
     no_proxy: bool = False
+    region: str | None = None
+    base_url: str | None = None
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 
@@ -86,9 +88,12 @@ class Project:
             raise UsageError(f"there is no backend {name}. {did_you_mean(name, self.options.backends)}")
         return name
 
-    def open_backend(self, workers: Workers) -> Backend:
+    def open_backend(self, workers: Workers, clock: Clock) -> Backend:
         """The backend, working in these workers."""
-        return self.options.backends[self.backend](workers)
+        said = self.settings.dashscope
+        region, base_url = self.options.region or said.region, self.options.base_url or said.base_url
+        provider = replace(said, region=region, base_url=base_url)
+        return self.options.backends[self.backend](Services(workers, provider, secret, clock))
 
     @property
     def jobs(self) -> int:
@@ -147,10 +152,11 @@ def run(
         planner = _planner(project, index)
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
+        if not planner.plan.nothing_to_do:
+            planner.backend.require()
+            _require_room(project, planner.plan)
         if not consent(planner.plan):
             return planner.plan, None
-        if not planner.plan.nothing_to_do:
-            _require_room(project, planner.plan)
         planner.inputs.save()
         return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
 
@@ -233,7 +239,7 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
 
 
 def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest | None) -> Planner:
-    backend = project.open_backend(Workers(project.jobs, project.store))
+    backend = project.open_backend(Workers(project.jobs, project.store), RealClock())
     planner = Planner(
         recipe if backend.takes_hints else unhinted(recipe),
         manifest.folder if manifest else recipe.folder,
@@ -249,7 +255,6 @@ def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest 
         no_proxy=project.options.no_proxy,
     )
     planner.decide(manifest.rows() if manifest else iter(()))
-    planner.plan.totals.seconds /= project.jobs
     return planner
 
 
@@ -275,10 +280,11 @@ def _require_room(project: Project, plan: Plan) -> None:
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     workers = Workers(project.jobs, project.store)
-    backend = project.open_backend(workers)
+    backend = project.open_backend(workers, clock)
     keep_going = project.options.keep_going
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id)
-    work = Run(planner, backend, publisher, Lanes({LANE: project.jobs}), listener, clock, keep_going=keep_going)
+    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()}, clock)
+    work = Run(planner, backend, publisher, lanes, listener, clock, keep_going=keep_going)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))
     finally:

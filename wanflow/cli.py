@@ -72,7 +72,13 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--no-proxy", is_flag=True, help="Refuse what the draft engine can only return stamped DRAFT."
             ),
-            click.option("--backend", metavar="NAME", help="Who performs wan/* steps: draft (free, on this machine)."),
+            click.option(
+                "--backend",
+                metavar="NAME",
+                help="Who performs wan/* steps: draft (free, on this machine) or dashscope (paid).",
+            ),
+            click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
+            click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
         ]
     ):
         command = option(command)
@@ -226,16 +232,16 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
         return _reported(
             lambda: _show_plan(api.plan(recipe, _options(**flags)), "json" if as_json else "text"), as_json
         )
-    return _reported(lambda: _run(recipe, _options(**flags), as_json), as_json)
+    return _reported(lambda: _run(recipe, _options(**flags), yes, as_json), as_json)
 
 
-def _run(recipe: Path, options: Options, as_json: bool) -> int:
+def _run(recipe: Path, options: Options, yes: bool, as_json: bool) -> int:
     from wanflow import api, console
 
     began = console.now()
     with console.Narrator() as narrator:
-        plan, record = api.run(recipe, options, listener=narrator, consent=narrator.begin)
-    assert record  # noqa: S101 - told to mypy; the narrator always consents to what is free
+        plan, record = api.run(recipe, options, listener=narrator, consent=lambda plan: narrator.consent(plan, yes))
+    assert record  # noqa: S101 - told to mypy; who doesn't consent raises
     if plan.problems:
         click.echo(console.problems_text(plan.problems), err=True)
     if as_json:

@@ -6,9 +6,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
-from wanflow.errors import Problem, printable
+from wanflow.errors import Problem, RefusedError, printable
 from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planned import Plan
 from wanflow.recipe import Step
@@ -63,8 +64,21 @@ def _headline(plan: Plan) -> Iterator[str]:
         yield f"{plan.recipe.name} on {plan.backend}: {todo}; {count(totals.reuse, 'job')} reused"
         return
     work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
-    price = "free" if not totals.usd_worst else f"${totals.usd} (at most ${totals.usd_worst})"
-    yield f"{plan.recipe.name} on {plan.backend}: {work}; {price}, about {duration(totals.seconds)}"
+    yield f"{plan.recipe.name} on {plan.backend}: {work}; {price(plan)}, about {duration(totals.seconds)}"
+
+
+def price(plan: Plan) -> str:
+    """What a plan costs: "free", "$0.08 (at most $0.24 for 12 images)"; what has no known price is said."""
+    totals = plan.totals
+    if not totals.paid_tasks:
+        return "free"
+    more = f", and {count(totals.unpriced, 'image')} whose price is not known" if totals.unpriced else ""
+    return f"{dollars(totals.usd)} (at most {dollars(totals.usd_worst)} for {count(totals.paid_tasks, 'image')}){more}"
+
+
+def dollars(usd: Decimal) -> str:
+    """An amount to the cent; what is less than one is not shown as nothing."""
+    return "less than $0.01" if 0 < usd < Decimal("0.01") else f"${usd:,.2f}"
 
 
 def _table(plan: Plan) -> Iterator[str]:
@@ -82,7 +96,7 @@ def _table(plan: Plan) -> Iterator[str]:
 
 
 def _fidelity(plan: Plan, step: Step) -> str:
-    claim = plan.fidelity[step.id]
+    claim = plan.terms[step.id].fidelity
     varies = claim == step.function.fidelity != step.function.best_fidelity
     return f"may be {claim}" if varies else claim
 
@@ -137,6 +151,8 @@ def record_text(record: RunRecord, seconds: float) -> str:
         parts.append(f"{count(record.written, 'file')} written")
     if record.not_written:
         parts.append(f"{count(record.not_written, 'file')} not written")
+    if usd := sum((outcome.usd for outcome in record.outcomes), Decimal(0)):
+        parts.append(f"{dollars(usd)} paid")
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
@@ -152,8 +168,23 @@ class Narrator:
         self._warned: set[tuple[str, str]] = set()
         self._began = now()
 
-    def begin(self, plan: Plan) -> bool:
-        """A plan is about to be run; true, since what is free needs no asking."""
+    def consent(self, plan: Plan, yes: bool) -> bool:
+        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may.
+
+        Raises RefusedError where nobody can be asked.
+        """
+        if plan.totals.paid_tasks and not yes:
+            cost = price(plan)
+            if not (sys.stdin.isatty() and self.stream.isatty()):
+                raise RefusedError(f"this would cost {cost}; nothing was started. Say --yes to agree.")
+            print(plan_text(plan), file=self.stream)
+            print(f"\nThis costs {cost}. Go on? [y/N] ", end="", file=self.stream, flush=True)
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                raise RefusedError("nothing was started")
+        self._begin(plan)
+        return True
+
+    def _begin(self, plan: Plan) -> None:
         for note in plan.notes:
             self.note(note)
         for step in plan.steps:
@@ -162,7 +193,6 @@ class Narrator:
             self._expected[step.id] = counts[Action.RUN] + counts[Action.LATER]
         if self.stream.isatty() and any(self._expected.values()):
             self._begin_live()
-        return True
 
     def __enter__(self) -> Narrator:
         return self

@@ -181,17 +181,25 @@ class Again(StrEnum):
     """Whether a failed job may be tried again by itself."""
 
     NEVER = "permanent"
-    SOON = "transient"
+    SOON = "transient"  # starting afresh is safe: nothing was accepted, or the task failed at no cost
+    THROTTLED = "throttled"  # refused for rate or queue: safe to send again, later
+    ACCOUNT = "account"  # nobody with this account can go on
+    REFUSED = "moderation"  # an outcome of the row, not sent again until the request changes
+    UNSURE = "ambiguous"  # the request may have been accepted, so it is never sent again by itself
+    LOST = "lost"  # the task was there, but its result can't be had any more
 
 
 class EditError(WanflowError):
-    """One job failed. Picklable, since workers raise it across a process border."""
+    """One job failed, after so many `attempts`. Picklable, since workers raise it across a process border."""
 
-    def __init__(self, code: str, message: str, again: Again = Again.NEVER) -> None:
-        super().__init__(code, message, again)
+    attempts = 0
+
+    def __init__(self, code: str, message: str, again: Again = Again.NEVER, retry_after_s: float | None = None) -> None:
+        super().__init__(code, message, again, retry_after_s)
         self.code = code
         self.message = message
         self.again = again
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

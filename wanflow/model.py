@@ -118,11 +118,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job made and the store remembers: the images, and what should be known about them."""
+    """What a job made and the store remembers: the images, and what should be known about them.
+
+    `billed` images were paid for to the provider, under `task_id`.
+    """
 
     blobs: tuple[Blob, ...]
     fidelity: str
     warnings: tuple[str, ...] = ()
+    task_id: str | None = None
+    billed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,31 @@ class Call:
     parameters: Mapping[str, Any]
     inputs: Mapping[str, tuple[str, str]]
     region: tuple[int, int, int, int] | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a lane allows: `slots` jobs at work at once, `ahead` more waiting in the provider's queue so that its
+    slots never idle, and `per_second` starts (None: no limit).
+    """
+
+    slots: int
+    per_second: float | None = None
+    ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
+    price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
+    """
+
+    fidelity: str
+    usd: Decimal | None
+    seconds: float
+    lane: str
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +254,4 @@ class Totals:
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
     restore: int = 0
+    unpriced: int = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wanflow import hint
 from wanflow.backends import Backend
+from wanflow.backends.draft import FREE
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
@@ -69,7 +70,7 @@ class Planner:
             step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.expansion.steps
         }
         self.plan = Plan(recipe, self.identity, backend.name, self.expansion.steps)
-        self.plan.fidelity = {step.id: backend.fidelity(step) for step in self.expansion.steps}
+        self.plan.terms = {step.id: backend.terms(step) for step in self.expansion.steps}
         self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
         prefix = inputs.relative(out)
         self._out_prefix = "" if prefix == "." else f"{prefix}/"
@@ -237,14 +238,15 @@ class Planner:
         if _symbol(key) in self._planned or _symbol(key) in fresh:
             return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         fresh.add(_symbol(key))
+        usd = self.plan.terms[job.step.id].usd or FREE
         if self.force:
-            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key), unmade
+            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key, usd=usd), unmade
         if not known:
-            return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key), unmade
+            return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key, usd=usd), unmade
         result = None if key in self._bad_keys else self.index.result(key)
         if result is None:
             reason, changes = self._why(job, key, parts)
-            return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
+            return Decision(job.step.id, Action.RUN, reason, changes, key, usd=usd), unmade
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         fresh.discard(_symbol(key))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wanflow.canon import lined
 from wanflow.errors import Problem
-from wanflow.model import Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Totals
+from wanflow.model import Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
 from wanflow.recipe import Recipe, Step
 from wanflow.record import money
 
@@ -58,7 +58,7 @@ class Plan:
     fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
-    fidelity: dict[str, str] = field(default_factory=dict)
+    terms: dict[str, Terms] = field(default_factory=dict)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -91,8 +91,16 @@ class Plan:
                     self.by_step[decision.step][decision.action] += 1
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
+        work: dict[str, float] = defaultdict(float)
         for step in self.steps:
             self._count_step(step)
+            terms = self.terms[step.id]
+            work[terms.lane] += self._open_jobs(step) * terms.seconds / max(terms.limits.slots, 1)
+        # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
+        totals.seconds = max(work.values(), default=0.0)
+
+    def _open_jobs(self, step: Step) -> int:
+        return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
 
     def _count_step(self, step: Step) -> None:
         totals, counts = self.totals, self.by_step[step.id]
@@ -101,8 +109,15 @@ class Plan:
         totals.reuse += counts[Action.REUSE]
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
-        totals.images += counts[Action.RUN] + counts[Action.LATER]
-        totals.seconds += step.function.draft_seconds * (counts[Action.RUN] + counts[Action.LATER])
+        totals.images += self._open_jobs(step)
+        usd = self.terms[step.id].usd
+        if usd is None:
+            totals.unpriced += self._open_jobs(step)
+        elif not usd:
+            return
+        totals.paid_tasks += self._open_jobs(step)
+        totals.usd += (usd or 0) * counts[Action.RUN]
+        totals.usd_worst += (usd or 0) * self._open_jobs(step)
 
 
 SHAPES = {
@@ -166,5 +181,5 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
 def _fidelity(plan: Plan, decision: Decision) -> str | None:
     """What the job's picture is, or what it will be at worst; None where there is none or it was not looked up."""
     if decision.action in (Action.RUN, Action.LATER):
-        return plan.fidelity[decision.step]
+        return plan.terms[decision.step].fidelity
     return decision.result.fidelity if decision.result else None

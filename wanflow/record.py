@@ -32,13 +32,16 @@ class RunRecord:
     not_written: int = 0
     problems: int = 0
     interrupted: bool = False
+    account_stopped: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 done or nothing to do, 1 some jobs failed, 130 interrupted."""
+        """0 done or nothing to do, 1 some jobs failed, 5 the account can't go on, 130 interrupted."""
         if self.interrupted:
             return 130
+        if self.account_stopped:
+            return 5
         return (
             1 if self.not_written or self.problems or any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
         )

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wanflow import hint
+from wanflow.attempts import NotStarted, Performer
 from wanflow.backends import Backend
+from wanflow.backends.draft import FREE
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError, describe_os_error
 from wanflow.expand import RowError, key_of, key_parts
@@ -40,8 +42,6 @@ from wanflow.schedule import Job, Schedule
 from wanflow.store.claims import Claims
 from wanflow.supply import slot_place
 
-MAX_ATTEMPTS = 3
-RETRY_DELAY_S = 1.0
 PUBLISHERS = 4
 ELSEWHERE_S = 0.2
 # Failures of one job's own files, which say nothing about equal work from other files.
@@ -82,8 +82,9 @@ class Run:
         self.memory = planner.memory
         self.claims = Claims(planner.blobs.root)
         self.steps = self.plan.steps
-        if unknown := {backend.lane(step) for step in self.steps} - set(lanes.slots):
-            raise ValueError(f"no slots are set for the lanes {unknown}")
+        if unknown := {terms.lane for terms in self.plan.terms.values() if terms.lane not in lanes}:
+            raise ValueError(f"no limits are set for the lanes {unknown}")
+        self.performer = Performer(backend, lanes, clock, lambda: self.stopping, listener.note)
         self.stopping = False
         self.aborted = False
         self.written = 0
@@ -98,6 +99,7 @@ class Run:
         self._publishing = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.store_error: StoreError | None = None
+        self.account_error: EditError | None = None
 
     # -- from outside
 
@@ -118,10 +120,11 @@ class Run:
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
                 self.index.forget(key)
-        self._schedule = Schedule(self._waiting(), [self.backend.lane(step) for step in self.steps])
+        self._schedule = Schedule(self._waiting(), [self._lane(number) for number in range(len(self.steps))])
         try:
             await self._drive()
         finally:
+            await self.backend.close()
             self._leave()
             self._flush()
         return self._record(run_id, started)
@@ -202,7 +205,7 @@ class Run:
             return
         self._followers[call.key] = []
         self._leading[job] = call.key
-        self.lanes.take(self.backend.lane(self.steps[job[1]]))
+        self.lanes.take(self._lane(job[1]))
         self._spawn(self._perform(job, call, parts, claim))
 
     async def _wait_for_other(self, job: Job) -> None:
@@ -211,7 +214,7 @@ class Run:
         self._again.append(job)
 
     def _next(self) -> Job | None:
-        if self._again and self.backend.lane(self.steps[self._again[0][1]]) in self.lanes.open():
+        if self._again and self._lane(self._again[0][1]) in self.lanes.open():
             return self._again.popleft()
         return self._schedule.take(self.lanes.open())
 
@@ -224,11 +227,12 @@ class Run:
         inputs: dict[str, tuple[str, str]] = {}
         for slot, ref in step.inputs.items():
             inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
+        self.planner.supplier.check_made(step, inputs)
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hint.REGION] = hint.symbol(region)
         parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, job.parameters, inputs, region), parts
+        return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model), parts
 
     def _bytes_of(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
         origin = state.origin(ref)
@@ -249,26 +253,27 @@ class Run:
 
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
         state, step = self._rows[job[0]], self.steps[job[1]]
-        address = state.address(step.id)
         began = self.clock.monotonic()
-        attempts = 0
+        lane = self._lane(job[1])
         try:
-            while True:
-                attempts += 1
-                try:
-                    result = await self.backend.collect(await self.backend.submit(call))
-                    self._require_fidelity(result)
-                    break
-                except EditError as error:
-                    if error.again is Again.NEVER or attempts >= MAX_ATTEMPTS or self.stopping:
-                        self._fail(job, error, attempts)
-                        return
-                    self.listener.note(f"{address}: {error}; trying again")
-                    await self.clock.sleep(RETRY_DELAY_S * 2 ** (attempts - 1))
+            result, attempts = await self.performer.perform(state.address(step.id), lane, call)
+            self._require_fidelity(result)
+        except NotStarted:
+            self._release_unstarted(job)
+        except EditError as error:
+            self._fail(job, error, error.attempts)
+        else:
             self._keep(job, call, parts, result, attempts, self.clock.monotonic() - began)
         finally:
             self.claims.free(call.key, claim)
-            self.lanes.free(self.backend.lane(step))
+            self.lanes.free(lane)
+
+    def _release_unstarted(self, job: Job) -> None:
+        """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
+        self._followers.pop(self._leading.pop(job), None)
+
+    def _lane(self, step: int) -> str:
+        return self.plan.terms[self.steps[step].id].lane
 
     def _is_refused(self, result: Result) -> bool:
         return self.planner.no_proxy and result.fidelity == PROXY
@@ -289,6 +294,8 @@ class Run:
         self._made.add(call.key)
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = attempts, seconds
+        outcome.task_id = result.task_id
+        outcome.usd = result.billed * (self.plan.terms[step.id].usd or FREE)
         self._tell(step.id, outcome)
         self._succeed(job)
         for follower in self._followers.pop(self._leading.pop(job)):
@@ -324,6 +331,8 @@ class Run:
             self._tell(waiting, state.fail(waiting, "Blocked", f"needs {outcome.job}, which failed", Status.BLOCKED))
         state.open_ends -= len(blocked) + 1
         self.stopping |= not self.keep_going
+        if error.again is Again.ACCOUNT:
+            self._account_stopped(error)
         if error.code == "StoreNotWritten":
             self._store_failed(StoreError(error.message))
         self._release(job, error)
@@ -341,6 +350,13 @@ class Run:
         # Nothing that is made can be kept any more, so nothing more is started.
         if self.store_error is None:
             self.store_error = error
+            self.listener.note(f"{error}; starting nothing more")
+        self.stopping = True
+
+    def _account_stopped(self, error: EditError) -> None:
+        # Every further request of this account would be refused alike; what is under way is finished and kept.
+        if self.account_error is None:
+            self.account_error = error
             self.listener.note(f"{error}; starting nothing more")
         self.stopping = True
 
@@ -434,6 +450,7 @@ class Run:
     def _flush(self, *, when_many: bool = False) -> None:
         try:
             self.memory.flush(when_many=when_many)
+            self.inputs.save()
         except StoreError as error:
             self._store_failed(error)
 
@@ -450,6 +467,7 @@ class Run:
         not_started = any(outcome.status is Status.NOT_STARTED for outcome in record.outcomes)
         record.interrupted = self.interrupted and (not_started or bool(self._to_publish))
         record.written, record.not_written = self.written, self.not_written + len(self._to_publish)
+        record.account_stopped = self.account_error is not None
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record
 

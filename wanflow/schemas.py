@@ -114,6 +114,18 @@ def _explaining(error: Any) -> Any:
     return error
 
 
+def faults(data: Any, schema: Schema) -> Iterator[str]:
+    """What is wrong with data that has no marks, in words, each with the dotted name of its place."""
+    for error in validator(schema).iter_errors(data):
+        where = ".".join(str(part) for part in error.absolute_path)
+        if error.validator == "additionalProperties":
+            for name in _surplus(error):
+                known = did_you_mean(name, error.schema.get("properties", {}))
+                yield f"{f'{where}.' if where else ''}{name} is not known. {known}".rstrip()
+        else:
+            yield said(error, where)[1]  # its hints speak of recipes
+
+
 def _surplus(error: Any) -> list[str]:
     known = error.schema.get("properties", {})
     return [name for name in error.instance if name not in known]
@@ -134,6 +146,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
     match error.validator:
         case "minimum" | "maximum":
             return "range", f"{name} must be {_range(schema)}, got {got}", ""
+        case "exclusiveMinimum":
+            return "range", f"{name} must be more than {wanted}, got {got}", ""
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)

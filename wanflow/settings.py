@@ -5,19 +5,36 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from wanflow.errors import UsageError, describe_os_error, did_you_mean, quoted
+from wanflow import schemas
+from wanflow.errors import UsageError, describe_os_error
 
 FILE = "wanflow.toml"
 STORE = ".wanflow"
-_TYPES: Mapping[str, tuple[type, str]] = {
-    "backend": (str, "text"),
-    "out": (str, "a folder"),
-    "jobs": (int, "a whole number"),
-}
+KEY = "DASHSCOPE_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What a project sets differently for one model: USD an image, submissions a second, tasks at once."""
+
+    price_usd: float | None = None
+    submissions_per_second: float | None = None
+    concurrent_tasks: int | None = None
+    submit_ahead: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """How to reach DashScope: a region's name or a base URL, and the environment variable that holds the key."""
+
+    region: str | None = None
+    base_url: str | None = None
+    workspace: str | None = None
+    key_variable: str = KEY
+    models: Mapping[str, ModelSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,7 @@ class Settings:
     backend: str = "draft"
     out: str = "."
     jobs: int | None = None
+    dashscope: ProviderSettings = ProviderSettings()
 
 
 def find_root(recipe: Path, here: Path) -> Path:
@@ -52,20 +70,16 @@ def read_settings(root: Path) -> Settings:
         raise UsageError(f"{FILE} can't be read: {describe_os_error(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{FILE}: not valid TOML: {error}") from error
-    for name, value in entries.items():
-        _check(name, value)
-    return Settings(**entries)
+    if faults := list(schemas.faults(entries, schemas.load("settings.schema.json"))):
+        raise UsageError("\n".join(f"{FILE}: {fault}" for fault in faults))
+    provider = dict(entries.pop("dashscope", {}))
+    models = {name: ModelSettings(**values) for name, values in provider.pop("models", {}).items()}
+    return Settings(**entries, dashscope=ProviderSettings(**provider, models=models))
 
 
-def _check(name: str, value: Any) -> None:
-    if name not in _TYPES:
-        known = [field.name for field in fields(Settings)]
-        raise UsageError(f"{FILE}: {name} is not known. {did_you_mean(name, known)}")
-    kind, word = _TYPES[name]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{FILE}: {name} must be {word}, got {quoted(value)}")
-    if isinstance(value, int) and value < 1:
-        raise UsageError(f"{FILE}: jobs must be at least 1, got {value}")
+def secret(name: str) -> str | None:
+    """A secret from the environment, or None; it must never be kept, shown or written."""
+    return os.environ.get(name) or None
 
 
 def cores() -> int:

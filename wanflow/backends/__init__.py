@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wanflow.backends.draft import DraftBackend
-from wanflow.model import Call, Result
+from wanflow.clock import Clock
+from wanflow.model import Call, Result, Terms
 from wanflow.recipe import Step
+from wanflow.settings import ProviderSettings
 from wanflow.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a backend may use: this machine's workers, what is set for the provider, secrets by name, and time."""
+
+    workers: Workers
+    provider: ProviderSettings
+    secret: Callable[[str], str | None]
+    clock: Clock
 
 
 class Backend(Protocol):
@@ -20,22 +33,25 @@ class Backend(Protocol):
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""
 
-    def fidelity(self, step: Step) -> str:
-        """What its pictures are at worst: real, approximate or proxy."""
+    def terms(self, step: Step) -> Terms:
+        """What is known of a step's jobs before any is done: fidelity, price, time and lane."""
 
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
-        """The best fidelity that can come of these parameters; may load what `fidelity` must not."""
+        """The best fidelity that can come of these parameters; may load what planning as such must not."""
 
-    def lane(self, step: Step) -> str:
-        """The lane whose limits a step's jobs keep."""
+    def require(self) -> None:
+        """Raise UsageError when something to perform with, such as a key, is missing. Planning needs nothing."""
 
     async def submit(self, call: Call) -> Any:
-        """Start a call; may cost money. Returns a ticket."""
+        """Start a call; may cost money. Returns a ticket. Raises EditError."""
 
     async def collect(self, ticket: Any) -> Result:
         """The result of a ticket; may be called again after a crash. Raises EditError."""
 
+    async def close(self) -> None:
+        """Let go of connections; tasks that were submitted go on."""
 
-Backends = Mapping[str, Callable[[Workers], Backend]]
 
-BACKENDS: Backends = {"draft": DraftBackend}
+Backends = Mapping[str, Callable[[Services], Backend]]
+
+BACKENDS: Backends = {"draft": lambda services: DraftBackend(services.workers)}

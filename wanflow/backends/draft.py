@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from wanflow.model import Call, Result
+from wanflow.model import Call, Limits, Result, Terms
 from wanflow.recipe import Step
 from wanflow.workers import LANE, Workers
+
+FREE = Decimal(0)
 
 
 class DraftBackend:
@@ -23,9 +26,10 @@ class DraftBackend:
         """Backend and engine version; the model does not matter to a draft."""
         return local_fingerprint(step) if step.function.is_local else f"draft:{step.function.engine_version}"
 
-    def fidelity(self, step: Step) -> str:
-        """What the function's definition claims."""
-        return step.function.fidelity
+    def terms(self, step: Step) -> Terms:
+        """Free, as good as the function's definition claims; all edits of this machine share its cores."""
+        function = step.function
+        return Terms(function.fidelity, FREE, function.draft_seconds, LANE, Limits(self.workers.slots))
 
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The engine's own judgement where the prompt decides."""
@@ -35,9 +39,8 @@ class DraftBackend:
 
         return engine.foreseen(step.function.name, parameters) or step.function.fidelity
 
-    def lane(self, step: Step) -> str:
-        """All edits of this machine share its cores."""
-        return LANE
+    def require(self) -> None:
+        """Nothing is needed."""
 
     async def submit(self, call: Call) -> Call:
         """Nothing happens before collect: a draft costs nothing and leaves nothing behind."""
@@ -46,6 +49,9 @@ class DraftBackend:
     async def collect(self, ticket: Call) -> Result:
         """The edited picture, stored. Raises EditError."""
         return await self.workers.perform(ticket)
+
+    async def close(self) -> None:
+        """Workers belong to whoever made them."""
 
 
 def local_fingerprint(step: Step) -> str:

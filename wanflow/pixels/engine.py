@@ -143,11 +143,12 @@ def foreseen(function: str, parameters: Mapping[str, Any]) -> Fidelity | None:
 
 
 def apply(request: EditRequest) -> Edited:
-    """Perform one edit; with the parameter `watermark` the picture is labelled as generated.
+    """Perform one edit; each warning is told once, and with `watermark` the picture is labelled as generated.
 
     Raises KeyError for a function that does not run here.
     """
     edited = functions()[request.function](request)
+    edited = replace(edited, warnings=tuple(dict.fromkeys(edited.warnings)))
     if not request.parameters.get("watermark"):
         return edited
     rgb, alpha = labelled(edited.picture.rgb, edited.picture.alpha, edited.free)

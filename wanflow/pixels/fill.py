@@ -17,7 +17,7 @@ from wanflow.pixels.carry import carry
 from wanflow.pixels.engine import Array, Bools, Floats
 from wanflow.pixels.nearest import EXACT_PAIRS, Search, exact
 from wanflow.pixels.patches import RADIUS, SIDE, Index, Level, learn, level, nearest_set
-from wanflow.pixels.peel import start
+from wanflow.pixels.peel import MAX_PEELED, start
 from wanflow.pixels.poisson import correction
 
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
@@ -101,6 +101,8 @@ def to_bytes(pixels: Floats) -> Array:
 
 def diffuse(rgb: Array, hole: Bools) -> Array:
     """Diffusion after Bertalmio et al. 2001, for pictures without a patch to copy; all known pixels kept."""
+    if len(rgb) == 1:  # OpenCV reads stray memory in a picture of one row, not in one of one column
+        return diffuse(rgb.transpose(1, 0, 2), hole.T).transpose(1, 0, 2)
     filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_NS)
     return np.where(hole[..., None], filled, rgb)
 
@@ -119,7 +121,8 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
         if at is None or not at.usable.any():
             break
         levels.append(at)
-        if known * scale / 2 < COARSEST or min(size) // 2 < SIDE + 2:
+        peeled = known * scale / 2 < COARSEST and np.count_nonzero(at.hole) <= MAX_PEELED
+        if peeled or min(size) // 2 < SIDE + 2:
             break
         scale /= 2
     return levels[::-1]

@@ -1,0 +1,126 @@
+"""What is seen before it is paid, who agrees, and what is recorded of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from fakes import PRICE, Fakery, picture
+from projects import Heard
+
+from wanflow import api
+from wanflow.console import Narrator, plan_text, record_text
+from wanflow.errors import Again, EditError, RefusedError
+from wanflow.model import Status
+from wanflow.planned import plan_json
+
+RECIPE = """\
+wanflow: 1
+name: demo
+manifest: {from: rows.csv}
+steps:
+  prep: {uses: local/fit, image: row.photo, with: {min_side: 512}}
+  colour: {uses: wan/colorization, image: steps.prep}
+  detail: {uses: wan/super_resolution, image: steps.colour, with: {upscale_factor: 2}}
+"""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(picture(name))
+    (tmp_path / "rows.csv").write_text("id,photo\n1,a.png\n2,b.png\n3,c.png\n")
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    return tmp_path / "r.yaml"
+
+
+@pytest.fixture
+def fakery() -> Fakery:
+    return Fakery()
+
+
+def run(recipe: Path, options: api.Options) -> tuple[api.RunRecord, Heard]:
+    heard = Heard()
+    _, record = api.run(recipe, options, listener=heard)
+    assert record
+    return record, heard
+
+
+def test_the_plan_prices_what_runs_and_what_may_run(recipe: Path, fakery: Fakery) -> None:
+    totals = api.plan(recipe, fakery.paid()).totals
+    assert (totals.paid_tasks, totals.images) == (6, 9)
+    assert (totals.usd, totals.usd_worst) == (0, 6 * PRICE)  # the first paid step waits for a free one
+    assert totals.seconds == 6 * 10 / 2
+
+
+def test_the_first_line_of_a_plan_says_what_it_costs(recipe: Path, fakery: Fakery) -> None:
+    first, *_ = plan_text(api.plan(recipe, fakery.paid())).splitlines()
+    assert "$0.00 (at most $0.12 for 6 images), about 30 s" in first
+    first, *_ = plan_text(api.plan(recipe, fakery.paid(None))).splitlines()
+    assert "$0.00 (at most $0.00 for 6 images), and 6 images whose price is not known" in first
+
+
+def test_each_decision_has_its_price(recipe: Path, fakery: Fakery) -> None:
+    decisions = json.loads("".join(plan_json(api.plan(recipe, fakery.paid()))))["decisions"]
+    assert [decision["usd"] for decision in decisions[:3]] == [0, float(PRICE), float(PRICE)]
+
+
+def test_what_was_paid_is_recorded(recipe: Path, fakery: Fakery) -> None:
+    record, heard = run(recipe, fakery.paid())
+    paid = [outcome for outcome in heard.outcomes if outcome.usd]
+    assert len(paid) == 6
+    assert all(outcome.usd == PRICE and str(outcome.task_id).startswith("task-") for outcome in paid)
+    assert "$0.12 paid" in record_text(record, 1)
+    assert json.loads("".join(record.json()))["totals"]["usd"] == float(6 * PRICE)
+    again, _ = run(recipe, fakery.paid())
+    assert json.loads("".join(again.json()))["totals"]["usd"] == 0
+
+
+def test_an_account_stop_ends_the_run_and_keeps_all(recipe: Path, fakery: Fakery) -> None:
+    stop = EditError("Arrearage", "Access denied, please make sure your account is in good standing.", Again.ACCOUNT)
+    fakery.faults["wan/super_resolution"] = [stop]
+    record, heard = run(recipe, fakery.paid())
+    assert record.exit_code == 5
+    assert any("Arrearage" in note and "starting nothing more" in note for note in heard.notes)
+    assert len(record.outcomes) == 9
+    assert record.counts()[Status.NOT_STARTED] > 0
+    done = record.counts()[Status.DONE]
+    again, _ = run(recipe, fakery.paid())
+    assert again.exit_code == 0
+    assert again.counts()[Status.REUSED] == done
+
+
+def agreed(recipe: Path, options: api.Options, monkeypatch: pytest.MonkeyPatch, said: str, yes: bool = False) -> str:
+    stream = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal(said))
+    narrator = Narrator(stream)
+    assert narrator.consent(api.plan(recipe, options), yes)
+    narrator.__exit__()
+    return stream.getvalue()
+
+
+def test_money_is_asked_for_once_on_a_terminal(recipe: Path, fakery: Fakery, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = agreed(recipe, fakery.paid(), monkeypatch, "y\n")
+    assert "This costs $0.00 (at most $0.12 for 6 images). Go on? [y/N]" in shown
+    with pytest.raises(RefusedError, match="nothing was started"):
+        agreed(recipe, fakery.paid(), monkeypatch, "\n")
+
+
+@pytest.mark.parametrize("usd", [PRICE, None])
+def test_without_a_terminal_money_needs_a_flag(recipe: Path, fakery: Fakery, usd: Decimal | None) -> None:
+    plan = api.plan(recipe, fakery.paid(usd))
+    with pytest.raises(RefusedError, match="--yes"):
+        Narrator(io.StringIO()).consent(plan, yes=False)
+    assert Narrator(io.StringIO()).consent(plan, yes=True)
+
+
+def test_what_is_free_asks_nobody(recipe: Path, fakery: Fakery) -> None:
+    assert Narrator(io.StringIO()).consent(api.plan(recipe, fakery.options()), yes=False)
