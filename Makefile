@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.installed
 
-.PHONY: demo test test-oldest explore check format schemas bench clean
+.PHONY: demo test test-oldest explore check format schemas bench bench-pictures sheets clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 define environment
@@ -72,6 +72,14 @@ schemas: $(READY)
 ## bench: figures of benchmarks/, side by side with other tools in one run
 bench: $(READY)
 	$(BIN)/python benchmarks/plan_scale.py
+
+## bench-pictures: every number the draft engine holds; FLAGS="--large --photos FOLDER" measures more
+bench-pictures: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/pictures.py $(FLAGS)
+
+## sheets: contact sheets of every function of the draft engine, into docs/pictures
+sheets: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python scripts/contact_sheets.py
 
 clean:
 	rm -rf $(VENV) $(OLDEST) .tools out .wanflow

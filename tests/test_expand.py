@@ -51,6 +51,7 @@ def test_a_row_fills_the_parameters():
         "bottom_scale": 1.0,
         "left_scale": 1.0,
         "right_scale": 1.5,
+        "watermark": False,
     }
     assert (job.address, job.parameters_text) == ("0001/wide", canonical(job.parameters))
 

@@ -57,7 +57,7 @@ def test_references_become_edges():
 
 def test_defaults_of_functions_and_of_the_recipe_are_filled_in():
     big = built().step("big")
-    assert big.constants == {"prompt": "Image super resolution", "seed": 7}
+    assert big.constants == {"prompt": "Image super resolution", "watermark": False, "seed": 7}
     assert isinstance(big.templates["upscale_factor"], Template)
     assert big.model == "wanx2.1-imageedit"
 

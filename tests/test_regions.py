@@ -139,6 +139,25 @@ def test_a_mask_of_everything_stays_everything() -> None:
     assert gain * guide + offset == pytest.approx(1, abs=1e-4)
 
 
+def test_a_field_of_stars_is_all_background() -> None:
+    background = find(seen("hubble_deep_field"), [Kind.BACKGROUND])[Kind.BACKGROUND]
+    assert background.mask.min() > 0.99
+    assert background.confidence < SURE
+
+
+def test_a_face_that_fills_the_picture_is_only_guessed() -> None:
+    assert seen("chelsea").thing.confidence < SURE
+
+
+def test_thin_legs_are_not_the_grass_behind_them(camera: Scene) -> None:
+    grass = find(camera, [Kind.GRASS])[Kind.GRASS].mask
+    leg = camera.light < 0.45
+    leg[: int(0.7 * camera.height)] = False
+    leg[:, : int(0.35 * camera.width)] = False
+    assert leg.sum() > 200
+    assert grass[leg].mean() < 0.35
+
+
 @pytest.mark.parametrize("width", [1, 11])
 def test_a_picture_too_narrow_for_corners_of_a_twelfth_has_a_sky_too(width: int) -> None:
     light = np.full((200, width), 0.3, np.float32) + np.arange(width, dtype=np.float32) % 2 / 4

@@ -220,7 +220,7 @@ def test_a_doubtful_subject_is_warned_of() -> None:
 
 
 def test_a_rough_outline_is_warned_of() -> None:
-    assert any("may be rough" in warning for warning in local(photo("coffee", 300), "the cup, ice").warnings)
+    assert any("may be rough" in warning for warning in local(photo("coffee", 600), "the cup, ice").warnings)
 
 
 def test_an_unknown_thing_is_taken_for_the_subject_and_that_is_said() -> None:

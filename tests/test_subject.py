@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wanflow.pixels.subject import find_subject, touches_border
+from wanflow.pixels.subject import completed, find_subject, recut, touches_border
 
 PHOTOS = Path(__file__).parent / "photos"
 
@@ -84,3 +84,31 @@ def test_a_touch_shorter_than_three_percent_is_no_cut():
     mask = np.zeros((200, 200), bool)
     mask[:20, 0:5] = True
     assert touches_border(mask) == ("left",)
+
+
+def test_a_rough_mask_is_cut_again_along_the_thing():
+    truth = disc(300, 400, 150, 190, 70)
+    rough = disc(300, 400, 156, 198, 64)
+    assert overlap(rough, truth) < 0.85
+    assert overlap(recut(picture_of(truth), rough), truth) > 0.97
+
+
+def test_a_mask_that_no_colour_bears_out_is_not_lost():
+    plain = np.full((200, 300, 3), 120, np.uint8)
+    rough = disc(200, 300, 100, 150, 30)
+    assert overlap(recut(plain, rough), rough) > 0.4
+    nothing = np.zeros((200, 300), bool)
+    assert np.array_equal(recut(plain, nothing), nothing)
+
+
+def test_the_open_inside_of_a_cup_is_completed_to_its_rim():
+    body, hollow = disc(300, 400, 170, 200, 100), disc(300, 400, 110, 200, 50)
+    cup = picture_of(body | hollow)
+    cup[hollow] = np.random.default_rng(1).integers(220, 245, cup[hollow].shape)
+    seen = body & ~hollow
+    assert overlap(completed(cup, seen), body | hollow) > 0.95
+
+
+def test_a_whole_thing_needs_no_completion():
+    truth = disc(300, 400, 150, 190, 70)
+    assert np.array_equal(completed(picture_of(truth), truth), truth)

@@ -62,6 +62,13 @@ def luminance(rgb: Array) -> Floats:
     return np.asarray(weighted[0][rgb[..., 0]] + weighted[1][rgb[..., 1]] + weighted[2][rgb[..., 2]], np.float32)
 
 
+def mixed_light(first: Array, second: Array, share: Floats) -> Array:
+    """`first` with `share` (...) of `second`, both (..., 3) sRGB uint8, as light mixes: equal luminance stays equal."""
+    linear = _LINEAR[first]
+    linear += share[..., None] * (_LINEAR[second] - linear)
+    return np.asarray(_ENCODED[(linear * 16384 + np.float32(0.5)).astype(np.int32)])
+
+
 def to_oklab(rgb: Array) -> Floats:
     """OKLab (..., 3) float32 of (..., 3) sRGB uint8."""
     roots = np.cbrt(_LINEAR[rgb] @ _RGB_TO_LMS.T.astype(np.float32))

@@ -16,14 +16,13 @@ from wanflow.errors import quoted
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.masks import guided, small_lightness
-from wanflow.pixels.regions import find
+from wanflow.pixels.regions import FAINT, find
 from wanflow.pixels.scene import SURE, Scene
 from wanflow.pixels.words import Kind, Wish, parse
 
 _STRIP_PIXELS = 1 << 19
 # Old prints and early colour film are paler than names of colours suggest.
 _RESTRAINT = 0.88
-_FAINT = 0.2
 _PEOPLE = (Kind.PERSON, Kind.CLOTHES, Kind.HAIR, Kind.SKIN)
 
 _SKY = Tone(0.80, 0.058, 248)
@@ -92,9 +91,9 @@ def _asked(scene: Scene, wishes: Sequence[Wish], dice: np.random.Generator | Non
     layers = []
     for kind, wish in chosen.items():
         warnings.extend(_doubt(wish, regions[kind].confidence))
-        if regions[kind].confidence >= _FAINT:
+        if regions[kind].confidence >= FAINT:
             layers.append(Layer(regions[kind].mask, _varied(_restrained(wish.tone), dice)))
-    if skin and regions[Kind.SKIN].confidence >= _FAINT:
+    if skin and regions[Kind.SKIN].confidence >= FAINT:
         layers.append(Layer(regions[Kind.SKIN].mask, _varied(_SKIN, dice, 3)))
     return layers, warnings
 
@@ -110,7 +109,7 @@ def _kind(wish: Wish, wishes: Sequence[Wish]) -> Kind:
 
 def _doubt(wish: Wish, confidence: float) -> Iterator[str]:
     """What to say about a region that is not sure."""
-    if confidence < _FAINT:
+    if confidence < FAINT:
         yield f"no {quoted(wish.region)} was found in the picture, so {wish.colour} was left out"
     elif wish.kind is Kind.OTHER:
         yield f"{quoted(wish.region)} is not a word known here; {wish.colour} was given to the main subject"

@@ -25,7 +25,8 @@ NOT_COMBINED = "the inputs are only shown side by side; what the prompt asks of 
 NOT_PAINTED = "the prompt is only set on a coloured card; what it describes was not painted"
 _LIMITS = {"min_pixels": 1, "max_pixels": 1 << 24, "max_ratio": 4}
 _PIXELS = 1280 * 1280
-_DESK: Colour = (58, 60, 64)
+# One of them by the seed, so that candidates can be told apart.
+_DESKS: tuple[Colour, ...] = ((58, 60, 64), (74, 66, 58), (54, 66, 62), (62, 58, 72))
 _SHEET: Colour = (250, 247, 240)
 _INK: Colour = (36, 34, 40)
 
@@ -44,7 +45,8 @@ def combine(request: EditRequest) -> Edited:
     width, height = _size(request)
     pictures = [flatten(picture) for picture in request.images]
     box = free_area(width, height, request.prompt)
-    sheet = _side_by_side([rgb for rgb, _ in pictures], (width, height), box)
+    desk = Image.new("RGB", (width, height), _DESKS[request.seed % len(_DESKS)])
+    sheet = _side_by_side([rgb for rgb, _ in pictures], desk, box)
     said = {warning for _, warnings in pictures for warning in warnings}
     return stamped(Picture(sheet), request.prompt, NOT_COMBINED, *sorted(said))
 
@@ -67,9 +69,8 @@ def _size(request: EditRequest) -> tuple[int, int]:
 # -- inputs side by side
 
 
-def _side_by_side(pictures: Sequence[Array], size: tuple[int, int], box: tuple[int, int, int, int]) -> Array:
-    """A desk of (width, height) with the pictures in the box (left, top, right, bottom)."""
-    sheet = Image.new("RGB", size, _DESK)
+def _side_by_side(pictures: Sequence[Array], sheet: Image.Image, box: tuple[int, int, int, int]) -> Array:
+    """A desk with the pictures laid on it, in the box (left, top, right, bottom)."""
     left, top, right, bottom = box
     gap = max(2, min(right - left, bottom - top) // 40)
     rows, columns = _grid(pictures, (right - left, bottom - top), gap)

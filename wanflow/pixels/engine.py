@@ -18,9 +18,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from wanflow.pixels.ai_label import labelled
+
 Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+
+# Seeds run from 0 to 2147483647, as the service's do; the last is followed by the first.
+SEEDS = 1 << 31
 
 # A worker owns one core: threads inside it only fight the other workers (OpenBLAS spinning cost 10x when measured).
 cv2.setNumThreads(1)
@@ -85,11 +90,15 @@ class EditRequest:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The picture made, how much it can be trusted, and what the user should know about it."""
+    """The picture made, how much it can be trusted, and what the user should know about it.
+
+    `free` is what a stamp leaves of the picture: left, top, right, bottom in pixels; None for all of it.
+    """
 
     picture: Picture
     fidelity: Fidelity
     warnings: tuple[str, ...] = ()
+    free: tuple[int, int, int, int] | None = None
 
 
 EditFunction = Callable[[EditRequest], Edited]
@@ -134,6 +143,33 @@ def foreseen(function: str, parameters: Mapping[str, Any]) -> Fidelity | None:
 
 
 def apply(request: EditRequest) -> Edited:
-    """Perform one edit; each warning is told once. Raises KeyError for a function that does not run here."""
+    """Perform one edit; each warning is told once, and with `watermark` the picture is labelled as generated.
+
+    Raises KeyError for a function that does not run here.
+    """
     edited = functions()[request.function](request)
-    return replace(edited, warnings=tuple(dict.fromkeys(edited.warnings)))
+    edited = replace(edited, warnings=tuple(dict.fromkeys(edited.warnings)))
+    if not request.parameters.get("watermark"):
+        return edited
+    rgb, alpha = labelled(edited.picture.rgb, edited.picture.alpha, edited.free)
+    return replace(edited, picture=replace(edited.picture, rgb=rgb, alpha=alpha))
+
+
+def candidates(request: EditRequest, n: int) -> list[Edited]:
+    """`n` pictures for one request, by its seed and the seeds that follow; told apart or said to be the same.
+
+    An edit whose second picture is the first again doesn't listen to the seed, so it is not repeated.
+    """
+    made = [apply(request)]
+    while len(made) < n:
+        made.append(apply(replace(request, seed=(request.seed + len(made)) % SEEDS)))
+        if len(made) == 2 and _same(made[0].picture, made[1].picture):
+            said = f"this edit has no randomness here, so the {n} pictures are the same"
+            return [replace(made[0], warnings=(*made[0].warnings, said))] * n
+    return made
+
+
+def _same(one: Picture, other: Picture) -> bool:
+    if one.alpha is None or other.alpha is None:
+        return one.alpha is other.alpha and np.array_equal(one.rgb, other.rgb)
+    return np.array_equal(one.rgb, other.rgb) and np.array_equal(one.alpha, other.alpha)

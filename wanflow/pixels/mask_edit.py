@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from wanflow.errors import EditError, quoted
+from wanflow.pixels.brushes import Brush, brush_for, own_hue, painted_strips
 from wanflow.pixels.chroma import Tone, luminance, paint, to_oklab
-from wanflow.pixels.describe import Brush, brush_for, own_hue, painted_strips
 from wanflow.pixels.edit_mask import hole as hole_of
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Floats, Picture, edit
 from wanflow.pixels.instruction import Change

@@ -24,6 +24,13 @@ def shrunk(plane: Floats, pixels: int = WORK_PIXELS) -> Floats:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
+def at_shape(rgb: Array, shape: tuple[int, ...]) -> Array:
+    """(h, w, 3) uint8 reduced by area averaging to the height and width that `shape` begins with."""
+    if rgb.shape[:2] == shape:
+        return rgb
+    return np.asarray(cv2.resize(rgb, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def touching(mask: Mask, edge: Mask) -> Mask:
     """The connected parts of `mask` that have a pixel in `edge`, both (h, w)."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
@@ -46,6 +53,46 @@ def closed(mask: Mask, size: int) -> Mask:
 def disc(size: int) -> npt.NDArray[np.uint8]:
     """A round structuring element of odd diameter `size`."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+
+
+def enclosed(mask: Mask) -> Mask:
+    """A mask with what the outline of each solid part nearly encloses, as the inside of a cup."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    added = np.zeros(mask.shape, np.uint8)
+    for label in range(1, int(labels.max()) + 1):
+        part = (labels == label).astype(np.uint8)
+        hull = np.zeros_like(added)
+        cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(part)), 1)
+        if part.sum() > 0.75 * hull.sum():
+            added |= hull
+    return np.asarray(added > 0) | mask
+
+
+def faded(mask: Mask, *planes: Floats) -> tuple[Floats, float]:
+    """A mask (h, w) that fades where no plane changes across its rim, and the share of the rim that holds.
+
+    A hard edge through even fur or cloud is seen at once for what it is, a guess.
+    """
+    unit = max(mask.shape) / 100
+    hard = mask.astype(np.float32)
+    rim = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
+    rim[:3], rim[-3:], rim[:, :3], rim[:, -3:] = 0, 0, 0, 0
+    if not rim.any():
+        return hard, 1.0
+    steps = [np.abs(_mean_where(plane, hard, unit) - _mean_where(plane, 1 - hard, unit)) for plane in planes]
+    held = np.clip((np.max(steps, axis=0) - 0.02) / 0.05, 0, 1)
+    near = _mean_where(np.asarray(held, np.float32), rim, 4 * unit)
+    inside, outside = (cv2.distanceTransform(np.uint8(side), cv2.DIST_L2, cv2.DIST_MASK_5) for side in (mask, ~mask))
+    # The fade is mostly within: what is not named should keep its colour.
+    ramp = np.maximum(10 * unit * (1 - near), 0.5)
+    soft = np.clip(0.25 + (inside - outside) / ramp, 0, 1)
+    return np.asarray(np.where(near > 0.8, hard, soft), np.float32), float((held * rim).sum() / rim.sum())
+
+
+def _mean_where(plane: Floats, weight: Floats, reach: float) -> Floats:
+    """The Gaussian mean of a plane over where the weight is; 0 far from it."""
+    total, share = (cv2.GaussianBlur(p, (0, 0), reach) for p in (plane * weight, weight))
+    return np.asarray(total / np.maximum(share, 1e-6), np.float32)
 
 
 def soften(mask: Floats, guide: Floats) -> Floats:

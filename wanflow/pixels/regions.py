@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from wanflow.pixels.engine import Floats
 from wanflow.pixels.lexicon import Kind
-from wanflow.pixels.masks import closed, disc, opened, soften, touching
+from wanflow.pixels.masks import Mask, closed, disc, faded, opened, soften, touching
 from wanflow.pixels.scene import SURE, Guess, Scene
+from wanflow.pixels.subject import recut
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Region:
     confidence: float
 
 
+# Below this, a guess is no better than none.
+FAINT = 0.2
+
+# Found by place and lightness, these have ragged outlines.
+_RECUT = (Kind.CLOTHES, Kind.GROUND, Kind.GRASS)
 _PEOPLE = (Kind.HAIR, Kind.SKIN, Kind.CLOTHES)
 # What lies in front is cut out of what lies behind.
 _FRONT_TO_BACK = (
@@ -52,12 +58,25 @@ def find(scene: Scene, kinds: Collection[Kind]) -> dict[Kind, Region]:
     sure: dict[Kind, float] = {}
     for number, kind in enumerate(wanted, 1):
         guess = locate(scene, kind, wanted)
+        if kind in _RECUT and guess.mask.any():
+            mask = recut(scene.look, guess.mask)
+            guess = Guess(mask if kind is Kind.CLOTHES else _unlike_removed(scene, mask), guess.confidence)
         free = guess.mask & (labels == 0)
         sure[kind] = guess.confidence if free.mean() > 0.0005 else 0.0
         labels[free] = number
     labels = _snapped(scene, labels)
-    masks = {kind: soften((labels == number).astype(np.float32), scene.light) for number, kind in enumerate(wanted, 1)}
+    masks = {
+        kind: soften(faded(labels == number, scene.light)[0], scene.light) for number, kind in enumerate(wanted, 1)
+    }
     return {kind: Region(kind, mask, sure[kind]) for kind, mask in masks.items()}
+
+
+def _unlike_removed(scene: Scene, mask: Mask) -> Mask:
+    """A region without what stands in front of it and is too thin for a cut, as the legs of a tripod."""
+    weight = mask.astype(np.float32)
+    usual, share = (cv2.GaussianBlur(p, (0, 0), 6 * scene.scale) for p in (scene.light * weight, weight))
+    near = cv2.GaussianBlur(scene.light, (0, 0), 1.0)
+    return np.asarray(mask & (np.abs(near - usual / np.maximum(share, 1e-3)) < 0.13))
 
 
 def locate(scene: Scene, kind: Kind, wanted: Collection[Kind] = ()) -> Guess:
@@ -71,6 +90,9 @@ def locate(scene: Scene, kind: Kind, wanted: Collection[Kind] = ()) -> Guess:
     if kind is Kind.PERSON:
         return scene.subject
     if kind in (Kind.BACKGROUND, Kind.SURFACE):
+        if scene.thing.confidence < FAINT:
+            # A picture of no one thing is all background.
+            return Guess(np.ones(scene.light.shape, bool), FAINT)
         return Guess(~scene.thing.mask, scene.thing.confidence)
     if kind is Kind.WHOLE:
         return Guess(np.ones(scene.light.shape, bool), 1.0)
@@ -112,7 +134,8 @@ def _foliage(scene: Scene, wanted: Collection[Kind]) -> Guess:
 def _lights(scene: Scene) -> Guess:
     """Bright spots that stand out from what is around them."""
     around = cv2.GaussianBlur(scene.light, (0, 0), 8 * scene.scale)
-    bar = max(0.5, float(np.median(scene.light)) + 0.2)
+    # Where lamps burn, what they light up is no lamp.
+    bar = max(0.5, float(np.median(scene.light)) + 0.2, 0.88 * float(np.percentile(scene.light, 99.9)))
     mask = cv2.dilate(((scene.light > bar) & (scene.light > around + 0.12)).astype(np.uint8), disc(5)) > 0
     share = float(mask.mean())
     return Guess(mask, 0.7 if 0.0005 < share < 0.15 else 0.3 if share else 0.0)

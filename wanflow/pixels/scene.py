@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.pixels.engine import Floats
-from wanflow.pixels.masks import Mask, closed, disc, opened, shrunk, touching
+from wanflow.pixels.engine import Array, Floats
+from wanflow.pixels.masks import Mask, closed, disc, faded, opened, shrunk, touching
+from wanflow.pixels.subject import completed
 
 SUBJECT_PIXELS = 48_000
 SURE = 0.5
@@ -52,6 +53,12 @@ class Scene:
     def smooth(self) -> Floats:
         """Lightness, averaged likewise."""
         return np.asarray(cv2.GaussianBlur(self.light, (0, 0), self.scale), np.float32)
+
+    @cached_property
+    def look(self) -> Array:
+        """Lightness, its surroundings and texture as the three channels of a picture (h, w, 3)."""
+        planes = np.dstack([self.light, cv2.GaussianBlur(self.light, (0, 0), 2.0), 3 * np.sqrt(self.busy)])
+        return np.asarray(np.clip(planes * 255, 0, 255), np.uint8)
 
     @cached_property
     def order(self) -> Floats:
@@ -243,17 +250,8 @@ class Scene:
     @cached_property
     def thing(self) -> Guess:
         """The subject as an object: what its outline nearly encloses, the inside of a cup, belongs to it."""
-        mask = self.subject.mask
-        _, labels = cv2.connectedComponents(mask.astype(np.uint8))
-        added = np.zeros(mask.shape, np.uint8)
-        for label in range(1, int(labels.max()) + 1):
-            part = labels == label
-            hull = np.zeros_like(added)
-            cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(part.astype(np.uint8))), 1)
-            if part.sum() > 0.8 * hull.sum():
-                added |= hull
-        inside = opened((added > 0) & ~mask & ~self._behind, 1 + 2 * round(0.7 * self.scale))
-        return Guess(mask | inside, self.subject.confidence)
+        mask = completed(self.look, self.subject.mask)
+        return Guess(mask & ~(self._behind & ~self.subject.mask), self.subject.confidence)
 
     def _distinct(self, mask: Mask) -> float:
         """How well a mask stands out: size, saliency inside against outside, edges along its outline."""
@@ -266,7 +264,9 @@ class Scene:
         edge = cv2.dilate(self.detail, np.ones((5, 5), np.uint8))
         sharp = float((edge[rim] > 0.02).mean()) if rim.any() else 0.0
         size = min(1.0, share / 0.04) * min(1.0, (0.9 - share) / 0.45)
-        return float(np.clip(1.6 * apart, 0, 1) * size * (0.4 + 0.6 * sharp))
+        # Fur and star fields have edges everywhere: a thing is lighter or darker than what is around it.
+        _, held = faded(mask, self.light)
+        return float(np.clip(1.6 * apart, 0, 1) * size * (0.4 + 0.6 * sharp) * (0.3 + 0.7 * held) * min(1, 2 * held))
 
     @cached_property
     def head(self) -> Mask:

@@ -39,7 +39,8 @@ def stamp(rgb: Array, request: str, headline: str = HEADLINE) -> Array:
 def stamped(picture: Picture, request: str, *warnings: str) -> Edited:
     """The picture on white, stamped, as a proxy."""
     rgb, said = flatten(picture)
-    return Edited(replace(picture, rgb=stamp(rgb, request), alpha=None), Fidelity.PROXY, (*warnings, *said))
+    made = replace(picture, rgb=stamp(rgb, request), alpha=None)
+    return Edited(made, Fidelity.PROXY, (*warnings, *said), free_area(*picture.size, request))
 
 
 def free_area(width: int, height: int, request: str) -> tuple[int, int, int, int]:

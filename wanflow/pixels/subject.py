@@ -13,12 +13,15 @@ import cv2
 import numpy as np
 
 from wanflow.pixels.engine import Array, Bools, Floats
+from wanflow.pixels.masks import enclosed, opened
 
 # GrabCut's cost grows faster than the picture: it decides at the first size and trims the rim at the second.
 CUT_PIXELS = 40_000
 WORK_PIXELS = 150_000
 BORDER_COLOURS = 4
 GRABCUT_ROUNDS = 4
+# Within a mask's rim, a cut finds the edge meant; far from it, the edges of other things.
+RECUT, KEPT = 0.08, 0.5
 Box = tuple[int, int, int, int]
 
 
@@ -67,6 +70,35 @@ def _trimmed(rgb: Array, mask: Bools) -> Bools:
     if not _has_both(marks):
         return grown
     return _grabcut(rgb, marks, 1)
+
+
+def recut(rgb: Array, mask: Bools, sure: Bools | None = None) -> Bools:
+    """A rough (h, w) mask cut again by what it and its surroundings look like in (h, w, 3) uint8, colours or not.
+
+    It may move by `RECUT` of the long side but for what is `sure`; a mask that would be lost by it stays as it is.
+    """
+    small = _at_most(rgb, CUT_PIXELS)
+    before = _resized(mask, (small.shape[1], small.shape[0]))
+    side = max(3, round(RECUT * max(before.shape))) | 1
+    near = cv2.dilate(before.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
+    marks = np.where(near, np.where(before, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
+    if sure is not None:
+        marks[_resized(sure, before.shape[::-1])] = cv2.GC_FGD
+    if not _has_both(marks):
+        return mask
+    after = _grabcut(small, marks, GRABCUT_ROUNDS)
+    if (after & before).sum() < KEPT * (after | before).sum():
+        return mask
+    return _resized(_trimmed(_at_most(rgb, WORK_PIXELS), after), (mask.shape[1], mask.shape[0]))
+
+
+def completed(rgb: Array, mask: Bools) -> Bools:
+    """A thing's (h, w) mask with what it nearly encloses, as the inside of a cup whose far rim was not seen."""
+    inside = opened(enclosed(mask) & ~mask, 1 + 2 * max(1, min(mask.shape) // 40))
+    if inside.sum() < 0.02 * mask.sum():
+        return mask
+    # A hull ends in a straight line where the rim bulges; the cut finds the rim.
+    return _filled(mask | inside | recut(rgb, mask | inside, inside))
 
 
 def touches_border(mask: Bools, share: float = 0.03) -> tuple[str, ...]:
@@ -183,14 +215,13 @@ def _tidy(mask: Bools, salience: Floats) -> Bools:
     keep = np.flatnonzero((weight >= 0.15 * weight.max()) & (stats[:, cv2.CC_STAT_AREA] >= 20))
     kept = np.isin(labels, keep[keep > 0])
     closed = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    return ~_reached_from_outside(closed)
+    return _filled(closed > 0)
 
 
-def _reached_from_outside(mask: Array) -> Bools:
-    padded = np.pad(mask, 1)
-    _, labels = cv2.connectedComponents((padded == 0).astype(np.uint8), connectivity=4)
-    outside: Bools = (labels == labels[0, 0])[1:-1, 1:-1]
-    return outside
+def _filled(mask: Bools) -> Bools:
+    """A mask without holes."""
+    _, labels = cv2.connectedComponents(np.pad(~mask, 1, constant_values=True).astype(np.uint8), connectivity=4)
+    return np.asarray((labels != labels[0, 0])[1:-1, 1:-1])
 
 
 def _confidence(salience: Floats, mask: Bools) -> float:

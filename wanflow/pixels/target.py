@@ -16,9 +16,11 @@ from wanflow.pixels.engine import Array
 from wanflow.pixels.lexicon import Kind, Role, tokens
 from wanflow.pixels.masks import Mask, closed, opened, small_lightness
 from wanflow.pixels.regions import find
-from wanflow.pixels.scene import SURE, Scene
-from wanflow.pixels.subject import find_subject
+from wanflow.pixels.scene import SURE, Guess, Scene
+from wanflow.pixels.subject import Subject, completed, find_subject, recut
 
+# Regions of one look and some size; lamps and clouds are neither.
+RECUT = (Kind.GROUND, Kind.GRASS, Kind.FOLIAGE, Kind.WATER, Kind.HAIR, Kind.SKIN, Kind.CLOTHES)
 LEAST = 0.45
 AGREED = 0.6
 SHARP = 0.8
@@ -55,6 +57,8 @@ def find_target(rgb: Array, prompt: str) -> Target:
         found = _thing(rgb, scene, "", Kind.SUBJECT)
         instead = f"no {quoted(word)} was found in the picture; the main subject was changed instead"
         return Target(found.mask, (instead, *found.warnings))
+    if kind in RECUT:
+        mask = recut(rgb, mask)
     doubt = f"where the {quoted(word)} is was only guessed; look at the picture before using it"
     return Target(mask, () if region.confidence >= SURE else (doubt,))
 
@@ -103,11 +107,19 @@ def _subject(rgb: Array, scene: Scene) -> tuple[Mask, float]:
     either = (colour.mask | by_light).sum()
     agreed = (colour.mask & by_light).sum() / max(int(either), 1)
     if agreed >= AGREED:
-        return _joined(colour.mask, by_light), float(agreed)
+        return completed(rgb, _joined(colour.mask, by_light)), float(agreed)
     # Two finders that see different things are at best half sure.
-    if light.confidence > colour.confidence:
-        return _filled(by_light), min(light.confidence, AGREED - 0.01)
-    return _filled(colour.mask), min(colour.confidence, AGREED - 0.01)
+    if light_wins(colour, Guess(by_light, light.confidence)):
+        return completed(rgb, _filled(by_light)), min(light.confidence, AGREED - 0.01)
+    return completed(rgb, _filled(colour.mask)), min(colour.confidence, AGREED - 0.01)
+
+
+def light_wins(colour: Subject, light: Guess) -> bool:
+    """Whether the subject seen by lightness is to be believed, masks of one shape: the surer one, or the whole of
+    which colour sees only parts, such as a cat's eyes.
+    """
+    parts = (colour.mask & light.mask).sum() > 0.9 * colour.mask.sum()
+    return light.confidence > (0.8 if parts else 1.0) * colour.confidence
 
 
 def _joined(first: Mask, second: Mask) -> Mask:
