@@ -22,7 +22,7 @@ from wanflow.pixels.poisson import correction
 from wanflow.pixels.shade import guessed_shade
 
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
-MAX_UNKNOWN = 90_000
+MAX_UNKNOWN = 75_000
 MAX_SEARCHED = 1_300_000
 # The side of the known part at which the hole is first peeled.
 COARSEST = 48
