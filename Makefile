@@ -3,17 +3,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+OLDEST := .venv-oldest
+OLDEST_READY := $(OLDEST)/.installed
 
-.PHONY: demo test explore check format schemas bench bench-pictures sheets clean
+.PHONY: demo test test-oldest explore check format schemas bench bench-pictures sheets clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
-$(READY): pyproject.toml
+define environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "wanflow needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
-	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) 2>/dev/null || \
-		{ rm -rf $(VENV) && $(PYTHON) -m pip install --quiet --target .tools virtualenv && \
-		  PYTHONPATH=.tools $(PYTHON) -m virtualenv --quiet $(VENV); }
+	@test -x $(1)/bin/python && $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) 2>/dev/null || \
+		{ rm -rf $(1) && $(PYTHON) -m pip install --quiet --target .tools virtualenv && \
+		  PYTHONPATH=.tools $(PYTHON) -m virtualenv --quiet $(1); }
+endef
+
+$(READY): pyproject.toml
+	$(call environment,$(VENV))
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(OLDEST_READY): pyproject.toml scripts/oldest.py
+	$(call environment,$(OLDEST))
+	$(OLDEST)/bin/python scripts/oldest.py > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable . hypothesis pytest pytest-xdist
 	@touch $@
 
 ## demo: run the example twice; the second run has nothing to do
@@ -33,6 +45,10 @@ demo: $(READY)
 ## test: the whole test suite
 test: $(READY)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+## test-oldest: the test suite on the lower bounds of the dependencies; numpy's needs Python 3.11 or 3.12
+test-oldest: $(OLDEST_READY)
+	OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2
 
 ## explore: the property tests with other, and ten times as many, examples
 explore: $(READY)
@@ -66,4 +82,4 @@ sheets: $(READY)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python scripts/contact_sheets.py
 
 clean:
-	rm -rf $(VENV) .tools out .wanflow
+	rm -rf $(VENV) $(OLDEST) .tools out .wanflow

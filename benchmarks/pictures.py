@@ -1,7 +1,7 @@
 """Every number that the draft engine holds, in one table: ``python benchmarks/pictures.py [--photos DIR] [--large]``.
 
-Each line is a measurement made now, beside its goal and, where one exists, what Lanczos, Telea's inpainting or a
-mirrored border gives in the same run. Ends with 1 if a number is missed.
+Each line is a measurement made now, every suite in a process of its own, beside its goal and, where one exists, what
+Lanczos, Telea's inpainting or a mirrored border gives in the same run. Ends with 1 if a number is missed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import argparse
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ SUITES = {
     6: ("pictures_style", "stylizations"),
     8: ("pictures_every", "every function"),
 }
+Row = tuple[str, str, str, str]
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -47,15 +49,23 @@ class Line:
     apart: str = ""
 
 
-def lines(number: int, rows: Sequence[Any]) -> Iterator[Line]:
-    """What a suite measured, judged; rows are tuples of text or have the fields of `pictures_enlarge.Figure`."""
-    for row in rows:
-        if not isinstance(row, tuple):
-            goal = f"{'>=' if row.at_least else '<='} {row.goal:g}"
-            row = (row.metric, goal, f"{row.measured:.3f}", f"{row.baseline:.3f}")
+def lines(number: int, rows: Sequence[Row]) -> Iterator[Line]:
+    """What a suite measured, judged."""
+    for metric, goal, measured, beside in rows:
+        yield Line(number, metric, goal, measured, beside, *judged(goal, measured, beside))
+
+
+def measure(module: str, what: str, folder: Path) -> list[Row]:
+    """The rows that a suite's function measures, as four texts each; `pictures_enlarge.Figure` becomes one too."""
+    sys.path.insert(0, str(HERE))
+    return [texts(row) for row in getattr(import_module(module), what)(folder)]
+
+
+def texts(row: Any) -> Row:
+    if isinstance(row, tuple):
         metric, goal, measured, beside = (*row, "")[:4]
-        held, apart = judged(goal, measured, beside)
-        yield Line(number, metric, goal, measured, beside, held, apart)
+        return metric, goal, measured, beside
+    return row.metric, f"{'>=' if row.at_least else '<='} {row.goal:g}", f"{row.measured:.3f}", f"{row.baseline:.3f}"
 
 
 def judged(goal: str, measured: str, beside: str = "") -> tuple[bool | None, str]:
@@ -89,17 +99,10 @@ def _numbers(text: str) -> list[float]:
     return [float(number) for number in _NUMBER.findall(re.sub(r"(?<=\d)-(?=\d)", " ", text))]
 
 
-def suites(folder: Path, with_large: bool) -> Iterator[tuple[int, str, Callable[[], Sequence[Any]]]]:
-    """Number, title and measurement of the suites that are there."""
-    sys.path.insert(0, str(HERE))
-    for number, (module, title) in SUITES.items():
-        if (HERE / f"{module}.py").exists():
-            suite = import_module(module)
-            yield number, title, lambda suite=suite: suite.measure(folder)
-            if with_large and hasattr(suite, "large"):
-                yield number, f"{title} at 4096 px", lambda suite=suite: suite.large(folder)
-        else:
-            print(f"{number}  {title}: not measured, there is no {module}.py")
+def alone(module: str, what: str, folder: Path) -> list[Row]:
+    """The same in a process of its own, so that a suite's peak of memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(measure, module, what, folder).result()
 
 
 def told(line: Line) -> str:
@@ -116,13 +119,16 @@ def main() -> None:
     options = parser.parse_args()
     print(f"#  {'what':60} {'measured':>16} {'goal':>18} {'':6} {'by':>8}  beside")
     found: list[Line] = []
-    for number, title, measure in suites(options.photos, options.large):
-        if options.only in (None, number):
-            start = time.process_time()
-            for line in lines(number, measure()):
-                found.append(line)
-                print(told(line), flush=True)
-            print(f"   ({title}: {time.process_time() - start:.0f} CPU-s here)", flush=True)
+    for number, (module, title) in SUITES.items():
+        if options.only not in (None, number):
+            continue
+        if not (HERE / f"{module}.py").exists():
+            print(f"{number}  {title}: not measured, there is no {module}.py")
+            continue
+        parts = ("measure", "large") if options.large and module == "pictures_every" else ("measure",)
+        for line in (line for part in parts for line in lines(number, alone(module, part, options.photos))):
+            found.append(line)
+            print(told(line), flush=True)
     missed = [line for line in found if line.held is False]
     print(f"{sum(line.held is True for line in found)} held, {len(missed)} missed")
     sys.exit(1 if missed else 0)

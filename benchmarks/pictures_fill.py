@@ -239,6 +239,13 @@ def _delete_megapixel(folder: Path) -> None:
     fill(rgb, hole)
 
 
+def _delete_large(folder: Path) -> None:
+    rgb = _big(folder, 4096)
+    hole = np.zeros((4096, 4096), bool)
+    hole[1600:2516, 1600:2516] = True
+    fill(rgb, hole)
+
+
 def _expand_side(side: int) -> Callable[[Path], None]:
     return lambda folder: void(expand(EditRequest("wan/expand", (Picture(_big(folder, side)),), parameters=SCALES)))
 
@@ -249,6 +256,7 @@ def void(_: object) -> None:
 
 JOBS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "deletion, 1 Mpx, 5 % hole": ("<= 5 CPU-s", _delete_megapixel),
+    "deletion, 4096 px, 5 % hole": ("<= 90 s, 1500 MB", _delete_large),
     "expand 512 -> 768": ("<= 2 CPU-s", _expand_side(512)),
     "expand 1024 -> 1536": ("<= 5 CPU-s, 900 MB", _expand_side(1024)),
     "expand 4096 -> 6144": ("<= 90 s, 1500 MB", _expand_side(4096)),

@@ -24,7 +24,7 @@ from wanflow.pixels.lineart import line_art
 
 ROOT = Path(__file__).parent.parent
 CELL, GAP, LETTERS, LINE = 250, 8, 13, 17
-BYTES = 250_000
+BYTES = 200_000
 INK, PAPER = (40, 40, 44), (255, 255, 255)
 
 # What each photograph shows; others have a subject and a background.
@@ -51,7 +51,7 @@ PLACES = {
     "chelsea": (0.88, 0.45, 0.09, 0.14),
     "coffee": (0.62, 0.72, 0.09, 0.2),
     "hubble_deep_field": (0.55, 0.48, 0.08, 0.08),
-    "rocket": (0.36, 0.7, 0.05, 0.3),
+    "rocket": (0.3, 0.65, 0.05, 0.35),
 }
 
 
@@ -86,7 +86,7 @@ SHEETS = {
     "super_resolution": Sheet(
         "wan/super_resolution",
         [Setting(f"factor {n}", {"upscale_factor": n}) for n in (1, 2, 4)],
-        zoom=4,
+        zoom=9,
     ),
     "colorization": Sheet(
         "wan/colorization",

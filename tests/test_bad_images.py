@@ -6,7 +6,7 @@ import os
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, cmyk_profile, rgb_profile
 from projects import (
     coded,
@@ -33,10 +33,16 @@ def cut(raw: bytes) -> bytes:
     return raw[: len(raw) // 2]
 
 
-def sixteen_bits(kind: str) -> bytes:
-    """16-bit RGB by OpenCV, since Pillow writes none."""
-    _, raw = cv2.imencode(kind, gradient(40, 30)[..., ::-1].astype(np.uint16) * 257)
+def by_opencv(kind: str, pixels: np.ndarray) -> bytes:
+    """16-bit and floating-point RGB, of which Pillow writes none."""
+    _, raw = cv2.imencode(
+        kind, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
+    )
     return raw.tobytes()
+
+
+def sixteen_bits(kind: str) -> bytes:
+    return by_opencv(kind, gradient(40, 30).astype(np.uint16) * 257)
 
 
 # What the plan says of a file: name -> (bytes, message after "row.photo: photos/NAME: ").
@@ -52,6 +58,7 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
     "cut.tif": (cut(coded(gradient(), "TIFF")), "the image is damaged or cut short"),
     "bomb.png": (png_that_claims(30_000, 30_000), "900 million pixels; at most 120 million are read"),
     "bomb.jpg": (jpeg_that_claims(30_000, 30_000), "900 million pixels; at most 120 million are read"),
+    "cut.bmp": (cut(coded(gradient(), "BMP")), "the image is damaged or cut short"),
     "text.png": (b"this is not a picture\n" * 9, "this is not an image: it is text"),
     "page.jpg": (b"\n<!DOCTYPE html><html>404</html>", "this is not an image: it is a web page"),
     "zeros.png": (b"\0" * 500, "this is not an image: no known format (JPEG, PNG, BMP, TIFF, WEBP)"),
@@ -76,6 +83,12 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
 }
 
 
+REFUSED["float-rgb.tif"] = (
+    by_opencv(".tiff", gradient(40, 30).astype(np.float32) / 255),
+    "this is not an image: a TIFF of a form that is not read; save it as PNG with 8 bits a channel",
+)
+
+
 def oriented(orientation: int) -> bytes:
     data = Image.Exif()
     data[0x0112] = orientation
@@ -87,6 +100,15 @@ def oriented(orientation: int) -> bytes:
 ADOBE, P3 = rgb_profile(ADOBE_RGB, 563 / 256), rgb_profile(DISPLAY_P3, 2.2)
 GREY = np.repeat(gradient(40, 30)[..., :1], 3, axis=2)
 INK = Image.new("CMYK", (40, 30), (255, 0, 0, 0))
+
+
+def as_lab(colour: tuple[int, int, int]) -> Image.Image:
+    """One sRGB colour as CIELAB, which print shops keep in TIFF."""
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    made = ImageCms.profileToProfile(Image.new("RGB", (40, 30), colour), srgb, lab, outputMode="LAB")
+    assert made
+    return made
+
 
 # What comes out of local/fit inside its limits: name -> (bytes, pixels, tolerance).
 RIGHT: dict[str, tuple[bytes, np.ndarray, float]] = {
@@ -101,6 +123,12 @@ RIGHT: dict[str, tuple[bytes, np.ndarray, float]] = {
     "rgb16.png": (sixteen_bits(".png"), gradient(40, 30), 0),
     "rgb16.tif": (sixteen_bits(".tiff"), gradient(40, 30), 0),
     "bits.png": (coded(MIXED.convert("1")), pixels_of(coded(MIXED.convert("1"))), 0),
+    "bits.tif": (coded(MIXED.convert("1"), "TIFF", compression="group4"), pixels_of(coded(MIXED.convert("1"))), 0),
+    "grey-clear.png": (coded(MIXED.convert("LA")), pixels_of(coded(MIXED.convert("L"))), 0),
+    "grey.jpg": (coded(MIXED.convert("L"), "JPEG", quality=100), pixels_of(coded(MIXED.convert("L"))), 1),
+    "palette.png": (coded(MIXED.quantize(32)), pixels_of(coded(MIXED.quantize(32))), 0),
+    "ink.tif": (coded(INK, "TIFF"), np.full((30, 40, 3), (0, 255, 255)), 0),
+    "lab.tif": (coded(as_lab((180, 90, 60)), "TIFF"), np.full((30, 40, 3), (180, 90, 60)), 2),
     "upright.jpg": (oriented(1), gradient(40, 30), 4),
     "upside-down.jpg": (oriented(3), gradient(40, 30), 4),
     "sideways.jpg": (oriented(6), gradient(40, 30), 4),
@@ -193,22 +221,40 @@ def test_every_row_is_accounted_for(ran) -> None:
     assert totals["jobs"] == totals["refused"] + totals["run"]
 
 
+TAKES = "wan/colorization takes 512 to 4096 px a side"
+STEP = "Put a local/fit step before it, with: "
+CROP = "It is longer than 8:1, so resizing can't help; crop it."
+
+
 @pytest.mark.parametrize(
-    ("name", "raw", "said"),
+    ("name", "raw", "said", "hint"),
     [
-        ("511.png", photo(width=511, height=700), "511x700 px; wan/colorization takes 512 to 4096 px a side"),
-        ("4097.png", photo(width=4097, height=512), "4097x512 px; wan/colorization takes 512 to 4096 px a side"),
-        ("1.png", photo(width=1, height=1), "1x1 px; wan/colorization takes 512 to 4096 px a side"),
-        ("10mb.bmp", coded(gradient(1900, 1900), "BMP"), "10.3 MiB; wan/colorization takes 10 MiB"),
+        ("511.png", photo(width=511, height=700), f"511x700 px; {TAKES}", STEP + "{min_side: 512}."),
+        ("4097.png", photo(width=4097, height=512), f"4097x512 px; {TAKES}", STEP + "{max_side: 4096}."),
+        ("long.png", photo(width=4200, height=512), f"4200x512 px; {TAKES}", CROP),
+        ("low.png", photo(width=4096, height=500), f"4096x500 px; {TAKES}", CROP),
+        ("1.png", photo(width=1, height=1), f"1x1 px; {TAKES}", STEP + "{min_side: 512}."),
+        (
+            "10mb.bmp",
+            coded(gradient(1900, 1900), "BMP"),
+            "10.3 MiB; wan/colorization takes 10 MiB",
+            STEP + "{max_side: 4096}.",
+        ),
     ],
 )
-def test_picture_that_the_model_would_refuse_is_refused_by_the_plan(tmp_path, name: str, raw: bytes, said: str) -> None:
+def test_picture_that_the_model_would_refuse_is_refused_by_the_plan(
+    tmp_path, name: str, raw: bytes, said: str, hint: str
+) -> None:
     step = "small: {uses: wan/colorization, image: row.photo}"
-    plan = small_project(tmp_path / "p", {name: raw, "good.png": photo(width=512, height=513)}, steps=[step]).plan()
+    project = small_project(tmp_path / "p", {name: raw, "good.png": photo(width=512, height=513)}, steps=[step])
+    plan = project.plan()
     (problem,) = plan.problems
-    assert problem.message == f"photos/{name}: {said}"
-    assert problem.hint.startswith("Put a local/fit step before it")
+    assert (problem.message, problem.hint) == (f"photos/{name}: {said}", hint)
     assert (plan.totals.run, plan.totals.skip) == (1, 1)
+    if hint.startswith(STEP):  # what it says helps, does
+        fit = "fit: {uses: local/fit, image: row.photo, with: " + hint.removeprefix(STEP)[:-1] + "}"
+        mended = [fit, step.replace("row.photo", "steps.fit")]
+        assert small_project(tmp_path / "mended", {name: raw}, steps=mended).plan().problems == []
 
 
 def test_largest_and_thinnest_picture_of_the_model_is_accepted(tmp_path) -> None:

@@ -12,7 +12,9 @@ def test_every_function_is_complete(function):
     assert function.title and function.description
     assert all(rule["required"] is (slot != "hint") for slot, rule in function.inputs.items())
     assert function.engine_version >= 1
-    assert function.fidelity in ("real", "approximate", "proxy")
+    kinds = ("proxy", "approximate", "real")
+    assert kinds.index(function.fidelity) <= kinds.index(function.best_fidelity)
+    assert function.alpha in ("keep", "flatten")
     assert set(function.models) <= set(catalog.models())
     assert bool(function.models) != function.is_local
     assert all(rule.get("description") for rule in function.properties.values())

@@ -10,6 +10,7 @@ from PIL import Image
 from wanflow.pixels.chroma import to_oklab
 from wanflow.pixels.colorize import colorize
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, functions
+from wanflow.pixels.told import HOW
 
 PHOTOS = Path(__file__).parent / "photos"
 
@@ -136,7 +137,7 @@ def test_a_prompt_without_known_words_is_tinted_and_told_what_is_understood() ->
 
 def test_a_word_without_a_place_in_the_picture_is_warned_of() -> None:
     result = coloured(grey("coffee"), "green door")
-    assert result.warnings == ('no "door" was found in the picture, so green was left out',)
+    assert result.warnings == ('no "door" was found in the picture, so green was left out; ' + HOW,)
 
 
 def test_two_words_for_one_region_are_warned_of() -> None:

@@ -11,6 +11,7 @@ from wanflow.pixels.chroma import to_oklab
 from wanflow.pixels.describe import UNCHANGED, describe_edit
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, functions
 from wanflow.pixels.stamp import YELLOW, frame_width
+from wanflow.pixels.told import HOW
 
 PHOTOS = Path(__file__).parent / "photos"
 PROMPTS = ["Change the cup to blue", "make it brighter", "make it black and white", "blur the background", "sepia"]
@@ -151,7 +152,7 @@ def test_half_an_instruction_is_done_and_stamped() -> None:
 def test_a_thing_that_is_not_found_is_said_and_stamped() -> None:
     result = done(small(), "make the door green")
     assert result.fidelity is Fidelity.PROXY
-    assert 'no "door" was found in the picture' in result.warnings
+    assert f'no "door" was found in the picture; {HOW}' in result.warnings
 
 
 def test_white_is_said_to_take_only_the_colour() -> None:
@@ -198,3 +199,22 @@ def test_a_one_colour_picture_and_a_very_long_one_are_edited(level: int) -> None
 
 def test_it_runs_under_its_recipe_name() -> None:
     assert functions()["wan/description_edit"] is describe_edit
+
+
+def test_more_changes_than_are_made_are_told_and_the_same_one_is_made_once() -> None:
+    rgb = small()
+    once, again = (done(rgb, "make it brighter, " * times) for times in (1, 40))
+    assert np.array_equal(once.picture.rgb, again.picture.rgb)
+    thirteen = [
+        *("red", "blue", "green", "yellow", "orange", "pink", "purple"),
+        *("brown", "grey", "teal", "gold", "tan", "navy"),
+    ]
+    result = done(rgb, ", ".join(f"make the cup {colour}" for colour in thirteen))
+    assert result.fidelity is Fidelity.PROXY
+    assert f'"cup: {thirteen[-1]}" can\'t be done' in result.warnings[-1]
+
+
+def test_long_and_strange_words_are_quoted_short_and_printable() -> None:
+    warnings = done(small(), "a\x00b\x1b[31m, " + "wyvern " * 50 + ", one, two, three").warnings
+    assert '"a\\x00b\\x1b[31m"; "wyvern wyvern wyvern' in warnings[-1]
+    assert '…"; "one" and 2 more can\'t be done' in warnings[-1]

@@ -21,6 +21,7 @@ from wanflow.errors import EditError, StoreError
 from wanflow.model import Blob, Publication
 from wanflow.outputs import Publisher
 from wanflow.store.blobs import Blobs, write_whole
+from wanflow.store.index import VERSION
 
 # Root may write anywhere until its right to override permissions is taken away (Linux: capabilities 1 and 2).
 OBEDIENT = (
@@ -210,7 +211,7 @@ def test_store_of_a_newer_wanflow_is_refused_and_untouched(project: Small) -> No
         with pytest.raises(StoreError) as caught:
             attempt()
         assert str(caught.value) == (
-            f"{project.store} was written by a newer wanflow (its format is 99, this one reads 1). "
+            f"{project.store} was written by a newer wanflow (its format is 99, this one reads {VERSION}). "
             "Nothing was changed; upgrade wanflow, or use another folder."
         )
     assert (project.store / "index.sqlite").read_bytes() == before

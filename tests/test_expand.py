@@ -51,6 +51,7 @@ def test_a_row_fills_the_parameters():
         "bottom_scale": 1.0,
         "left_scale": 1.0,
         "right_scale": 1.5,
+        "watermark": False,
     }
     assert (job.address, job.parameters_text) == ("0001/wide", canonical(job.parameters))
 
@@ -160,3 +161,17 @@ def test_key_parts_are_the_canonical_text_of_what_they_stand_for(parameters):
     inputs = {"mask": "cd", "image": "ab", "images.10": "ef"}
     text = key_parts(key_head("wan/expand", "draft:1"), canonical(parameters), inputs)
     assert text == canonical([1, "wan/expand", "draft:1", parameters, inputs, None])
+
+
+def test_a_picture_that_nobody_could_read_is_not_made():
+    found = expansion()
+    wide = found.job(found.steps[0], row(right=2.0))
+    rule, message, line, rows = refused(found.size, wide, (16000, 6000))
+    assert (rule, line, rows) == ("size", 9, ("0001",))
+    assert message == "16000x6000 px would become 24000x6000, 144 million pixels; at most 120 million are made"
+    with pytest.raises(RowError) as caught:
+        found.size(wide, (16000, 6000))
+    assert caught.value.problems[0].hint == (
+        "Ask for less, or put a local/fit step before it, with: {max_side: 14605}."
+    )
+    assert found.size(wide, (14605, 5477))

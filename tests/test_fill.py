@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +31,19 @@ def test_stripes_run_on_through_the_hole():
     filled = fill(np.where(hole[..., None], 0, truth).astype(np.uint8), hole)
     error = np.abs(filled[hole].astype(int) - truth[hole]).mean()
     assert error < 12  # diffusion gives about 70
+
+
+def test_shades_that_can_not_be_foretold_are_calmer_than_those_around():
+    rng = np.random.default_rng(5)
+    clouds = cv2.GaussianBlur(rng.normal(0, 1, (160, 160)).astype(np.float32), (0, 0), 4)
+    grey = 128 + 30 * clouds / clouds.std() + rng.normal(0, 12, (160, 160))
+    rgb = np.dstack([grey] * 3).clip(0, 255).astype(np.uint8)
+    hole = square_hole((160, 160), 60)
+    filled = fill(rgb, hole).astype(np.float32)
+    shades = cv2.GaussianBlur(filled[..., 0], (0, 0), 3)
+    grain = filled[..., 0] - shades
+    assert shades[hole].std() < 0.85 * shades[~hole].std()
+    assert grain[hole].std() > 0.6 * grain[~hole].std()
 
 
 def test_pixels_outside_the_hole_are_kept_and_the_input_is_not_changed():
@@ -120,3 +134,10 @@ def test_exact_neighbours_are_the_nearest(count: int):
     squared = ((targets[:, None] - sources[None]) ** 2).sum(axis=2)
     assert np.allclose(cost, squared.min(axis=1), atol=1e-5)
     assert np.allclose(squared[np.arange(count), index], squared.min(axis=1), atol=1e-5)
+
+
+def test_a_picture_of_one_row_is_filled_as_one_of_one_column():
+    rgb = stripes(1, 400)
+    hole = np.zeros((1, 400), bool)
+    hole[:, :100] = hole[:, 300:] = True
+    assert (fill(rgb, hole)[0] == fill(rgb.transpose(1, 0, 2), hole.T)[:, 0]).all()

@@ -12,7 +12,7 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock",
+    "model canon clock maskrules",
     "source schemas catalog templates manifests graph images settings sizes lanes schedule",
     "recipe hint expand store reasons record pixels",
     "planned outputs inputs",

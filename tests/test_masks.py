@@ -29,6 +29,14 @@ def test_an_edge_through_even_texture_fades_and_does_not_hold() -> None:
     assert soft[100, 100] == 1 and soft[0, 0] == 0
 
 
+def test_an_edge_of_colour_alone_holds_too() -> None:
+    mask = disc()
+    light, colour = 0.5 + grain(mask.shape, 0.02), 0.1 * mask.astype(np.float32)
+    soft, held = faded(mask, light, colour)
+    assert held > 0.9
+    assert np.array_equal(soft > 0.5, mask)
+
+
 def test_a_mask_without_a_rim_is_left_alone() -> None:
     for value in (False, True):
         soft, held = faded(np.full((20, 30), value), np.full((20, 30), 0.5, np.float32))

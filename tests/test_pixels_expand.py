@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, apply
+from wanflow.pixels.expand import unevenness
 from wanflow.sizes import expanded
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -99,6 +100,14 @@ def test_a_subject_cut_by_a_growing_side_is_warned_of():
     rgb = photo("astronaut.jpg")
     assert any("cut by the border" in w and "bottom" in w for w in grown(rgb, bottom_scale=1.2).warnings)
     assert not any("cut by the border" in w for w in grown(rgb, top_scale=1.2).warnings)
+
+
+def test_one_texture_is_even_and_a_scene_is_not():
+    noise = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    sky_and_sea = np.repeat(np.array([220, 60], np.uint8), 60)[:, None, None] * np.ones((1, 160, 3), np.uint8)
+    assert unevenness(noise) < 0.02
+    assert unevenness(sky_and_sea) > 0.9
+    assert unevenness(np.full((20, 20, 3), 9, np.uint8)) == 0
 
 
 def test_a_prompt_is_said_to_be_ignored():

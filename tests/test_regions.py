@@ -156,3 +156,10 @@ def test_thin_legs_are_not_the_grass_behind_them(camera: Scene) -> None:
     leg[:, : int(0.35 * camera.width)] = False
     assert leg.sum() > 200
     assert grass[leg].mean() < 0.35
+
+
+@pytest.mark.parametrize("width", [1, 11])
+def test_a_picture_too_narrow_for_corners_of_a_twelfth_has_a_sky_too(width: int) -> None:
+    light = np.full((200, width), 0.3, np.float32) + np.arange(width, dtype=np.float32) % 2 / 4
+    light[:90] = 0.9
+    assert Scene(light).open_sky

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, functions
+from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Hint, Picture, apply, functions
 from wanflow.pixels.stylize import stylize_all, stylize_local
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -41,8 +41,8 @@ def whole(rgb: np.ndarray, prompt: str = WHOLE[0], strength: float = 1.0, seed: 
 
 
 def local(rgb: np.ndarray, prompt: str, mask: np.ndarray | None = None, seed: int = 0) -> Edited:
-    given_mask = None if mask is None else Picture(np.repeat(mask.astype(np.uint8)[..., None] * 255, 3, axis=2))
-    return stylize_local(EditRequest("wan/stylization_local", (Picture(rgb),), given_mask, {"prompt": prompt}, seed))
+    name = "wan/stylization_local"
+    return apply(EditRequest(name, (Picture(rgb),), None, {"prompt": prompt}, seed, Hint(mask=mask)))
 
 
 def lab(rgb: np.ndarray) -> np.ndarray:
@@ -243,7 +243,7 @@ def test_an_unknown_style_is_warned_of_with_the_names_of_the_known(function) -> 
 def test_a_black_mask_is_not_used_and_that_is_said() -> None:
     rgb = flower()
     result = local(rgb, "the flower in ice", np.zeros(rgb.shape[:2], bool))
-    assert "mask" in result.warnings[0]
+    assert "the hint's mask has no white, so it was not used" in result.warnings
     assert np.array_equal(result.picture.rgb, local(rgb, "the flower in ice").picture.rgb)
 
 

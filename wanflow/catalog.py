@@ -17,6 +17,7 @@ class Function:
     """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine.
 
     `fidelity` is what the draft engine makes of it at worst; where that depends on the prompt, `best_fidelity` differs.
+    `alpha` is "keep" or "flatten" (onto white); a stamped proxy is flattened in any case.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Function:
     engine_version: int
     fidelity: str
     best_fidelity: str
+    alpha: str
     draft_seconds: float
 
     @property
@@ -80,6 +82,7 @@ def _function(entry: Mapping[str, Any]) -> Function:
         engine_version=engine["version"],
         fidelity=engine["fidelity"],
         best_fidelity=engine.get("best_fidelity", engine["fidelity"]),
+        alpha=entry["alpha"],
         draft_seconds=engine["seconds"],
     )
 

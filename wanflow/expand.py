@@ -14,6 +14,7 @@ from typing import Any
 from wanflow import hint, schemas, sizes
 from wanflow.canon import canonical
 from wanflow.errors import Problem, quoted
+from wanflow.images import MAX_PIXELS
 from wanflow.model import Row
 from wanflow.recipe import Recipe, Step, normal
 from wanflow.source import NodePath
@@ -163,11 +164,18 @@ class Expansion:
 
     def size(self, job: Job, size: tuple[int, int] | None) -> tuple[int, int] | None:
         """The size of a job's picture, from its (last) image's; None while that isn't known. Raises RowError."""
+        where = ("steps", job.step.id, "with")
         try:
-            return sizes.resulting(job.step.function.size, size, job.parameters)
+            made = sizes.resulting(job.step.function.size, size, job.parameters)
         except sizes.SizeError as error:
-            where = ("steps", job.step.id, "with")
             raise RowError(self._problem(where, "size", str(error), error.hint, job.row)) from error
+        if size and made and made[0] * made[1] > MAX_PIXELS:
+            message = f"{size[0]}x{size[1]} px would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
+            message += f" pixels; at most {MAX_PIXELS // 10**6} million are made"
+            fitting = int(max(size) * (MAX_PIXELS / (made[0] * made[1])) ** 0.5)
+            hint = f"Ask for less, or put a local/fit step before it, with: {{max_side: {fitting}}}."
+            raise RowError(self._problem(where, "size", message, hint, job.row))
+        return made
 
     def region(self, step: Step, row: Row, size: tuple[int, int] | None) -> hint.Region | None:
         """The box around the subject that a step's hint gives, judged by the image's size if known. Raises RowError."""

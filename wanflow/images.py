@@ -121,11 +121,17 @@ def _too_many(pixels: int, size: tuple[int, int] | None = None) -> str:
     return f"{shown}{count} million pixels; at most {MAX_PIXELS // 1_000_000} million are read"
 
 
+_KINDS = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"\x89PNG\r\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
+
+
 def _looks_like(raw: bytes) -> str:
     if raw.lstrip()[:5].lower() in (b"<html", b"<!doc"):
         return "it is a web page"
     if raw[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
         return "HEIC and AVIF are not accepted; save it as JPEG or PNG"
+    for start, kind in _KINDS.items():
+        if raw.startswith(start):
+            return f"a {kind} of a form that is not read; save it as PNG with 8 bits a channel"
     if raw[:4] == b"%PDF":
         return "it is a PDF"
     if raw[:4096].isascii() and b"\0" not in raw[:4096]:

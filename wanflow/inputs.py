@@ -1,4 +1,7 @@
-"""Local image files -> content: each is read once per (path, size, mtime, inode), and never while unchanged."""
+"""Local image files -> content: each is read once per (path, size, mtime, inode), and never while unchanged.
+
+Of a mask the pixels are counted as well, once per content.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from pathlib import Path
 
 from wanflow.errors import EditError
 from wanflow.images import identify
+from wanflow.maskrules import MaskFacts
 from wanflow.model import Blob, FileStat, Source
 from wanflow.outputs import stat_of
+from wanflow.store.blobs import read_checked
 from wanflow.store.index import Index
 
 # A file may change twice within one tick of the file system's clock; one this young is read again next time.
@@ -26,6 +31,8 @@ class Inputs:
         self._seen: dict[str, Source] = {}
         self._failed: dict[str, EditError] = {}
         self._fresh: dict[str, tuple[FileStat, Blob]] = {}
+        self._masks: dict[str, MaskFacts] = {}
+        self._fresh_masks: dict[str, MaskFacts] = {}
 
     def relative(self, path: Path) -> str:
         """A path as it is recorded: relative to the project, so that the folder may be moved."""
@@ -66,9 +73,23 @@ class Inputs:
         self._fresh[name] = (stat, blob)
         return Source(name, blob, stat)
 
+    def mask(self, path: Path, sha256: str) -> MaskFacts:
+        """What is counted in the mask in a file that has this digest. Raises EditError."""
+        if (known := self._masks.get(sha256)) is None:
+            known = self._masks[sha256] = self._index.mask(sha256) or self._counted(path, sha256)
+        return known
+
+    def _counted(self, path: Path, sha256: str) -> MaskFacts:
+        from wanflow.pixels import codec, edit_mask  # late: they load numpy and OpenCV
+
+        found = self._fresh_masks[sha256] = edit_mask.facts(codec.decode(read_checked(path, sha256)))
+        return found
+
     def save(self) -> None:
         """Keep what was read in the index."""
-        if self._fresh and not self._index.read_only:
+        if (self._fresh or self._fresh_masks) and not self._index.read_only:
             with self._index.transaction():
                 self._index.note_files(self._fresh)
+                self._index.note_masks(self._fresh_masks)
             self._fresh.clear()
+            self._fresh_masks.clear()

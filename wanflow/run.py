@@ -227,6 +227,7 @@ class Run:
         inputs: dict[str, tuple[str, str]] = {}
         for slot, ref in step.inputs.items():
             inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
+        self.planner.supplier.check_made(step, inputs)
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hint.REGION] = hint.symbol(region)
@@ -449,6 +450,7 @@ class Run:
     def _flush(self, *, when_many: bool = False) -> None:
         try:
             self.memory.flush(when_many=when_many)
+            self.inputs.save()
         except StoreError as error:
             self._store_failed(error)
 

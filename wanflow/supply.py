@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
 from wanflow.images import MAX_PIXELS
 from wanflow.inputs import Inputs
+from wanflow.maskrules import Unfit, fault, size_fault
 from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
+from wanflow.sizes import fitted
 from wanflow.source import NodePath
 
+_STEP = "Put a local/fit step before it, with: {{{}}}."
 _NOT_FILES = ("http://", "https://", "data:")
 
 
@@ -88,12 +92,32 @@ class Supplier:
         """Judge the pictures that a step takes by its function's rules. Raises RowError."""
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
-            if complaint := _unfit(rule, supply, step.function.name):
-                message, hint = complaint
+            complaint = _unfit(rule, supply, step.function.name)
+            unfit = Unfit("ImageSize", *complaint) if complaint else self._unfit_mask(rule, supply, taken)
+            if unfit:
                 what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
-                where = slot_place(step.id, slot)
-                problem = self.recipe.document.problem(where, "image-size", f"{what}{message}", hint)
+                where, name = slot_place(step.id, slot), _rule_name(unfit.code)
+                problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
                 raise RowError(about_row(problem, row))
+
+    def _unfit_mask(self, rule: Mapping[str, Any], supply: Supply, taken: Mapping[str, Supply]) -> Unfit | None:
+        """Why a picture can't be the mask of another; of one that a step makes, only the size is judged here."""
+        image = taken.get(rule.get("same_size_as", ""))
+        if image and image.size and supply.size and (unlike := size_fault(supply.size, image.size)):
+            return unlike
+        if not rule.get("black_and_white") or not supply.file or not supply.blob:
+            return None
+        try:
+            return fault(self.inputs.mask(self.inputs.root / supply.file, supply.blob.sha256))
+        except EditError as error:
+            return Unfit(error.code, error.message, "")
+
+    def check_made(self, step: Step, inputs: Mapping[str, tuple[str, str]]) -> None:
+        """Judge the pixels of masks, now that all are made; `inputs` as in a Call. Raises EditError."""
+        masks = [slot for slot, rule in step.function.inputs.items() if rule.get("black_and_white") and slot in inputs]
+        for path, sha256 in (inputs[slot] for slot in masks):
+            if unfit := fault(self.inputs.mask(Path(path), sha256)):
+                raise EditError(unfit.code, f"the mask is unfit: {unfit.message}. {unfit.hint}")
 
 
 def slot_place(step: str, slot: str) -> NodePath:
@@ -111,9 +135,7 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
         and not all(low <= s <= high for s in supply.size)
     ):
         width, height = supply.size
-        limit = f"min_side: {low}" if min(supply.size) < low else f"max_side: {high}"
-        hint = f"Put a local/fit step before it, with: {{{limit}}}."
-        return f"{width}x{height} px; {function} takes {low} to {high} px a side", hint
+        return f"{width}x{height} px; {function} takes {low} to {high} px a side", _fit(supply.size, low, high)
     if supply.size and supply.size[0] * supply.size[1] > MAX_PIXELS:
         width, height = supply.size
         return f"{width}x{height} px; at most {MAX_PIXELS // 10**6} million pixels are read", "Make it smaller first."
@@ -124,8 +146,16 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
             return f"{kind}; {function} takes {', '.join(formats)}", "Save it in one of these formats."
         if isinstance(most, int) and supply.blob.size_bytes > most:
             size = f"{supply.blob.size_bytes / 2**20:.1f} MiB"
-            return f"{size}; {function} takes {most / 2**20:.0f} MiB", "Put a local/fit step before it."
+            return f"{size}; {function} takes {most / 2**20:.0f} MiB", _STEP.format(f"max_side: {high}")
     return None
+
+
+def _fit(size: tuple[int, int], low: int, high: int) -> str:
+    """The step that brings a picture within the limits, if one can."""
+    limits = {"min_side": low} if min(size) < low else {"max_side": high}
+    if not all(low <= side <= high for side in fitted(*size, limits)):
+        return f"It is longer than {high / low:g}:1, so resizing can't help; crop it."
+    return _STEP.format(", ".join(f"{name}: {value}" for name, value in limits.items()))
 
 
 def _rule_name(code: str) -> str:

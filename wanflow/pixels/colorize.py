@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.chroma import Tone, envelope, luminance, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.masks import guided, small_lightness
@@ -84,7 +85,9 @@ def _asked(scene: Scene, wishes: Sequence[Wish], dice: np.random.Generator | Non
     for wish in wishes:
         first = chosen.setdefault(_kind(wish, wishes), wish)
         if first is not wish:
-            warnings.append(f'"{wish.region}" can\'t be told from "{first.region}"; {wish.colour} was left out')
+            warnings.append(
+                f"{quoted(wish.region)} can't be told from {quoted(first.region)}; {wish.colour} was left out"
+            )
     skin = Kind.SKIN not in chosen and any(kind in _PEOPLE for kind in chosen)
     regions = find(scene, [*chosen, *([Kind.SKIN] if skin else [])])
     layers = []
@@ -115,11 +118,11 @@ def _aimed(wishes: Sequence[Wish]) -> list[Wish]:
 def _doubt(wish: Wish, confidence: float) -> Iterator[str]:
     """What to say about a region that is not sure."""
     if confidence < FAINT:
-        yield f'no "{wish.region}" was found in the picture, so {wish.colour} was left out; {HOW}'
+        yield f"no {quoted(wish.region)} was found in the picture, so {wish.colour} was left out; {HOW}"
     elif wish.kind is Kind.OTHER:
-        yield f'"{wish.region}" is not a word known here; {wish.colour} was given to the main subject'
+        yield f"{quoted(wish.region)} is not a word known here; {wish.colour} was given to the main subject"
     elif confidence < SURE:
-        yield f'where the "{wish.region}" is was only guessed; look at the {wish.colour} before using it; {HOW}'
+        yield f"where the {quoted(wish.region)} is was only guessed; look at the {wish.colour} before using it; {HOW}"
 
 
 def _restrained(tone: Tone) -> Tone:

@@ -22,7 +22,7 @@ from wanflow.pixels.words import tone
 from wanflow.sizes import SizeError, about, given
 
 NOT_COMBINED = "the inputs are only shown side by side; what the prompt asks of them was not done"
-NOT_PAINTED = "the prompt is only set in its own colours; what it describes was not painted"
+NOT_PAINTED = "the prompt is only set on a coloured card; what it describes was not painted"
 _LIMITS = {"min_pixels": 1, "max_pixels": 1 << 24, "max_ratio": 4}
 _PIXELS = 1280 * 1280
 # One of them by the seed, so that candidates can be told apart.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.brushes import brush_for, painted_strips
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, edit
 from wanflow.pixels.instruction import Change, read
@@ -22,6 +23,9 @@ from wanflow.pixels.stamp import stamped
 from wanflow.pixels.told import HOW, aimed, told
 from wanflow.pixels.words import Kind
 
+# Each change takes up to 3 s of a 4096 px picture.
+MOST_CHANGES = 12
+QUOTED = 3  # clauses of the prompt that a warning repeats
 UNCHANGED = "strength 0 asks for no change, so the picture was returned as it is"
 EXAMPLES = '"Change the flower to blue", "make it brighter", "blur the background", "把花改成蓝色"'
 
@@ -31,7 +35,8 @@ def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
     if float(parameters.get("strength", 0.5)) <= 0:
         return Fidelity.APPROXIMATE
     instruction = read(str(parameters.get("prompt") or ""))
-    return Fidelity.APPROXIMATE if instruction.changes and not instruction.left else Fidelity.PROXY
+    done = 0 < len(set(instruction.changes)) <= MOST_CHANGES and not instruction.left
+    return Fidelity.APPROXIMATE if done else Fidelity.PROXY
 
 
 @edit("wan/description_edit", foresee=_foreseen)
@@ -42,12 +47,14 @@ def describe_edit(request: EditRequest) -> Edited:
         return Edited(picture, Fidelity.APPROXIMATE, (UNCHANGED,))
     instruction, hinted = read(request.prompt), told(picture.rgb, request.hint)
     sight = Sight(picture.rgb, hinted)
+    wanted = list(dict.fromkeys(instruction.changes if hinted is None else _aimed(instruction.changes)))
     rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
-    for change in instruction.changes if hinted is None else _aimed(instruction.changes):
+    undone += [_named(change) for change in wanted[MOST_CHANGES:]]
+    for change in wanted[:MOST_CHANGES]:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
         if region and region.confidence < FAINT:
-            warnings.append(f'no "{change.region}" was found in the picture; {HOW}')
-            undone.append(f"{change.region}: {change.colour or change.verb}")
+            warnings.append(f"no {quoted(change.region)} was found in the picture; {HOW}")
+            undone.append(_named(change))
             continue
         brush = brush_for(rgb, change, region, strength, request.seed)
         rgb = np.concatenate(list(painted_strips(rgb, brush, sight.place(region) if region else None)))
@@ -64,15 +71,21 @@ def _aimed(changes: Sequence[Change]) -> list[Change]:
     return [replace(change, kind=aimed(change.kind, alone=alone)) for change in changes]
 
 
+def _named(change: Change) -> str:
+    return f"{change.region}: {change.colour or change.verb}"
+
+
 def _undone(clauses: list[str]) -> str:
-    what = "; ".join(f'"{clause}"' for clause in clauses) or "the instruction"
+    what = "; ".join(map(quoted, clauses[:QUOTED])) or "the instruction"
+    if len(clauses) > QUOTED:
+        what += f" and {len(clauses) - QUOTED} more"
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
 
 
 def _doubts(change: Change, region: Region | None) -> Iterator[str]:
     if region and change.kind is Kind.OTHER:
-        yield f'"{change.region}" is not a word known here; the main subject was taken for it'
+        yield f"{quoted(change.region)} is not a word known here; the main subject was taken for it"
     elif region and region.confidence < SURE:
-        yield f'where the "{change.region}" is was only guessed; look before using it; {HOW}'
+        yield f"where the {quoted(change.region)} is was only guessed; look before using it; {HOW}"
     if change.tone and change.tone.chroma < 0.02:
         yield f"light and shade are kept, so {change.colour} only takes the colour away"

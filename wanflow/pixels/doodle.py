@@ -22,7 +22,8 @@ from wanflow.pixels.stamp import stamped
 from wanflow.pixels.words import Kind, Wish, parse
 
 _STRIP_PIXELS = 1 << 19
-NOT_PAINTED = "the lines are drawn and washed with the prompt's colours; what the prompt describes was not painted"
+NOT_PAINTED = "the lines are drawn and washed with colours; what the prompt describes was not painted"
+NO_COLOUR = "the prompt names no colour known here, so the washes have colours of their own"
 
 # Washes for prompts without colours: muted pigments that go with each other.
 _PIGMENTS = (
@@ -42,8 +43,10 @@ def doodle(request: EditRequest) -> Edited:
     ink = ink_of_sketch(rgb) if sketch else line_art(rgb)
     labels = cells(shrunk(ink.astype(np.float32)))
     scene = None if sketch else Scene(np.cbrt(shrunk(luminance(rgb))))
-    washes = labels, _washes(labels, scene, parse(request.prompt), request.seed)
-    return stamped(Picture(_painted(ink, washes, request.seed)), request.prompt, NOT_PAINTED, *warnings)
+    wishes = parse(request.prompt)
+    washes = labels, _washes(labels, scene, wishes, request.seed)
+    said = (NOT_PAINTED, *(() if wishes else (NO_COLOUR,)), *warnings)
+    return stamped(Picture(_painted(ink, washes, request.seed)), request.prompt, *said)
 
 
 def cells(ink: Floats) -> Labels:

@@ -101,6 +101,8 @@ class Edited:
     free: tuple[int, int, int, int] | None = None
 
 
+BLACK_HINT = "the hint's mask has no white, so it was not used"
+
 EditFunction = Callable[[EditRequest], Edited]
 Foresight = Callable[[Mapping[str, Any]], Fidelity]
 _functions: dict[str, EditFunction] = {}
@@ -143,11 +145,13 @@ def foreseen(function: str, parameters: Mapping[str, Any]) -> Fidelity | None:
 
 
 def apply(request: EditRequest) -> Edited:
-    """Perform one edit; with the parameter `watermark` the picture is labelled as generated.
+    """Perform one edit; each warning is told once, and with `watermark` the picture is labelled as generated.
 
     Raises KeyError for a function that does not run here.
     """
     edited = functions()[request.function](request)
+    unused = (BLACK_HINT,) if request.hint.mask is not None and not request.hint.mask.any() else ()
+    edited = replace(edited, warnings=tuple(dict.fromkeys([*unused, *edited.warnings])))
     if not request.parameters.get("watermark"):
         return edited
     rgb, alpha = labelled(edited.picture.rgb, edited.picture.alpha, edited.free)

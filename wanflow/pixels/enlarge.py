@@ -45,6 +45,10 @@ BATCH_PIXELS = 4096
 GATE = ([0.5, 0.62], [1.0, 0.0])
 BLUR = ([0.25, 0.35, 0.45, 0.55, 0.62], [2.0, 1.5, 1.1, 0.7, 0.5])
 
+# What the request has where the user wrote nothing; see schemas/functions/wan.super_resolution.json.
+OWN_PROMPT = "Image super resolution"
+PROMPT_IGNORED = "the draft engine enlarges and sharpens without reading the prompt"
+
 Net = tuple[Floats, ...]
 
 
@@ -224,10 +228,11 @@ def super_resolution(request: EditRequest) -> Edited:
     """Enlarge by `upscale_factor` 2-4, or sharpen at 1; alpha is enlarged by Lanczos."""
     factor = int(request.parameters.get("upscale_factor", 1))
     rgb, alpha, lossless = request.image.rgb, request.image.alpha, request.image.lossless
+    warnings = () if request.prompt.strip() in ("", OWN_PROMPT) else (PROMPT_IGNORED,)
     if factor == 1:
-        return Edited(Picture(sharpen(rgb, lossless), alpha, lossless), Fidelity.REAL)
+        return Edited(Picture(sharpen(rgb, lossless), alpha, lossless), Fidelity.REAL, warnings)
     if alpha is not None:
         rgb = _without_dark_edges(rgb, alpha)
         size = (alpha.shape[1] * factor, alpha.shape[0] * factor)
         alpha = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.LANCZOS))
-    return Edited(Picture(enlarge(rgb, factor, lossless), alpha, lossless), Fidelity.REAL)
+    return Edited(Picture(enlarge(rgb, factor, lossless), alpha, lossless), Fidelity.REAL, warnings)

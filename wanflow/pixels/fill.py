@@ -17,11 +17,12 @@ from wanflow.pixels.carry import carry
 from wanflow.pixels.engine import Array, Bools, Floats
 from wanflow.pixels.nearest import EXACT_PAIRS, Search, exact
 from wanflow.pixels.patches import RADIUS, SIDE, Index, Level, learn, level, nearest_set
-from wanflow.pixels.peel import start
+from wanflow.pixels.peel import MAX_PEELED, start
 from wanflow.pixels.poisson import correction
+from wanflow.pixels.shade import guessed_shade
 
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
-MAX_UNKNOWN = 90_000
+MAX_UNKNOWN = 75_000
 MAX_SEARCHED = 1_300_000
 # The side of the known part at which the hole is first peeled.
 COARSEST = 48
@@ -29,10 +30,13 @@ FIRST_ROUNDS = 8
 ROUNDS = 4
 LAST_ROUNDS = 2
 SOFTNESS = 0.5
+# A patch that overlaps known pixels is dearer than one amid copied ones, which agree with themselves; unless it is
+# heard first all the same, the hole's rim stays a seam.
+HEARD = 0.9
 # How strongly seam removal holds on to the copied colours. A hole that is open to the picture's rim has no
 # far side to meet: there a weak hold lets a dark coat at the border bleed into the sky.
-OPEN_SCREEN = 0.05
-CLOSED_SCREEN = 0.01
+OPEN_SCREEN = 0.015
+CLOSED_SCREEN = 0.003
 
 
 def fill(rgb: Array, hole: Bools, source: Bools | None = None, *, locality: float = 0.3, seed: int = 0) -> Array:
@@ -67,12 +71,16 @@ def _fill_window(rgb: Array, hole: Bools, allowed: Bools, locality: float, seed:
     levels = pyramid(rgb, hole, allowed)
     if not levels:
         return diffuse(rgb, hole)
-    copied = _searched(levels, locality, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    copied = _searched(levels, locality, rng)
     last = levels[-1]
     pixels = last.pixels.reshape(*last.shape, 3)
     low_hole = last.hole.reshape(last.shape)
-    screen = OPEN_SCREEN if reaches_rim(hole) else CLOSED_SCREEN
+    open_hole = reaches_rim(hole)
+    screen = OPEN_SCREEN if open_hole else CLOSED_SCREEN
     seams = correction(pixels, low_hole, ~last.hole, copied.reshape(last.shape), screen)
+    if not open_hole:
+        seams -= guessed_shade(last, pixels + seams, rng)
     if last.shape == hole.shape:
         return np.where(hole[..., None], to_bytes(pixels + seams), rgb)
     return carry(rgb, hole, allowed, copied.reshape(last.shape), pixels, seams, low_hole)
@@ -101,6 +109,8 @@ def to_bytes(pixels: Floats) -> Array:
 
 def diffuse(rgb: Array, hole: Bools) -> Array:
     """Diffusion after Bertalmio et al. 2001, for pictures without a patch to copy; all known pixels kept."""
+    if len(rgb) == 1:  # OpenCV reads stray memory in a picture of one row, not in one of one column
+        return diffuse(rgb.transpose(1, 0, 2), hole.T).transpose(1, 0, 2)
     filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_NS)
     return np.where(hole[..., None], filled, rgb)
 
@@ -119,7 +129,8 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
         if at is None or not at.usable.any():
             break
         levels.append(at)
-        if known * scale / 2 < COARSEST or min(size) // 2 < SIDE + 2:
+        peeled = known * scale / 2 < COARSEST and np.count_nonzero(at.hole) <= MAX_PEELED
+        if peeled or min(size) // 2 < SIDE + 2:
             break
         scale /= 2
     return levels[::-1]
@@ -179,6 +190,8 @@ def settle(
     else:
         vote_best(at, field, np.zeros(len(at.targets), np.float32))
     copied = np.arange(len(at.hole))
+    known = cv2.blur((~at.hole).astype(np.float32).reshape(at.shape), (SIDE, SIDE)).ravel()
+    weight = 1 - np.float32(HEARD) * known[at.targets]
     for _ in range(rounds):
         wanted = descriptor.describe(at, at.targets)
         if all_pairs:
@@ -188,7 +201,7 @@ def settle(
             found, price = search.improve(at.targets, wanted, field, 1)
         field = np.full(len(at.hole), -1, np.int64)
         field[at.targets] = found
-        copied = vote_best(at, field, price)
+        copied = vote_best(at, field, price * weight)
     return field, copied
 
 

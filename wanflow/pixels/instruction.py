@@ -112,30 +112,37 @@ def read(prompt: str) -> Instruction:
     """What a prompt asks, clause by clause. Raises nothing."""
     changes: list[Change] = []
     left: list[str] = []
-    for clause in _clauses(prompt):
+    for clause in clauses(prompt):
         found = _tonal(clause) or _recoloured(clause)
         changes += found
-        if not found and not _says_nothing(clause):
+        if not found and not says_nothing(clause):
             left.append(clause)
     return Instruction(tuple(changes), tuple(left))
 
 
-def _clauses(prompt: str) -> Iterator[str]:
+def clauses(prompt: str) -> Iterator[str]:
+    """The parts of a prompt that can be read one by one, in small letters; without "keep the rest as it is"."""
     text = unicodedata.normalize("NFKC", prompt).lower().replace("’", "'")
     for clause in _BREAK.split(_REST.sub(" ", re.sub(r"[-_/]+", " ", text))):
         if clause.strip():
             yield " ".join(clause.split())
 
 
-def _says_nothing(clause: str) -> bool:
+def says_nothing(clause: str) -> bool:
     """Is a clause made of harmless words alone, such as "high quality" or "keep the rest unchanged"?"""
-    if _OBJECTS.search(clause):
+    if asks_for_objects(clause):
         return False
     found = tokens(clause)
-    return not any(_unknown(token) or token.role in (Role.COLOUR, Role.REGION) for token in found)
+    return not any(is_unknown(token) or token.role in (Role.COLOUR, Role.REGION) for token in found)
 
 
-def _unknown(token: Token) -> bool:
+def asks_for_objects(clause: str) -> bool:
+    """Is a thing to come, go or change places?"""
+    return bool(_OBJECTS.search(clause))
+
+
+def is_unknown(token: Token) -> bool:
+    """Is a token a word that is neither in the lexicon nor harmless?"""
     if token.role is not Role.NOUN:
         return token.role is Role.NOT and token.word not in ("from", "从")
     return not _HARMLESS.fullmatch(token.word) and bool(_HARMLESS_HANZI.sub("", token.word))
@@ -166,7 +173,7 @@ def _one_tonal(clause: str) -> list[Change]:
     amount = 0.5 if _LITTLE.search(rest) else 1.6 if _MUCH.search(rest) else 1.0
     rest = _MUCH.sub(" ", _LITTLE.sub(" ", rest))
     found = tokens(rest)
-    if any(_unknown(token) or token.role is Role.COLOUR for token in found):
+    if any(is_unknown(token) or token.role is Role.COLOUR for token in found):
         return []
     places = [token for token in _heads(found) if token.name != Kind.WHOLE]
     # A blurred picture is rarely wanted; a blurred background often, and "bokeh" means nothing else.
@@ -179,7 +186,7 @@ def _one_tonal(clause: str) -> list[Change]:
 
 def _recoloured(clause: str) -> list[Change]:
     """The recolourings in a clause that names things and ends in their new colour, or in several such halves."""
-    if _OBJECTS.search(clause):
+    if asks_for_objects(clause):
         return []
     found = [t for t in tokens(_MUCH.sub(" ", clause)) if t.role not in (Role.ARTICLE, Role.DE, Role.SEPARATOR)]
     changes: list[Change] = []
@@ -221,7 +228,7 @@ def _painted(place: Token, colour: Token) -> Change:
 
 
 def _harmless(token: Token) -> bool:
-    return token.role is Role.NOUN and not _unknown(token)
+    return token.role is Role.NOUN and not is_unknown(token)
 
 
 def _heads(found: Sequence[Token], unknown: bool = False) -> list[Token]:

@@ -68,8 +68,8 @@ def enclosed(mask: Mask) -> Mask:
     return np.asarray(added > 0) | mask
 
 
-def faded(mask: Mask, light: Floats) -> tuple[Floats, float]:
-    """A mask (h, w) that fades where lightness doesn't change across its rim, and the share of the rim that holds.
+def faded(mask: Mask, *planes: Floats) -> tuple[Floats, float]:
+    """A mask (h, w) that fades where no plane changes across its rim, and the share of the rim that holds.
 
     A hard edge through even fur or cloud is seen at once for what it is, a guess.
     """
@@ -79,8 +79,8 @@ def faded(mask: Mask, light: Floats) -> tuple[Floats, float]:
     rim[:3], rim[-3:], rim[:, :3], rim[:, -3:] = 0, 0, 0, 0
     if not rim.any():
         return hard, 1.0
-    within, without = (_mean_where(light, weight, unit) for weight in (hard, 1 - hard))
-    held = np.clip((np.abs(within - without) - 0.02) / 0.05, 0, 1)
+    steps = [np.abs(_mean_where(plane, hard, unit) - _mean_where(plane, 1 - hard, unit)) for plane in planes]
+    held = np.clip((np.max(steps, axis=0) - 0.02) / 0.05, 0, 1)
     near = _mean_where(np.asarray(held, np.float32), rim, 4 * unit)
     inside, outside = (cv2.distanceTransform(np.uint8(side), cv2.DIST_L2, cv2.DIST_MASK_5) for side in (mask, ~mask))
     # The fade is mostly within: what is not named should keep its colour.

@@ -81,7 +81,7 @@ def nearest_set(mask: Bools) -> Index:
 
 def gather(pixels: Floats, centres: Index, offsets: Index) -> Floats:
     """Patches (n, 147) float32 around flat centres."""
-    return np.take(pixels, centres[:, None] + offsets[None, :], axis=0).reshape(len(centres), -1)
+    return np.take(pixels, centres[:, None] + offsets[None, :], axis=0).reshape(len(centres), 3 * len(offsets))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from wanflow.pixels.patches import RADIUS, SIDE, Level, gather, learn
 
 # A first fill decides the layout, so a few are tried; at this size they cost little.
 STARTS = 3
+# Patch by patch is slow: a larger hole is first peeled at a smaller size, or only once where there is none.
+MAX_PEELED = 30_000
 
 
 def start(at: Level, locality: float, rng: np.random.Generator) -> None:
@@ -17,7 +19,7 @@ def start(at: Level, locality: float, rng: np.random.Generator) -> None:
     descriptor = learn(at, locality, rng)
     described = descriptor.describe(at, at.sources)
     kept, least = at.pixels.copy(), np.inf
-    for _ in range(STARTS):
+    for _ in range(STARTS if np.count_nonzero(at.hole) <= MAX_PEELED else 1):
         peel(at, rng)
         _, price = exact(descriptor.describe(at, at.targets), described)
         if price.mean() < least:

@@ -72,7 +72,19 @@ def solve(right: Floats, free: Floats, screen: float) -> Floats:
     """The (h, w, 3) correction whose screened Laplacian is `right`; conjugate gradients, at most `ROUNDS`
     steps."""
     found = np.zeros_like(right)
-    rest = right.copy()
+    part = _around(free[..., 0] > 0)
+    found[part] = _descended(np.ascontiguousarray(right[part]), np.ascontiguousarray(free[part]), screen)
+    return found
+
+
+def _around(hole: Bools) -> tuple[slice, slice]:
+    """The part of a picture that holds the hole and one pixel around."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    return slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2)
+
+
+def _descended(rest: Floats, free: Floats, screen: float) -> Floats:
+    found = np.zeros_like(rest)
     way = rest.copy()
     energy = float((rest * rest).sum(dtype=np.float64))
     goal = energy * 1e-6

@@ -131,7 +131,7 @@ class Scene:
         rows = max(2, self.height // 50)
         if sky.confidence < 0.9 or sky.mask[:rows].mean() < 0.8:
             return False
-        corner = self.height // 12, self.width // 12
+        corner = max(1, self.height // 12), max(1, self.width // 12)
         left, right = sky.mask[: corner[0], : corner[1]], sky.mask[: corner[0], -corner[1] :]
         if min(left.mean(), right.mean()) < 0.5:
             return False

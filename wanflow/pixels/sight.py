@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from wanflow.pixels.chroma import to_oklab
 from wanflow.pixels.engine import Array, Bools, Floats
-from wanflow.pixels.masks import at_shape, faded, guided, small_lightness, soften
+from wanflow.pixels.masks import Mask, at_shape, faded, guided, small_lightness, soften
 from wanflow.pixels.regions import FAINT, Region, find
 from wanflow.pixels.scene import Scene
 from wanflow.pixels.subject import Subject, find_subject, recut
@@ -72,7 +73,17 @@ class Sight:
         if kind not in _SUBJECTS and sure < FAINT:
             # A picture of no one thing is all background.
             mask, sure = np.ones_like(mask), FAINT
-        return Region(kind, soften(faded(mask, self.light)[0], self.light), sure)
+        return Region(kind, self._soft(mask), sure)
+
+    @cached_property
+    def colour(self) -> Floats:
+        """OKLab at working size (h, w, 3), its a and b doubled: a step in them is seen as well as one in lightness."""
+        return to_oklab(at_shape(self.rgb, self.light.shape)) * np.array([1, 2, 2], np.float32)
+
+    def _soft(self, mask: Mask) -> Floats:
+        """A mask that fades where neither lightness nor colour bears its rim out."""
+        planes = [np.ascontiguousarray(self.colour[..., n]) for n in range(3)]
+        return soften(faded(mask, *planes)[0], self.light)
 
     def _by_light(self, kind: Kind) -> Region:
         """A region found as in a grey picture, its outline cut again by colour."""
@@ -80,4 +91,4 @@ class Sight:
         if kind not in RECUT or region.confidence < FAINT:
             return region
         mask = recut(at_shape(self.rgb, self.light.shape), region.mask > 0.5)
-        return replace(region, mask=soften(faded(mask, self.light)[0], self.light))
+        return replace(region, mask=self._soft(mask))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from wanflow.pixels.engine import Array, Edited, Fidelity, Picture
 from wanflow.pixels.expand import flatten
@@ -64,14 +65,19 @@ def _stripe(out: Array, frame: int) -> None:
         (slice(0, height), slice(0, frame)),
         (slice(0, height), slice(width - frame, width)),
     ]
-    pitch = max(1.2 * frame, 2.0)
     for rows, columns in sides:
         y, x = np.arange(height)[rows, None], np.arange(width)[None, columns]
-        # Coverage instead of a hard edge: diagonals without teeth.
-        wave = np.abs((x + y) % (2 * pitch) - pitch) - pitch / 2
-        share = np.clip(wave + 0.5, 0, 1)[..., None].astype(np.float32)
-        painted = np.array(YELLOW, np.float32) * share + np.array(BLACK, np.float32) * (1 - share)
-        out[rows, columns] = (painted + 0.5).astype(np.uint8)
+        out[rows, columns] = hazard(x + y, frame)
+
+
+def hazard(diagonal: npt.NDArray[np.int64], frame: int) -> Array:
+    """The colours (..., 3) of stripes for a frame of so many pixels, where `diagonal` is x + y of each pixel."""
+    pitch = max(1.2 * frame, 2.0)
+    # Coverage instead of a hard edge: diagonals without teeth.
+    wave = np.abs(diagonal % (2 * pitch) - pitch) - pitch / 2
+    share = np.clip(wave + 0.5, 0, 1)[..., None].astype(np.float32)
+    painted = np.array(YELLOW, np.float32) * share + np.array(BLACK, np.float32) * (1 - share)
+    return np.asarray(painted + 0.5, np.uint8)
 
 
 def _band(width: int, height: int, request: str, headline: str) -> Array | None:

@@ -34,12 +34,12 @@ def stylize_all(request: EditRequest) -> Edited:
     warnings = _doubts(found, style, styles.WHOLE)
     if strength <= 0:
         return Edited(picture, Fidelity.APPROXIMATE, warnings)
-    small = np.asarray(_at_work_size(picture.rgb) / np.float32(255), np.float32)
+    small = np.asarray(at_work_size(picture.rgb) / np.float32(255), np.float32)
     dice = np.random.default_rng(request.seed)
     paint, bare = picture_book(small, dice, strength) if style == DEFAULT_WHOLE else gold_foil(small, dice)
     # Most of a style should show at the default strength; the photograph's detail goes last.
     cover = np.maximum(np.float32(1 - (1 - min(strength, 1)) ** 1.6), bare * np.float32(min(1, 2 * strength)))
-    painted = _laid_over(picture.rgb, (paint * 255 + 0.5).astype(np.uint8), np.asarray(cover, np.float32))
+    painted = laid_over(picture.rgb, (paint * 255 + 0.5).astype(np.uint8), np.asarray(cover, np.float32))
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, warnings)
 
 
@@ -49,11 +49,11 @@ def stylize_local(request: EditRequest) -> Edited:
     picture = request.image
     found = styles.named(request.prompt, styles.LOCAL, styles.NEAR_LOCAL)
     style = found.style if found else DEFAULT_LOCAL
-    small = _at_work_size(picture.rgb)
+    small = at_work_size(picture.rgb)
     hinted = told(picture.rgb, request.hint)
     target = find_target(small, found.rest if found else request.prompt, hinted)
     paint, cover = covered(small, target.mask, style, request.seed)
-    painted = _laid_over(picture.rgb, paint, cover)
+    painted = laid_over(picture.rgb, paint, cover)
     warnings = (*_doubts(found, style, styles.LOCAL), *target.warnings)
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, warnings)
 
@@ -66,7 +66,8 @@ def _doubts(found: styles.Named | None, style: str, known: styles.Words) -> tupl
     return (f"the prompt names no style known here; {style} was taken; known are: {names}",)
 
 
-def _at_work_size(rgb: Array) -> Array:
+def at_work_size(rgb: Array) -> Array:
+    """A picture brought down to the size that styles are painted on, or itself when it is no larger."""
     height, width = rgb.shape[:2]
     scale = (WORK_PIXELS / (height * width)) ** 0.5
     if scale >= 1:
@@ -75,7 +76,7 @@ def _at_work_size(rgb: Array) -> Array:
     return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _laid_over(rgb: Array, paint: Array, cover: Floats) -> Array:
+def laid_over(rgb: Array, paint: Array, cover: Floats) -> Array:
     """`rgb` under `paint` (h, w, 3) as far as `cover` (h, w) in [0, 1] says, both enlarged to its size."""
     height, width = rgb.shape[:2]
     if paint.shape != rgb.shape:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from wanflow.errors import quoted
 from wanflow.pixels.engine import Array
 from wanflow.pixels.lexicon import Kind, Role, tokens
 from wanflow.pixels.masks import Mask, closed, opened, small_lightness
@@ -61,11 +62,11 @@ def find_target(rgb: Array, prompt: str, told: Mask | None = None) -> Target:
     mask = cv2.resize(region.mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     if region.confidence < 0.2 or not mask.any():
         found = _thing(rgb, scene, "", Kind.SUBJECT)
-        instead = f'no "{word}" was found in the picture; the main subject was changed instead'
+        instead = f"no {quoted(word)} was found in the picture; the main subject was changed instead"
         return Target(found.mask, (instead, *found.warnings))
     if kind in RECUT:
         mask = recut(rgb, mask)
-    doubt = f'where the "{word}" is was only guessed; look at the picture before using it; {HOW}'
+    doubt = f"where the {quoted(word)} is was only guessed; look at the picture before using it; {HOW}"
     return Target(mask, () if region.confidence >= SURE else (doubt,))
 
 
@@ -88,7 +89,7 @@ def asked(prompt: str) -> tuple[str, Kind]:
 def _thing(rgb: Array, scene: Scene, word: str, kind: Kind) -> Target:
     """The subject, or what is behind it; a centre oval where nothing stands out."""
     mask, sure = _subject(rgb, scene)
-    name = f'"{word}"' if word else "the subject"
+    name = quoted(word) if word else "the subject"
     warnings = []
     if sure < LEAST:
         mask = _oval(mask.shape)
@@ -100,7 +101,7 @@ def _thing(rgb: Array, scene: Scene, word: str, kind: Kind) -> Target:
     if kind is Kind.OTHER:
         warnings.append(f"{name} is not a word known here; the main subject was changed")
     if kind is Kind.PART:
-        warnings.append(f'a part such as "{word}" can\'t be found here; the main subject was changed; {HOW}')
+        warnings.append(f"a part such as {quoted(word)} can't be found here; the main subject was changed; {HOW}")
     if kind in (Kind.BACKGROUND, Kind.SURFACE):
         mask = ~mask if not mask.all() else mask
     return Target(mask, tuple(warnings))

@@ -11,15 +11,17 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from wanflow.errors import StoreError, describe_os_error
+from wanflow.maskrules import MaskFacts
 from wanflow.model import Blob, FileStat, Result
 
-VERSION = 1
-_TABLES = """
+# What each version of the format added to the one before.
+_TABLES = (
+    """
 CREATE TABLE results (key TEXT PRIMARY KEY, made TEXT NOT NULL, components TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE jobs (recipe TEXT, job TEXT, key TEXT NOT NULL, PRIMARY KEY (recipe, job)) WITHOUT ROWID;
 CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, blob TEXT NOT NULL) WITHOUT ROWID;
@@ -27,7 +29,10 @@ CREATE TABLE outputs (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, 
                       recipe_of TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT NOT NULL, files TEXT NOT NULL,
                    PRIMARY KEY (recipe, row)) WITHOUT ROWID;
-"""
+""",
+    "CREATE TABLE masks (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;",
+)
+VERSION = len(_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,18 @@ class Index:
             ),
         )
 
+    # -- masks
+
+    def mask(self, sha256: str) -> MaskFacts | None:
+        """What was counted in a mask with this digest."""
+        found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (sha256,)).fetchone()
+        return MaskFacts(*json.loads(found[0])) if found else None
+
+    def note_masks(self, entries: Mapping[str, MaskFacts]) -> None:
+        """Keep what was counted in masks, by digest."""
+        counted = ((sha256, json.dumps(astuple(facts))) for sha256, facts in entries.items())
+        self._db.executemany("INSERT OR REPLACE INTO masks VALUES (?, ?)", counted)
+
     # -- output files
 
     def published(self, path: str) -> Published | None:
@@ -270,10 +287,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have made the tables while this one waited for the lock.
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        for statement in filter(str.strip, _TABLES.split(";")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for statement in filter(str.strip, "".join(_TABLES[version:]).split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {max(version, VERSION)}")
     connection.execute("COMMIT")
 
 

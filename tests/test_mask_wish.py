@@ -1,0 +1,130 @@
+"""What prompts ask of a mask: one line each, English and Chinese."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wanflow.pixels.instruction import Change, Verb
+from wanflow.pixels.mask_wish import Deletion, Remake, wish
+
+DELETE = [
+    "",
+    "  \n",
+    "remove the cup",
+    "Remove the person in the background",
+    "get rid of it",
+    "without the hat",
+    "no people",
+    "erase this, high quality",
+    "去掉杯子",
+    "把杯子去掉",
+    "删除这个人",
+]
+DESCRIBED = [
+    "grass",
+    "green grass",
+    "sand",
+    "empty wooden table",
+    "a wooden table",
+    "brick wall",
+    "sky with clouds",
+    "grass and trees",
+    "the background",
+    "replace the cup with grass",
+    "fill in the background",
+    "草地",
+    "干净的桌面",
+    "把杯子换成草地",
+    "白色的墙",
+]
+COLOURS = {
+    "red": "red",
+    "a red coat": "red",
+    "dark blue jeans": "blue",
+    "make it blue": "blue",
+    "change the coat to red": "red",
+    "change the dragon to red": "red",
+    "改成蓝色": "blue",
+    "红色的外套": "red",
+    "把外套改成红色": "red",
+    "make the sky orange": "orange",
+}
+MATERIALS = {
+    "wooden": "wooden",
+    "a wooden cup": "wooden",
+    "made of wood": "wooden",
+    "make the cup wooden": "wooden",
+    "ice material": "ice",
+    "a cup made of ice": "ice",
+    "变成冰": "ice",
+    "木质": "wooden",
+    "青花瓷": "blue and white porcelain",
+    "knitted sweater": "weaving",
+}
+NEW = [
+    "a cat with a hat",
+    "a cat with a red hat",
+    "A ceramic rabbit holding a ceramic flower",
+    "陶瓷兔子拿着陶瓷花",
+    "a red dragon",
+    "wearing a red hat",
+    "a tree",
+    "a balloon",
+    "ice",
+    "turn the cup into a red balloon",
+    "replace the cup with a plant",
+    "blue and yellow",
+    "一只猫",
+    "!?",
+    "high quality",
+    "don't change the face",
+]
+
+
+@pytest.mark.parametrize("prompt", DELETE)
+def test_an_empty_prompt_and_deleting_words_delete(prompt):
+    assert wish(prompt).deeds == (Deletion(),)
+    assert wish(prompt).left == ()
+
+
+@pytest.mark.parametrize("prompt", DESCRIBED)
+def test_a_description_of_a_background_deletes_and_is_kept_for_the_warning(prompt):
+    (deed,) = wish(prompt).deeds
+    assert isinstance(deed, Deletion)
+    assert deed.described and deed.described in prompt
+
+
+@pytest.mark.parametrize(("prompt", "colour"), COLOURS.items())
+def test_a_colour_for_one_thing_recolours(prompt, colour):
+    (deed,) = wish(prompt).deeds
+    assert isinstance(deed, Change)
+    assert (deed.verb, deed.colour) == (Verb.RECOLOUR, colour)
+
+
+@pytest.mark.parametrize(("prompt", "material"), MATERIALS.items())
+def test_a_material_remakes(prompt, material):
+    assert wish(prompt).deeds == (Remake(material),)
+
+
+@pytest.mark.parametrize("prompt", NEW)
+def test_what_is_not_there_yet_is_left(prompt):
+    found = wish(prompt)
+    assert found.deeds == ()
+    assert found.left
+
+
+def test_tones_are_understood_and_taking_the_colour_away_is_no_deletion():
+    assert wish("make it brighter").deeds == (Change(Verb.BRIGHTER),)
+    assert wish("remove the colour").deeds == (Change(Verb.GREY),)
+
+
+def test_half_a_prompt_is_done_and_half_is_left():
+    found = wish("remove the cup and add a spoon")
+    assert (found.deeds, found.left) == ((Deletion(),), ("add a spoon",))
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=50)
+def test_any_text_is_read(prompt):
+    found = wish(prompt)
+    assert found.deeds or found.left

@@ -1,0 +1,66 @@
+"""Take away what lies in a hole: the rest of the picture is copied into it, its own subject not."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from wanflow.pixels.engine import Array, Bools
+from wanflow.pixels.expand import LEAST_CONFIDENCE, LEAST_SOURCE
+from wanflow.pixels.fill import fill
+from wanflow.pixels.masks import disc
+from wanflow.pixels.subject import find_subject
+
+# Masks are drawn too tight: a rim of the old thing would stay, and be copied.
+GROWN = 0.005
+LEAST_GROWN = 2
+# A subject that is more of what surrounds the hole than this is what the hole lies in.
+RING_SHARE = 0.15
+RING = 0.02
+# Across so few pixels diffusion is as good as copying, and a hundred times faster.
+THIN = 8
+
+
+def grown(hole: Bools) -> Bools:
+    """The hole (h, w) and a rim of half a hundredth of the picture's short side around it."""
+    reach = max(LEAST_GROWN, round(GROWN * min(hole.shape)))
+    return np.asarray(cv2.dilate(hole.astype(np.uint8), disc(2 * reach + 1)) > 0)
+
+
+def remove(rgb: Array, hole: Bools, known: Bools | None, seed: int) -> Array:
+    """Complete the hole (h, w) of (h, w, 3) uint8 from the pixels in `known`; all others keep their bytes."""
+    thin = _thin(hole)
+    out = _diffused(rgb, thin) if thin.any() else rgb
+    thick = hole & ~thin
+    return fill(out, thick, _source(rgb, thick, known), seed=seed) if thick.any() else out
+
+
+def _thin(hole: Bools) -> Bools:
+    """The connected parts of the hole that are nowhere as wide as THIN."""
+    parts = hole.astype(np.uint8)
+    depth = cv2.distanceTransform(parts, cv2.DIST_L2, cv2.DIST_MASK_5)
+    count, label = cv2.connectedComponents(parts)
+    deep = np.zeros(count, bool)
+    deep[np.unique(label[depth > THIN / 2])] = True
+    return np.asarray(hole & ~deep[label])
+
+
+def _diffused(rgb: Array, hole: Bools) -> Array:
+    """After Telea 2004, for thin holes; byte for byte outside."""
+    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return np.where(hole[..., None], filled, rgb)
+
+
+def _source(rgb: Array, hole: Bools, known: Bools | None) -> Bools:
+    """What may be copied: not the subject, unless the hole lies in it or little else remains."""
+    source = ~hole if known is None else known & ~hole
+    if not source.any():
+        source = ~hole
+    subject = find_subject(rgb)
+    reach = max(4, round(RING * min(hole.shape)))
+    ring = (cv2.dilate(hole.astype(np.uint8), disc(2 * reach + 1)) > 0) & ~hole
+    touches = not ring.any() or float(subject.mask[ring].mean()) >= RING_SHARE
+    rest = source & ~subject.mask
+    if touches or subject.confidence < LEAST_CONFIDENCE or rest.mean() < LEAST_SOURCE:
+        return source
+    return rest
