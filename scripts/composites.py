@@ -161,11 +161,11 @@ def colour(rng: np.random.Generator, under: np.ndarray) -> np.ndarray:
     return np.clip(under.mean(0) + rng.choice([-1, 1]) * rng.uniform(25, 70, 3), 0, 255)
 
 
-def overlaid(rng: np.random.Generator, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def overlaid(rng: np.random.Generator, ground: np.ndarray, faint: float) -> tuple[np.ndarray, np.ndarray]:
     """A picture (h, w, 3) uint8 with text over it, and how much of each pixel the text covers, (h, w) in [0, 1]."""
     shape = ground.shape[:2]
     size = int(np.exp(rng.uniform(np.log(10), np.log(72))))
-    clear = rng.random() < 0.45
+    clear = rng.random() < faint
     plain = clear or rng.random() < 0.5
     stroke = 0 if plain else int(rng.integers(1, max(2, size // 12) + 1))
     core, whole = placed(rng, shape, size, stroke)
@@ -246,10 +246,45 @@ def texture(rng: np.random.Generator, side: int) -> np.ndarray:
     return out.clip(0, 255).astype(np.uint8)
 
 
-def ground(rng: np.random.Generator, photo: np.ndarray | None, side: int) -> np.ndarray:
-    """A square piece of a photograph, changed in scale, place, turn and colours, or of a texture."""
+def leaves(rng: np.random.Generator, side: int) -> np.ndarray:
+    """A made-up bush: small blades in layers, the later the lighter."""
+    out = texture(rng, side) // 2
+    count, base, long = side * side // 40, rng.uniform(40, 220, 3), rng.uniform(2.5, 9)
+    for number in range(count):
+        x, y = (int(v) for v in rng.integers(-4, side + 4, 2))
+        light = rng.normal(0.35 + 0.75 * number / count, 0.2)
+        ink = [int(c) for c in np.clip(base * light + rng.normal(0, 12, 3), 0, 255)]
+        axes = max(1, int(rng.normal(long, long / 3))), max(1, int(rng.normal(long / 2.5, 1)))
+        cv2.ellipse(out, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, ink, -1, cv2.LINE_AA)
+    return cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.45, 1.3)))
+
+
+def facade(rng: np.random.Generator, side: int) -> np.ndarray:
+    """A made-up building: bands of posts, windows and tiles, lit from above, seen at a slant."""
+    wide = side * 3 // 2
+    out = texture(rng, wide)
+    top = 0
+    while top < wide:
+        tall, pitch = int(rng.integers(4, 44)), int(rng.integers(5, 48))
+        ink, post = (rng.uniform(0, 255, 3) for _ in range(2))
+        band = slice(top, min(top + tall, wide))
+        share = rng.uniform(0.15, 0.8)
+        on = ((np.arange(wide) + int(rng.integers(pitch))) % pitch < share * pitch)[None, :, None]
+        lit = np.linspace(rng.uniform(0.7, 1.2), rng.uniform(0.5, 1), band.stop - band.start)[:, None, None]
+        grain = rng.normal(1, 0.05, (band.stop - band.start, wide, 1))
+        if rng.random() < 0.75:
+            out[band] = np.clip(np.where(on, ink, post) * lit * grain, 0, 255)
+        top += tall + int(rng.integers(0, 9))
+    slant = cv2.getRotationMatrix2D((wide / 2, wide / 2), float(rng.normal(0, 8)), float(rng.uniform(0.9, 1.2)))
+    out = cv2.warpAffine(out, slant, (wide, wide), borderMode=cv2.BORDER_REFLECT)
+    edge = (wide - side) // 2
+    return cv2.GaussianBlur(out[edge : edge + side, edge : edge + side], (0, 0), float(rng.uniform(0.45, 1.2)))
+
+
+def ground(rng: np.random.Generator, photo: np.ndarray | None, side: int, busy: bool) -> np.ndarray:
+    """A square piece of a photograph, changed in scale, place, turn and colours, or made up."""
     if photo is None:
-        return texture(rng, side)
+        return (texture, leaves, facade)[int(rng.integers(3)) if busy else 0](rng, side)
     scale = float(np.exp(rng.uniform(np.log(0.4), np.log(1.5))))
     piece = min(int(side / scale), *photo.shape[:2])
     y, x = (int(rng.integers(0, n - piece + 1)) for n in photo.shape[:2])
@@ -275,15 +310,20 @@ def recoded(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
-def sample(rng: np.random.Generator, photo: np.ndarray | None, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """One square example: picture (side, side, 3) and truth (side, side) of INK, GROUND, UNSURE; a third are bare."""
+def sample(
+    rng: np.random.Generator, photo: np.ndarray | None, side: int, faint: float, busy: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """One square example: picture (side, side, 3) and truth (side, side) of INK, GROUND, UNSURE; a third are bare.
+
+    `faint` is the share of translucent texts; `busy` makes up bushes and buildings too.
+    """
     shrink = 2 if rng.random() < 0.3 else 1
-    bare = ground(rng, photo, side * shrink)
+    bare = ground(rng, photo, side * shrink, busy)
     if rng.random() < 0.35:
         bare = strewn(rng, bare)
     made, cover = bare, np.zeros(bare.shape[:2], np.float32)
     if rng.random() < 0.66:
-        made, cover = overlaid(rng, bare)
+        made, cover = overlaid(rng, bare, faint)
     if shrink == 2:
         bare, made, cover = (
             cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in (bare, made, cover)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 # Sums split over threads round differently; one thread gives the same weights on every run.
@@ -28,10 +29,25 @@ SIDE = 160
 WIDTHS = (16, 24, 36, 40)
 SEEN = 5
 BATCH = 6
-RATE = 3e-3
 # Ink is a twentieth of the pixels; weighed so, the net neither misses thin strokes nor sees them everywhere.
 INK_WEIGHT = 2.0
 Net = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One course of training: so many steps over so many examples, with a first step size; see `composites.sample`."""
+
+    seed: int
+    steps: int
+    examples: int
+    rate: float
+    faint: float
+    busy: bool
+
+
+# The second course is harder; begun with, it would teach slower.
+STAGES = (Stage(1, 4000, 12_000, 3e-3, 0.45, False), Stage(2, 2600, 9000, 2e-3, 0.6, True))
 
 
 def start(rng: np.random.Generator) -> Net:
@@ -79,6 +95,8 @@ class Pass:
                 error = error * (out > 0)
             self.slopes[f"{name}.w"] = error @ around.T
             self.slopes[f"{name}.b"] = error.sum(1, keepdims=True)
+            if name == "down0a":
+                return x  # nobody asks what the picture should have been
             spread = (weights.T @ error).reshape(3, 3, c, n, h, w)
             given = np.zeros_like(padded)
             for dy in range(3):
@@ -136,13 +154,14 @@ class Pass:
         return self.slopes
 
 
-def pool(count: int, rng: np.random.Generator, without: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """So many examples of all sources in turn; every seventh on a made-up ground."""
+def pool(stage: Stage, rng: np.random.Generator, without: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """examples of all sources in turn; some on made-up grounds."""
     paths = [PHOTOS / f"{name}.jpg" for name in TRAINED_ON if name != without]
     sources = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
     textures = [np.asarray(Image.open(p).convert("RGB")) for p in sorted((HERE / "training_data").glob("*.png"))]
-    cycle = [*sources, *sources, textures[0], *sources, textures[1], *sources, textures[2], None, None]
-    return [sample(rng, cycle[i % len(cycle)], SIDE) for i in range(count)]
+    made_up = [None] * (7 if stage.busy else 2)
+    cycle = [*sources, *sources, textures[0], *sources, textures[1], *sources, textures[2], *made_up]
+    return [sample(rng, cycle[i % len(cycle)], SIDE, stage.faint, stage.busy) for i in range(stage.examples)]
 
 
 def batch(examples: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -159,15 +178,15 @@ def batch(examples: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generato
     return np.stack(seen, axis=1), np.stack(truths, axis=1)
 
 
-def train(steps: int, count: int, seed: int, without: str = "", half_way: Path | None = None) -> Net:
-    """Adam with a cosine fall of the step over weighed cross-entropy."""
-    rng = np.random.default_rng(seed)
-    examples = pool(count, rng, without)
-    print(f"{count} examples", flush=True)
-    net = start(rng)
+def train(stage: Stage, net: Net | None, without: str) -> Net:
+    """Adam with a cosine fall of the step over weighed cross-entropy; goes on from `net` if there is one."""
+    rng = np.random.default_rng(stage.seed)
+    examples = pool(stage, rng, without)
+    print(f"{len(examples)} examples", flush=True)
+    net = start(rng) if net is None else net
     first, second = ({k: np.zeros_like(w) for k, w in net.items()} for _ in range(2))
     running, began = 0.3, time.process_time()
-    for step in range(1, steps + 1):
+    for step in range(1, stage.steps + 1):
         seen, truth = batch(examples, rng)
         run = Pass(net)
         chance = 1 / (1 + np.exp(-np.clip(run.forward(seen), -30, 30)))
@@ -176,7 +195,7 @@ def train(steps: int, count: int, seed: int, without: str = "", half_way: Path |
         loss = -(weight * np.log(np.where(is_ink, chance, 1 - chance) + 1e-7)).mean()
         running += 0.01 * (float(loss) - running)
         slopes = run.backward((weight * (chance - is_ink) / truth[0].size * 0.25).astype(np.float32))
-        rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps)) * min(1, step / 100) + 1e-6
+        rate = stage.rate * 0.5 * (1 + np.cos(np.pi * step / stage.steps)) * min(1, step / 100) + 1e-6
         norm = np.sqrt(sum(float((g * g).sum()) for g in slopes.values()))
         calm = min(1.0, 1.0 / (norm + 1e-9))
         for name, w in net.items():
@@ -186,8 +205,6 @@ def train(steps: int, count: int, seed: int, without: str = "", half_way: Path |
             w -= rate * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
         if step % 100 == 0:
             print(f"  step {step}: loss {running:.4f}, {time.process_time() - began:.0f} CPU-s", flush=True)
-            if half_way and step % 500 == 0:
-                store(half_way, net)
     return net
 
 
@@ -195,14 +212,20 @@ def store(path: Path, net: Net) -> None:
     np.savez_compressed(path, **{name: net[name].astype(np.float16) for name in sorted(net)})
 
 
+def load(path: Path) -> Net:
+    with np.load(path) as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the text detector anew.")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--examples", type=int, default=12_000)
     parser.add_argument("--without", default="", choices=["", *TRAINED_ON])
     parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--stages", type=int, nargs="+", default=[1, 2], help="2 alone goes on from what is in --out")
     wanted = parser.parse_args()
-    store(wanted.out, train(wanted.steps, wanted.examples, 1, wanted.without, wanted.out))
+    for number in wanted.stages:
+        net = load(wanted.out) if number > 1 else None
+        store(wanted.out, train(STAGES[number - 1], net, wanted.without))
 
 
 if __name__ == "__main__":
