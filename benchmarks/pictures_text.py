@@ -3,7 +3,7 @@
 Twelve kinds of text, four times each, over the photographs in turn; beside it stand leaving the picture as it is and
 cv2.inpaint (Telea) over the text's whole box, which is told where the text is. Photographs that the detector was
 trained on are left out, so with the default folder one is left. Fonts that it was not trained with are used where they
-are installed: Source Sans Pro (``pip install -e '.[bench]'``) and Noto Sans CJK (Debian's fonts-noto-cjk, or as it lies in
+are installed: Source Sans Pro (``pip install -e '.[bench]'``) and Noto Sans CJK (Debian's fonts-noto-cjk, or in
 mplfonts), both under the SIL Open Font License.
 """
 

@@ -1,4 +1,4 @@
-"""Where a picture has been written on: a small trained convolutional net that gives each pixel a chance of ink.
+"""Where a picture has been written on: a small trained convolutional net that gives each pixel its odds of being ink.
 
 A U-Net (Ronneberger et al. 2015) of 83 thousand weights that looks at 2x2 cells; it learns that ink is drawn after
 the lens: sharper than the picture, of one colour, in rows of strokes of one width. Trained by
@@ -93,8 +93,8 @@ def logits(seen: Floats, weights: Net) -> Floats:
     return pixels(_kernel(weights, "out", x))
 
 
-def ink(rgb: Array, weights: Net | None = None) -> Floats:
-    """The chance of ink (h, w) in [0, 1] for (h, w, 3) uint8 of any size, at this size alone; goes in tiles."""
+def odds(rgb: Array, weights: Net | None = None) -> Floats:
+    """The log-odds of ink (h, w), within 30 of 0, for (h, w, 3) uint8 of any size, at this size; goes in tiles."""
     height, width = rgb.shape[:2]
     wide, tall = -width % CELL, -height % CELL
     rgb = cv2.copyMakeBorder(rgb, MARGIN, MARGIN + tall, MARGIN, MARGIN + wide, cv2.BORDER_REFLECT_101)
@@ -102,6 +102,6 @@ def ink(rgb: Array, weights: Net | None = None) -> Floats:
     for top in range(0, height, TILE):
         for left in range(0, width, TILE):
             part = rgb[top : top + TILE + 2 * MARGIN, left : left + TILE + 2 * MARGIN]
-            odds = logits(planes(part), weights or net())
-            found[top : top + TILE, left : left + TILE] = odds[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    return np.asarray(1 / (1 + np.exp(-np.clip(found[:height, :width], -30, 30))), np.float32)
+            seen = logits(planes(part), weights or net())
+            found[top : top + TILE, left : left + TILE] = seen[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return np.clip(found[:height, :width], -30, 30)

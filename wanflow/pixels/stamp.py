@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.pixels.engine import Array, Edited, Fidelity, Picture
+from wanflow.pixels.engine import Array, Bools, Edited, Fidelity, Picture
 from wanflow.pixels.expand import flatten
 from wanflow.pixels.lettering import Colour, drawable, fitting, label, leading, wrapped
 
@@ -21,6 +21,8 @@ WHITE: Colour = (255, 255, 255)
 # Below this font size letters run into each other.
 SMALLEST_LETTERS = 9
 LINES = 3
+# How far, in levels, JPEG coding may have moved the stamp's colours.
+RECODED = 14
 
 
 def stamp(rgb: Array, request: str, headline: str = HEADLINE) -> Array:
@@ -48,6 +50,22 @@ def free_area(width: int, height: int, request: str) -> tuple[int, int, int, int
     frame = frame_width(width, height)
     band = _band(width - 2 * frame, height - 2 * frame, request, HEADLINE)
     return frame, frame, width - frame, height - frame - (0 if band is None else band.shape[0])
+
+
+def stamp_on(rgb: Array) -> Bools:
+    """Where (h, w) our own stamp lies on (h, w, 3) uint8; nowhere once the picture has been cut or resized."""
+    height, width = rgb.shape[:2]
+    frame = frame_width(width, height)
+    striped, covered = np.zeros_like(rgb), np.ones((height, width), bool)
+    _stripe(striped, frame)
+    covered[frame : height - frame, frame : width - frame] = False
+    if np.abs(striped[covered].astype(np.int16) - rgb[covered]).mean() > RECODED:
+        return np.zeros((height, width), bool)
+    # The band's ground shows left of its letters.
+    ground = np.abs(rgb[frame : height - frame, frame].astype(np.int16) - np.array(BLACK)).max(axis=1) <= RECODED
+    above = np.flatnonzero(~ground)
+    covered[frame + (above[-1] + 1 if len(above) else 0) :] = True
+    return covered
 
 
 def frame_width(width: int, height: int) -> int:

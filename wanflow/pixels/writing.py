@@ -1,7 +1,4 @@
-"""Which pixels of a picture are writing laid over it: chances of ink at several sizes, made into whole strokes in rows.
-
-A speck is no writing, nor is a single letter: what stays has neighbours or is large.
-"""
+"""Which pixels of a picture are writing laid over it: the odds of ink at several sizes, summed, made into strokes."""
 
 from __future__ import annotations
 
@@ -12,17 +9,23 @@ import numpy as np
 
 from wanflow.pixels.engine import Array, Bools, Floats, Hint
 from wanflow.pixels.masks import disc
-from wanflow.pixels.spotting import ink
+from wanflow.pixels.spotting import odds
+from wanflow.pixels.stamp import stamp_on
 
 NOWHERE = Hint()
 # Looking costs 0.7 CPU-s a megapixel. Letters under about 10 pixels at this size are not seen.
 WORK_PIXELS = 4_200_000
-# The net knows letters of 10 to 70 pixels; larger ones are seen in the halved pictures.
-SIZES = 4
+# The net knows letters of 10 to 70 pixels; larger ones are seen in the halved pictures. Writing is likely at several
+# sizes, what only looks like it at one: the sum of three tells them apart better than the greatest.
+SIZES, SUMMED = 4, 3
 LEAST_SIDE = 96
-# A stroke is what is likely somewhere and possible throughout; where a person says there is text, little will do.
-LIKELY, POSSIBLE = 0.85, 0.4
-HINTED_LIKELY, HINTED_POSSIBLE = 0.3, 0.12
+# A busy picture has likely pixels everywhere: half of what four fifths of it stay below is taken off.
+USUAL, USUAL_SHARE, LEAST_USUAL = 0.8, 0.5, -14.0
+# A stroke is what is likely somewhere and possible throughout. Where some writing is certain, more is to be expected;
+# where a person says that there is some, little evidence will do.
+CERTAIN, WITH_OTHERS, HINTED = (5.0, 2.0), (4.0, 1.0), (0.0, -2.0)
+# What covers more than this is no writing on a picture but a picture that looks like writing.
+MOST_COVERED = 0.4
 # Pixels around a stroke that its soft edge and JPEG coding have changed.
 RIM = 2
 
@@ -41,20 +44,22 @@ def find_writing(rgb: Array, hint: Hint = NOWHERE) -> Writing:
     height, width = rgb.shape[:2]
     scale = min(1.0, (WORK_PIXELS / (height * width)) ** 0.5)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    chance = chances(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb)
+    found = evidence(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb)
     area = hinted(hint, (height, width))
-    if area is None:
-        strokes, places = strokes_in_rows(chance)
-    else:
-        chance = np.where(_at(area, size), chance, np.float32(0))
-        strokes = joined(chance, HINTED_LIKELY, HINTED_POSSIBLE)
-        places = count_places(strokes)
+    allowed = ~stamp_on(rgb) if area is None else area
+    found = _within(found, allowed)
+    strokes = joined(found, *(CERTAIN if area is None else HINTED))
+    if area is None and strokes.any():
+        strokes |= joined(found, *WITH_OTHERS)
+        if strokes.mean() > MOST_COVERED:
+            strokes[:] = False
+    places = count_places(strokes)
     rim = RIM
     if scale < 1:
         rim += round(1 / scale)
         strokes = cv2.resize(strokes.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
     mask = cv2.dilate(strokes.astype(np.uint8), disc(2 * rim + 1)) > 0
-    return Writing(strokes, mask if area is None else mask & area, places)
+    return Writing(strokes & allowed, mask & allowed, places)
 
 
 def hinted(hint: Hint, shape: tuple[int, int]) -> Bools | None:
@@ -70,32 +75,27 @@ def hinted(hint: Hint, shape: tuple[int, int]) -> Bools | None:
     return area
 
 
-def chances(rgb: Array) -> Floats:
-    """The chance of ink (h, w), the greatest of what is seen at full, half, quarter ... size."""
+def evidence(rgb: Array) -> Floats:
+    """How much speaks for ink (h, w), in log-odds over what is usual in this picture."""
     height, width = rgb.shape[:2]
-    best = ink(rgb)
-    for _ in range(1, SIZES):
-        if min(rgb.shape[:2]) < 2 * LEAST_SIDE:
-            break
+    looks = [odds(rgb)]
+    while len(looks) < SIZES and min(rgb.shape[:2]) >= 2 * LEAST_SIDE:
         rgb = cv2.resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        seen = cv2.resize(ink(rgb), (width, height), interpolation=cv2.INTER_LINEAR)
-        np.maximum(best, seen, out=best)
-    return best
+        looks.append(cv2.resize(odds(rgb), (width, height), interpolation=cv2.INTER_LINEAR))
+    count = min(SUMMED, len(looks))
+    sums = [np.sum(looks[first : first + count], axis=0) for first in range(len(looks) - count + 1)]
+    total = np.max(sums, axis=0) * np.float32(SUMMED / count)
+    usual = max(float(np.quantile(total[::4, ::4], USUAL)), LEAST_USUAL)
+    return np.asarray(total - np.float32(USUAL_SHARE * usual), np.float32)
 
 
-def joined(chance: Floats, likely: float, possible: float) -> Bools:
+def joined(found: Floats, likely: float, possible: float) -> Bools:
     """The connected parts of what is possible that hold something likely."""
-    count, labels = cv2.connectedComponents((chance > possible).astype(np.uint8))
+    count, labels = cv2.connectedComponents((found > possible).astype(np.uint8))
     keep = np.zeros(count, bool)
-    keep[np.unique(labels[chance > likely])] = True
+    keep[np.unique(labels[found > likely])] = True
     keep[0] = False
     return np.asarray(keep[labels])
-
-
-def strokes_in_rows(chance: Floats) -> tuple[Bools, int]:
-    """Strokes that stand together as letters do, and in how many places."""
-    strokes = joined(chance, LIKELY, POSSIBLE)
-    return strokes, count_places(strokes)
 
 
 def count_places(strokes: Bools) -> int:
@@ -107,7 +107,8 @@ def count_places(strokes: Bools) -> int:
     return int(cv2.connectedComponents(near)[0]) - 1
 
 
-def _at(area: Bools, size: tuple[int, int]) -> Bools:
-    if area.shape[::-1] == size:
-        return area
-    return np.asarray(cv2.resize(area.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+def _within(found: Floats, area: Bools) -> Floats:
+    """Evidence within an area, at any size of the same picture, and none elsewhere."""
+    size = found.shape[1], found.shape[0]
+    here = cv2.resize(area.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.where(here > 0, found, np.float32(-99))
