@@ -1,4 +1,4 @@
-"""Train the net of `wanflow.pixels.spotting` anew: ``python scripts/train_text_detector.py`` (ten minutes of one core).
+"""Train the net of `wanflow.pixels.spotting` anew: ``python scripts/train_text_detector.py`` (20 minutes of a core).
 
 It learns from made-up texts (`composites.py`) over public-domain and CC0 photographs (tests/photos/LICENSES.md,
 scripts/training_data/LICENSES.md) and textures made here; seeded, so the same numpy, OpenCV, Pillow and fonts on the
@@ -46,8 +46,12 @@ class Stage:
     busy: bool
 
 
-# The second course is harder; begun with, it would teach slower.
-STAGES = (Stage(1, 4000, 12_000, 3e-3, 0.45, False), Stage(2, 2600, 9000, 2e-3, 0.6, True))
+# The later courses are harder; begun with, they would teach slower.
+STAGES = (
+    Stage(1, 4000, 12_000, 3e-3, 0.45, False),
+    Stage(2, 2600, 9000, 2e-3, 0.6, True),
+    Stage(3, 1700, 6000, 2e-3, 0.6, True),
+)
 
 
 def start(rng: np.random.Generator) -> Net:
@@ -155,7 +159,7 @@ class Pass:
 
 
 def pool(stage: Stage, rng: np.random.Generator, without: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """examples of all sources in turn; some on made-up grounds."""
+    """Examples of all sources in turn; some on made-up grounds."""
     paths = [PHOTOS / f"{name}.jpg" for name in TRAINED_ON if name != without]
     sources = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
     textures = [np.asarray(Image.open(p).convert("RGB")) for p in sorted((HERE / "training_data").glob("*.png"))]
@@ -221,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the text detector anew.")
     parser.add_argument("--without", default="", choices=["", *TRAINED_ON])
     parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--stages", type=int, nargs="+", default=[1, 2], help="2 alone goes on from what is in --out")
+    parser.add_argument("--stages", type=int, nargs="+", default=[1, 2, 3], help="2 3 goes on from what is in --out")
     wanted = parser.parse_args()
     for number in wanted.stages:
         net = load(wanted.out) if number > 1 else None
