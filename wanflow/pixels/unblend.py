@@ -20,6 +20,8 @@ LEAST_SPREAD = 6.0
 LEAST_LIKENESS = 0.8
 # What shines through must stand well above the rounding of bytes; nearly clear ink is no ink.
 LEAST_THROUGH, MOST_THROUGH = 0.3, 0.92
+# Where lifting leaves more than this of the difference from the guessed ground, the ink would still be seen.
+LEFT_OVER = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,18 @@ def lifted(rgb: Array, ground: Array, strokes: Bools) -> tuple[Array, Bools]:
     `ground` is a guess of what is under the ink of one place.
     """
     inside = cv2.erode(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    ink = estimate(_calmed(rgb, strokes)[inside], ground[inside].astype(np.float32))
-    if ink is None:
+    calm, under = _calmed(rgb, strokes)[inside], ground[inside].astype(np.float32)
+    ink = estimate(calm, under)
+    if ink is None or np.abs(_bared(calm, ink) - under).mean() > LEFT_OVER * np.abs(calm - under).mean():
         return rgb, np.zeros_like(strokes)
-    bare = (rgb[inside] - np.float32(1 - ink.through) * ink.colour) / np.float32(ink.through)
     out = rgb.copy()
-    out[inside] = np.clip(bare + 0.5, 0, 255).astype(np.uint8)
+    out[inside] = np.clip(_bared(rgb[inside], ink) + 0.5, 0, 255).astype(np.uint8)
     return out, inside
+
+
+def _bared(picture: Floats | Array, ink: Ink) -> Floats:
+    """Pixels (n, 3) without the ink."""
+    return np.asarray((picture - np.float32(1 - ink.through) * ink.colour) / np.float32(ink.through), np.float32)
 
 
 def _calmed(rgb: Array, strokes: Bools) -> Floats:
