@@ -1,4 +1,4 @@
-"""Train the net of `wanflow.pixels.spotting` anew: ``python scripts/train_text_detector.py`` (20 minutes of a core).
+"""Train the net of `wanflow.pixels.spotting` anew: ``python scripts/train_text_detector.py`` (25 minutes of a core).
 
 It learns from made-up texts (`composites.py`) over public-domain and CC0 photographs (tests/photos/LICENSES.md,
 scripts/training_data/LICENSES.md) and textures made here; seeded, so the same numpy, OpenCV, Pillow and fonts on the

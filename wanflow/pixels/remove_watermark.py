@@ -24,6 +24,8 @@ NOTHING = "no text or mark was found; the picture is unchanged; to say where it 
 NOTHING_THERE = (
     "no text or mark was found in the hint's region; the picture is unchanged; a mask as hint is filled whole"
 )
+PROMPT = "Remove the text in the image"
+PROMPT_UNREAD = "the prompt is not read here: all text and marks that are found are taken off"
 WHOLE_MASK = "no text or mark was found in the hint's mask, so all of it was filled"
 
 
@@ -31,6 +33,7 @@ WHOLE_MASK = "no text or mark was found in the hint's mask, so all of it was fil
 def remove_watermark(request: EditRequest) -> Edited:
     """Take off writing; the hint's region or mask says where to look, and an unreadable mask is filled whole."""
     picture, hint = request.image, request.hint
+    said = (PROMPT_UNREAD,) if request.prompt not in ("", PROMPT) else ()
     if hint.mask is not None and hint.mask.shape != picture.rgb.shape[:2]:
         hint = replace(hint, mask=None)
     writing = find_writing(picture.rgb, hint)
@@ -39,8 +42,8 @@ def remove_watermark(request: EditRequest) -> Edited:
     elif hint.mask is not None and hint.mask.any():
         rgb, warning = fill(picture.rgb, hint.mask, seed=request.seed), WHOLE_MASK
     else:
-        return Edited(picture, Fidelity.APPROXIMATE, (NOTHING if hint == NOWHERE else NOTHING_THERE,))
-    return Edited(replace(picture, rgb=rgb), Fidelity.APPROXIMATE, (warning,))
+        return Edited(picture, Fidelity.APPROXIMATE, (NOTHING if hint == NOWHERE else NOTHING_THERE, *said))
+    return Edited(replace(picture, rgb=rgb), Fidelity.APPROXIMATE, (warning, *said))
 
 
 def found_words(writing: Writing) -> str:

@@ -24,8 +24,8 @@ LEAST_SIDE = 96
 USUAL, USUAL_SHARE, LEAST_USUAL = 0.8, 0.5, -14.0
 # A stroke is what is likely somewhere and possible throughout, (likely, possible): the likelier, the farther it is
 # followed. Where much is CLEAR, more is to be expected; where a person says that there is some, little will do.
-# No clean photograph of nine reached 6.5; texts over them mostly went beyond.
-ALONE, WITH_OTHERS, HINTED = ((6.5, 0.0), (5.5, 3.0)), ((4.0, 1.0),), ((0.0, -2.0),)
+# No clean photograph of nine reached 7; texts over them mostly went beyond.
+ALONE, WITH_OTHERS, HINTED = ((7.0, 0.0), (5.0, 3.0)), ((4.0, 1.0),), ((0.0, -2.0),)
 CLEAR, CLEAR_SHARE = 7.0, 2e-4
 # What covers more than this is no writing on a picture but a picture that looks like writing.
 MOST_COVERED = 0.4
