@@ -392,7 +392,8 @@ def test_ctrl_c_finishes_what_is_under_way_and_a_rerun_does_the_rest(busy) -> No
 def test_second_ctrl_c_stops_at_once_and_leaves_no_process(busy) -> None:
     project, started = busy
     os.killpg(started.pid, signal.SIGINT)
-    time.sleep(0.2)
+    while "finishing what is under way" not in started.stderr.readline():
+        pass
     os.killpg(started.pid, signal.SIGINT)
     began = time.monotonic()
     said = started.communicate(timeout=30)[1]
