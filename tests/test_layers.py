@@ -18,7 +18,7 @@ GROUPS = [
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
-    "backends",
+    "backends emulator",
     "plan rows starter attempts",
     "run",
     "console",

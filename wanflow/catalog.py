@@ -50,15 +50,102 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A model of the provider: price of an image in USD and the account's limits."""
+class Region:
+    """Where the provider serves: its id there, and base URLs (None: only the form with a workspace exists)."""
 
     name: str
-    price_usd: Decimal
-    price_date: str
+    id: str
+    title: str
+    base_url: str | None
+    workspace_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One way to ask for images: a path after the base URL, and how request and answer are laid out."""
+
+    name: str
+    path: str
+    is_async: bool
+    body: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one image as the provider names it, and in USD."""
+
+    amount: Decimal
+    currency: str
+    usd: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model in one region: its name there, the account's limits, and the price (None: not known)."""
+
+    region: str
+    name: str
     submissions_per_second: float
     concurrent_tasks: int
+    price: Price | None
+    price_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the provider: offers by region, and the rules for requests as schemas/models.schema.json says them."""
+
+    name: str
+    title: str
+    protocols: tuple[Protocol, ...]
+    offers: Mapping[str, Offer]
     typical_seconds: tuple[float, float]
+    prompt: Mapping[str, Any]
+    negative_prompt: Mapping[str, Any] | None
+    functions: Mapping[str, Mapping[str, Any]]
+    images: Mapping[str, Any] | None
+    size: Mapping[str, Any] | None
+    parameters: Mapping[str, Schema]
+    result_prompts: bool
+
+    def offer(self, region: str | None = None) -> Offer:
+        """The offer of a region; without one, of the first that sells the model. Raises KeyError."""
+        return self.offers[region or next(iter(self.offers))]
+
+    @property
+    def price_usd(self) -> Decimal | None:
+        """What an image costs in the first region that sells it; None when no price is known."""
+        price = self.offer().price
+        return price.usd if price else None
+
+    @property
+    def price_date(self) -> str | None:
+        """When that price was read."""
+        price = self.offer().price
+        return price.date if price else None
+
+    @property
+    def submissions_per_second(self) -> float:
+        """The limit of the first region that sells it."""
+        return self.offer().submissions_per_second
+
+    @property
+    def concurrent_tasks(self) -> int:
+        """The limit of the first region that sells it."""
+        return self.offer().concurrent_tasks
+
+    def parameter_rules(self, function: str | None = None) -> dict[str, Schema]:
+        """The schema of every field of `parameters`: the model's, and those of one of its own functions."""
+        return {**self.parameters, **_own_parameters(self, function)}
+
+
+def _own_parameters(model: Model, function: str | None) -> Mapping[str, Schema]:
+    known = functions().get(f"wan/{function}") if function in model.functions else None
+    shared = {"prompt", "negative_prompt", *model.parameters}
+    return {name: rule for name, rule in known.properties.items() if name not in shared} if known else {}
 
 
 @cache
@@ -88,21 +175,72 @@ def _function(entry: Mapping[str, Any]) -> Function:
 
 
 @cache
+def regions() -> Mapping[str, Region]:
+    """Every region by the name that settings and flags use."""
+    places = load("models.json")["regions"]
+    fields = ("id", "title", "base_url", "workspace_url")
+    return {name: Region(name, *(place[field] for field in fields)) for name, place in places.items()}
+
+
+@cache
+def protocols() -> Mapping[str, Protocol]:
+    """Every protocol by name."""
+    ways = load("models.json")["protocols"]
+    return {
+        name: Protocol(name, way["path"], way["mode"] == "async", way["body"], way["answer"])
+        for name, way in ways.items()
+    }
+
+
+def account() -> Mapping[str, Any]:
+    """The limits that hold for all models of an account together."""
+    limits: Mapping[str, Any] = load("models.json")["account"]
+    return limits
+
+
+@cache
 def models() -> Mapping[str, Model]:
     """Every model by name."""
-    return {name: _model(name, entry) for name, entry in load("models.json").items()}
+    return {name: _model(name, entry) for name, entry in load("models.json")["models"].items()}
 
 
 def _model(name: str, entry: Mapping[str, Any]) -> Model:
     low, high = entry["typical_seconds"]
     return Model(
         name=name,
-        price_usd=Decimal(entry["price"]["amount"]),
-        price_date=entry["price"]["date"],
-        submissions_per_second=entry["limits"]["submissions_per_second"],
-        concurrent_tasks=entry["limits"]["concurrent_tasks"],
+        title=entry["title"],
+        protocols=tuple(protocols()[way] for way in entry["protocols"]),
+        offers={region: _offer(name, region, offer) for region, offer in entry["regions"].items()},
         typical_seconds=(low, high),
+        prompt=entry["prompt"],
+        negative_prompt=entry["negative_prompt"],
+        functions=entry.get("functions", {}),
+        images=entry["images"],
+        size=entry["size"],
+        parameters=entry["parameters"],
+        result_prompts=entry["result_prompts"],
     )
+
+
+def _offer(model: str, region: str, entry: Mapping[str, Any]) -> Offer:
+    limits = entry["limits"]
+    return Offer(
+        region=region,
+        name=entry.get("name", model),
+        submissions_per_second=limits["submissions_per_second"],
+        concurrent_tasks=limits["concurrent_tasks"],
+        price=entry["price"] and _price(entry["price"]),
+        price_note=entry.get("price_note", ""),
+    )
+
+
+def _price(entry: Mapping[str, str]) -> Price:
+    return Price(Decimal(entry["amount"]), entry["currency"], Decimal(entry["usd"]), entry["date"], entry["source"])
+
+
+def offered(region: str) -> Mapping[str, Model]:
+    """The models of a region by their names there."""
+    return {model.offers[region].name: model for model in models().values() if region in model.offers}
 
 
 def authoring_schema() -> dict[str, Any]:

@@ -65,16 +65,41 @@ def given(parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
     if text is None:
         return None
     width, height = (int(number) for number in str(text).split("*"))
-    low, high, steepest = rule["min_pixels"], rule["max_pixels"], rule["max_ratio"]
-    if not low <= width * height <= high:
-        raise SizeError(
-            f"size {text} has {width * height} pixels; the model makes {low} to {high}",
-            "Take for example 1280*1280, 1280*960 or 960*1280.",
-        )
-    if max(width, height) > steepest * min(width, height):
-        hint = "Bring width and height closer together."
-        raise SizeError(f"size {text} is longer than {steepest}:1, which is the most the model makes", hint)
+    if broken := broken_limit(width, height, rule):
+        raise SizeError(*_SAID[broken](text, width * height, rule))
     return width, height
+
+
+def broken_limit(width: int, height: int, rule: Mapping[str, Any]) -> str | None:
+    """Which limit of a size rule a wish breaks: choices, sides, pixels or ratio; None when it keeps them all."""
+    endless = float("inf")
+    if f"{width}*{height}" not in rule.get("choices", [f"{width}*{height}"]):
+        return "choices"
+    if min(width, height) < rule.get("min_side", 0) or max(width, height) > rule.get("max_side", endless):
+        return "sides"
+    if not rule.get("min_pixels", 0) <= width * height <= rule.get("max_pixels", endless):
+        return "pixels"
+    return "ratio" if max(width, height) > rule.get("max_ratio", endless) * min(width, height) else None
+
+
+_SAID: dict[str, Callable[[str, int, Mapping[str, Any]], tuple[str, str]]] = {
+    "choices": lambda text, pixels, rule: (
+        f"size {text} is not among those that the model makes",
+        f"Take {' or '.join(rule['choices'])}.",
+    ),
+    "sides": lambda text, pixels, rule: (
+        f"size {text} has a side that is not between {rule['min_side']} and {rule['max_side']}",
+        "Take for example 1024*1024.",
+    ),
+    "pixels": lambda text, pixels, rule: (
+        f"size {text} has {pixels} pixels; the model makes {rule['min_pixels']} to {rule['max_pixels']}",
+        "Take for example 1280*1280, 1280*960 or 960*1280.",
+    ),
+    "ratio": lambda text, pixels, rule: (
+        f"size {text} is longer than {rule['max_ratio']}:1, which is the most the model makes",
+        "Bring width and height closer together.",
+    ),
+}
 
 
 def about(width: int, height: int, pixels: int, steepest: float) -> Size:

@@ -1,0 +1,76 @@
+"""Sends a response the way its faults want it. Cutting a connection needs the server's transport (see server.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from asyncio import Transport
+
+from starlette.types import Receive, Scope, Send
+
+from wanflow.emulator.exchange import Ending, Response
+
+EXTENSION = "wanflow.transport"
+_PIECES = 20
+
+
+class Delivery:
+    """An ASGI response. Without a transport (in process) a cut connection is a ConnectionResetError."""
+
+    def __init__(self, response: Response, speed: float) -> None:
+        self._response, self._speed = response, speed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Deliver."""
+        response = self._response
+        await asyncio.sleep(response.delay_s / self._speed)
+        transport = scope.get("extensions", {}).get(EXTENSION)
+        if response.ending is Ending.HANG:
+            return await _gone(receive)
+        if response.ending is Ending.RESET:
+            return await _reset(transport, receive)
+        headers = [
+            (b"content-type", response.media_type.encode()),
+            (b"content-length", str(len(response.body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if response.ending is Ending.TRUNCATED:
+            half = response.body[: len(response.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            return await _cut(transport, receive)
+        await self._body(send)
+        return None
+
+    async def _body(self, send: Send) -> None:
+        body, pause = self._response.body, self._response.drip_s / self._speed / _PIECES
+        if pause:
+            step = max(1, len(body) // _PIECES)
+            for start in range(0, len(body), step):
+                await send({"type": "http.response.body", "body": body[start : start + step], "more_body": True})
+                await asyncio.sleep(pause)
+            body = b""
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has given up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _reset(transport: Transport | None, receive: Receive) -> None:
+    if transport is None:
+        raise ConnectionResetError("the emulator reset the connection, as a fault wants it")
+    # Without lingering the kernel sends RST instead of a polite end.
+    linger = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
+    await _gone(receive)
+
+
+async def _cut(transport: Transport | None, receive: Receive) -> None:
+    if transport is None:
+        raise ConnectionResetError("the emulator cut the connection, as a fault wants it")
+    transport.close()
+    await _gone(receive)

@@ -1,0 +1,55 @@
+"""What a fault does to a request's answer: something else instead of it, or the same answer, delivered badly."""
+
+from __future__ import annotations
+
+from wanflow.emulator.exchange import Ending, Refusal, Response, delivered, error_entry
+from wanflow.emulator.faults import Fault
+
+_CODES = {"429": "Throttling.RateQuota", "500": "InternalError", "503": "ModelUnavailable"}
+_PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+Met = tuple[str, Fault] | None
+
+
+def instead(met: Met) -> Response | Refusal | None:
+    """The answer to a request that was not taken; None when it shall be."""
+    if met is None:
+        return None
+    kind, fault = met
+    if kind in _CODES:
+        code = fault.code or _CODES[kind]
+        return Refusal(code, fault.message or error_entry(code)["messages"][0], int(kind))
+    endings = {"reset_before": Ending.RESET, "hang": Ending.HANG}
+    return Response(ending=endings[kind]) if kind in endings else None
+
+
+def afterwards(met: Met, response: Response) -> Response:
+    """The answer to a request that was taken, as the fault leaves it."""
+    if met is None:
+        return response
+    kind, fault = met
+    seconds = 2.0 if fault.seconds is None else fault.seconds
+    match kind:
+        case "latency":
+            return delivered(response, delay_s=seconds)
+        case "reset_after":
+            return delivered(response, ending=Ending.RESET, awaits=None)
+        case "hang_after":
+            return delivered(response, ending=Ending.HANG, awaits=None)
+        case "drip":
+            return delivered(response, drip_s=10.0 if fault.seconds is None else fault.seconds)
+        case "truncated":
+            return delivered(response, ending=Ending.TRUNCATED)
+        case "short":
+            return delivered(response, body=response.body[: len(response.body) // 2])
+        case "corrupt":
+            return delivered(response, body=_corrupt(response.body))
+        case "wrong_type":
+            return delivered(response, body=_PAGE, media_type="text/html")
+    return response
+
+
+def _corrupt(body: bytes) -> bytes:
+    """The same length, with a stretch in the middle turned over."""
+    middle = len(body) // 2
+    turned = bytes(255 - byte for byte in body[middle : middle + 64])
+    return body[:middle] + turned + body[middle + 64 :]

@@ -1,0 +1,126 @@
+"""The emulator on a socket: uvicorn, with a way for faults to cut a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from wanflow.catalog import Protocol, offered, regions
+from wanflow.emulator.app import Emulator
+from wanflow.emulator.delivery import EXTENSION
+from wanflow.emulator.options import Options
+from wanflow.emulator.stats import figures
+from wanflow.errors import UsageError, describe_os_error
+
+
+class Cuttable(H11Protocol):
+    """uvicorn's HTTP protocol that tells the application its transport, so that it can be cut."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Put the transport into the scope of every request on this connection."""
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+            extensions = {**scope.get("extensions", {}), EXTENSION: transport}
+            await app({**scope, "extensions": extensions}, receive, send)
+
+        self.app = with_transport
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises UsageError in words when the address can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        remedy = "choose another --port, or 0 for any that is free"
+        raise UsageError(f"can't listen on {host}:{port}: {describe_os_error(error)}; {remedy}") from error
+    return listener
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends at a signal without raising it again: here Ctrl-C is how one stops."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave at the first signal in order, at the second at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(options: Options, listener: socket.socket) -> dict[str, Any]:
+    """Serve until Ctrl-C; the figures of /__emulator__/stats at the end. Raises UsageError for an unusable state."""
+    return asyncio.run(_serve(Emulator(options), listener))
+
+
+async def _serve(emulator: Emulator, listener: socket.socket) -> dict[str, Any]:
+    settings: dict[str, Any] = {"http": Cuttable, "ws": "none", "lifespan": "off", "log_level": "warning"}
+    config = uvicorn.Config(emulator, **settings, access_log=False, timeout_graceful_shutdown=1)
+    emulator.start()
+    try:
+        await Server(config).serve(sockets=[listener])
+        return figures(emulator.service, emulator.clock.now())
+    finally:
+        await emulator.aclose()
+
+
+def greeting(options: Options, listener: socket.socket) -> str:
+    """What to do now that the emulator listens."""
+    host, port = listener.getsockname()[:2]
+    origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    path, body = _example(options.region)
+    return f"""wanflow emulator: {regions()[options.region].title}, time runs {options.speed:g} times as fast
+base URL: {origin}/api/v1
+figures:  {origin}/__emulator__/stats
+
+The official SDK:
+  export DASHSCOPE_HTTP_BASE_URL={origin}/api/v1 DASHSCOPE_API_KEY=sk-anything
+By hand:
+  curl {origin}/api/v1{path} \\
+    -H 'Authorization: Bearer sk-anything' -H 'X-DashScope-Async: enable' \\
+    -H 'Content-Type: application/json' -d '{body}'
+
+Ctrl-C stops it."""
+
+
+def _example(region: str) -> tuple[str, str]:
+    """Path and body of the shortest submission that the region takes."""
+    painters = [(name, model) for name, model in offered(region).items() if model.images is None]
+    ways = [(name, way) for name, model in painters for way in model.protocols if way.is_async]
+    wishes = [(way.path, json.dumps({"model": name, "input": _wish(way)})) for name, way in ways]
+    return min(wishes, key=lambda wish: len(wish[1]))
+
+
+def _wish(protocol: Protocol) -> dict[str, Any]:
+    if protocol.body == "messages":
+        return {"messages": [{"role": "user", "content": [{"text": "A flower shop"}]}]}
+    return {"prompt": "A flower shop"}
+
+
+def farewell(options: Options, said: dict[str, Any]) -> str:
+    """What happened, in a line."""
+    kept = f"; kept in {options.state}" if options.state else ""
+    counts = f"{said['submissions']} tasks, {said['images_billed']} images, {said['duplicates']} duplicates"
+    return f"stopped: {counts}{kept}"

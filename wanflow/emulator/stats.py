@@ -1,0 +1,69 @@
+"""The figures of GET /__emulator__/stats: what a client did, as its provider saw it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from wanflow.emulator.tasks import Task
+
+if TYPE_CHECKING:
+    from wanflow.emulator.service import Service
+
+
+def figures(service: Service, now: float) -> dict[str, Any]:
+    """All figures. "In any second" is by the emulated clock and counts what was refused too."""
+    tasks = list(service.tasks.values())
+    return {
+        "now": now,
+        "speed": service.options.speed,
+        "tasks": dict(Counter(task.state.value for task in tasks)),
+        "submissions": len(tasks),
+        "duplicates": _duplicates(tasks),
+        "images_billed": sum(task.billed for task in tasks),
+        "cost": _cost(service, tasks),
+        "max_queries_per_second": {name: meter.highest for name, meter in service.queries.items()},
+        "polls": _polls(tasks),
+        "refused": dict(service.refused),
+        "faults": dict(service.faults.met),
+        "models": {name: _model(service, name, tasks) for name in service.models if service.arrivals[name].highest},
+    }
+
+
+def _duplicates(tasks: list[Task]) -> int:
+    """How many tasks have the same body as one before: what was paid again without need."""
+    return len(tasks) - len({task.digest for task in tasks})
+
+
+def _cost(service: Service, tasks: list[Task]) -> dict[str, str]:
+    """What the images would have cost, by currency; "unknown" counts images without a known price."""
+    sums: Counter[str] = Counter()
+    for task in tasks:
+        if task.billed:
+            price = service.model_of(task).offer(service.options.region).price
+            key, amount = (price.currency, price.amount) if price else ("unknown", Decimal(1))
+            sums[key] += amount * task.billed  # type: ignore[assignment]  # typeshed counts whole numbers only
+    return {currency: str(amount) for currency, amount in sums.items()}
+
+
+def _polls(tasks: list[Task]) -> dict[str, float]:
+    polls = [task.polls for task in tasks]
+    if not polls:
+        return {"total": 0, "least": 0, "mean": 0.0, "most": 0}
+    return {"total": sum(polls), "least": min(polls), "mean": sum(polls) / len(polls), "most": max(polls)}
+
+
+def _model(service: Service, name: str, tasks: list[Task]) -> dict[str, Any]:
+    own = [task for task in tasks if task.model == name]
+    ended = [task.ended for task in own if task.ended is not None]
+    return {
+        "tasks": len(own),
+        "max_running": service.queues[name].max_running,
+        "max_submissions_per_second": service.arrivals[name].highest,
+        # The bound that no client can beat is the sum over the slots.
+        "service_seconds": sum(task.service_s for task in own),
+        "slots": service.queues[name].slots,
+        "first_submitted": min((task.submitted for task in own), default=None),
+        "last_ended": max(ended, default=None),
+    }
