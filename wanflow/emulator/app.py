@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wanflow.emulator.delivery import Delivery
-from wanflow.emulator.exchange import Form, Request, Response
+from wanflow.emulator.exchange import Form, Request, Response, delivered
 from wanflow.emulator.faults import Faults
 from wanflow.emulator.options import Options
 from wanflow.emulator.paint import Draft, Echo, Painter
@@ -84,21 +84,21 @@ class Emulator:
         response = self.service.handle(request, self.clock.now())
         self._go_on()
         if response.awaits:
-            response = await self._held(response.awaits, request.origin)
+            response = delivered(await self._held(response.awaits, request.origin), delay_s=response.delay_s)
         return Delivery(response, self.clock.speed)
 
     def _go_on(self) -> None:
         """Let time pass: begin the work that is due, and come back when the next task ends by itself."""
         now = self.clock.now()
-        self.service.advance(now)
-        for task in self.service.due_work():
+        self.service.account.advance(now)
+        for task in self.service.account.due_work():
             work = asyncio.get_running_loop().create_task(self._do(task))
             self._work.add(work)
             work.add_done_callback(self._work.discard)
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if (event := self.service.next_event()) is not None:
+        if (event := self.service.account.next_event()) is not None:
             wait = max(0.0, event - now) / self.clock.speed
             self._timer = asyncio.get_running_loop().call_later(wait, self._go_on)
         # Synchronous calls look again whether theirs has ended.
@@ -106,9 +106,9 @@ class Emulator:
         self._changed = asyncio.Event()
 
     async def _do(self, task: Task) -> None:
-        outcome = await self._studio.outcome(task, self.service.model_of(task), self.clock.now())
+        outcome = await self._studio.outcome(task, self.service.account.model_of(task), self.clock.now())
         without_images(task)
-        self.service.worked(task, outcome, self.clock.now())
+        self.service.account.worked(task, outcome, self.clock.now())
         self._go_on()
 
     async def _held(self, task_id: str, origin: str) -> Response:

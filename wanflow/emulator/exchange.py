@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from wanflow.schemas import load
@@ -19,7 +21,7 @@ class Form:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One HTTP request; header names in lower case, `origin` is what the caller reached us by (http://host:port)."""
 
@@ -30,6 +32,20 @@ class Request:
     body: bytes = b""
     form: Form | None = None
     origin: str = "http://emulator"
+
+    @cached_property
+    def values(self) -> Any:
+        """The body as JSON values; None when it is no JSON. Parsed once: with images inside it is long."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the body's values: bodies that differ only in spaces or order are equal."""
+        values = json.dumps(self.values, sort_keys=True).encode() if self.values is not None else self.body
+        return hashlib.sha256(values).hexdigest()
 
     def enabled(self, header: str) -> bool:
         """Whether a header of the provider's on/off kind is on."""

@@ -39,8 +39,9 @@ class Queue:
         """Its outcome is known: it ends when its service time is over, which may be now."""
         assert task.started is not None  # noqa: S101 - told to mypy; only what has started is worked on
         task.due = max(task.started + task.service_s, now)
-        if task.outcome and task.outcome.code:
-            task.due = now  # a request that can't be served is not kept for its service time (assumed)
+        # A request that can't be served is not kept for its service time (assumed); one that a fault fails is.
+        if task.outcome and task.outcome.code and "failed" not in task.fate:
+            task.due = now
 
     def advance(self, now: float) -> list[Task]:
         """Bring every task to where it is at this time; those that changed. A freed slot is taken at once."""

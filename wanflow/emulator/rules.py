@@ -5,7 +5,6 @@ Where several texts are documented and none for the very case, the nearest one i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,10 +21,7 @@ _CONFORM = "the parameters must conform"
 
 def body_of(request: Request) -> dict[str, Any]:
     """The request's body with a model's name and an input. Raises Refusal."""
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        body = None
+    body = request.values
     if not isinstance(body, dict):
         raise refusal("InvalidParameter", "Required body invalid")
     # A client in wide use sends null for whatever does not apply, so null is the same as nothing.

@@ -13,27 +13,34 @@ if TYPE_CHECKING:
 
 
 def figures(service: Service, now: float) -> dict[str, Any]:
-    """All figures. "In any second" is by the emulated clock and counts what was refused too."""
-    tasks = list(service.tasks.values())
+    """All figures. Seconds are the emulated clock's; "per second" is the most in any second, refused ones too.
+
+    Duplicates are tasks whose body equals that of one before.
+    """
+    tasks = list(service.account.tasks.values())
     return {
         "now": now,
         "speed": service.options.speed,
         "tasks": dict(Counter(task.state.value for task in tasks)),
         "submissions": len(tasks),
-        "duplicates": _duplicates(tasks),
+        "duplicates": len(tasks) - len({task.digest for task in tasks}),
+        "paid_twice": _paid_twice(tasks),
         "images_billed": sum(task.billed for task in tasks),
         "cost": _cost(service, tasks),
         "max_queries_per_second": {name: meter.highest for name, meter in service.queries.items()},
         "polls": _polls(tasks),
         "refused": dict(service.refused),
         "faults": dict(service.faults.met),
-        "models": {name: _model(service, name, tasks) for name in service.models if service.arrivals[name].highest},
+        "models": {
+            name: _model(service, name, tasks) for name in service.account.models if service.arrivals[name].highest
+        },
     }
 
 
-def _duplicates(tasks: list[Task]) -> int:
-    """How many tasks have the same body as one before: what was paid again without need."""
-    return len(tasks) - len({task.digest for task in tasks})
+def _paid_twice(tasks: list[Task]) -> int:
+    """How many tasks gave images although an equal one did; a new try after a failure is free and doesn't count."""
+    paid = [task.digest for task in tasks if task.billed]
+    return len(paid) - len(set(paid))
 
 
 def _cost(service: Service, tasks: list[Task]) -> dict[str, str]:
@@ -41,7 +48,7 @@ def _cost(service: Service, tasks: list[Task]) -> dict[str, str]:
     sums: Counter[str] = Counter()
     for task in tasks:
         if task.billed:
-            price = service.model_of(task).offer(service.options.region).price
+            price = service.account.offer(task.model).price
             key, amount = (price.currency, price.amount) if price else ("unknown", Decimal(1))
             sums[key] += amount * task.billed  # type: ignore[assignment]  # typeshed counts whole numbers only
     return {currency: str(amount) for currency, amount in sums.items()}
@@ -59,11 +66,11 @@ def _model(service: Service, name: str, tasks: list[Task]) -> dict[str, Any]:
     ended = [task.ended for task in own if task.ended is not None]
     return {
         "tasks": len(own),
-        "max_running": service.queues[name].max_running,
+        "max_running": service.account.queues[name].max_running,
         "max_submissions_per_second": service.arrivals[name].highest,
         # The bound that no client can beat is the sum over the slots.
         "service_seconds": sum(task.service_s for task in own),
-        "slots": service.queues[name].slots,
+        "slots": service.account.queues[name].slots,
         "first_submitted": min((task.submitted for task in own), default=None),
         "last_ended": max(ended, default=None),
     }
