@@ -14,7 +14,7 @@ from wanflow.emulator.faults import Faults, parse
 from wanflow.emulator.options import Options
 from wanflow.emulator.service import API, Service
 from wanflow.emulator.state import Store
-from wanflow.emulator.tasks import Item, Outcome
+from wanflow.emulator.tasks import Item, Outcome, failure
 
 KEY = "sk-test"
 EDIT = "/services/aigc/image2image/image-synthesis"
@@ -55,7 +55,7 @@ class Desk:
         self.store = Store(state)
         wanted, _ = parse({"faults": list(faults)})
         ids = lambda: f"{next(numbers):08d}-0000-4000-8000-000000000000"  # noqa: E731 - counts across calls
-        self.service = Service(Options(state=state, **options), self.store, Faults(wanted, seed), ids)
+        self.service = Service(Options(state=state, seed=seed, **options), self.store, Faults(wanted, seed), ids)
 
     def send(
         self, method: str, path: str, values: Any = None, *, headers: Mapping[str, str] | None = None, **more: Any
@@ -109,6 +109,8 @@ class Desk:
             for name in names:
                 self.service.storage.put_result(name, name.encode(), self.now)
             made = Outcome(tuple(Item(name) for name in names), size="1280*1280")
+            if "failed" in task.fate:
+                made = failure("InternalError", "as the fault wants it")
             self.service.account.worked(task, outcome or made, self.now)
 
     def wait(self, seconds: float) -> None:

@@ -270,7 +270,7 @@ def test_sync_call_is_held_until_its_task_has_ended_and_is_no_task_to_ask_for() 
         "input_tokens": 0,
         "output_tokens": 0,
         "total_tokens": 0,
-    }  # noqa: E501
+    }
     assert desk.state(held.awaits) == "UNKNOWN"
     assert desk.send("GET", "/tasks").json()["total"] == 0
 

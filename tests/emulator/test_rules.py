@@ -8,6 +8,7 @@ from desk import ASYNC, EDIT, EXPAND, KEY, SHOP, SYNC, TEXT, Desk, body, edit, t
 from wanflow import catalog
 from wanflow.emulator import rules
 from wanflow.emulator.exchange import Refusal
+from wanflow.model import Blob
 
 I2I = {"prompt": "combine", "images": ["https://example.com/a.png"]}
 VALUE = "The type or value of {} is out of definition."
@@ -250,6 +251,17 @@ def test_images_keep_their_order() -> None:
     urls = [f"https://example.com/{name}.png" for name in "cab"]
     values = body("wan2.5-i2i-preview", I2I | {"images": urls})
     assert order(values).images == tuple((f"images.{place}", url) for place, url in enumerate(urls))
+
+
+@pytest.mark.parametrize(("size_bytes", "taken"), [(10485760, True), (10485761, False)])
+def test_image_of_too_many_bytes_is_refused(size_bytes: int, taken: bool) -> None:
+    images = {"image": (Blob("", 600, 600, "PNG", size_bytes), False)}
+    if taken:
+        rules.check_images(catalog.models()["wanx2.1-imageedit"], images)
+        return
+    with pytest.raises(Refusal, match="The size of image is beyond limit") as refused:
+        rules.check_images(catalog.models()["wanx2.1-imageedit"], images)
+    assert refused.value.code == "InvalidImage.ImageSize"
 
 
 # -- sizes of what is made

@@ -79,6 +79,7 @@ class Account:
         self._working.discard(task.id)
         task.outcome = outcome
         self.queues[task.model].worked(task, now)
+        self._store.save(task)
         self.advance(now)
 
     # -- tasks
