@@ -299,7 +299,7 @@ def _emulator_server() -> Any:
     try:
         from wanflow.emulator import server
     except ModuleNotFoundError as error:
-        raise UsageError(f"wanflow emulate needs {error.name}; pip install 'wanflow[emulator]'") from error
+        raise UsageError(f"wanflow emulate needs {error.name}: pip install 'wanflow[emulator]'") from error
     return server
 
 

@@ -138,11 +138,11 @@ def _message(model: Model, wish: Values) -> tuple[str, tuple[tuple[str, str], ..
     return texts[0], tuple((f"images.{place}", url) for place, url in enumerate(urls))
 
 
-_URL = re.compile(r"(https?|oss)://[!-~]+|data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=\s]+")
+_URL = re.compile(r"https?://[!-~]+|oss://.+|data:image/[a-z+.-]+;base64,[A-Za-z0-9+/=\s]+")
 
 
 def _check_urls(model: Model, images: tuple[tuple[str, str], ...]) -> None:
-    # Chinese characters in a URL are refused, local paths are the SDK's business.
+    # Chinese characters in a public URL are refused; local paths are the SDK's business.
     if not all(_URL.fullmatch(url) for _, url in images):
         raise refusal("InvalidURL")
 

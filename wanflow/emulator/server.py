@@ -7,8 +7,9 @@ import json
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any
 
 import uvicorn
@@ -72,24 +73,62 @@ class Server(uvicorn.Server):
 
 def serve(options: Options, listener: socket.socket) -> dict[str, Any]:
     """Serve until Ctrl-C; the figures of /__emulator__/stats at the end. Raises UsageError for an unusable state."""
-    return asyncio.run(_serve(Emulator(options), listener))
+    return asyncio.run(_serve(options, listener))
 
 
-async def _serve(emulator: Emulator, listener: socket.socket) -> dict[str, Any]:
+async def _serve(
+    options: Options, listener: socket.socket, ready: Callable[[uvicorn.Server], None] = lambda server: None
+) -> dict[str, Any]:
+    emulator = Emulator(options)
     settings: dict[str, Any] = {"http": Cuttable, "ws": "none", "lifespan": "off", "log_level": "warning"}
-    config = uvicorn.Config(emulator, **settings, access_log=False, timeout_graceful_shutdown=1)
+    server = Server(uvicorn.Config(emulator, **settings, access_log=False, timeout_graceful_shutdown=1))
     emulator.start()
     try:
-        await Server(config).serve(sockets=[listener])
+        ready(server)
+        await server.serve(sockets=[listener])
         return figures(emulator.service, emulator.clock.now())
     finally:
         await emulator.aclose()
 
 
+@contextmanager
+def running(options: Options) -> Iterator[str]:
+    """The emulator on a free port, in a thread of its own, for tests and benchmarks: its origin, http://host:port.
+
+    Raises UsageError for an unusable state.
+    """
+    listener = bound("127.0.0.1", 0)
+    began: SimpleQueue[uvicorn.Server | UsageError] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            asyncio.run(_serve(options, listener, began.put))
+        except UsageError as error:
+            began.put(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    server = began.get()
+    try:
+        if isinstance(server, UsageError):
+            raise server
+        yield origin_of(listener)
+    finally:
+        if isinstance(server, uvicorn.Server):
+            server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def origin_of(listener: socket.socket) -> str:
+    """The URL that a listening socket is reached by."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def greeting(options: Options, listener: socket.socket) -> str:
     """What to do now that the emulator listens."""
-    host, port = listener.getsockname()[:2]
-    origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    origin = origin_of(listener)
     path, body = _example(options.region)
     return f"""wanflow emulator: {regions()[options.region].title}, time runs {options.speed:g} times as fast
 base URL: {origin}/api/v1
@@ -122,5 +161,6 @@ def _wish(protocol: Protocol) -> dict[str, Any]:
 def farewell(options: Options, said: dict[str, Any]) -> str:
     """What happened, in a line."""
     kept = f"; kept in {options.state}" if options.state else ""
-    counts = f"{said['submissions']} tasks, {said['images_billed']} images, {said['duplicates']} duplicates"
+    numbers = {"task": said["submissions"], "image": said["images_billed"], "duplicate": said["duplicates"]}
+    counts = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for noun, number in numbers.items())
     return f"stopped: {counts}{kept}"

@@ -1,0 +1,147 @@
+"""The emulator on a real socket: connections that break, a port that is taken, Ctrl-C, a restart."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from desk import TEXT, text
+
+from wanflow.cli import main
+from wanflow.emulator.chance import times
+from wanflow.emulator.options import Options
+from wanflow.emulator.server import bound, running
+from wanflow.errors import UsageError
+
+HEADERS = {"Authorization": "Bearer sk-test", "X-DashScope-Async": "enable"}
+FAST = Options(speed=1000, paint="echo", service=times("fixed:1"))
+
+
+def order(origin: str, *faults: dict[str, Any]) -> None:
+    """Put faults in force."""
+    assert httpx.post(f"{origin}/__emulator__/faults", json={"faults": list(faults)}).status_code == 200
+
+
+def submit(origin: str, prompt: str, **options: Any) -> httpx.Response:
+    return httpx.post(f"{origin}/api/v1{TEXT}", json=text(prompt, n=1), headers=HEADERS, **options)
+
+
+def result(origin: str, prompt: str) -> str:
+    """The link to a new picture."""
+    task = submit(origin, prompt).json()["output"]["task_id"]
+    while True:
+        said = httpx.get(f"{origin}/api/v1/tasks/{task}", headers=HEADERS).json()["output"]
+        if said["task_status"] == "SUCCEEDED":
+            return str(said["results"][0]["url"])
+        time.sleep(0.01)
+
+
+def submissions(origin: str) -> int:
+    return int(httpx.get(f"{origin}/__emulator__/stats").json()["submissions"])
+
+
+def test_connections_break_as_faults_want_it_and_the_server_goes_on() -> None:
+    with running(FAST) as origin:
+        order(origin, {"kind": "reset_before", "on": ["submit"], "times": 1})
+        with pytest.raises(httpx.ReadError):
+            submit(origin, "before")
+        assert submissions(origin) == 0
+        order(origin, {"kind": "reset_after", "on": ["submit"], "times": 1})
+        with pytest.raises(httpx.ReadError):
+            submit(origin, "after")
+        assert submissions(origin) == 1
+        order(origin, {"kind": "hang", "on": ["submit"], "times": 1})
+        with pytest.raises(httpx.ReadTimeout):
+            submit(origin, "hang", timeout=0.2)
+        assert submit(origin, "then").status_code == 200
+
+
+def test_downloads_break_off_and_drip_as_faults_want_it() -> None:
+    with running(FAST) as origin:
+        url = result(origin, "picture")
+        whole = httpx.get(url).content
+        order(origin, {"kind": "truncated", "on": ["download"], "times": 1})
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+            httpx.get(url)
+        order(origin, {"kind": "drip", "on": ["download"], "times": 1, "seconds": 200})
+        began = time.monotonic()
+        assert httpx.get(url).content == whole
+        assert time.monotonic() - began >= 0.19
+        assert httpx.get(url).content == whole
+
+
+def test_state_that_can_not_be_used_is_told_to_who_starts_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't hold the emulator's state"), running(Options(state=tmp_path / "a/b")):
+        pass
+
+
+def test_port_that_is_taken_is_said_in_words() -> None:
+    listener = bound("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    said = CliRunner().invoke(main, ["emulate", "--port", str(port)])
+    listener.close()
+    assert said.exit_code == 64
+    assert said.stderr == (
+        f"wanflow: can't listen on 127.0.0.1:{port}: Address already in use; "
+        "choose another --port, or 0 for any that is free\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--region", "beijng"], "Did you mean beijing?"),
+        (["--service", "soon"], "uniform:LOW:HIGH"),
+        (["--fault", "kind=fire"], 'kinds: "fire" is not known'),
+        (["--speed", "0"], "speed must be above 0"),
+        (["--paint", "oil"], "Invalid value for '--paint'"),
+        (["--port", "99999"], "Invalid value for '--port'"),
+    ],
+)
+def test_wrong_flags_are_64_with_a_remedy(words: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, ["emulate", *words])
+    assert (result.exit_code, result.stdout) == (64, "")
+    assert said in result.stderr
+
+
+def test_missing_extra_is_said_with_its_remedy(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['uvicorn'] = None\nfrom wanflow.cli import main\nmain(['emulate'])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr == "wanflow: wanflow emulate needs uvicorn: pip install 'wanflow[emulator]'\n"
+
+
+def started(*words: str) -> tuple[subprocess.Popen[str], str, str]:
+    """`wanflow emulate` as a process, its greeting and its base URL."""
+    command = [sys.executable, "-m", "wanflow.cli", "emulate", "--port", "0", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    greeting = ""
+    while "Ctrl-C" not in greeting:
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        greeting += line
+    return process, greeting, greeting.partition("base URL: ")[2].split()[0]
+
+
+def test_command_greets_survives_a_kill_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    words = ("--speed", "1000", "--paint", "echo", "--service", "fixed:1", "--state", str(tmp_path / "state.db"))
+    process, greeting, base = started(*words)
+    assert "export DASHSCOPE_HTTP_BASE_URL=" + base in greeting
+    url = result(base.removesuffix("/api/v1"), "kept")
+    process.kill()
+    process.communicate()
+
+    process, _, base = started(*words)
+    origin = base.removesuffix("/api/v1")
+    assert submissions(origin) == 1
+    assert httpx.get(origin + url[url.index("/oss/") :]).status_code == 200
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert out.endswith(f"stopped: 1 task, 1 image, 0 duplicates; kept in {tmp_path / 'state.db'}\n")
