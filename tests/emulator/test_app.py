@@ -150,6 +150,23 @@ def test_clock_runs_at_its_speed() -> None:
     asyncio.run(scenario())
 
 
+def test_bug_in_the_work_fails_the_task_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async def broken(url: str, most: int) -> bytes:
+            raise LookupError("a bug")
+
+        emulator = Emulator(Options(**FAST), fetch=broken)
+        transport = httpx.ASGITransport(emulator)
+        async with httpx.AsyncClient(transport=transport, base_url="http://emulator/api/v1", headers=HEADERS) as here:
+            created = await here.post(EDIT, json=edit(), headers=SUBMIT)
+            said = await ended(here, created.json()["output"]["task_id"])
+        await emulator.aclose()
+        assert said["output"]["code"] == "InternalError"
+        assert "LookupError: a bug" in caplog.text
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.slow
 def test_pictures_are_painted_by_the_draft_engine() -> None:
     async def scenario() -> None:

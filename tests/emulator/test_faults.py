@@ -34,6 +34,12 @@ def test_refused_submission_is_not_taken(fault: dict[str, Any], status: int, cod
     assert desk.stats()["faults"] == {fault["kind"]: 1}
 
 
+def test_refusal_may_say_when_to_try_again() -> None:
+    refused = Desk([{"kind": "429", "seconds": 3}]).submit(edit())
+    assert refused.headers["retry-after"] == "3"
+    assert "retry-after" not in Desk([{"kind": "429"}]).submit(edit()).headers
+
+
 def test_burst_lasts_for_its_seconds() -> None:
     desk = Desk([{"kind": "burst", "times": 1, "on": ["submit"], "seconds": 3}])
     assert desk.submit(edit()).status == 429

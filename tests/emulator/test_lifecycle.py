@@ -125,6 +125,18 @@ def test_links_are_signed() -> None:
     assert desk.get(url.partition("?")[0]).status == 403
 
 
+def test_half_a_character_in_a_prompt_breaks_nothing() -> None:
+    desk = Desk()
+    task = desk.task(b'{"model":"wan2.5-t2i-preview","input":{"prompt":"\\ud83d"},"parameters":{"n":1}}', TEXT)
+    desk.wait(12)
+    assert desk.query(task)["output"]["results"][0]["orig_prompt"] == "?"
+
+
+def test_answers_carry_their_request_id_as_a_header_too() -> None:
+    answer = Desk().submit(edit())
+    assert answer.headers == {"x-request-id": answer.json()["request_id"]}
+
+
 def test_what_exceeds_the_slots_waits_and_takes_a_freed_slot_at_once() -> None:
     desk = Desk()
     first, second, third = (desk.task(edit(prompt=str(n))) for n in range(3))

@@ -43,6 +43,7 @@ BAD_PARAMETERS = [
     (EDIT, function("expand", seed=-1), RANGE.format("seed", 0, 2147483647)),
     (EDIT, function("expand", seed=2147483648), RANGE.format("seed", 0, 2147483647)),
     (EDIT, function("expand", seed="tomorrow"), VALUE.format("seed")),
+    (EDIT, function("expand", seed="9" * 5000), VALUE.format("seed")),
     (EDIT, function("expand", watermark="yes"), VALUE.format("watermark")),
     (EDIT, function("expand", left_scale=2.1), RANGE.format("left_scale", 1.0, 2.0)),
     (EDIT, function("expand", top_scale=0.9), RANGE.format("top_scale", 1.0, 2.0)),
@@ -117,6 +118,8 @@ def test_url_that_the_service_can_not_fetch_is_refused(url: str) -> None:
     ("values", "code", "said"),
     [
         (b"{", "InvalidParameter", "Required body invalid, please check the request body format."),
+        (b"[" * 100_000, "InvalidParameter", "Required body invalid, please check the request body format."),
+        (b"\xff{}", "InvalidParameter", "Required body invalid, please check the request body format."),
         (b"[]", "InvalidParameter", "Required body invalid, please check the request body format."),
         ({}, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.'),
         ({"model": "wanx2.1-imageedit"}, "BadRequest.EmptyInput", "Required input parameter missing from request."),

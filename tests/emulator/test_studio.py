@@ -74,12 +74,12 @@ def made(desk: Desk, task: Task, place: int = 0) -> tuple[int, int]:
 
 def test_image_may_be_a_data_uri() -> None:
     desk = Desk()
-    values = edit(base_image_url=uri(photo(0, 600, 512)), function="colorization")
+    values = edit(base_image_url=uri(blank(600, 512)), function="colorization")
     assert made(desk, worked(desk, values)) == (600, 512)
 
 
 def test_image_may_be_a_public_url() -> None:
-    web = Web({EXPAND["base_image_url"]: photo(0, 512, 600)})
+    web = Web({EXPAND["base_image_url"]: blank(512, 600)})
     desk = Desk()
     assert made(desk, worked(desk, edit(function="doodle"), web=web)) == (512, 600)
     assert web.fetched == [EXPAND["base_image_url"]]
@@ -87,7 +87,7 @@ def test_image_may_be_a_public_url() -> None:
 
 def test_image_may_be_the_result_of_another_task_without_a_way_over_the_network() -> None:
     desk = Desk()
-    first = worked(desk, edit(base_image_url=uri(photo(0, 512, 512))))
+    first = worked(desk, edit(base_image_url=uri(blank(512, 512))))
     url = desk.query(first.id)["output"]["results"][0]["url"]
     second = worked(
         desk,
@@ -99,7 +99,7 @@ def test_image_may_be_the_result_of_another_task_without_a_way_over_the_network(
 def uploaded(desk: Desk) -> str:
     data = desk.send("GET", "/uploads", query={"action": "getPolicy", "model": "wanx2.1-imageedit"}).json()["data"]
     key = f"{data['upload_dir']}/a.png"
-    desk.upload({"Signature": data["signature"], "policy": data["policy"], "key": key}, photo(0, 512, 512))
+    desk.upload({"Signature": data["signature"], "policy": data["policy"], "key": key}, blank(512, 512))
     return f"oss://{key}"
 
 
@@ -133,6 +133,10 @@ def combined(*raws: bytes) -> Any:
     return body("wan2.5-i2i-preview", {"prompt": "combine", "images": [uri(raw) for raw in raws]}, n=1)
 
 
+def blank(width: int, height: int) -> bytes:
+    return coded(Image.new("L", (width, height), 200))
+
+
 def transparent() -> bytes:
     return coded(Image.new("RGBA", (600, 600), (9, 9, 9, 99)))
 
@@ -140,16 +144,17 @@ def transparent() -> bytes:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (imageedit(photo(0, 511, 600)), PIXELS.format(512, 4096, 511, 600)),
-        (imageedit(photo(0, 4097, 512)), PIXELS.format(512, 4096, 4097, 512)),
-        (combined(photo(0, 383, 600)), PIXELS.format(384, 5000, 383, 600)),
-        (combined(photo(0, 600, 600), photo(0, 5001, 1300)), PIXELS.format(384, 5000, 5001, 1300)),
-        (combined(photo(0, 2000, 450)), "the ratio of width to height must be between 1:4 and 4:1."),
+        (imageedit(blank(511, 600)), PIXELS.format(512, 4096, 511, 600)),
+        (imageedit(blank(4097, 512)), PIXELS.format(512, 4096, 4097, 512)),
+        (combined(blank(383, 600)), PIXELS.format(384, 5000, 383, 600)),
+        (combined(blank(600, 600), blank(5001, 1300)), PIXELS.format(384, 5000, 5001, 1300)),
+        (combined(blank(2000, 450)), "the ratio of width to height must be between 1:4 and 4:1."),
         (combined(coded(gradient(600, 600), "TIFF")), FORMAT),
         (combined(transparent()), FORMAT),
         (imageedit(coded(gradient(600, 600), "GIF")), FORMAT),
         (imageedit(b"not an image"), "Invalid image format or corrupted file"),
-        (imageedit(photo(0, 600, 600)[:-200]), "Invalid image format or corrupted file"),
+        (edit(base_image_url="data:image/png;base64,abcde"), "Invalid image format or corrupted file"),
+        (imageedit(blank(600, 600)[:-200]), "Invalid image format or corrupted file"),
     ],
 )
 def test_image_that_breaks_a_rule_fails_the_task_in_the_providers_words(values: Any, message: str) -> None:
@@ -169,7 +174,7 @@ def test_imageedit_takes_transparency() -> None:
 
 def masked(mask: tuple[int, int]) -> Any:
     wish = {"function": "description_edit_with_mask", "prompt": ""}
-    return edit(**wish, base_image_url=uri(photo(0, 600, 512)), mask_image_url=uri(photo(0, *mask)))
+    return edit(**wish, base_image_url=uri(blank(600, 512)), mask_image_url=uri(blank(*mask)))
 
 
 def test_mask_must_have_the_size_of_its_image() -> None:
@@ -191,7 +196,7 @@ def test_bad_parameter_fails_the_task_when_the_switch_says_so() -> None:
 def test_one_to_three_images_make_one_in_the_ratio_of_the_last() -> None:
     desk = Desk()
     for count in (1, 2, 3):
-        raws = [photo(0, 600, 600)] * (count - 1) + [photo(0, 800, 400)]
+        raws = [blank(600, 600)] * (count - 1) + [blank(800, 400)]
         width, height = made(desk, worked(desk, combined(*raws)))
         assert abs(width / height - 2) < 0.03
         assert 0.97 * 1280 * 1280 < width * height <= 1280 * 1280
@@ -217,7 +222,7 @@ def test_same_seed_makes_the_same_picture_and_none_makes_another_each_time() -> 
 
 
 def test_messages_model_with_images_makes_their_picture() -> None:
-    content = [{"text": "combine"}, {"image": uri(photo(0, 600, 600))}]
+    content = [{"text": "combine"}, {"image": uri(blank(600, 600))}]
     values = body("wan2.6-image", {"messages": [{"role": "user", "content": content}]}, n=1)
     desk = Desk()
     task = worked(desk, values, ASYNC)

@@ -84,6 +84,7 @@ def test_two_policies_have_two_folders() -> None:
     ("changes", "later_s", "status", "code"),
     [
         ({"Signature": "forged"}, 0, 403, "SignatureDoesNotMatch"),
+        ({"Signature": "图"}, 0, 403, "SignatureDoesNotMatch"),
         ({"policy": "e30="}, 0, 403, "SignatureDoesNotMatch"),
         ({"key": "elsewhere/a.png"}, 0, 403, "AccessDenied"),
         ({}, 300, 403, "AccessDenied"),

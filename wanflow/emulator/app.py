@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -23,8 +24,10 @@ from wanflow.emulator.paint import Draft, Echo, Painter
 from wanflow.emulator.service import Service
 from wanflow.emulator.state import Store
 from wanflow.emulator.studio import Fetch, Studio, without_images
-from wanflow.emulator.tasks import Task
+from wanflow.emulator.tasks import Task, failure
 from wanflow.settings import cores
+
+log = logging.getLogger(__name__)
 
 
 class FastClock:
@@ -106,7 +109,12 @@ class Emulator:
         self._changed = asyncio.Event()
 
     async def _do(self, task: Task) -> None:
-        outcome = await self._studio.outcome(task, self.service.account.model_of(task), self.clock.now())
+        try:
+            outcome = await self._studio.outcome(task, self.service.account.model_of(task), self.clock.now())
+        except Exception:
+            # A bug of ours must not leave a task RUNNING for ever.
+            log.exception("the work on task %s broke off", task.id)
+            outcome = failure("InternalError", "The emulator itself failed; its log says where.")
         without_images(task)
         self.service.account.worked(task, outcome, self.clock.now())
         self._go_on()

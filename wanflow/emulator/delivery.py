@@ -33,6 +33,7 @@ class Delivery:
         headers = [
             (b"content-type", response.media_type.encode()),
             (b"content-length", str(len(response.body)).encode()),
+            *((name.encode(), value.encode()) for name, value in response.headers.items()),
         ]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if response.ending is Ending.TRUNCATED:

@@ -17,7 +17,7 @@ def instead(met: Met) -> Response | Refusal | None:
     kind, fault = met
     if kind in _CODES:
         code = fault.code or _CODES[kind]
-        return Refusal(code, fault.message or error_entry(code)["messages"][0], int(kind))
+        return Refusal(code, fault.message or error_entry(code)["messages"][0], int(kind), fault.seconds)
     endings = {"reset_before": Ending.RESET, "hang": Ending.HANG}
     return Response(ending=endings[kind]) if kind in endings else None
 

@@ -38,7 +38,7 @@ class Request:
         """The body as JSON values; None when it is no JSON. Parsed once: with images inside it is long."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     @cached_property
@@ -68,6 +68,7 @@ class Response:
     status: int = 200
     body: bytes = b""
     media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     drip_s: float = 0.0
     ending: Ending = Ending.WHOLE
@@ -80,8 +81,9 @@ class Response:
 
 
 def answer(values: Mapping[str, Any], status: int = 200) -> Response:
-    """A response with JSON values."""
-    return Response(status, json.dumps(values, ensure_ascii=False).encode())
+    """A response with JSON values. Half a character, which JSON can hold and UTF-8 can't, becomes a question mark."""
+    headers = {"x-request-id": values["request_id"]} if "request_id" in values else {}
+    return Response(status, json.dumps(values, ensure_ascii=False).encode(errors="replace"), headers=headers)
 
 
 def delivered(response: Response, **how: Any) -> Response:
@@ -92,8 +94,9 @@ def delivered(response: Response, **how: Any) -> Response:
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
     """The service says no: a code of schemas/errors.json and a text."""
 
-    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+    def __init__(self, code: str, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(code, message)
+        self.retry_after_s = retry_after_s
         self.code = code
         self.message = message
         self.status = status or error_entry(code)["status"]

@@ -137,7 +137,11 @@ class Service:
     def _refusal(self, error: Refusal) -> Response:
         self.refused[error.code] += 1
         values = {"code": error.code, "message": error.message, "request_id": self.account.new_id()}
-        return answer(values, error.status)
+        response = answer(values, error.status)
+        if error.retry_after_s is None:
+            return response
+        # The service was seen to send it once; no page promises it.
+        return delivered(response, headers={**response.headers, "retry-after": f"{error.retry_after_s:g}"})
 
     def _check_key(self, request: Request) -> None:
         kind, _, key = request.headers.get("authorization", "").partition(" ")

@@ -41,7 +41,7 @@ class Store:
     def save(self, task: Task) -> None:
         """Remember a task as it is now."""
         self._place += 1
-        said = json.dumps(task.json(), ensure_ascii=False)
+        said = json.dumps(task.json())
         sql = "INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET said = excluded.said"
         self._db.execute(sql, (task.id, self._place, said))
 

@@ -40,7 +40,7 @@ class Storage:
     def download(self, name: str, query: Mapping[str, str], now: float) -> Response:
         """What a link gives: the file, or OSS's error."""
         until = query.get("Expires", "")
-        if not hmac.compare_digest(query.get("Signature", ""), _signature(f"GET {name} {until}")):
+        if not (until.isdecimal() and _signed(query.get("Signature", ""), f"GET {name} {until}")):
             return _error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
         if now >= float(until):
             return _error(403, "AccessDenied", "Request has expired.")
@@ -85,7 +85,7 @@ class Storage:
         if form is None:
             return _error(400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart.")
         policy, key = form.fields.get("policy", ""), form.fields.get("key", "")
-        if not hmac.compare_digest(form.fields.get("Signature", ""), _signature(policy)):
+        if not _signed(form.fields.get("Signature", ""), policy):
             return _error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
         said = json.loads(base64.b64decode(policy))
         if now >= said["expiration"]:
@@ -103,6 +103,10 @@ class Storage:
 
 def _signature(text: str) -> str:
     return base64.b64encode(hmac.new(_SECRET, text.encode(), hashlib.sha1).digest()).decode()
+
+
+def _signed(signature: str, text: str) -> bool:
+    return hmac.compare_digest(signature.encode(), _signature(text).encode())
 
 
 def _error(status: int, code: str, message: str) -> Response:

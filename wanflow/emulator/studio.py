@@ -62,7 +62,7 @@ class Studio:
 
     async def _image(self, task: Task, url: str, now: float) -> bytes:
         if url.startswith("data:"):
-            return base64.b64decode(url.partition(",")[2])
+            return _decoded(url)
         if url.startswith("oss://"):
             found = self._storage.resolved(url, task.model, now) if task.order.resolve else None
         else:
@@ -76,6 +76,13 @@ class Studio:
             return await self._fetch(url, 4 * 10485760)
         except OSError:
             return None
+
+
+def _decoded(uri: str) -> bytes:
+    try:
+        return base64.b64decode(uri.partition(",")[2])
+    except ValueError as error:
+        raise refusal("InvalidParameter", "Invalid image format") from error
 
 
 def _missing(task: Task) -> int:
