@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from desk import TEXT, text
+from desk import SHOP, SYNC, TEXT, body, text
 
 from wanflow.cli import main
 from wanflow.emulator.chance import times
@@ -18,7 +19,8 @@ from wanflow.emulator.options import Options
 from wanflow.emulator.server import bound, running
 from wanflow.errors import UsageError
 
-HEADERS = {"Authorization": "Bearer sk-test", "X-DashScope-Async": "enable"}
+KEY = {"Authorization": "Bearer sk-test"}
+HEADERS = {**KEY, "X-DashScope-Async": "enable"}
 FAST = Options(speed=1000, paint="echo", service=times("fixed:1"))
 
 
@@ -73,6 +75,24 @@ def test_downloads_break_off_and_drip_as_faults_want_it() -> None:
         assert httpx.get(url).content == whole
         assert time.monotonic() - began >= 0.19
         assert httpx.get(url).content == whole
+
+
+def test_server_ends_at_once_while_connections_are_held(capfd: pytest.CaptureFixture[str]) -> None:
+    held = [{"kind": "hang", "on": ["submit"], "model": "wan2.5-t2i-preview"}, {"kind": "slow", "seconds": 1e9}]
+    with ThreadPoolExecutor() as pool, running(FAST) as origin:
+        order(origin, *held, {"kind": "latency", "on": ["query"], "seconds": 1e9})
+        sync = body("wan2.6-t2i", SHOP, n=1)
+        waiting = [
+            pool.submit(submit, origin, "hang"),
+            pool.submit(httpx.post, f"{origin}/api/v1{SYNC}", json=sync, headers=KEY, timeout=60),
+            pool.submit(httpx.get, f"{origin}/api/v1/tasks/a", headers=HEADERS, timeout=60),
+        ]
+        time.sleep(0.4)
+        assert not any(future.done() for future in waiting)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+    assert [type(future.exception()) for future in waiting] == [httpx.ReadError, httpx.ReadError, type(None)]
+    assert capfd.readouterr().err == ""
 
 
 def test_state_that_can_not_be_used_is_told_to_who_starts_it(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wanflow.emulator.delivery import Delivery
-from wanflow.emulator.exchange import Form, Request, Response, delivered
+from wanflow.emulator.exchange import Ending, Form, Request, Response, delivered
 from wanflow.emulator.faults import Faults
 from wanflow.emulator.options import Options
 from wanflow.emulator.paint import Draft, Echo, Painter
@@ -53,7 +53,7 @@ class Emulator:
         self._studio = Studio(self.service.storage, self._painter, fetch or fetched)
         self._work: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._changed = asyncio.Event()
+        self._changed, self._closing = asyncio.Event(), asyncio.Event()
         route = Route("/{path:path}", self._endpoint, methods=["GET", "POST", "PUT", "DELETE"])
         self._app = Starlette(routes=[route], lifespan=self._lifespan)
 
@@ -64,6 +64,11 @@ class Emulator:
     def start(self) -> None:
         """Go on with the tasks of the run before this one; needs a running loop."""
         self._go_on()
+
+    def let_go(self) -> None:
+        """Hold no connection any longer: the server is about to end."""
+        self._closing.set()
+        self._changed.set()
 
     async def aclose(self) -> None:
         """Stop work, keep the state, end the workers."""
@@ -88,7 +93,7 @@ class Emulator:
         self._go_on()
         if response.awaits:
             response = delivered(await self._held(response.awaits, request.origin), delay_s=response.delay_s)
-        return Delivery(response, self.clock.speed)
+        return Delivery(response, self.clock.speed, self._closing)
 
     def _go_on(self) -> None:
         """Let time pass: begin the work that is due, and come back when the next task ends by itself."""
@@ -121,6 +126,8 @@ class Emulator:
 
     async def _held(self, task_id: str, origin: str) -> Response:
         while (response := self.service.held(task_id, origin)) is None:
+            if self._closing.is_set():
+                return Response(ending=Ending.RESET)
             await self._changed.wait()
         return response
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from asyncio import Transport
+from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,19 +17,22 @@ _PIECES = 20
 
 
 class Delivery:
-    """An ASGI response. Without a transport (in process) a cut connection is a ConnectionResetError."""
+    """An ASGI response. Without a transport (in process) a cut connection is a ConnectionResetError.
 
-    def __init__(self, response: Response, speed: float) -> None:
-        self._response, self._speed = response, speed
+    Once `closing` is set nothing is held back any more, so that the server can end.
+    """
+
+    def __init__(self, response: Response, speed: float, closing: asyncio.Event) -> None:
+        self._response, self._speed, self._closing = response, speed, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deliver."""
         response = self._response
-        await asyncio.sleep(response.delay_s / self._speed)
+        await self._pause(response.delay_s / self._speed)
         transport = scope.get("extensions", {}).get(EXTENSION)
         if response.ending is Ending.HANG:
-            return await _gone(receive)
-        if response.ending is Ending.RESET:
+            await self._given_up(receive)
+        if response.ending in (Ending.HANG, Ending.RESET):
             return await _reset(transport, receive)
         headers = [
             (b"content-type", response.media_type.encode()),
@@ -49,13 +53,25 @@ class Delivery:
             step = max(1, len(body) // _PIECES)
             for start in range(0, len(body), step):
                 await send({"type": "http.response.body", "body": body[start : start + step], "more_body": True})
-                await asyncio.sleep(pause)
+                await self._pause(pause)
             body = b""
         await send({"type": "http.response.body", "body": body})
 
+    async def _pause(self, seconds: float) -> None:
+        if seconds:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)
+
+    async def _given_up(self, receive: Receive) -> None:
+        """Wait until the client has had enough, or the server ends."""
+        waiting = [asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(self._closing.wait())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for future in waiting:
+            future.cancel()
+
 
 async def _gone(receive: Receive) -> None:
-    """Wait until the client has given up."""
+    """Wait until the connection is no more."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -57,6 +57,16 @@ def bound(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn that ends at a signal without raising it again: here Ctrl-C is how one stops."""
 
+    def __init__(self, emulator: Emulator) -> None:
+        settings: dict[str, Any] = {"http": Cuttable, "ws": "none", "lifespan": "off", "log_level": "warning"}
+        super().__init__(uvicorn.Config(emulator, **settings, access_log=False, timeout_graceful_shutdown=1))
+        self._emulator = emulator
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the connections, also those that faults hold."""
+        self._emulator.let_go()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave at the first signal in order, at the second at once."""
@@ -80,8 +90,7 @@ async def _serve(
     options: Options, listener: socket.socket, ready: Callable[[uvicorn.Server], None] = lambda server: None
 ) -> dict[str, Any]:
     emulator = Emulator(options)
-    settings: dict[str, Any] = {"http": Cuttable, "ws": "none", "lifespan": "off", "log_level": "warning"}
-    server = Server(uvicorn.Config(emulator, **settings, access_log=False, timeout_graceful_shutdown=1))
+    server = Server(emulator)
     emulator.start()
     try:
         ready(server)
