@@ -11,7 +11,7 @@ from projects import WANFLOW, Small, photo, small_project
 from wanflow import __version__
 from wanflow.cli import main
 
-COMMANDS = ("init", "check", "plan", "run", "schema", "completion")
+COMMANDS = ("init", "check", "plan", "run", "emulate", "schema", "completion")
 
 
 @pytest.fixture

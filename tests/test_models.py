@@ -1,0 +1,191 @@
+"""schemas/models.json and errors.json: complete, valid, honest about what is not known, one with the functions."""
+
+import copy
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from wanflow import catalog
+from wanflow.schemas import load
+
+FILE = load("models.json")
+MODELS = catalog.models()
+CHECK = Draft202012Validator(load("models.schema.json"))
+NAMES = {
+    "wanx2.1-imageedit",
+    "wan2.5-i2i-preview",
+    "wan2.6-image",
+    "wan2.6-t2i",
+    "wan2.5-t2i-preview",
+    "wan2.2-t2i-flash",
+    "wan2.2-t2i-plus",
+    "wanx2.1-t2i-turbo",
+    "wanx2.1-t2i-plus",
+    "wanx2.0-t2i-turbo",
+    "wanx-v1",
+}
+
+
+def test_every_documented_model_is_there() -> None:
+    assert set(MODELS) == NAMES
+
+
+@pytest.mark.parametrize("name", ["models", "errors"])
+def test_table_keeps_its_schema(name: str) -> None:
+    Draft202012Validator(load(f"{name}.schema.json")).validate(load(f"{name}.json"))
+
+
+def broken(change: Any) -> list[str]:
+    """The places that the schema objects to after a change."""
+    file = copy.deepcopy(FILE)
+    change(file)
+    return [error.json_path for error in CHECK.iter_errors(file)]
+
+
+def price(file: Any, **changes: Any) -> None:
+    file["models"]["wanx-v1"]["regions"]["beijing"]["price"] |= changes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: price(file, amount="0.00"),
+        lambda file: price(file, amount=0.16),
+        lambda file: price(file, currency="EUR"),
+        lambda file: price(file, source="sure"),
+        lambda file: file["models"]["wanx-v1"]["regions"]["beijing"].update(price=None),
+        lambda file: file["models"]["wanx-v1"].update(colour="red"),
+        lambda file: file["models"]["wanx-v1"]["parameters"].pop("n"),
+        lambda file: file["models"]["wanx-v1"]["negative_prompt"].update({"in": "header"}),
+        lambda file: file["regions"]["beijing"].update(base_url="http://example.com/api/v1"),
+        lambda file: file["protocols"]["image2image"].update(mode="later"),
+    ],
+)
+def test_schema_objects_to_what_is_wrong(change: Any) -> None:
+    assert len(broken(change)) == 1
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_model_is_whole(model: catalog.Model) -> None:
+    assert set(model.offers) <= set(catalog.regions())
+    Draft202012Validator.check_schema({"properties": dict(model.parameters)})
+    for name, rule in model.parameters.items():
+        if "default" in rule:
+            Draft202012Validator(rule).validate(rule["default"])
+        assert name != "negative_prompt"
+    assert model.typical_seconds[0] <= model.typical_seconds[1]
+    assert ("size" in model.parameters) == (model.size is not None)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_price_that_is_not_known_is_null_and_said_never_zero(model: catalog.Model) -> None:
+    for offer in model.offers.values():
+        if offer.price is None:
+            assert offer.price_note
+        else:
+            assert offer.price.amount > 0
+            assert offer.price.usd > 0
+            assert offer.price.date >= "2026-11-20"
+
+
+def test_yuan_become_dollars_at_the_providers_own_rate() -> None:
+    rate = Decimal("0.020070") / Decimal("0.14")
+    prices = [offer.price for model in MODELS.values() for offer in model.offers.values() if offer.price]
+    assert {price.currency for price in prices} == {"CNY", "USD"}
+    for price in prices:
+        wanted = price.amount if price.currency == "USD" else price.amount * rate
+        assert abs(price.usd - wanted) < Decimal("0.000001")
+
+
+def test_model_may_have_another_name_elsewhere() -> None:
+    assert "wanx2.1-t2i-turbo" in catalog.offered("beijing")
+    assert catalog.offered("singapore")["wan2.1-t2i-turbo"] is MODELS["wanx2.1-t2i-turbo"]
+    assert "wanx2.1-imageedit" not in catalog.offered("singapore")
+    assert catalog.offered("tokyo") == {}
+
+
+def test_limits_are_those_of_the_region() -> None:
+    model = MODELS["wan2.6-t2i"]
+    found = {region: (offer.submissions_per_second, offer.concurrent_tasks) for region, offer in model.offers.items()}
+    assert found == {"beijing": (1, 5), "singapore": (5, 5), "virginia": (5, 5), "frankfurt": (5, 5)}
+
+
+def test_default_number_of_images_differs() -> None:
+    defaults = {name: model.parameters["n"]["default"] for name, model in MODELS.items()}
+    assert defaults.pop("wanx2.1-imageedit") == 1
+    assert set(defaults.values()) == {4}
+
+
+def test_negative_prompt_stands_where_each_model_has_it() -> None:
+    places = {name: model.negative_prompt and model.negative_prompt["in"] for name, model in MODELS.items()}
+    assert places.pop("wanx2.1-imageedit") is None
+    assert {name for name, place in places.items() if place == "parameters"} == {"wan2.6-t2i", "wan2.6-image"}
+
+
+# -- one with the functions
+
+EDITS = MODELS["wanx2.1-imageedit"]
+OWN = {name: catalog.functions()[f"wan/{name}"] for name in EDITS.functions if f"wan/{name}" in catalog.functions()}
+
+
+def test_every_function_that_imageedit_runs_is_one_of_its_ten() -> None:
+    assert len(EDITS.functions) == 10
+    runs = {
+        name.removeprefix("wan/") for name, function in catalog.functions().items() if EDITS.name in function.models
+    }
+    assert runs <= set(EDITS.functions)
+
+
+@pytest.mark.parametrize(("name", "function"), OWN.items(), ids=OWN)
+def test_function_and_model_say_the_same(name: str, function: catalog.Function) -> None:
+    rule = EDITS.functions[name]
+    assert ("mask" in rule) == ("mask" in function.inputs)
+    assert ("empty_prompt" in rule) == (not function.properties["prompt"].get("minLength"))
+    assert function.properties["prompt"]["maxLength"] == EDITS.prompt["max_length"]
+    assert EDITS.images
+    for given in function.inputs.values():
+        for limit in ("min_side", "max_side", "max_bytes", "formats"):
+            assert given[limit] == EDITS.images[limit]
+
+
+def test_own_parameters_of_a_function_come_from_its_own_file() -> None:
+    shared = set(EDITS.parameters)
+    own = {name: set(EDITS.parameter_rules(name)) - shared for name in OWN}
+    assert own["expand"] == {"top_scale", "bottom_scale", "left_scale", "right_scale"}
+    assert own["stylization_all"] == own["description_edit"] == {"strength"}
+    assert own["super_resolution"] == {"upscale_factor"}
+    assert own["doodle"] == {"is_sketch"}
+    assert own["colorization"] == own["stylization_local"] == own["control_cartoon_feature"] == set()
+
+
+def test_image_to_image_and_its_model_say_the_same() -> None:
+    function, model = catalog.functions()["wan/i2i"], MODELS["wan2.5-i2i-preview"]
+    assert model.images and model.size
+    limits = ("min", "max", "min_side", "max_side", "max_bytes", "formats")
+    assert [function.inputs["images"][limit] for limit in limits] == [model.images[limit] for limit in limits]
+    sizes = ("rule", "pixels", "min_pixels", "max_pixels", "max_ratio")
+    assert [function.size[limit] for limit in sizes] == [model.size[limit] for limit in sizes]
+
+
+def test_errors_know_every_http_class_and_which_429_are_final() -> None:
+    codes = load("errors.json")["codes"]
+    assert {entry["status"] for entry in codes.values()} >= {400, 401, 403, 404, 429, 500, 503}
+    final = {code for code, entry in codes.items() if entry["status"] == 429 and entry["retry"] == "account"}
+    assert final == {"CommodityNotPurchased", "PrepaidBillOverdue", "PostpaidBillOverdue", "BudgetLimitExceeded"}
+    for entry in codes.values():
+        assert set(entry.get("final", [])) <= set(entry["messages"])
+
+
+def test_tables_are_utf8_without_repeated_names() -> None:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names))
+        return dict(pairs)
+
+    from wanflow.schemas import shipped
+
+    for name in ("models.json", "errors.json"):
+        json.loads(shipped("schemas", name).read_text(encoding="utf-8"), object_pairs_hook=once)
