@@ -25,4 +25,5 @@ def oldest(dependencies: list[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(*oldest(tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]), sep="\n")
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    print(*oldest(project["dependencies"] + project["optional-dependencies"]["emulator"]), sep="\n")

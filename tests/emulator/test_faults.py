@@ -1,15 +1,18 @@
 """Faults: each does what its name says, at the rate asked for, the same ones for the same seed."""
 
 import json
+import re
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import NOON, SHOP, SYNC, TEXT, Desk, body, edit, text
 
+from wanflow.cli import main
 from wanflow.emulator.exchange import Ending, Request
-from wanflow.emulator.faults import KINDS, REQUESTS, Faults, parse, read
+from wanflow.emulator.faults import KINDS, REQUESTS, Fault, Faults, parse, read
 from wanflow.emulator.options import from_flags
 from wanflow.errors import UsageError
 
@@ -198,6 +201,15 @@ def test_no_two_tasks_have_one_id() -> None:
         desk.submit(edit(prompt=str(number)))
     ids = [task.id for task in desk.store.tasks()]
     assert len(ids) == len(set(ids)) > 5
+
+
+def test_every_kind_and_field_of_faults_and_every_option_is_told() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+    names = [*KINDS, *(field.name for field in fields(Fault)), *REQUESTS]
+    assert [name for name in names if not re.search(rf"\b{name}\b", told)] == []
+    options = [option.opts[0] for option in main.commands["emulate"].params]
+    assert [option for option in options if f"`{option}`" not in told] == []
+    assert "--speed" in options
 
 
 # -- how faults are ordered
