@@ -21,7 +21,8 @@ from wanflow.errors import UsageError
     ("fault", "status", "code"),
     [
         ({"kind": "429"}, 429, "Throttling.RateQuota"),
-        ({"kind": "429", "code": "Arrearage", "message": "pay"}, 429, "Arrearage"),
+        ({"kind": "429", "code": "Arrearage", "message": "pay"}, 400, "Arrearage"),
+        ({"kind": "429", "code": "Made.Up"}, 429, "Made.Up"),
         ({"kind": "429", "code": "Throttling.AllocationQuota"}, 429, "Throttling.AllocationQuota"),
         ({"kind": "500"}, 500, "InternalError"),
         ({"kind": "503"}, 503, "ModelUnavailable"),

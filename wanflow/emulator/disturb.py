@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wanflow.emulator.exchange import Ending, Refusal, Response, delivered, error_entry
+from wanflow.emulator.exchange import Ending, Refusal, Response, delivered, error_entry, is_known
 from wanflow.emulator.faults import Fault
 
 _CODES = {"429": "Throttling.RateQuota", "500": "InternalError", "503": "ModelUnavailable"}
@@ -17,7 +17,8 @@ def instead(met: Met) -> Response | Refusal | None:
     kind, fault = met
     if kind in _CODES:
         code = fault.code or _CODES[kind]
-        return Refusal(code, fault.message or error_entry(code)["messages"][0], int(kind), fault.seconds)
+        status = error_entry(code)["status"] if is_known(code) else int(kind)
+        return Refusal(code, fault.message or error_entry(code)["messages"][0], status, fault.seconds)
     endings = {"reset_before": Ending.RESET, "hang": Ending.HANG}
     return Response(ending=endings[kind]) if kind in endings else None
 

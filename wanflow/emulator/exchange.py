@@ -102,6 +102,11 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
         self.status = status or error_entry(code)["status"]
 
 
+def is_known(code: str) -> bool:
+    """Whether schemas/errors.json knows a code."""
+    return code in load("errors.json")["codes"]
+
+
 def error_entry(code: str) -> Mapping[str, Any]:
     """What schemas/errors.json knows of a code; an unknown one is an internal error of its own name."""
     unknown = {"status": 500, "messages": [f"{code}."]}

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wanflow.catalog import Model, offered, regions
-from wanflow.emulator import faults as kinds
 from wanflow.emulator.chance import Times, times
-from wanflow.emulator.faults import Fault
+from wanflow.emulator.faults import Fault, read
 from wanflow.errors import UsageError, did_you_mean
 
 
@@ -56,7 +55,7 @@ def from_flags(
     wanted: list[Fault] = []
     seed = 0
     for text in fault:
-        more, seed = kinds.read(text)
+        more, seed = read(text)
         wanted += more
     return Options(
         keys=frozenset(keys),

@@ -11,12 +11,11 @@ from typing import Any
 
 from wanflow.catalog import account as limits
 from wanflow.catalog import protocols
-from wanflow.emulator import faults as kinds
 from wanflow.emulator import listing, rules, stats
 from wanflow.emulator.account import Account
 from wanflow.emulator.disturb import Met, afterwards, instead
 from wanflow.emulator.exchange import Refusal, Request, Response, answer, delivered, refusal
-from wanflow.emulator.faults import Faults
+from wanflow.emulator.faults import Faults, parse
 from wanflow.emulator.meters import Meter
 from wanflow.emulator.options import Options
 from wanflow.emulator.state import Store
@@ -59,6 +58,8 @@ class Service:
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request."""
+        if self.options.state:
+            self.remember(now)
         self.account.advance(now)
         if request.path.startswith(CONTROL):
             return self._control(request, now)
@@ -242,7 +243,7 @@ class Service:
                 return answer(stats.figures(self, now))
             case "POST", "/faults":
                 try:
-                    self.faults.order(*kinds.parse(json.loads(request.body)))
+                    self.faults.order(*parse(json.loads(request.body)))
                 except (UsageError, ValueError) as error:
                     return answer({"error": str(error)}, 400)
                 return answer({"faults": len(self.faults.faults), "seed": self.faults.seed})

@@ -45,12 +45,12 @@ def _paid_twice(tasks: list[Task]) -> int:
 
 def _cost(service: Service, tasks: list[Task]) -> dict[str, str]:
     """What the images would have cost, by currency; "unknown" counts images without a known price."""
-    sums: Counter[str] = Counter()
+    sums: dict[str, Decimal] = {}
     for task in tasks:
         if task.billed:
             price = service.account.offer(task.model).price
-            key, amount = (price.currency, price.amount) if price else ("unknown", Decimal(1))
-            sums[key] += amount * task.billed  # type: ignore[assignment]  # typeshed counts whole numbers only
+            currency, amount = (price.currency, price.amount) if price else ("unknown", Decimal(1))
+            sums[currency] = sums.get(currency, Decimal(0)) + amount * task.billed
     return {currency: str(amount) for currency, amount in sums.items()}
 
 
