@@ -600,7 +600,7 @@ def test_an_unknown_model_is_named(says):
 r.yaml:7:12: model: "wanx3" is not known [choice]
         model: wanx3
                ^
-    Known here: wan2.5-i2i-preview, wan2.6-t2i, wanx2.1-imageedit.
+    Did you mean wanx-v1?
 """
     )
 
