@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from wanflow import catalog
+from wanflow.errors import UsageError
 from wanflow.schemas import load
 
 FILE = load("models.json")
@@ -46,7 +47,7 @@ def broken(change: Any) -> list[str]:
 
 
 def price(file: Any, **changes: Any) -> None:
-    file["models"]["wanx-v1"]["regions"]["beijing"]["price"] |= changes
+    file["models"]["wanx-v1"]["regions"]["cn-beijing"]["price"] |= changes
 
 
 @pytest.mark.parametrize(
@@ -56,11 +57,11 @@ def price(file: Any, **changes: Any) -> None:
         lambda file: price(file, amount=0.16),
         lambda file: price(file, currency="EUR"),
         lambda file: price(file, source="sure"),
-        lambda file: file["models"]["wanx-v1"]["regions"]["beijing"].update(price=None),
+        lambda file: file["models"]["wanx-v1"]["regions"]["cn-beijing"].update(price=None),
         lambda file: file["models"]["wanx-v1"].update(colour="red"),
         lambda file: file["models"]["wanx-v1"]["parameters"].pop("n"),
         lambda file: file["models"]["wanx-v1"]["negative_prompt"].update({"in": "header"}),
-        lambda file: file["regions"]["beijing"].update(base_url="http://example.com/api/v1"),
+        lambda file: file["regions"]["cn-beijing"].update(base_url="http://example.com/api/v1"),
         lambda file: file["protocols"]["image2image"].update(mode="later"),
     ],
 )
@@ -101,16 +102,23 @@ def test_yuan_become_dollars_at_the_providers_own_rate() -> None:
 
 
 def test_model_may_have_another_name_elsewhere() -> None:
-    assert "wanx2.1-t2i-turbo" in catalog.offered("beijing")
-    assert catalog.offered("singapore")["wan2.1-t2i-turbo"] is MODELS["wanx2.1-t2i-turbo"]
-    assert "wanx2.1-imageedit" not in catalog.offered("singapore")
-    assert catalog.offered("tokyo") == {}
+    assert "wanx2.1-t2i-turbo" in catalog.offered("cn-beijing")
+    assert catalog.offered("ap-southeast-1")["wan2.1-t2i-turbo"] is MODELS["wanx2.1-t2i-turbo"]
+    assert "wanx2.1-imageedit" not in catalog.offered("ap-southeast-1")
+    assert catalog.offered("ap-northeast-1") == {}
+
+
+def test_region_is_found_by_its_name_or_its_city() -> None:
+    found = [catalog.region_named(text).name for text in ("ap-southeast-1", "singapore", "Singapore")]
+    assert found == ["ap-southeast-1"] * 3
+    with pytest.raises(UsageError, match=r"there is no region beijng. Did you mean"):
+        catalog.region_named("beijng")
 
 
 def test_limits_are_those_of_the_region() -> None:
     model = MODELS["wan2.6-t2i"]
     found = {region: (offer.submissions_per_second, offer.concurrent_tasks) for region, offer in model.offers.items()}
-    assert found == {"beijing": (1, 5), "singapore": (5, 5), "virginia": (5, 5), "frankfurt": (5, 5)}
+    assert found == {"cn-beijing": (1, 5), "ap-southeast-1": (5, 5), "us-east-1": (5, 5), "eu-central-1": (5, 5)}
 
 
 def test_default_number_of_images_differs() -> None:
@@ -146,7 +154,8 @@ def test_function_and_model_say_the_same(name: str, function: catalog.Function) 
     assert ("empty_prompt" in rule) == (not function.properties["prompt"].get("minLength"))
     assert function.properties["prompt"]["maxLength"] == EDITS.prompt["max_length"]
     assert EDITS.images
-    for given in function.inputs.values():
+    # A hint is for the draft engine only.
+    for given in (rule for slot, rule in function.inputs.items() if slot != "hint"):
         for limit in ("min_side", "max_side", "max_bytes", "formats"):
             assert given[limit] == EDITS.images[limit]
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from wanflow.errors import UsageError, did_you_mean
 from wanflow.schemas import Schema, load, shipped
 
 
@@ -51,10 +52,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where the provider serves: its id there, and base URLs (None: only the form with a workspace exists)."""
+    """Where the provider serves, and base URLs there (None: only the form with a workspace exists)."""
 
     name: str
-    id: str
+    city: str
     title: str
     base_url: str | None
     workspace_url: str
@@ -176,10 +177,18 @@ def _function(entry: Mapping[str, Any]) -> Function:
 
 @cache
 def regions() -> Mapping[str, Region]:
-    """Every region by the name that settings and flags use."""
+    """Every region by the provider's own name for it: cn-beijing."""
     places = load("models.json")["regions"]
-    fields = ("id", "title", "base_url", "workspace_url")
+    fields = ("city", "title", "base_url", "workspace_url")
     return {name: Region(name, *(place[field] for field in fields)) for name, place in places.items()}
+
+
+def region_named(text: str) -> Region:
+    """The region of this name (cn-beijing) or city (beijing). Raises UsageError."""
+    known = {region.city: region for region in regions().values()} | dict(regions())
+    if text.lower() not in known:
+        raise UsageError(f"there is no region {text}. {did_you_mean(text, known)}")
+    return known[text.lower()]
 
 
 @cache

@@ -86,7 +86,7 @@ def test_synchronous_call_answers_when_its_pictures_are_there() -> None:
 
 def test_synchronous_calls_beyond_the_slots_wait_and_all_are_answered() -> None:
     async def scenario() -> None:
-        async with client(region="singapore", speed=200.0) as here:
+        async with client(region="ap-southeast-1", speed=200.0) as here:
             values = [body("wan2.6-t2i", SHOP, n=1, seed=seed) for seed in range(7)]
             calls = []
             for value in values:

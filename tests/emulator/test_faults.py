@@ -250,7 +250,7 @@ def test_faults_are_read_from_a_line() -> None:
 def test_faults_are_read_from_a_file(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"faults{suffix}"
     file.write_text('{"seed": 5, "faults": [{"kind": "failed", "rate": 0.2, "code": "DataInspectionFailed"}]}')
-    options = from_flags(keys=(), service=None, latency=None, fault=(str(file), "kind=hang"))
+    options = from_flags(region="beijing", keys=(), service=None, latency=None, fault=(str(file), "kind=hang"))
     assert [fault.kinds for fault in options.faults] == [("failed",), ("hang",)]
     assert options.faults[0].code == "DataInspectionFailed"
     assert read(str(file))[1] == 5

@@ -325,7 +325,7 @@ def test_cost_is_told_by_currency() -> None:
 
 
 def test_images_without_a_known_price_are_counted_as_such() -> None:
-    desk = Desk(region="virginia")
+    desk = Desk(region="us-east-1")
     desk.task(shop(n=2), ASYNC)
     desk.wait(12)
     assert desk.stats()["cost"] == {"unknown": "2"}

@@ -28,7 +28,7 @@ def test_rates_are_counted_per_model() -> None:
     assert desk.submit(text(), TEXT).status == 200
 
 
-@pytest.mark.parametrize(("region", "rate"), [("beijing", 1), ("singapore", 5)])
+@pytest.mark.parametrize(("region", "rate"), [("cn-beijing", 1), ("ap-southeast-1", 5)])
 def test_rate_is_the_regions(region: str, rate: int) -> None:
     desk = Desk(region=region)
     values = [body("wan2.6-t2i", SHOP, seed=seed) for seed in range(rate + 1)]
@@ -155,8 +155,7 @@ def test_times_that_can_not_be_read_are_refused_with_the_forms(form: str) -> Non
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"region": "beijng"}, "there is no region beijng. Did you mean beijing?"),
-        ({"region": "tokyo"}, "no model is known to be sold in tokyo"),
+        ({"region": "ap-northeast-1"}, "sold in ap-northeast-1; take cn-beijing or ap-southeast-1"),
         ({"speed": 0.0}, "speed must be above 0"),
         ({"speed": 1e9}, "at most 100000"),
     ],

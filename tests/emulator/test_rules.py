@@ -140,13 +140,13 @@ def test_body_of_the_wrong_shape_or_for_another_path_is_always_refused_at_once(
 @pytest.mark.parametrize(
     ("region", "model", "sold"),
     [
-        ("beijing", "wanx2.1-imageedit", True),
-        ("singapore", "wanx2.1-imageedit", False),
-        ("beijing", "wanx2.1-t2i-turbo", True),
-        ("singapore", "wanx2.1-t2i-turbo", False),
-        ("singapore", "wan2.1-t2i-turbo", True),
-        ("beijing", "wan2.1-t2i-turbo", False),
-        ("virginia", "wan2.5-t2i-preview", False),
+        ("cn-beijing", "wanx2.1-imageedit", True),
+        ("ap-southeast-1", "wanx2.1-imageedit", False),
+        ("cn-beijing", "wanx2.1-t2i-turbo", True),
+        ("ap-southeast-1", "wanx2.1-t2i-turbo", False),
+        ("ap-southeast-1", "wan2.1-t2i-turbo", True),
+        ("cn-beijing", "wan2.1-t2i-turbo", False),
+        ("us-east-1", "wan2.5-t2i-preview", False),
     ],
 )
 def test_region_sells_its_own_models_under_its_own_names(region: str, model: str, sold: bool) -> None:

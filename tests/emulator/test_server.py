@@ -115,7 +115,7 @@ def test_port_that_is_taken_is_said_in_words() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--region", "beijng"], "Did you mean beijing?"),
+        (["--region", "beijng"], "there is no region beijng. Did you mean beijing"),
         (["--service", "soon"], "uniform:LOW:HIGH"),
         (["--fault", "kind=fire"], 'kinds: "fire" is not known'),
         (["--speed", "0"], "speed must be above 0"),

@@ -75,8 +75,8 @@ def test_time_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 def test_state_of_another_region_is_refused(tmp_path: Path) -> None:
     Desk(state=tmp_path / "state.db").store.close()
-    with pytest.raises(UsageError, match="holds tasks of beijing; name another file, or --region beijing"):
-        Desk(state=tmp_path / "state.db", region="singapore")
+    with pytest.raises(UsageError, match="holds tasks of cn-beijing; name another file, or --region cn-beijing"):
+        Desk(state=tmp_path / "state.db", region="ap-southeast-1")
 
 
 def test_file_that_is_no_state_is_refused_in_words(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
-from wanflow.catalog import protocols, regions
+from wanflow.catalog import protocols
 from wanflow.emulator.exchange import refusal
 from wanflow.emulator.tasks import Task, moment_of
 
@@ -21,7 +21,7 @@ def page(tasks: Sequence[Task], query: Mapping[str, str], region: str, now: floa
     start, end = _window(query, now)
     found = [task for task in tasks if start <= task.submitted <= end and _meant(task, query)]
     found.sort(key=lambda task: task.submitted, reverse=True)
-    rows = [_row(task, regions()[region].id) for task in found[(number - 1) * size : number * size]]
+    rows = [_row(task, region) for task in found[(number - 1) * size : number * size]]
     return {
         "total": len(found),
         "data": rows,

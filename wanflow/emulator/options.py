@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.catalog import Model, offered, regions
+from wanflow.catalog import Model, offered, region_named, regions
 from wanflow.emulator.chance import Times, times
 from wanflow.emulator.faults import Fault, read
-from wanflow.errors import UsageError, did_you_mean
+from wanflow.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Options:
     submit or task: where a bad parameter is refused.
     """
 
-    region: str = "beijing"
+    region: str = "cn-beijing"
     speed: float = 1.0
     service: Times | None = None
     latency: Times | None = None
@@ -34,11 +34,9 @@ class Options:
     fault_seed: int = 0
 
     def __post_init__(self) -> None:
-        known = regions()
-        if self.region not in known:
-            raise UsageError(f"there is no region {self.region}. {did_you_mean(self.region, known)}")
         if not offered(self.region):
-            raise UsageError(f"no model is known to be sold in {self.region}; take beijing or singapore")
+            selling = [name for name in regions() if offered(name)]
+            raise UsageError(f"no model is known to be sold in {self.region}; take {' or '.join(selling)}")
         if not 0 < self.speed <= 100_000:
             raise UsageError(f"speed must be above 0 and at most 100000, got {self.speed:g}")
 
@@ -49,7 +47,13 @@ class Options:
 
 
 def from_flags(
-    *, keys: tuple[str, ...], service: str | None, latency: str | None, fault: tuple[str, ...], **others: Any
+    *,
+    region: str,
+    keys: tuple[str, ...],
+    service: str | None,
+    latency: str | None,
+    fault: tuple[str, ...],
+    **others: Any,
 ) -> Options:
     """The options that a command line's texts mean; of several seeds of faults the last holds. Raises UsageError."""
     wanted: list[Fault] = []
@@ -58,6 +62,7 @@ def from_flags(
         more, seed = read(text)
         wanted += more
     return Options(
+        region=region_named(region).name,
         keys=frozenset(keys),
         service=times(service) if service else None,
         latency=times(latency) if latency else None,
