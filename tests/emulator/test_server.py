@@ -1,10 +1,12 @@
 """The emulator on a real socket: connections that break, a port that is taken, Ctrl-C, a restart."""
 
+import io
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from desk import SHOP, SYNC, TEXT, body, text
+from PIL import Image
 
 from wanflow.cli import main
 from wanflow.emulator.chance import times
@@ -92,6 +95,56 @@ def test_server_ends_at_once_while_connections_are_held(capfd: pytest.CaptureFix
         began = time.monotonic()
     assert time.monotonic() - began < 5
     assert [type(future.exception()) for future in waiting] == [httpx.ReadError, httpx.ReadError, type(None)]
+    assert capfd.readouterr().err == ""
+
+
+class Patient:
+    """A client that tries again whatever happens, until every picture is there."""
+
+    def __init__(self, origin: str) -> None:
+        self.client = httpx.Client(base_url=f"{origin}/api/v1", headers=HEADERS, timeout=0.3)
+
+    def call(self, method: str, url: str, **more: Any) -> httpx.Response:
+        while True:
+            try:
+                answer = self.client.request(method, url, **more)
+            except httpx.HTTPError:
+                continue
+            if answer.status_code == 200:
+                return answer
+
+    def pictures(self, prompt: str) -> int:
+        """How many pictures a request for two gave, all of them whole."""
+        values = text(prompt, n=2, model="wan2.2-t2i-flash", size="512*512")
+        while True:
+            task = self.call("POST", TEXT, json=values).json()["output"]["task_id"]
+            while (said := self.call("GET", f"/tasks/{task}").json()["output"])["task_status"] in (
+                "PENDING",
+                "RUNNING",
+            ):
+                time.sleep(0.01)
+            if said["task_status"] == "SUCCEEDED":
+                break
+        return sum(self.whole(result["url"]) for result in said["results"] if "url" in result)
+
+    def whole(self, url: str) -> bool:
+        while True:
+            with suppress(Exception), Image.open(io.BytesIO(self.call("GET", url).content)) as image:
+                image.load()
+                return image.size == (512, 512)
+
+
+def test_patient_client_gets_everything_through_faults_of_all_kinds(capfd: pytest.CaptureFixture[str]) -> None:
+    with running(FAST) as origin, ThreadPoolExecutor(8) as pool:
+        order(origin, {"kinds": "all", "rate": 0.3, "seconds": 20})
+        client = Patient(origin)
+        counts = list(pool.map(client.pictures, map(str, range(25))))
+        order(origin)
+        said = httpx.get(f"{origin}/__emulator__/stats").json()
+        client.client.close()
+    assert set(counts) <= {1, 2}
+    assert sum(counts) <= said["images_billed"]
+    assert len(said["faults"]) > 12
     assert capfd.readouterr().err == ""
 
 

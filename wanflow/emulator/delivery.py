@@ -79,6 +79,8 @@ async def _gone(receive: Receive) -> None:
 async def _reset(transport: Transport | None, receive: Receive) -> None:
     if transport is None:
         raise ConnectionResetError("the emulator reset the connection, as a fault wants it")
+    if transport.is_closing():
+        return  # the client was quicker
     # Without lingering the kernel sends RST instead of a polite end.
     linger = struct.pack("ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
