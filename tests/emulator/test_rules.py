@@ -285,6 +285,7 @@ def test_image_of_too_many_bytes_is_refused(size_bytes: int, taken: bool) -> Non
         (message({"text": "x"}), None, (1280, 1280)),
         (message({"text": "x"}, size="768*2700"), None, (768, 2700)),
         (body("wan2.6-image", {"messages": [{"role": "user", "content": [{"text": "x"}, {"image": "https://a/b"}]}]}, size="2K"), (1000, 1000), (2048, 2048)),  # noqa: E501
+        (body("wan2.6-image", {"messages": [{"role": "user", "content": [{"text": "x"}, {"image": "https://a/b"}]}]}, size="1001*903"), (1000, 1000), (1008, 896)),  # noqa: E501
     ],
 )  # fmt: skip
 def test_size_of_the_result(values: dict[str, Any], base: tuple[int, int] | None, made: tuple[int, int]) -> None:

@@ -254,4 +254,5 @@ def _made_size(model: Model, order: Order, size: Size | None) -> Size:
         return about(*(size or (1, 1)), pixels, rule["max_ratio"])
     made = resulting(rule, size or (1, 1), wish)
     assert made  # noqa: S101 - told to mypy; a size went in
-    return made
+    step = rule.get("multiple", 1)
+    return round(made[0] / step) * step, round(made[1] / step) * step
