@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from wanflow import catalog
 from wanflow.errors import UsageError
-from wanflow.schemas import load
+from wanflow.schemas import load, shipped
 
 FILE = load("models.json")
 MODELS = catalog.models()
@@ -193,8 +193,6 @@ def test_tables_are_utf8_without_repeated_names() -> None:
         names = [name for name, _ in pairs]
         assert len(names) == len(set(names))
         return dict(pairs)
-
-    from wanflow.schemas import shipped
 
     for name in ("models.json", "errors.json"):
         json.loads(shipped("schemas", name).read_text(encoding="utf-8"), object_pairs_hook=once)

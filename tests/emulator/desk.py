@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 from wanflow.emulator.chance import times
 from wanflow.emulator.exchange import Form, Request, Response
@@ -98,8 +99,6 @@ class Desk:
     def get(self, url: str) -> Response:
         """A download of one of the emulator's own links."""
         path, _, query = url.removeprefix(ORIGIN).partition("?")
-        from urllib.parse import parse_qsl, unquote
-
         return self.service.handle(Request("GET", unquote(path), dict(parse_qsl(query)), origin=ORIGIN), self.now)
 
     def work(self, outcome: Outcome | None = None) -> None:

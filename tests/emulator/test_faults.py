@@ -1,5 +1,6 @@
 """Faults: each does what its name says, at the rate asked for, the same ones for the same seed."""
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -14,6 +15,8 @@ from wanflow.cli import main
 from wanflow.emulator.exchange import Ending, Request
 from wanflow.emulator.faults import KINDS, REQUESTS, Fault, Faults, parse, read
 from wanflow.emulator.options import from_flags
+from wanflow.emulator.paint import Echo
+from wanflow.emulator.studio import Studio
 from wanflow.errors import UsageError
 
 
@@ -115,11 +118,6 @@ def test_download_can_drip() -> None:
 def test_fault_may_fail_a_task_with_any_code_and_its_own_text() -> None:
     async def never(url: str, most: int) -> bytes:
         raise AssertionError
-
-    import asyncio
-
-    from wanflow.emulator.paint import Echo
-    from wanflow.emulator.studio import Studio
 
     for code, said in [("IPInfringementSuspect", "Input data is suspected"), ("Made.Up", "Made.Up.")]:
         desk = Desk([{"kind": "failed", "code": code}])

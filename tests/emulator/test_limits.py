@@ -1,5 +1,7 @@
 """Rates, slots and figures: what the provider counts, and what the emulator tells of it."""
 
+from random import Random
+
 import pytest
 from desk import ASYNC, NOON, SHOP, TEXT, Desk, body, edit, text
 
@@ -136,8 +138,6 @@ def test_latency_delays_every_answer() -> None:
     ],
 )
 def test_times_are_drawn_from_what_is_named(form: str, low: float, high: float) -> None:
-    from random import Random
-
     random = Random(5)
     drawn = [times(form).draw(random) for _ in range(200)]
     assert low <= min(drawn) <= max(drawn) <= high
