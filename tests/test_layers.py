@@ -13,7 +13,7 @@ PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
     "model canon clock maskrules",
-    "source schemas catalog templates manifests graph images settings sizes lanes schedule",
+    "source schemas catalog narrow templates manifests graph images settings sizes lanes schedule",
     "recipe hint expand store reasons record pixels",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
@@ -27,7 +27,8 @@ GROUPS = [
 ]
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
-    ("schemas", "source"), ("catalog", "schemas"), ("manifests", "source"), ("hint", "recipe"), ("expand", "recipe"),
+    ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
+    ("narrow", "schemas"), ("manifests", "source"), ("hint", "recipe"), ("expand", "recipe"),
     ("expand", "hint"), ("settings", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from wanflow import catalog
 from wanflow.errors import UsageError
+from wanflow.narrow import narrowed
 from wanflow.schemas import load, shipped
 
 FILE = load("models.json")
@@ -171,7 +172,7 @@ def test_own_parameters_of_a_function_come_from_its_own_file() -> None:
 
 
 def test_image_to_image_and_its_model_say_the_same() -> None:
-    function, model = catalog.functions()["wan/i2i"], MODELS["wan2.5-i2i-preview"]
+    function, model = narrowed("wan/i2i", "wan2.5-i2i-preview"), MODELS["wan2.5-i2i-preview"]
     assert model.images and model.size
     limits = ("min", "max", "min_side", "max_side", "max_bytes", "formats")
     assert [function.inputs["images"][limit] for limit in limits] == [model.images[limit] for limit in limits]

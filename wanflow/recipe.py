@@ -14,6 +14,7 @@ from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.manifests import TYPE_WORDS, typed
 from wanflow.model import Ref, RefKind
+from wanflow.narrow import models_with, narrowed
 from wanflow.source import Document, NodePath
 from wanflow.templates import Template, TemplateError, compile_expression, compile_value
 
@@ -208,19 +209,20 @@ class _Builder:
 
     def _step(self, name: str, entry: Mapping[str, Any]) -> Step | None:
         before = len(self.problems)
-        function = catalog.functions()[entry["uses"]]
+        model = self._model(name, entry, catalog.functions()[entry["uses"]])
+        function = narrowed(entry["uses"], model)
         inputs = {}
         for slot, where, text in _reference_texts(name, entry):
             if ref := self._reference(text, where):
                 inputs[slot] = ref
-        given = self._given(name, entry, function)
+        given = self._given(name, entry, function, model)
         values = self._values(given, function)
         region = tuple(self._region(name, entry))
         when = self._when(name, entry.get("when", True))
         otherwise = entry.get("otherwise", "skip")
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
-        model = self._model(name, entry, function)
+        self._number_of_images(name, entry, function, model)
         whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
             [*values.values(), *region, when]
         )
@@ -236,16 +238,34 @@ class _Builder:
         for place, value in enumerate(entry.get("hint", {}).get("region", ())):
             yield self._value(value, ("steps", name, "hint", "region", place))
 
-    def _given(self, name: str, entry: Mapping[str, Any], function: Function) -> dict[str, tuple[Any, NodePath]]:
+    def _given(
+        self, name: str, entry: Mapping[str, Any], function: Function, model: str | None
+    ) -> dict[str, tuple[Any, NodePath]]:
         """The values that the recipe gives a step's parameters, each with its place."""
         given: dict[str, tuple[Any, NodePath]] = {
             key: (value, ("steps", name, "with", key)) for key, value in entry.get("with", {}).items()
         }
+        given = {key: found for key, found in given.items() if self._has(function, model, key, found[1])}
         if not function.is_local:
             for key, value in self._map("defaults").items():
                 if key in function.properties and self._sound("defaults", key):
                     given.setdefault(key, (value, ("defaults", key)))
         return given
+
+    def _has(self, function: Function, model: str | None, key: str, where: NodePath) -> bool:
+        """Whether the step's model has a parameter; one that only other models of the function have is told."""
+        whole = catalog.functions()[function.name]
+        if key in function.properties or key not in whole.properties:
+            return True
+        hint = f"Known to have it: {', '.join(models_with(whole, key))}."
+        self._note(where, "model", f"{model} has no {key}", hint, key=True)
+        return False
+
+    def _number_of_images(self, name: str, entry: Mapping[str, Any], function: Function, model: str | None) -> None:
+        most = function.inputs.get("images", {}).get("max")
+        if most is not None and len(entry["images"]) > most:
+            message = f"images: {model} takes at most {most}, got {len(entry['images'])}"
+            self._note(("steps", name, "images"), "length", message)
 
     def _values(self, given: Mapping[str, tuple[Any, NodePath]], function: Function) -> dict[str, Any]:
         values: dict[str, Any] = {

@@ -136,6 +136,10 @@ def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[s
     ):
         width, height = supply.size
         return f"{width}x{height} px; {function} takes {low} to {high} px a side", _fit(supply.size, low, high)
+    steepest = rule.get("max_ratio")
+    if supply.size and isinstance(steepest, int | float) and max(supply.size) > steepest * min(supply.size):
+        width, height = supply.size
+        return f"{width}x{height} px is longer than {steepest:g}:1, the most that {function} takes", "Crop it first."
     if supply.size and supply.size[0] * supply.size[1] > MAX_PIXELS:
         width, height = supply.size
         return f"{width}x{height} px; at most {MAX_PIXELS // 10**6} million pixels are read", "Make it smaller first."
