@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import sqlite3
 from contextlib import closing
@@ -23,6 +24,19 @@ def index():
 def test_result_comes_back_as_it_was(index: Index) -> None:
     index.remember("k", RESULT, '[1,"local/fit"]')
     assert (index.result("k"), index.components("k")) == (RESULT, [1, "local/fit"])
+
+
+def test_a_paid_result_keeps_its_task_price_and_prompts(index: Index) -> None:
+    paid = Result((BLOB,), "real", task_id="0385dc79", billed=2, prompts=("a red house", "a house"))
+    index.remember("k", paid, "[]")
+    assert index.result("k") == paid
+
+
+def test_a_result_from_before_paid_tasks_is_read(index: Index) -> None:
+    index.remember("k", RESULT, "[]")
+    (made,) = index._db.execute("SELECT made FROM results").fetchone()
+    assert json.loads(made) == [[["ab" * 32, 64, 48, "PNG", 1234]], "real", ["a warning"]]
+    assert index.result("k") == RESULT
 
 
 def test_unknown_entries_are_misses_not_errors(index: Index) -> None:

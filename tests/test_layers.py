@@ -14,7 +14,7 @@ GROUPS = [
     "errors",
     "model canon clock maskrules",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes schedule",
-    "recipe hint expand store reasons record pixels",
+    "recipe hint expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",

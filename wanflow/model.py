@@ -120,7 +120,8 @@ class Change:
 class Result:
     """What a job made and the store remembers: the images, and what should be known about them.
 
-    `billed` images were paid for to the provider, under `task_id`.
+    `billed` images were paid for to the provider, under `task_id`; `prompts` are what it made of the prompt, an image
+    each, where it says so.
     """
 
     blobs: tuple[Blob, ...]
@@ -128,6 +129,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     task_id: str | None = None
     billed: int = 0
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

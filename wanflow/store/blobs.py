@@ -28,6 +28,24 @@ class Blobs:
             write_whole(self.path(sha256), [data])
         return sha256
 
+    def part(self) -> Path:
+        """A new name below the store for a file that grows there until `adopt`. Raises OSError."""
+        folder = self.root / "objects"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f".wanflow-{secrets.token_hex(8)}.part"
+
+    def adopt(self, part: Path, sha256: str) -> None:
+        """Make a whole file of this digest a blob, durably; the file is gone afterwards. Raises OSError."""
+        if not self.fault(sha256):
+            part.unlink()
+            return
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        target = self.path(sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+        _sync_folder(target.parent)
+
     def read(self, sha256: str) -> bytes:
         """The bytes of a blob. Raises EditError when it is missing or damaged."""
         return read_checked(self.path(sha256), sha256)

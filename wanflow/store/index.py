@@ -170,8 +170,10 @@ class Index:
 
     def remember(self, key: str, result: Result, components: str) -> None:
         """Keep a result under its key."""
-        made = json.dumps([[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)])
-        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, made, components))
+        made: list[Any] = [[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
+        if result.task_id or result.billed or result.prompts:
+            made.append([result.task_id, result.billed, list(result.prompts)])
+        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, json.dumps(made), components))
 
     def forget(self, key: str) -> None:
         """Drop a result whose picture is gone."""
@@ -303,5 +305,7 @@ def _blob(entry: list[Any]) -> Blob:
 
 
 def _result(made: str) -> Result:
-    blobs, fidelity, warnings = json.loads(made)
-    return Result(tuple(_blob(entry) for entry in blobs), fidelity, tuple(warnings))
+    # Free results have three parts, and so had all before the provider's tasks were known.
+    blobs, fidelity, warnings, *paid = json.loads(made)
+    task_id, billed, prompts = paid[0] if paid else (None, 0, ())
+    return Result(tuple(_blob(entry) for entry in blobs), fidelity, tuple(warnings), task_id, billed, tuple(prompts))

@@ -1,0 +1,698 @@
+"""The client against a mock service: what it sends, how it labels what goes wrong, and that the key stays inside."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+import pickle
+import subprocess
+import sys
+import traceback
+from datetime import timedelta
+
+import httpx
+import pytest
+from dashscope_service import BASE_URL, FILES, KEY, QuickClock, Service, answer, call, refused, state, succeeded
+from fakes import picture
+
+from wanflow.backends.dashscope import DashScope, Ticket
+from wanflow.backends.dashscope.pictures import INLINE_BYTES
+from wanflow.backends.dashscope.secret import Secret
+from wanflow.errors import Again, EditError, UsageError
+from wanflow.model import Call
+from wanflow.store.blobs import Blobs
+
+T2I = "wan2.5-t2i-preview"
+EDIT = "wanx2.1-imageedit"
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+def work(service, store, do, **more):
+    """What `do(client)` comes to; the client is closed."""
+
+    async def all_of_it():
+        client = service.client(store, **more)
+        try:
+            return await do(client)
+        finally:
+            await client.aclose()
+
+    return asyncio.run(all_of_it())
+
+
+def performed(service, store, job=None, model=T2I, **more):
+    async def do(client):
+        return await client.collect(await client.submit(job or call(), model))
+
+    return work(service, store, do, **more)
+
+
+def failure(service, store, job=None, model=T2I, **more):
+    with pytest.raises(EditError) as caught:
+        performed(service, store, job, model, **more)
+    return caught.value
+
+
+def file_input(folder, name="a.png", colour=1, **save):
+    raw = picture(colour, **save)
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(raw)
+    return str(path), hashlib.sha256(raw).hexdigest()
+
+
+def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_path):
+    result = performed(service, tmp_path, call(n=1))
+    assert service.kinds() == ["submit", "poll", "file"]
+    assert (result.fidelity, result.task_id, result.billed, result.warnings) == ("real", "task-1", 1, ())
+    (blob,) = result.blobs
+    assert Blobs(tmp_path).read(blob.sha256) == picture(1)
+    assert (blob.size, blob.format) == ((520, 520), "PNG")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [blob.sha256]
+
+
+def test_only_the_service_itself_is_shown_the_key(service, tmp_path):
+    job = Call("k", "wan/colorization", {}, {"image": large(tmp_path)})
+    performed(service, tmp_path, job, EDIT)
+    keyed = {kind for kind, request in service.seen if request.headers.get("authorization") == f"Bearer {KEY}"}
+    assert keyed == {"policy", "submit", "poll"}
+    assert all("authorization" not in request.headers for kind in ("upload", "file") for request in service.sent(kind))
+
+
+def test_a_workspace_is_named_in_the_header(service, tmp_path):
+    performed(service, tmp_path, workspace="ws-1")
+    assert {request.headers.get("x-dashscope-workspace") for request in service.sent("submit")} == {"ws-1"}
+
+
+def test_what_became_of_the_prompt_is_kept(service, tmp_path):
+    item = {"url": f"{FILES}/a.png", "orig_prompt": "a house", "actual_prompt": "a red house"}
+    service.script["poll"] = [state("SUCCEEDED", results=[item])]
+    assert performed(service, tmp_path).prompts == ("a red house",)
+
+
+def test_a_protocol_with_choices_works_too(service, tmp_path):
+    choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
+    service.script["poll"] = [state("RUNNING"), state("SUCCEEDED", choices=[choice, choice])]
+    result = performed(service, tmp_path, call(n=3), "wan2.6-t2i")
+    assert service.sent("submit")[0].url.path.endswith("/image-generation/generation")
+    assert (len(result.blobs), result.warnings) == (2, ("1 of 3 images are missing in the answer",))
+
+
+# -- how submits fail
+
+SUBMIT_ANSWERS = [
+    (refused(429, "Throttling.RateQuota", "Requests rate limit exceeded", {"retry-after": "7"}), Again.THROTTLED, 7.0),
+    (refused(429, "Throttling.BurstRate"), Again.THROTTLED, None),
+    (refused(429, "PostpaidBillOverdue"), Again.ACCOUNT, None),
+    (refused(400, "Arrearage"), Again.ACCOUNT, None),
+    (refused(401, "InvalidApiKey", "Invalid API-key provided."), Again.ACCOUNT, None),
+    (refused(403, "AllocationQuota.FreeTierOnly"), Again.ACCOUNT, None),
+    (refused(400, "DataInspectionFailed"), Again.REFUSED, None),
+    (refused(400, "InvalidParameter", "url error, please check url!"), Again.NEVER, None),
+    (refused(500, "InternalError"), Again.UNSURE, None),
+    (refused(500, "InternalError.Algo"), Again.SOON, None),
+    (refused(503, "ModelServingError", "", {"retry-after": "3"}), Again.THROTTLED, 3.0),
+    (httpx.Response(502, html="<html>bad gateway</html>"), Again.UNSURE, None),
+    (httpx.Response(302, headers={"location": "https://elsewhere.example"}), Again.NEVER, None),
+    (httpx.Response(200, text="<html>sign in to the network</html>"), Again.UNSURE, None),
+    (answer(code="InvalidParameter", message="odd gateways answer 200"), Again.UNSURE, None),
+    (httpx.ConnectError("refused"), Again.SOON, None),
+    (httpx.ConnectTimeout("slow"), Again.SOON, None),
+    (httpx.PoolTimeout("full"), Again.SOON, None),
+    (httpx.ProxyError("407"), Again.SOON, None),
+    (httpx.WriteError("reset"), Again.UNSURE, None),
+    (httpx.WriteTimeout("slow"), Again.UNSURE, None),
+    (httpx.ReadError("reset"), Again.UNSURE, None),
+    (httpx.ReadTimeout("slow"), Again.UNSURE, None),
+    (httpx.RemoteProtocolError("closed"), Again.UNSURE, None),
+    (httpx.DecodingError("no gzip"), Again.UNSURE, None),
+]
+
+
+@pytest.mark.parametrize(("reaction", "again", "wait_s"), SUBMIT_ANSWERS, ids=lambda value: str(value)[:40])
+def test_a_submit_that_fails_says_whether_to_send_it_again(service, tmp_path, reaction, again, wait_s):
+    service.script["submit"] = [reaction]
+    error = failure(service, tmp_path)
+    assert (error.again, error.retry_after_s) == (again, wait_s)
+    assert service.kinds() == ["submit"], "nothing paid is repeated"
+
+
+def test_a_model_of_another_region_is_refused_before_anything_is_sent(service, tmp_path):
+    error = failure(service, tmp_path, model="wanx2.1-imageedit", region="singapore")
+    assert (str(error), error.again) == (
+        "ModelNotOffered: wanx2.1-imageedit is not offered in the region ap-southeast-1",
+        Again.NEVER,
+    )
+    assert service.seen == []
+
+
+def test_a_region_goes_by_its_city_too(service, tmp_path):
+    assert service.client(tmp_path, region="singapore").region == "ap-southeast-1"
+    with pytest.raises(UsageError, match="moon"):
+        service.client(tmp_path, region="moon")
+
+
+def test_a_model_has_its_regions_name_on_the_wire(service, tmp_path):
+    performed(service, tmp_path, model="wanx2.1-t2i-turbo", region="singapore")
+    assert json.loads(service.sent("submit")[0].content)["model"] == "wan2.1-t2i-turbo"
+
+
+def socket_client(base_url, store):
+    return DashScope(base_url=base_url, key=KEY, region="beijing", workspace=None, store=store, clock=QuickClock())
+
+
+def on_a_socket(serve, store):
+    """The failure of a submit to a server of this machine; `serve(reader, writer)` is what it does."""
+
+    async def all_of_it():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            await submitted(f"http://127.0.0.1:{port}/api/v1", store)
+
+    with pytest.raises(EditError) as caught:
+        asyncio.run(all_of_it())
+    return caught.value
+
+
+async def submitted(base_url, store):
+    client = socket_client(base_url, store)
+    try:
+        await client.submit(call(), T2I)
+    finally:
+        await client.aclose()
+
+
+def test_a_reset_after_the_body_was_taken_is_never_sent_again(tmp_path):
+    async def serve(reader, writer):
+        await reader.readuntil(b"}}")
+        writer.transport.abort()
+
+    assert on_a_socket(serve, tmp_path).again is Again.UNSURE
+
+
+def test_a_port_where_nobody_listens_is_tried_again(tmp_path):
+    with pytest.raises(EditError) as caught:
+        asyncio.run(submitted("http://127.0.0.1:9/api/v1", tmp_path))
+    assert (caught.value.code, caught.value.again) == ("Unreachable", Again.SOON)
+
+
+def test_a_proxy_that_is_set_is_used(tmp_path, monkeypatch):
+    asked = []
+
+    async def serve(reader, writer):
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def all_of_it():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await submitted("http://api.example/api/v1", tmp_path)
+
+    with pytest.raises(EditError, match="HTTP502"):
+        asyncio.run(all_of_it())
+    assert asked == [b"POST http://api.example/api/v1/services/aigc/text2image/image-synthesis HTTP/1.1\r\n"]
+
+
+# -- how tasks end
+
+
+def test_a_failed_poll_only_means_ask_again(service, tmp_path):
+    service.script["poll"] = [
+        refused(500, "InternalError"),
+        refused(429, "Throttling.RateQuota", headers={"retry-after": "2"}),
+        httpx.ReadError("reset"),
+        httpx.ConnectError("down"),
+        httpx.Response(502, html="<html>"),
+        httpx.Response(200, text="no json"),
+        state("PENDING"),
+        state("UNKNOWN"),
+        state("RUNNING"),
+        refused(404, "NotFound"),
+        httpx.Response(200, text="no json"),
+    ]
+    assert performed(service, tmp_path).billed == 1
+    assert (service.submits, len(service.sent("poll"))) == (1, 12)
+
+
+FAILED = [
+    ("InternalError.Timeout", Again.SOON),
+    ("DataInspectionFailed", Again.REFUSED),
+    ("InvalidParameter", Again.NEVER),
+    ("Throttling", Again.THROTTLED),
+    ("Arrearage", Again.ACCOUNT),
+    ("Unheard.Of", Again.NEVER),
+]
+
+
+@pytest.mark.parametrize(("code", "again"), FAILED)
+def test_a_failed_task_is_labelled_by_its_code(service, tmp_path, code, again):
+    service.script["poll"] = [state("FAILED", code=code, message="words")]
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == (code, again)
+    assert '"words"' in error.message
+
+
+def test_a_task_that_failed_without_a_code_is_named_all_the_same(service, tmp_path):
+    service.script["poll"] = [state("FAILED")]
+    assert failure(service, tmp_path).code == "TaskFailed"
+
+
+def test_a_canceled_task_is_not_started_again(service, tmp_path):
+    service.script["poll"] = [state("CANCELED")]
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("Canceled", Again.NEVER)
+
+
+def test_a_task_unknown_within_its_day_is_lost(service, tmp_path):
+    service.script["poll"] = [state("UNKNOWN")] * 3
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("TaskLost", Again.LOST)
+
+
+def test_a_task_unknown_after_its_day_has_expired(service, tmp_path):
+    service.script["poll"] = [state("UNKNOWN")] * 3
+
+    async def do(client):
+        day_before = QuickClock().now() - timedelta(hours=25)
+        return await client.collect(Ticket("task-1", call(), T2I, day_before))
+
+    with pytest.raises(EditError) as caught:
+        work(service, tmp_path, do)
+    assert (caught.value.code, caught.value.again) == ("TaskExpired", Again.LOST)
+
+
+def test_a_task_of_which_nothing_is_heard_for_a_day_has_expired(service, tmp_path):
+    service.script["poll"] = [httpx.ConnectError("down")] * 100_000
+    error = failure(service, tmp_path, clock=QuickClock(300_000))
+    assert (error.code, error.again) == ("TaskExpired", Again.LOST)
+
+
+def test_answers_that_never_make_sense_leave_the_task_to_be_asked_after_later(service, tmp_path):
+    service.script["poll"] = [httpx.Response(200, text="no json")] * 3
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("BadAnswer", Again.UNSURE)
+
+
+def test_a_key_that_is_withdrawn_ends_the_waiting_at_once(service, tmp_path):
+    service.script["poll"] = [refused(401, "InvalidApiKey")]
+    assert failure(service, tmp_path).again is Again.ACCOUNT
+    assert len(service.sent("poll")) == 1
+
+
+def test_a_bug_while_asking_is_told_to_whoever_waits(service, tmp_path):
+    service.script["poll"] = [KeyError("a bug")]
+    with pytest.raises(KeyError, match="a bug"):
+        performed(service, tmp_path)
+
+
+def test_silence_for_minutes_is_told_once(service, tmp_path):
+    told = []
+    service.script["poll"] = [httpx.ConnectError("down")] * 25
+    performed(service, tmp_path, note=told.append)
+    assert len(told) == 1
+    assert told[0].startswith("no answer about tasks for 5 minutes (Unreachable:")
+
+
+def test_images_that_failed_are_told_with_their_codes(service, tmp_path):
+    items = [{"url": f"{FILES}/a.png"}, {"code": "InternalError.Timeout", "message": "An internal timeout"}]
+    service.script["poll"] = [state("SUCCEEDED", results=items)]
+    result = performed(service, tmp_path, call(n=2))
+    assert (len(result.blobs), result.billed) == (1, 1)
+    assert result.warnings[0].startswith("image 2 of 2 failed: InternalError.Timeout: the model took too long")
+
+
+def test_a_task_all_of_whose_images_failed_has_failed(service, tmp_path):
+    items = [{"code": "DataInspectionFailed", "message": "Output data may contain inappropriate content."}] * 2
+    service.script["poll"] = [state("SUCCEEDED", results=items)]
+    assert failure(service, tmp_path, call(n=2)).again is Again.REFUSED
+
+
+def test_success_without_pictures_is_not_paid_again(service, tmp_path):
+    service.script["poll"] = [state("SUCCEEDED", results=[])]
+    assert failure(service, tmp_path).again is Again.UNSURE
+
+
+def test_a_ticket_can_be_collected_again_after_a_crash(service, tmp_path):
+    async def do(client):
+        ticket = await client.submit(call(), T2I)
+        return ticket, await client.collect(ticket)
+
+    ticket, first = work(service, tmp_path, do)
+    again = work(service, tmp_path, lambda client: client.collect(ticket))
+    assert (again, service.submits) == (first, 1)
+
+
+def test_two_may_wait_for_one_task_and_one_give_up(service, tmp_path):
+    service.script["poll"] = [state("RUNNING") for _ in range(4)]
+
+    async def do(client):
+        ticket = await client.submit(call(), T2I)
+        first, second = (asyncio.create_task(client.collect(ticket)) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert work(service, tmp_path, do).billed == 1
+
+
+def test_a_synchronous_answer_is_its_own_ticket(service, tmp_path, monkeypatch):
+    monkeypatch.setattr("wanflow.backends.dashscope.client.preferred", lambda model: model.protocols[0])
+    choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
+    service.script["submit"] = [answer(output={"choices": [choice], "finished": True}, usage={"image_count": 1})]
+    result = performed(service, tmp_path, model="wan2.6-t2i")
+    assert (service.kinds(), result.task_id, result.billed) == (["submit", "file"], None, 1)
+    request = service.sent("submit")[0]
+    assert request.url.path.endswith("/multimodal-generation/generation")
+    assert "x-dashscope-async" not in request.headers
+
+
+def test_a_synchronous_picture_that_is_gone_is_lost(service, tmp_path, monkeypatch):
+    monkeypatch.setattr("wanflow.backends.dashscope.client.preferred", lambda model: model.protocols[0])
+    choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
+    service.script["submit"] = [answer(output={"choices": [choice]})]
+    service.script["file"] = [httpx.Response(403)]
+    assert failure(service, tmp_path, model="wan2.6-t2i").again is Again.LOST
+
+
+# -- downloads
+
+
+def sent(content, **headers):
+    return httpx.Response(200, content=content, headers={"content-type": "image/png", **headers})
+
+
+class Piecewise(httpx.AsyncByteStream):
+    """A body that comes in pieces and may break off."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+def piecewise(*pieces, **headers):
+    return httpx.Response(200, headers={"content-type": "image/png", **headers}, stream=Piecewise(*pieces))
+
+
+WHOLE = picture(1)
+SPOILT = {
+    "cut short": lambda: piecewise(WHOLE[:100], **{"content-length": str(len(WHOLE))}),
+    "cut short without a length": lambda: piecewise(WHOLE[:100]),
+    "less than was announced": lambda: piecewise(WHOLE, **{"content-length": str(len(WHOLE) + 1)}),
+    "reset": lambda: piecewise(WHOLE[:100], httpx.ReadError("reset")),
+    "a web page": lambda: httpx.Response(200, html="<html>sign in</html>"),
+    "an error as XML": lambda: httpx.Response(200, text="<Error/>", headers={"content-type": "application/xml"}),
+    "no picture": lambda: sent(b"\x00" * 1000),
+    "nothing": lambda: sent(b""),
+    "too large by its header": lambda: piecewise(WHOLE, **{"content-length": "100000001"}),
+    "a busy server": lambda: httpx.Response(503),
+    "no connection": lambda: httpx.ConnectError("down"),
+    "a redirect to an insecure address": lambda: httpx.Response(302, headers={"location": "http://files.example/a"}),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_download_is_fetched_again(service, tmp_path, spoilt):
+    service.script["file"] = [spoilt(), spoilt()]
+    result = performed(service, tmp_path)
+    assert Blobs(tmp_path).read(result.blobs[0].sha256) == WHOLE
+    assert (len(service.sent("file")), service.submits) == (3, 1)
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
+def test_a_download_that_always_fails_is_never_paid_again(service, tmp_path, spoilt):
+    service.script["file"] = [spoilt() for _ in range(5)]
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("DownloadFailed", Again.UNSURE)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_body_without_end_is_stopped(service, tmp_path, monkeypatch):
+    monkeypatch.setattr("wanflow.backends.dashscope.download.MAX_BYTES", 1000)
+    service.script["file"] = [piecewise(*[b"\x89PNG" * 200] * 3) for _ in range(5)]
+    assert "it has over" in failure(service, tmp_path).message
+
+
+def test_a_url_that_expired_is_asked_for_anew(service, tmp_path):
+    service.script["poll"] = [succeeded(f"{FILES}/old.png"), succeeded(f"{FILES}/new.png")]
+    service.script["file"] = [httpx.Response(403)]
+    performed(service, tmp_path)
+    assert [request.url.path for request in service.sent("file")] == ["/old.png", "/new.png"]
+
+
+def test_a_url_that_stays_gone_leaves_the_task_to_be_collected_later(service, tmp_path):
+    service.script["file"] = [httpx.Response(404) for _ in range(5)]
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("ResultGone", Again.UNSURE)
+
+
+def test_a_task_that_vanishes_before_its_picture_was_fetched_is_lost(service, tmp_path):
+    service.script["poll"] = [succeeded(f"{FILES}/old.png"), state("UNKNOWN")]
+    service.script["file"] = [httpx.Response(403)]
+    assert failure(service, tmp_path).code == "TaskLost"
+
+
+def test_redirects_of_a_picture_are_followed(service, tmp_path):
+    service.script["file"] = [httpx.Response(302, headers={"location": "https://other.example/b.png"})]
+    performed(service, tmp_path)
+    assert [request.url.host for request in service.sent("file")] == ["files.example", "other.example"]
+
+
+def test_a_store_that_cannot_be_written_is_said_so(service, tmp_path):
+    (tmp_path / "objects").write_text("a file stands in the way")
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("StoreNotWritten", Again.UNSURE)
+
+
+# -- pictures on their way to the service
+
+
+def large(folder, name="large.bmp"):
+    # BMP is not compressed, so its size is known.
+    from PIL import Image
+
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (1600, 1600), (len(name), 10, 20)).save(path)
+    assert path.stat().st_size > INLINE_BYTES
+    return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def inputs_of(request):
+    return json.loads(request.content)["input"]
+
+
+def test_small_files_travel_within_the_request(service, tmp_path):
+    place = file_input(tmp_path)
+    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": place}), EDIT)
+    url = inputs_of(service.sent("submit")[0])["base_image_url"]
+    assert url.startswith("data:image/png;base64,")
+    assert base64.b64decode(url.partition(",")[2]) == picture(1)
+    assert "x-dashscope-ossresourceresolve" not in service.sent("submit")[0].headers
+
+
+def test_a_public_url_is_sent_as_it_is(service, tmp_path):
+    url = "https://photos.example/a.png?token=1"
+    performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": (url, "")}), "wan2.5-i2i-preview")
+    assert inputs_of(service.sent("submit")[0])["images"] == [url]
+
+
+def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, tmp_path):
+    image = large(tmp_path)
+    job = Call("k", "wan/colorization", {}, {"image": image})
+
+    async def do(client):
+        await asyncio.gather(client.submit(job, EDIT), client.submit(job, EDIT))
+        return await client.submit(job, EDIT)
+
+    work(service, tmp_path, do)
+    assert (len(service.sent("policy")), len(service.sent("upload"))) == (1, 1)
+    address = f"oss://dashscope-instant/0a/2025-11-20/ad2e1bf5/{image[1]}.bmp"
+    assert {inputs_of(request)["base_image_url"] for request in service.sent("submit")} == {address}
+    assert {request.headers["x-dashscope-ossresourceresolve"] for request in service.sent("submit")} == {"enable"}
+    assert dict(service.sent("policy")[0].url.params) == {"action": "getPolicy", "model": EDIT}
+
+
+def test_two_files_of_one_name_never_meet(service, tmp_path):
+    one, two = large(tmp_path / "a", "img.bmp"), large(tmp_path / "b", "imgs.bmp")
+    (tmp_path / "b" / "imgs.bmp").rename(tmp_path / "b" / "img.bmp")
+    two = (str(tmp_path / "b" / "img.bmp"), two[1])
+    inputs = {"images.0": one, "images.1": two}
+    performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, inputs), "wan2.5-i2i-preview")
+    urls = inputs_of(service.sent("submit")[0])["images"]
+    assert [url.rpartition("/")[2] for url in urls] == [f"{one[1]}.bmp", f"{two[1]}.bmp"]
+
+
+def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, monkeypatch):
+    first, second = file_input(tmp_path, "a.png", 1), file_input(tmp_path, "b.png", 2, size=(800, 800))
+    monkeypatch.setattr("wanflow.backends.dashscope.pictures.INLINE_BYTES", len(picture(1)) + 10)
+    job = Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": second, "images.1": first})
+    performed(service, tmp_path, job, "wan2.5-i2i-preview")
+    schemes = [url.partition(":")[0] for url in inputs_of(service.sent("submit")[0])["images"]]
+    assert schemes == ["oss", "data"]
+
+
+@pytest.mark.parametrize(
+    ("reactions", "policies"),
+    [
+        ([httpx.Response(409)], 1),  # it lies there already
+        ([httpx.Response(403, text="<Code>AccessDenied</Code>")], 2),  # leave to upload has expired
+    ],
+)
+def test_an_upload_gets_over_what_is_harmless(service, tmp_path, reactions, policies):
+    service.script["upload"] = reactions
+    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": large(tmp_path)}), EDIT)
+    assert len(service.sent("policy")) == policies
+
+
+UPLOADS = [
+    ({"upload": [httpx.Response(500)]}, Again.SOON),
+    ({"upload": [httpx.ReadError("reset")]}, Again.SOON),
+    ({"upload": [httpx.Response(400)]}, Again.NEVER),
+    ({"upload": [httpx.Response(403), httpx.Response(403)]}, Again.NEVER),
+    ({"policy": [refused(500, "InternalError")]}, Again.SOON),
+    ({"policy": [refused(429, "Throttling")]}, Again.THROTTLED),
+    ({"policy": [refused(401, "InvalidApiKey")]}, Again.ACCOUNT),
+]
+
+
+@pytest.mark.parametrize(("script", "again"), UPLOADS)
+def test_an_upload_that_fails_costs_nothing(service, tmp_path, script, again):
+    service.script.update(script)
+    error = failure(service, tmp_path, Call("k", "wan/colorization", {}, {"image": large(tmp_path)}), EDIT)
+    assert (error.again, service.submits) == (again, 0)
+
+
+def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path):
+    job = Call("k", "wan/colorization", {}, {"image": large(tmp_path)})
+    service.script["poll"] = [state("FAILED", code="InvalidParameter.DataInspection", message="Unable to download")]
+
+    async def do(client):
+        with pytest.raises(EditError):
+            await client.collect(await client.submit(job, EDIT))
+        return await client.submit(job, EDIT)
+
+    work(service, tmp_path, do)
+    assert len(service.sent("upload")) == 2
+
+
+def test_uploads_can_be_remembered_from_outside(service, tmp_path):
+    image = large(tmp_path)
+    kept = {(EDIT, image[1]): ("oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1))}
+    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
+    assert inputs_of(service.sent("submit")[0])["base_image_url"] == "oss://kept/a.bmp"
+
+
+def test_a_picture_that_changed_meanwhile_is_not_sent(service, tmp_path):
+    path, _ = file_input(tmp_path)
+    error = failure(service, tmp_path, Call("k", "wan/colorization", {}, {"image": (path, "0" * 64)}), EDIT)
+    assert (error.code, service.seen) == ("InputChanged", [])
+
+
+# -- cancel and list
+
+
+def test_a_waiting_task_is_canceled(service, tmp_path):
+    ticket = Ticket("task-9", call(), T2I, QuickClock().now())
+    assert work(service, tmp_path, lambda client: client.cancel(ticket)) is True
+    assert service.sent("cancel")[0].url == f"{BASE_URL}/tasks/task-9/cancel"
+
+
+def test_a_task_that_is_worked_on_is_not_canceled(service, tmp_path):
+    service.script["cancel"] = [refused(400, "UnsupportedOperation", "Failed to cancel the task")]
+    ticket = Ticket("task-9", call(), T2I, QuickClock().now())
+    assert work(service, tmp_path, lambda client: client.cancel(ticket)) is False
+
+
+def listed(*ids, pages):
+    lines = [{"task_id": name, "status": "RUNNING", "model_name": T2I, "gmt_create": 1} for name in ids]
+    return answer(data=lines, total_page=pages)
+
+
+def test_tasks_are_listed_page_by_page_and_day_by_day(service, tmp_path):
+    service.script["list"] = [listed("a", "b", pages=2), listed("c", pages=2), listed("c", "d", pages=1)]
+    since = QuickClock().start
+    found = work(service, tmp_path, lambda client: client.tasks(since, since + timedelta(hours=30), T2I))
+    assert [task.task_id for task in found] == ["a", "b", "c", "d"]
+    queries = [dict(request.url.params) for request in service.sent("list")]
+    assert [(q["page_no"], q["start_time"]) for q in queries] == [
+        ("1", "20261120200000"),
+        ("2", "20261120200000"),
+        ("1", "20261121200000"),
+    ]
+    assert {query["model_name"] for query in queries} == {T2I}
+
+
+# -- the key
+
+
+def told(error):
+    """Everything that an exception could show, with all that hangs on it."""
+    seen, chain = [], [error]
+    while chain:
+        one = chain.pop()
+        seen += [str(one), repr(one), repr(one.args), repr(vars(one)), pickle.dumps(one).decode("latin-1")]
+        seen += [str(getattr(one, "request", "")), *traceback.format_exception(one)]
+        chain += [other for other in (one.__cause__, one.__context__) if other is not None]
+    return "\n".join(seen)
+
+
+def echo(request):
+    """A service that quotes the key that it was shown."""
+    shown = request.headers.get("authorization", "")
+    return refused(401, f"Bad{shown}", f"Incorrect API key provided: {shown}")
+
+
+@pytest.mark.parametrize("kind", ["submit", "poll", "policy", "upload", "file"])
+@pytest.mark.parametrize(
+    "reaction", [echo, httpx.ReadError(f"while sending {KEY}"), httpx.Response(200, text=f'{{"output": "{KEY}"}}')]
+)
+def test_the_key_appears_nowhere(service, tmp_path, caplog, kind, reaction):
+    caplog.set_level(logging.DEBUG)
+    notes = []
+    service.script[kind] = [reaction] * 30
+    job = Call("k", "wan/colorization", {}, {"image": large(tmp_path)})
+    try:
+        performed(service, tmp_path, job, EDIT, note=notes.append)
+    except EditError as error:
+        text = told(error)
+    else:
+        text = ""
+    assert KEY not in text + caplog.text + "".join(notes)
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or KEY.encode() not in path.read_bytes()
+
+
+def test_the_key_is_in_no_repr(service, tmp_path):
+    client = service.client(tmp_path)
+    shown = [repr(client), repr(vars(client)), repr(vars(client._connection)), str(Secret(KEY)), f"{Secret(KEY)}"]
+    assert not any(KEY in text for text in shown)
+    with pytest.raises(TypeError, match="not written"):
+        pickle.dumps(Secret(KEY))
+
+
+@pytest.mark.parametrize("text", ["", "sk-1\n", " sk-1", "sk-日", "sk 1"])
+def test_a_key_that_cannot_be_one_is_refused_without_showing_it(text):
+    with pytest.raises(UsageError, match="API key") as caught:
+        Secret(text)
+    assert not text.strip() or text.strip() not in str(caught.value)
+
+
+def test_naming_the_client_loads_no_http(tmp_path):
+    program = "import sys, wanflow.backends.dashscope; print('httpx' in sys.modules, 'PIL' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"

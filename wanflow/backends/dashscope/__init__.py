@@ -1,0 +1,6 @@
+"""The provider's service: submit, poll, download, cancel, list. Loads httpx only once something is sent."""
+
+from wanflow.backends.dashscope.client import DashScope
+from wanflow.backends.dashscope.ticket import Ticket
+
+__all__ = ["DashScope", "Ticket"]

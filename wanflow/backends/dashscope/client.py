@@ -1,0 +1,219 @@
+"""The client of the provider's API: submits calls, waits for tasks, brings their pictures into the store.
+
+It labels every failure and repeats nothing that is paid; when to send again is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from wanflow import catalog
+from wanflow.backends.dashscope.cadence import QUERIES_PER_S, Kind
+from wanflow.backends.dashscope.connection import QUERY_S, SUBMIT_S, SYNC_S, Connection
+from wanflow.backends.dashscope.download import Downloads, Fresh
+from wanflow.backends.dashscope.pictures import Pictures, Uploads
+from wanflow.backends.dashscope.poller import LIFE, Poller
+from wanflow.backends.dashscope.secret import Secret
+from wanflow.backends.dashscope.ticket import Ticket
+from wanflow.catalog import Model, Offer, Protocol
+from wanflow.clock import Clock
+from wanflow.errors import Again, EditError
+from wanflow.model import Blob, Call, Result
+from wanflow.wire import answers, requests
+from wanflow.wire.answers import Item, ListedTask, TaskState, TaskStatus
+from wanflow.wire.verdicts import Phase, judged
+
+if TYPE_CHECKING:
+    import httpx
+
+PAGE_SIZE = 50
+MAX_PAGES = 200
+WINDOW = timedelta(hours=24)
+
+
+class DashScope:
+    """One account in one region. Use it in one event loop, and close it with `aclose`.
+
+    `concurrent` says how many tasks of a model the account may run where that differs from the catalogue; `note` is
+    told what a user should know while waiting; `uploads` remembers uploads, see `pictures`.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: Secret | str,
+        region: str,
+        workspace: str | None,
+        store: Path,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        seed: int = 0,
+        concurrent: Mapping[str, int] | None = None,
+        note: Callable[[str], None] = lambda text: None,
+        uploads: Uploads | None = None,
+    ) -> None:
+        secret = key if isinstance(key, Secret) else Secret(key)
+        self.base_url, self.region, self._clock = base_url, catalog.region_named(region).name, clock
+        self._concurrent = concurrent or {}
+        self._connection = Connection(base_url, secret, workspace, clock, transport)
+        self._pictures = Pictures(self._connection, clock, uploads)
+        self._downloads = Downloads(self._connection, store, clock, Random(seed))
+        self._poller = Poller(self._state, clock, note)
+
+    def __repr__(self) -> str:
+        return f"DashScope(base_url={self.base_url!r}, region={self.region!r})"
+
+    async def submit(self, call: Call, model: str) -> Ticket:
+        """Send a call to a model of the catalogue; costs money. Raises EditError."""
+        entry, offer = self._offered(model)
+        protocol = preferred(entry)
+        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name)
+        request = requests.submission(entry, protocol, offer.name, call, urls)
+        submitted_at = self._clock.now()
+        try:
+            data = await self._connection.ask(request, Phase.SUBMIT, SUBMIT_S if protocol.is_async else SYNC_S)
+        except EditError as error:
+            self._reconsider(call, model, error)
+            raise
+        if protocol.is_async:
+            return Ticket(answers.task(data).task_id, call, model, submitted_at)
+        return Ticket("", call, model, submitted_at, answers.finished(data))
+
+    async def collect(self, ticket: Ticket) -> Result:
+        """Wait for a task, store its pictures, tell what came of it; may be called again. Raises EditError."""
+        try:
+            state = ticket.answer or await self._poller.wait(ticket.task_id, self._kind(ticket), ticket.submitted_at)
+            self._require_success(ticket, state)
+        except EditError as error:
+            self._reconsider(ticket.call, ticket.model, error)
+            raise
+        made = [(place, item) for place, item in enumerate(state.items) if item.url]
+        blobs = await self._fetched(ticket, made)
+        billed = len(made) if state.image_count is None else state.image_count
+        prompts = tuple(item.actual_prompt for _, item in made) if any(item.actual_prompt for _, item in made) else ()
+        return Result(tuple(blobs), "real", tuple(_warnings(ticket, state)), ticket.task_id or None, billed, prompts)
+
+    async def cancel(self, ticket: Ticket) -> bool:
+        """Stop a task that still waits; False when it is too late for that. Raises EditError."""
+        try:
+            await self._connection.ask(requests.cancel(ticket.task_id), Phase.QUERY)
+        except EditError as error:
+            if error.code == "UnsupportedOperation":
+                return False
+            raise
+        return True
+
+    async def tasks(self, since: datetime, until: datetime, model: str | None = None) -> list[ListedTask]:
+        """The account's tasks submitted from `since` to `until`, newest knowledge of each. Raises EditError."""
+        name = self._offered(model)[1].name if model else None
+        found: dict[str, ListedTask] = {}
+        while since < until:
+            end = min(since + WINDOW, until)
+            found |= {task.task_id: task for task in await self._listed(since, end, name)}
+            since = end
+        return list(found.values())
+
+    async def aclose(self) -> None:
+        """Stop asking and let go of connections; tasks go on at the provider."""
+        await self._poller.aclose()
+        await self._connection.aclose()
+
+    # -- parts
+
+    def _offered(self, model: str) -> tuple[Model, Offer]:
+        entry = catalog.models().get(model)
+        if entry is None or self.region not in entry.offers:
+            raise EditError("ModelNotOffered", f"{model} is not offered in the region {self.region}")
+        return entry, entry.offers[self.region]
+
+    def _kind(self, ticket: Ticket) -> Kind:
+        entry, offer = self._offered(ticket.model)
+        slots = self._concurrent.get(ticket.model, offer.concurrent_tasks)
+        return Kind(ticket.model, ticket.call.function, ticket.images, slots, entry.typical_seconds)
+
+    async def _state(self, task_id: str) -> TaskState:
+        return answers.task(await self._connection.ask(requests.poll(task_id), Phase.QUERY, QUERY_S))
+
+    def _require_success(self, ticket: Ticket, state: TaskState) -> None:
+        if state.status is TaskStatus.UNKNOWN:
+            raise self._vanished(ticket)
+        if state.status is TaskStatus.CANCELED:
+            raise EditError("Canceled", "the task was canceled before it began; nothing is billed")
+        if state.status is TaskStatus.FAILED:
+            raise judged(state.code or "TaskFailed", state.message, Phase.TASK)
+        if not any(item.url for item in state.items):
+            raise _without_pictures(state)
+
+    def _vanished(self, ticket: Ticket) -> EditError:
+        if self._clock.now() - ticket.submitted_at >= LIFE:
+            return EditError("TaskExpired", "the service keeps tasks for 24 hours, and this one is older", Again.LOST)
+        message = (
+            "the service does not know the task any more, although it is not 24 hours old; it may have been billed"
+        )
+        return EditError("TaskLost", message, Again.LOST)
+
+    def _reconsider(self, call: Call, model: str, error: EditError) -> None:
+        # The fault may lie with the pictures as they were uploaded, so another try does not rely on them.
+        if error.again in (Again.SOON, Again.NEVER):
+            self._pictures.forget(call, self._offered(model)[1].name)
+
+    async def _fetched(self, ticket: Ticket, made: list[tuple[int, Item]]) -> list[Blob]:
+        fetches = (self._downloads.fetch(item.url, self._fresh(ticket, place)) for place, item in made)
+        # All are waited for: what one can't have, the next collect finds stored for the others.
+        ends = await asyncio.gather(*fetches, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return [end for end in ends if isinstance(end, Blob)]
+
+    def _fresh(self, ticket: Ticket, place: int) -> Fresh | None:
+        return partial(self._fresh_url, ticket, place) if ticket.task_id else None
+
+    async def _fresh_url(self, ticket: Ticket, place: int) -> str:
+        state = await self._state(ticket.task_id)
+        if state.status is TaskStatus.UNKNOWN:
+            raise self._vanished(ticket)
+        if place >= len(state.items) or not state.items[place].url:
+            raise EditError("ResultGone", "the service does not name the picture any more", Again.UNSURE)
+        return state.items[place].url
+
+    async def _listed(self, since: datetime, until: datetime, name: str | None) -> list[ListedTask]:
+        found: list[ListedTask] = []
+        for number in range(1, MAX_PAGES + 1):
+            request = requests.listing(since, until, name, page=number, size=PAGE_SIZE)
+            page = answers.page(await self._connection.ask(request, Phase.QUERY))
+            found += page.tasks
+            if number >= page.pages:
+                break
+            await self._clock.sleep(1 / QUERIES_PER_S)
+        return found
+
+
+def preferred(model: Model) -> Protocol:
+    """How a model is asked: with a task, whose id survives a crash, before a call that is held until it is done."""
+    return next((protocol for protocol in model.protocols if protocol.is_async), model.protocols[0])
+
+
+def _warnings(ticket: Ticket, state: TaskState) -> list[str]:
+    total = max(ticket.images, len(state.items))
+    failed = [
+        f"image {place} of {total} failed: {judged(item.code, item.message, Phase.TASK)}"
+        for place, item in enumerate(state.items, 1)
+        if not item.url
+    ]
+    # Protocols with choices leave failed images out.
+    missing = ticket.images - len(state.items)
+    return [*failed, f"{missing} of {total} images are missing in the answer"] if missing > 0 else failed
+
+
+def _without_pictures(state: TaskState) -> EditError:
+    if state.items:
+        return judged(state.items[0].code, state.items[0].message, Phase.TASK)
+    return EditError("BadAnswer", "the task succeeded, and its answer names no picture", Again.UNSURE)

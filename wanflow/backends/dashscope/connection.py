@@ -1,0 +1,168 @@
+"""HTTP to the provider: one pool, explicit timeouts, and every failure an EditError that says whether to send again.
+
+httpx's own exceptions carry requests, and those carry the key, so none of them leaves this module, not even as a cause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wanflow import __version__
+from wanflow.backends.dashscope.secret import Secret
+from wanflow.clock import Clock
+from wanflow.errors import Again, EditError, printable
+from wanflow.wire import answers, reading
+from wanflow.wire.requests import Request
+from wanflow.wire.verdicts import Phase, judged, retry_after
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_S, WRITE_S, POOL_S = 10.0, 60.0, 60.0
+# An answer that drips in byte by byte keeps every single read short, so the whole has an end too.
+QUERY_S, SUBMIT_S, SYNC_S, TRANSFER_S = 30.0, 300.0, 600.0, 300.0
+READ_S = 60.0
+MAX_REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, waiting time and body of an answer."""
+
+    status: int
+    retry_after: str | None
+    data: bytes
+
+
+class Connection:
+    """Sends requests with the account's key, and transfers files without it."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret,
+        workspace: str | None,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._key = key
+        self._workspace = {"X-DashScope-WorkSpace": workspace} if workspace else {}
+        self._clock = clock
+        self._transport = transport
+        self._opened: httpx.AsyncClient | None = None
+
+    async def ask(self, request: Request, phase: Phase, deadline_s: float = QUERY_S) -> bytes:
+        """The body of the answer 200. Raises EditError for every other answer, and for none."""
+        headers = {"Authorization": f"Bearer {self._key.reveal()}", **self._workspace, **request.headers}
+        if request.json is not None:
+            headers["Content-Type"] = "application/json"
+        sent = {"headers": headers, "params": dict(request.query) or None, "content": request.content}
+        answer = await self._sent(request.method, self._base_url + request.path, phase, deadline_s, **sent)
+        if answer.status == 200:
+            return answer.data
+        refusal = answers.refusal(answer.data)
+        wait_s = retry_after(answer.retry_after, self._clock.now())
+        raise judged(refusal.code, refusal.message, phase, status=answer.status, retry_after_s=wait_s)
+
+    async def upload(self, url: str, form: Mapping[str, str], filename: str, media_type: str, data: bytes) -> Answer:
+        """Put a file where a form allows it. Raises EditError when no answer comes."""
+        sent = {"data": dict(form), "files": {"file": (filename, data, media_type)}}
+        return await self._sent("POST", url, Phase.QUERY, TRANSFER_S, **sent)
+
+    @asynccontextmanager
+    async def download(self, url: str) -> AsyncIterator[httpx.Response]:
+        """The answer to a GET, its body not yet read; redirects are followed, but never from https to http.
+
+        Raises EditError "DownloadFailed" for whatever breaks here or while the body is read.
+        """
+        import httpx
+
+        failure = None
+        try:
+            async with asyncio.timeout(TRANSFER_S):
+                response = await self._followed(self._client().build_request("GET", url))
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            failure = EditError("DownloadFailed", f"the picture can't be fetched: {self._words(error)}", Again.UNSURE)
+        if failure:
+            raise failure
+
+    async def _followed(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(MAX_REDIRECTS):
+            response = await self._client().send(request, stream=True)
+            onward = response.next_request
+            if onward is None or onward.url.scheme not in ("https", request.url.scheme):
+                return response
+            await response.aclose()
+            request = onward
+        return await self._client().send(request, stream=True)
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        if self._opened:
+            await self._opened.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._opened is None:
+            import httpx
+
+            self._opened = httpx.AsyncClient(
+                transport=self._transport,
+                timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
+                # A connection that idles longer may just be closed by the other end when a request goes out on it,
+                # and then nobody knows whether the request arrived.
+                limits=httpx.Limits(max_connections=40, max_keepalive_connections=20, keepalive_expiry=5.0),
+                follow_redirects=False,
+                headers={"User-Agent": f"wanflow/{__version__}", "Accept": "*/*"},
+            )
+        return self._opened
+
+    async def _sent(self, method: str, url: str, phase: Phase, deadline_s: float, **request: Any) -> Answer:
+        import httpx
+
+        # Only the answer to a synchronous call may be long in coming.
+        read_s = deadline_s if deadline_s == SYNC_S else READ_S
+        request["timeout"] = httpx.Timeout(connect=CONNECT_S, read=read_s, write=WRITE_S, pool=POOL_S)
+        try:
+            async with asyncio.timeout(deadline_s), self._client().stream(method, url, **request) as response:
+                data = await _limited(response)
+                return Answer(response.status_code, response.headers.get("retry-after"), self._key.hidden_in(data))
+        # A transport that was passed in may raise what httpx's own would translate, so OSError too.
+        except (OSError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            failure = self._failure(error, phase)
+        raise failure
+
+    def _failure(self, error: Exception, phase: Phase) -> EditError:
+        import httpx
+
+        words = self._words(error)
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+            return EditError("Unreachable", f"the request can't be sent: {words}. Look at the base URL")
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+            message = f"the service can't be reached: {words}. Nothing was sent; look at the network and the base URL"
+            return EditError("Unreachable", message, Again.SOON)
+        if phase is Phase.SUBMIT:
+            message = f"no answer came: {words}. The task may have been made, so it is not sent again by itself"
+            return EditError("NoAnswer", message, Again.UNSURE)
+        return EditError("NoAnswer", f"no answer came: {words}", Again.SOON)
+
+    def _words(self, error: Exception) -> str:
+        said = self._key.hidden_in(str(error).encode(errors="replace")).decode()
+        return printable(f"{type(error).__name__} {said}".strip()[:200])
+
+
+async def _limited(response: httpx.Response) -> bytes:
+    data = bytearray()
+    async for piece in response.aiter_bytes():
+        data += piece
+        if len(data) > reading.MAX_BYTES:  # reading refuses what is longer
+            break
+    return bytes(data)

@@ -1,0 +1,121 @@
+"""Fetches the pictures that tasks made into the store: streamed, limited, checked, and tried again.
+
+The pictures are paid for, so a failure here is never a reason to make them once more: it is labelled UNSURE, and the
+task can be collected again while the provider keeps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from wanflow.backends.dashscope.connection import Connection
+from wanflow.clock import Clock
+from wanflow.errors import Again, EditError, describe_os_error, quoted
+from wanflow.images import describe
+from wanflow.model import Blob
+from wanflow.store.blobs import Blobs
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BYTES = 100_000_000
+ATTEMPTS = 5
+DELAY_S = 1.0
+AT_ONCE = 4
+_GONE = (403, 404, 410)
+_NO_PICTURES = ("text/", "application/json", "application/xml")
+
+# Asks for the picture's URL anew: signed URLs expire, and a query signs them again.
+Fresh = Callable[[], Awaitable[str]]
+
+
+class Downloads:
+    """Puts pictures into the store."""
+
+    def __init__(self, connection: Connection, store: Path, clock: Clock, random: Random) -> None:
+        self._connection, self._clock, self._random = connection, clock, random
+        self._blobs = Blobs(store)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def fetch(self, url: str, fresh: Fresh | None) -> Blob:
+        """The stored picture behind a URL. Raises EditError: UNSURE, or LOST when there is no fresh URL to be had."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self._turns:
+                    return await self._once(url)
+            except EditError as error:
+                if attempt == ATTEMPTS or error.code == "StoreNotWritten":
+                    raise
+                gone = error.code == "ResultGone"
+                if gone and fresh is None:
+                    raise EditError(error.code, error.message, Again.LOST) from error
+            await self._clock.sleep(DELAY_S * 2 ** (attempt - 1) * (1 + self._random.random() / 4))
+            if gone and fresh:
+                url = await fresh()
+        raise AssertionError  # the last attempt returns or raises
+
+    async def _once(self, url: str) -> Blob:
+        try:
+            part = self._blobs.part()
+            try:
+                sha256 = await self._stream(url, part)
+                return await asyncio.to_thread(self._keep, part, sha256)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            message = f"the store can't be written: {describe_os_error(error)}"
+            raise EditError("StoreNotWritten", message, Again.UNSURE) from error
+
+    async def _stream(self, url: str, part: Path) -> str:
+        digest, size = hashlib.sha256(), 0
+        async with self._connection.download(url) as response:
+            expected = _expected_bytes(response)
+            with part.open("xb") as file:
+                async for piece in response.aiter_bytes():
+                    size += len(piece)
+                    _require_size(size)
+                    digest.update(piece)
+                    file.write(piece)
+        if expected not in (None, size):
+            raise _failed(f"{size} of {expected} bytes came")
+        return digest.hexdigest()
+
+    def _keep(self, part: Path, sha256: str) -> Blob:
+        try:
+            blob = describe(part.read_bytes())
+        except EditError as error:
+            raise _failed(error.message) from error
+        self._blobs.adopt(part, sha256)
+        return blob
+
+
+def _expected_bytes(response: httpx.Response) -> int | None:
+    """How long the body must be, None when that isn't said; refuses what is no picture by its head."""
+    if response.status_code in _GONE:
+        message = f"its URL answers with HTTP {response.status_code}; it may have expired"
+        raise EditError("ResultGone", f"the picture can't be fetched: {message}", Again.UNSURE)
+    if response.status_code != 200:
+        raise _failed(f"its URL answers with HTTP {response.status_code}")
+    kind = response.headers.get("content-type", "")
+    if kind.startswith(_NO_PICTURES):
+        raise _failed(f"what came is no picture but {quoted(kind)}")
+    length = response.headers.get("content-length", "")
+    # Of a compressed body the header tells another length than the one we count.
+    if "content-encoding" in response.headers or not length.isascii() or not length.isdecimal():
+        return None
+    _require_size(int(length[:18]))
+    return int(length[:18])
+
+
+def _require_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise _failed(f"it has over {MAX_BYTES // 1_000_000} MB")
+
+
+def _failed(why: str) -> EditError:
+    return EditError("DownloadFailed", f"the picture can't be fetched: {why}", Again.UNSURE)

@@ -1,0 +1,129 @@
+"""How a call's pictures get to the service: a URL as it is, a small file within the request, a large one uploaded.
+
+Uploads lie there for 48 hours, for the account and one model; each picture is uploaded once in that time, under its
+digest, so that two files of one name never meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from wanflow.backends.dashscope.connection import Answer, Connection
+from wanflow.clock import Clock
+from wanflow.errors import Again, EditError
+from wanflow.model import Call
+from wanflow.store.blobs import read_checked
+from wanflow.wire import answers, requests
+from wanflow.wire.verdicts import Phase
+
+# One data URI may have 10485760 bytes, and base64 makes four of three: the provider advises less than 7 MB. Whether a
+# request has a limit of its own is not said, so its pictures share that room.
+INLINE_BYTES = 7_000_000
+KEPT = timedelta(hours=47)
+POLICY_MARGIN_S = 30.0
+_URLS = ("http://", "https://", "oss://", "data:")
+_MAGIC = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG", "png"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"RIFF", "webp"),
+)
+
+# (model's name, sha256) -> (oss URL, until when). A mapping that writes through makes uploads outlive the process.
+Uploads = MutableMapping[tuple[str, str], tuple[str, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    slot: str
+    sha256: str
+    data: bytes
+
+    @property
+    def kind(self) -> str:
+        return next((kind for magic, kind in _MAGIC if self.data.startswith(magic)), "png")
+
+    @property
+    def media_type(self) -> str:
+        return f"image/{self.kind}"
+
+
+class Pictures:
+    """Makes a URL of every picture of a call."""
+
+    def __init__(self, connection: Connection, clock: Clock, uploads: Uploads | None = None) -> None:
+        self._connection, self._clock = connection, clock
+        self._uploads: Uploads = {} if uploads is None else uploads
+        self._policies: dict[str, tuple[answers.Policy, float]] = {}
+        self._policy_locks: dict[str, asyncio.Lock] = {}
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def urls(self, call: Call, slots: Sequence[str], name: str) -> dict[str, str]:
+        """URLs by slot, in the order of `slots`; `name` is the model's in its region. Raises EditError."""
+        given = {slot: call.inputs[slot][0] for slot in slots if call.inputs[slot][0].startswith(_URLS)}
+        files = [await _read(slot, *call.inputs[slot]) for slot in slots if slot not in given]
+        room = INLINE_BYTES
+        for picture in sorted(files, key=lambda picture: len(picture.data)):
+            room -= len(picture.data)
+            given[picture.slot] = _inline(picture) if room >= 0 else await self._uploaded(picture, name)
+        return {slot: given[slot] for slot in slots}
+
+    def forget(self, call: Call, name: str) -> None:
+        """Upload a call's pictures anew next time."""
+        for _, sha256 in call.inputs.values():
+            self._uploads.pop((name, sha256), None)
+
+    async def _uploaded(self, picture: _Picture, name: str) -> str:
+        place = (name, picture.sha256)
+        async with self._locks.setdefault(place, asyncio.Lock()):
+            known = self._uploads.get(place)
+            if known and known[1] > self._clock.now():
+                return known[0]
+            url = await self._upload(picture, name)
+            self._uploads[place] = (url, self._clock.now() + KEPT)
+            return url
+
+    async def _upload(self, picture: _Picture, name: str) -> str:
+        for fresh in (False, True):
+            policy = await self._policy(name, fresh)
+            if len(picture.data) > policy.max_bytes:
+                raise EditError("UploadRefused", f"the picture has over {policy.max_bytes // 1_000_000} MB")
+            filename = f"{picture.sha256}.{picture.kind}"
+            form = requests.upload_form(policy, filename, picture.media_type)
+            answer = await self._connection.upload(policy.host, form, filename, picture.media_type, picture.data)
+            # 409: the picture lies there already, from an upload whose answer was lost; its name is its digest.
+            if answer.status in (200, 204, 409):
+                return f"oss://{requests.upload_key(policy, filename)}"
+            if answer.status != 403:
+                break
+        raise _refused(answer)
+
+    async def _policy(self, name: str, fresh: bool) -> answers.Policy:
+        async with self._policy_locks.setdefault(name, asyncio.Lock()):
+            known = self._policies.get(name)
+            if known and not fresh and known[1] > self._clock.monotonic():
+                return known[0]
+            asked = self._clock.monotonic()
+            policy = answers.policy(await self._connection.ask(requests.policy(name), Phase.QUERY))
+            self._policies[name] = (policy, asked + policy.expires_s - POLICY_MARGIN_S)
+            return policy
+
+
+async def _read(slot: str, path: str, sha256: str) -> _Picture:
+    return _Picture(slot, sha256, await asyncio.to_thread(read_checked, Path(path), sha256))
+
+
+def _inline(picture: _Picture) -> str:
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
+
+
+def _refused(answer: Answer) -> EditError:
+    again = Again.SOON if answer.status >= 500 or answer.status in (408, 429) else Again.NEVER
+    return EditError("UploadRefused", f"the upload of a picture was refused with HTTP {answer.status}", again)
