@@ -103,8 +103,9 @@ class Account:
             task.service_s += 60.0 if slow["seconds"] is None else slow["seconds"]
         self.tasks[task.id] = task
         self.queues[model].add(task)
-        self._store.save(task)
         self.advance(now)
+        if task.state is State.PENDING:  # else it has just been saved: with images inside it is long
+            self._store.save(task)
         return task
 
     def _unused_id(self) -> str:

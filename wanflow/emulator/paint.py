@@ -88,12 +88,9 @@ class Draft:
         self._free = asyncio.Semaphore(slots)
 
     async def paint(self, commission: Commission) -> bytes:
-        """The image; an echo where the engine doesn't have the function. Raises EditError."""
-        known = functions().get(commission.function)
-        if known is None:
-            return await Echo().paint(commission)
+        """The image. Raises EditError."""
         async with self._free:
-            result = await self._workers.perform(await asyncio.to_thread(self._call, known, commission))
+            result = await self._workers.perform(await asyncio.to_thread(self._call, commission))
         return await asyncio.to_thread(self._taken, result.blobs[0].sha256)
 
     def close(self) -> None:
@@ -101,7 +98,8 @@ class Draft:
         self._workers.close()
         self._folder.cleanup()
 
-    def _call(self, function: Function, commission: Commission) -> Call:
+    def _call(self, commission: Commission) -> Call:
+        function = functions()[commission.function]
         inputs = {slot: (data, hashlib.sha256(data).hexdigest()) for slot, data in commission.images.items()}
         for data, _ in inputs.values():
             self._blobs.put(data)

@@ -247,9 +247,7 @@ def made_size(model: Model, order: Order, size: Size | None) -> Size:
 def _made_size(model: Model, order: Order, size: Size | None) -> Size:
     rule, wish = model.size, order.parameters
     if rule is None:
-        known = functions().get(f"wan/{order.function}")
-        # A function that the draft engine doesn't have yet keeps the size, as nearly all do (assumed).
-        rule = known.size if known else {"rule": "same"}
+        rule = functions()[f"wan/{order.function}"].size
     if pixels := rule.get("names", {}).get(wish.get("size")):
         return about(*(size or (1, 1)), pixels, rule["max_ratio"])
     made = resulting(rule, size or (1, 1), wish)
