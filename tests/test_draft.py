@@ -4,8 +4,9 @@ from pathlib import Path
 from projects import small_project
 
 from wanflow import api
-from wanflow.backends import BACKENDS, Services
+from wanflow.backends import BACKENDS
 from wanflow.backends.draft import DraftBackend
+from wanflow.backends.services import Services
 from wanflow.clock import RealClock
 from wanflow.model import Blob, Call, Result
 from wanflow.recipe import Step, build

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from wanflow import manifests, rows
-from wanflow.backends import BACKENDS, Backend, Backends, Services
+from wanflow.backends import BACKENDS, Backend, Backends
+from wanflow.backends.services import Services, silent
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import (
     Problem,
@@ -88,12 +89,12 @@ class Project:
             raise UsageError(f"there is no backend {name}. {did_you_mean(name, self.options.backends)}")
         return name
 
-    def open_backend(self, workers: Workers, clock: Clock) -> Backend:
+    def open_backend(self, workers: Workers, clock: Clock, note: Callable[[str], None] = silent) -> Backend:
         """The backend, working in these workers."""
         said = self.settings.dashscope
         region, base_url = self.options.region or said.region, self.options.base_url or said.base_url
         provider = replace(said, region=region, base_url=base_url)
-        return self.options.backends[self.backend](Services(workers, provider, secret, clock))
+        return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
 
     @property
     def jobs(self) -> int:
@@ -280,7 +281,7 @@ def _require_room(project: Project, plan: Plan) -> None:
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     workers = Workers(project.jobs, project.store)
-    backend = project.open_backend(workers, clock)
+    backend = project.open_backend(workers, clock, listener.note)
     keep_going = project.options.keep_going
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id)
     lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()}, clock)

@@ -69,6 +69,7 @@ class Planner:
         self.key_heads = {
             step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.expansion.steps
         }
+        self._refuse_steps()
         self.plan = Plan(recipe, self.identity, backend.name, self.expansion.steps)
         self.plan.terms = {step.id: backend.terms(step) for step in self.expansion.steps}
         self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
@@ -81,6 +82,15 @@ class Planner:
         self._numbers = {step.id: number for number, step in enumerate(self.plan.steps)}
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
+
+    def _refuse_steps(self) -> None:
+        """Note every step that the backend can't do, for whatever row."""
+        for step in self.expansion.steps:
+            if why := self.backend.refuses(step):
+                where = ("steps", step.id, "model")
+                hint = "Take another model, or another region with --region or [dashscope] in wanflow.toml."
+                self.expansion.problems.append(self.recipe.document.problem(where, "model", why, hint))
+                self.expansion.broken.add(step.id)
 
     def _scope(self, columns: Sequence[str] | None) -> bytes:
         """What every row's result depends on beside the row itself."""

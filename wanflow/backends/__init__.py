@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wanflow.backends.draft import DraftBackend
-from wanflow.clock import Clock
+from wanflow.backends.provider import ProviderBackend
+from wanflow.backends.services import Services
 from wanflow.model import Call, Result, Terms
 from wanflow.recipe import Step
-from wanflow.settings import ProviderSettings
-from wanflow.workers import Workers
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a backend may use: this machine's workers, what is set for the provider, secrets by name, and time."""
-
-    workers: Workers
-    provider: ProviderSettings
-    secret: Callable[[str], str | None]
-    clock: Clock
 
 
 class Backend(Protocol):
@@ -35,6 +23,9 @@ class Backend(Protocol):
 
     def terms(self, step: Step) -> Terms:
         """What is known of a step's jobs before any is done: fidelity, price, time and lane."""
+
+    def refuses(self, step: Step) -> str:
+        """Why it can't do a step at all; empty when it can."""
 
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The best fidelity that can come of these parameters; may load what planning as such must not."""
@@ -54,4 +45,7 @@ class Backend(Protocol):
 
 Backends = Mapping[str, Callable[[Services], Backend]]
 
-BACKENDS: Backends = {"draft": lambda services: DraftBackend(services.workers)}
+BACKENDS: Backends = {
+    "draft": lambda services: DraftBackend(services.workers),
+    "dashscope": ProviderBackend,
+}

@@ -31,6 +31,10 @@ class DraftBackend:
         function = step.function
         return Terms(function.fidelity, FREE, function.draft_seconds, LANE, Limits(self.workers.slots))
 
+    def refuses(self, step: Step) -> str:
+        """Nothing: every function runs here."""
+        return ""
+
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The engine's own judgement where the prompt decides."""
         if step.function.fidelity == step.function.best_fidelity:

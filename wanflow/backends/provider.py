@@ -1,0 +1,142 @@
+"""The paid backend: wan/* steps at DashScope, local/* steps on this machine. Planning with it needs no key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from wanflow.backends.draft import DraftBackend, local_fingerprint
+from wanflow.backends.services import Services
+from wanflow.catalog import Model, Offer, Region, models, region_named
+from wanflow.errors import UsageError, did_you_mean
+from wanflow.model import Call, Limits, Result, Terms
+from wanflow.recipe import Step
+from wanflow.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from wanflow.backends.dashscope import DashScope, Ticket
+
+REGION = "cn-beijing"
+# Tasks that wait in the provider's queue: a slot that falls free is taken before we hear of it.
+AHEAD = 3
+_OWN_HOSTS = ".aliyuncs.com"
+
+
+class ProviderBackend:
+    """One account at DashScope, in one region."""
+
+    name = "dashscope"
+    takes_hints = False
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._local = DraftBackend(services.workers)
+        self._provider = services.provider
+        self._region: Region = region_named(self._provider.region or REGION)
+        for name in self._provider.models:
+            if name not in models():
+                known = did_you_mean(name, models())
+                raise UsageError(f"wanflow.toml: dashscope.models: there is no model {name}. {known}")
+
+    # -- what planning asks
+
+    def fingerprint(self, step: Step) -> str:
+        """The model, and whether the provider itself or something in its place makes the picture."""
+        if step.function.is_local:
+            return local_fingerprint(step)
+        host = urlsplit(self._provider.base_url or "").hostname or ""
+        stand_in = self._provider.base_url and not host.endswith(_OWN_HOSTS)
+        return f"dashscope:{step.model}:stand-in" if stand_in else f"dashscope:{step.model}"
+
+    def terms(self, step: Step) -> Terms:
+        """The price and limits of the step's model in this region, unless the project sets others."""
+        if step.function.is_local:
+            return self._local.terms(step)
+        model, offer, own = self._model(step), self._offer(step), self._own(step)
+        usd = Decimal(str(own.price_usd)) if own.price_usd is not None else offer.price.usd if offer.price else None
+        limits = Limits(
+            own.concurrent_tasks or offer.concurrent_tasks,
+            own.submissions_per_second or offer.submissions_per_second,
+            AHEAD if own.submit_ahead is None else own.submit_ahead,
+        )
+        return Terms("real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits)
+
+    def refuses(self, step: Step) -> str:
+        """Why this account can't do a step: its model isn't offered in the region; empty when it can."""
+        if step.function.is_local or self._region.name in self._model(step).offers:
+            return ""
+        return f"{step.model} is not offered in {self._region.name}; it is in {', '.join(self._model(step).offers)}"
+
+    def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
+        """A model draws what it is asked for."""
+        return self._local.foresee(step, parameters) if step.function.is_local else "real"
+
+    def require(self) -> None:
+        """The key and the address. Raises UsageError naming what is missing."""
+        _ = self._client
+
+    # -- what a run asks
+
+    async def submit(self, call: Call) -> Call | Ticket:
+        """Send a call; costs money, but for local/* steps. Raises EditError."""
+        if call.model is None:
+            return call
+        return await self._client.submit(call, call.model)
+
+    async def collect(self, ticket: Call | Ticket) -> Result:
+        """Wait for the task and store its pictures. Raises EditError."""
+        if isinstance(ticket, Call):
+            return await self._local.collect(ticket)
+        return await self._client.collect(ticket)
+
+    async def close(self) -> None:
+        """Stop asking; tasks go on at the provider."""
+        if "_client" in self.__dict__:
+            await self._client.aclose()
+
+    # -- parts
+
+    def _model(self, step: Step) -> Model:
+        return models()[str(step.model)]
+
+    def _offer(self, step: Step) -> Offer:
+        model = self._model(step)
+        # Of a model that this region doesn't have, the plan shows the first offer beside the refusal.
+        return model.offers.get(self._region.name) or model.offer()
+
+    def _own(self, step: Step) -> ModelSettings:
+        return self._provider.models.get(str(step.model), ModelSettings())
+
+    @property
+    def _base_url(self) -> str:
+        if self._provider.base_url:
+            return self._provider.base_url
+        if self._provider.workspace:
+            return self._region.workspace_url.replace("{WorkspaceId}", self._provider.workspace)
+        if self._region.base_url is None:
+            raise UsageError(
+                f"{self._region.name} is only reached through a workspace; set workspace in [dashscope] of wanflow.toml"
+            )
+        return self._region.base_url
+
+    @cached_property
+    def _client(self) -> DashScope:
+        from wanflow.backends.dashscope import DashScope
+
+        variable = self._provider.key_variable
+        if not (key := self._services.secret(variable)):
+            raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
+        slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
+        return DashScope(
+            base_url=self._base_url,
+            key=key,
+            region=self._region.name,
+            workspace=self._provider.workspace,
+            store=self._services.workers.store,
+            clock=self._services.clock,
+            concurrent=slots,
+            note=self._services.note,
+        )
