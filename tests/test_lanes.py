@@ -8,7 +8,7 @@ from clocks import Stopwatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.lanes import MARGIN_S, Lanes
+from wanflow.lanes import MARGIN, MARGIN_S, Lanes
 from wanflow.model import Limits
 
 
@@ -66,7 +66,7 @@ def test_taking_only_open_lanes_never_overfills_one(slots: dict[str, int], moves
 
 def test_requests_keep_the_rate(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(2, per_second=2)}, clock)
-    gap = 0.5 + MARGIN_S
+    gap = 0.5 * MARGIN + MARGIN_S
     assert starts(lanes, clock, 4) == pytest.approx([0, gap, 2 * gap, 3 * gap])
 
 
@@ -79,7 +79,7 @@ def test_tasks_wait_ahead_until_the_provider_refuses_that(clock: Stopwatch) -> N
     for _ in range(3):
         assert list(lanes.open()) == ["paid"]
         lanes.take("paid")
-    lanes.refused("paid", None)
+    lanes.refused("paid", "Throttling.Concurrency", None)
     lanes.free("paid")
     assert list(lanes.open()) == []
 
@@ -87,23 +87,32 @@ def test_tasks_wait_ahead_until_the_provider_refuses_that(clock: Stopwatch) -> N
 def test_a_refusal_within_the_slots_keeps_the_tasks_ahead(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(1, per_second=2, ahead=1)}, clock)
     lanes.take("paid")
-    lanes.refused("paid", None)
+    lanes.refused("paid", "Throttling.Concurrency", None)
     assert list(lanes.open()) == ["paid"]
 
 
 def test_a_refused_request_waits_as_long_as_the_provider_says(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(2, per_second=2)}, clock)
-    lanes.refused("paid", 7.0)
+    lanes.refused("paid", "Throttling.RateQuota", 7.0)
     assert starts(lanes, clock, 1) == [7.0]
 
 
 def test_after_a_burst_a_lane_starts_slowly_and_recovers(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(2, per_second=2)}, clock)
-    lanes.refused("paid", 0, burst=True)
+    lanes.refused("paid", "Throttling.BurstRate", 0)
     slow = starts(lanes, clock, 2)
-    assert slow[1] - slow[0] == pytest.approx(2 * (0.5 + MARGIN_S))
+    assert slow[1] - slow[0] == pytest.approx(2 * (0.5 * MARGIN + MARGIN_S))
     for _ in range(9):
         lanes.accepted("paid")
     # The wait that was set while the lane was slow still counts.
     late = starts(lanes, clock, 3)
-    assert late[2] - late[1] == pytest.approx(0.5 + MARGIN_S)
+    assert late[2] - late[1] == pytest.approx(0.5 * MARGIN + MARGIN_S)
+
+
+def test_a_refused_rate_says_nothing_of_the_queue(clock: Stopwatch) -> None:
+    lanes = Lanes({"paid": Limits(1, per_second=2, ahead=1)}, clock)
+    lanes.take("paid")
+    lanes.take("paid")
+    lanes.refused("paid", "Throttling.RateQuota", None)
+    lanes.free("paid")
+    assert list(lanes.open()) == ["paid"]

@@ -52,7 +52,7 @@ class Performer:
                 error.attempts = attempts
                 if error.again is Again.THROTTLED and self.clock.monotonic() - began < PATIENCE_S:
                     attempts -= 1
-                    self.lanes.refused(lane, error.retry_after_s, burst=error.code.endswith("BurstRate"))
+                    self.lanes.refused(lane, error.code, error.retry_after_s)
                 elif error.again is Again.SOON and attempts < MAX_ATTEMPTS and not self.stopping():
                     self.note(f"{job}: {error}; trying again")
                     await self.clock.sleep(RETRY_DELAY_S * 2 ** (attempts - 1))

@@ -9,8 +9,10 @@ from wanflow.clock import Clock
 from wanflow.model import Limits
 
 # Requests bunch up on their way, so that the provider would see some closer together than they were sent.
+MARGIN = 1.08
 MARGIN_S = 0.01
 SLOWEST_S = 30.0
+TOO_FAST = ("RateQuota", "LimitRequests", "BurstRate")
 # A lane that was told to slow down comes back by this much with every start that is not refused.
 RECOVERY = 0.8
 
@@ -54,12 +56,14 @@ class Lanes:
         lane = self._lanes[name]
         lane.gap_s = max(lane.least_gap_s, lane.gap_s * RECOVERY)
 
-    def refused(self, name: str, retry_after_s: float | None, *, burst: bool = False) -> None:
-        """A request was refused for coming too often or too early: wait, and after a burst start more slowly."""
+    def refused(self, name: str, code: str, retry_after_s: float | None) -> None:
+        """A request was refused with a throttling code: wait, after a burst start more slowly, and where it came too
+        early rather than too fast, keep no more tasks than there are slots.
+        """
         lane = self._lanes[name]
-        if self._taken[name] > lane.limits.slots:
+        if not code.endswith(TOO_FAST) and self._taken[name] > lane.limits.slots:
             lane.ahead = 0  # this provider does not let tasks wait
-        if burst or lane.gap_s > lane.least_gap_s:
+        if code.endswith("BurstRate") or lane.gap_s > lane.least_gap_s:
             lane.gap_s = min(SLOWEST_S, 2 * lane.gap_s)
         pause = retry_after_s if retry_after_s is not None else max(1.0, 2 * lane.gap_s)
         lane.next_start = max(lane.next_start, self._clock.monotonic() + pause)
@@ -69,7 +73,7 @@ class _Lane:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.ahead = limits.ahead
-        self.least_gap_s = 1 / limits.per_second + MARGIN_S if limits.per_second else 0.0
+        self.least_gap_s = MARGIN / limits.per_second + MARGIN_S if limits.per_second else 0.0
         self.gap_s = self.least_gap_s
         self.next_start = float("-inf")
 
