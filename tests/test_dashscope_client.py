@@ -416,6 +416,7 @@ SPOILT = {
     "a web page": lambda: httpx.Response(200, html="<html>sign in</html>"),
     "an error as XML": lambda: httpx.Response(200, text="<Error/>", headers={"content-type": "application/xml"}),
     "no picture": lambda: sent(b"\x00" * 1000),
+    "damaged in the middle": lambda: sent(WHOLE[:600] + bytes(64) + WHOLE[664:]),
     "nothing": lambda: sent(b""),
     "too large by its header": lambda: piecewise(WHOLE, **{"content-length": "100000001"}),
     "a busy server": lambda: httpx.Response(503),
