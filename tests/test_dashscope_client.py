@@ -66,6 +66,12 @@ def file_input(folder, name="a.png", colour=1, **save):
     return str(path), hashlib.sha256(raw).hexdigest()
 
 
+@pytest.fixture
+def no_room(monkeypatch):
+    """Every picture is uploaded, however small."""
+    monkeypatch.setattr("wanflow.backends.dashscope.pictures.INLINE_BYTES", 0)
+
+
 def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_path):
     result = performed(service, tmp_path, call(n=1))
     assert service.kinds() == ["submit", "poll", "file"]
@@ -76,8 +82,8 @@ def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_pa
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [blob.sha256]
 
 
-def test_only_the_service_itself_is_shown_the_key(service, tmp_path):
-    job = Call("k", "wan/colorization", {}, {"image": large(tmp_path)})
+def test_only_the_service_itself_is_shown_the_key(service, tmp_path, no_room):
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
     performed(service, tmp_path, job, EDIT)
     keyed = {kind for kind, request in service.seen if request.headers.get("authorization") == f"Bearer {KEY}"}
     assert keyed == {"policy", "submit", "poll"}
@@ -416,6 +422,7 @@ SPOILT = {
     "a web page": lambda: httpx.Response(200, html="<html>sign in</html>"),
     "an error as XML": lambda: httpx.Response(200, text="<Error/>", headers={"content-type": "application/xml"}),
     "no picture": lambda: sent(b"\x00" * 1000),
+    "damaged in the middle": lambda: sent(WHOLE[:600] + bytes(64) + WHOLE[664:]),
     "nothing": lambda: sent(b""),
     "too large by its header": lambda: piecewise(WHOLE, **{"content-length": "100000001"}),
     "a busy server": lambda: httpx.Response(503),
@@ -527,14 +534,12 @@ def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, t
     assert dict(service.sent("policy")[0].url.params) == {"action": "getPolicy", "model": EDIT}
 
 
-def test_two_files_of_one_name_never_meet(service, tmp_path):
-    one, two = large(tmp_path / "a", "img.bmp"), large(tmp_path / "b", "imgs.bmp")
-    (tmp_path / "b" / "imgs.bmp").rename(tmp_path / "b" / "img.bmp")
-    two = (str(tmp_path / "b" / "img.bmp"), two[1])
+def test_two_files_of_one_name_never_meet(service, tmp_path, no_room):
+    one, two = file_input(tmp_path / "a", "img.png", 1), file_input(tmp_path / "b", "img.png", 2)
     inputs = {"images.0": one, "images.1": two}
     performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, inputs), "wan2.5-i2i-preview")
     urls = inputs_of(service.sent("submit")[0])["images"]
-    assert [url.rpartition("/")[2] for url in urls] == [f"{one[1]}.bmp", f"{two[1]}.bmp"]
+    assert [url.rpartition("/")[2] for url in urls] == [f"{one[1]}.png", f"{two[1]}.png"]
 
 
 def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, monkeypatch):
@@ -553,9 +558,9 @@ def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, mon
         ([httpx.Response(403, text="<Code>AccessDenied</Code>")], 2),  # leave to upload has expired
     ],
 )
-def test_an_upload_gets_over_what_is_harmless(service, tmp_path, reactions, policies):
+def test_an_upload_gets_over_what_is_harmless(service, tmp_path, no_room, reactions, policies):
     service.script["upload"] = reactions
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": large(tmp_path)}), EDIT)
+    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}), EDIT)
     assert len(service.sent("policy")) == policies
 
 
@@ -571,14 +576,14 @@ UPLOADS = [
 
 
 @pytest.mark.parametrize(("script", "again"), UPLOADS)
-def test_an_upload_that_fails_costs_nothing(service, tmp_path, script, again):
+def test_an_upload_that_fails_costs_nothing(service, tmp_path, no_room, script, again):
     service.script.update(script)
-    error = failure(service, tmp_path, Call("k", "wan/colorization", {}, {"image": large(tmp_path)}), EDIT)
+    error = failure(service, tmp_path, Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}), EDIT)
     assert (error.again, service.submits) == (again, 0)
 
 
-def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path):
-    job = Call("k", "wan/colorization", {}, {"image": large(tmp_path)})
+def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path, no_room):
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
     service.script["poll"] = [state("FAILED", code="InvalidParameter.DataInspection", message="Unable to download")]
 
     async def do(client):
@@ -590,8 +595,8 @@ def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path):
     assert len(service.sent("upload")) == 2
 
 
-def test_uploads_can_be_remembered_from_outside(service, tmp_path):
-    image = large(tmp_path)
+def test_uploads_can_be_remembered_from_outside(service, tmp_path, no_room):
+    image = file_input(tmp_path)
     kept = {(EDIT, image[1]): ("oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1))}
     performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
     assert inputs_of(service.sent("submit")[0])["base_image_url"] == "oss://kept/a.bmp"
@@ -661,11 +666,11 @@ def echo(request):
 @pytest.mark.parametrize(
     "reaction", [echo, httpx.ReadError(f"while sending {KEY}"), httpx.Response(200, text=f'{{"output": "{KEY}"}}')]
 )
-def test_the_key_appears_nowhere(service, tmp_path, caplog, kind, reaction):
+def test_the_key_appears_nowhere(service, tmp_path, no_room, caplog, kind, reaction):
     caplog.set_level(logging.DEBUG)
     notes = []
     service.script[kind] = [reaction] * 30
-    job = Call("k", "wan/colorization", {}, {"image": large(tmp_path)})
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
     try:
         performed(service, tmp_path, job, EDIT, note=notes.append)
     except EditError as error:

@@ -142,6 +142,26 @@ def test_images_of_messages_come_before_the_text():
     assert request.headers == {"X-DashScope-Async": "enable", "X-DashScope-OssResourceResolve": "enable"}
 
 
+@given(
+    st.sampled_from(list(catalog.models().values())),
+    st.dictionaries(
+        st.sampled_from(["prompt", "negative_prompt", "size", "seed", "n", "strength"]),
+        st.none() | st.integers() | st.text() | st.sampled_from(["\ud800", float("nan")]),
+    ),
+)
+def test_any_call_becomes_json_or_an_error(model, parameters):
+    for protocol in model.protocols:
+        request = requests.submission(model, protocol, model.name, Call("k", "wan/t2i", parameters, {}), {})
+        try:
+            body = json.loads(request.content)
+        except EditError as error:
+            assert error.code == "NotJson" and str(error).isprintable()
+        else:
+            assert body.keys() == {"model", "parameters", "input"}
+            assert body["parameters"]["n"] == (1 if parameters.get("n") is None else parameters["n"])
+            assert None not in body["parameters"].values()
+
+
 def test_a_list_query_tells_times_as_in_china():
     since = datetime(2026, 11, 20, 20, 0, 5, tzinfo=UTC)
     query = requests.listing(since, since + timedelta(hours=1), "wan2.6-t2i", page=2, size=50).query

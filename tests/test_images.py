@@ -8,7 +8,7 @@ from PIL import Image
 from projects import coded, gradient, jpeg_that_claims, photo, png_that_claims
 
 from wanflow.errors import EditError
-from wanflow.images import MAX_PIXELS, describe, identify
+from wanflow.images import MAX_PIXELS, describe, identify, require_sound
 from wanflow.pixels import codec
 
 
@@ -92,6 +92,19 @@ WHOLE = {
 }
 
 
+@pytest.mark.parametrize("name", sorted(set(WHOLE) - {"two pages"}))
+def test_what_is_whole_is_sound(name: str) -> None:
+    require_sound(WHOLE[name])
+
+
+def test_a_png_is_sound_only_with_every_checksum() -> None:
+    for place in range(60, len(WHOLE["png"]) - 12, 101):
+        damaged = bytearray(WHOLE["png"])
+        damaged[place] ^= 0x10
+        with pytest.raises(EditError):
+            require_sound(bytes(damaged))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(WHOLE)), st.randoms(use_true_random=False))
 def test_damage_anywhere_is_an_edit_error_or_a_picture(name: str, dice: random.Random) -> None:
@@ -102,7 +115,7 @@ def test_damage_anywhere_is_an_edit_error_or_a_picture(name: str, dice: random.R
         damaged[place] = dice.choice([0, 1, 127, 255, dice.randrange(256)])
     if dice.random() < 0.3:
         del damaged[dice.randrange(1, len(damaged)) :]
-    for read in (describe, codec.decode):
+    for read in (describe, require_sound, codec.decode):
         try:
             read(bytes(damaged))
         except EditError as error:

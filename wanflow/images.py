@@ -54,6 +54,17 @@ def describe(raw: bytes) -> Blob:
     return Blob(hashlib.sha256(raw).hexdigest(), width, height, kind, len(raw))
 
 
+def require_sound(raw: bytes) -> None:
+    """Decode image bytes whole and compare their checksums, where the format has any. Raises EditError.
+
+    For what crossed a network and can't be had again later; a photograph on the disk is only described.
+    """
+    with open_image(raw) as image, reading("ImageDamaged", "the image is damaged"):
+        image.verify()
+    with open_image(raw) as image:
+        _load(image)
+
+
 def open_image(raw: bytes) -> Image.Image:
     """An opened, not yet decoded still image of an accepted format. Raises EditError."""
     from PIL import Image, UnidentifiedImageError

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wanflow.catalog import Model, Protocol
+from wanflow.errors import EditError
 from wanflow.model import Call
 from wanflow.wire.answers import Policy
 from wanflow.wire.reading import CHINA
@@ -33,10 +34,14 @@ class Request:
 
     @property
     def content(self) -> bytes | None:
-        """The body: UTF-8 JSON, or None."""
+        """The body: UTF-8 JSON, or None. Raises EditError for half characters and NaN."""
         if self.json is None:
             return None
-        return json.dumps(self.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        try:
+            return json.dumps(self.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except ValueError as error:
+            message = "a parameter holds half a character, or a number that JSON can't say; look at the prompt"
+            raise EditError("NotJson", message) from error
 
 
 def submission(model: Model, protocol: Protocol, name: str, call: Call, pictures: Mapping[str, str]) -> Request:

@@ -76,12 +76,13 @@ class DashScope:
         protocol = preferred(entry)
         urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name)
         request = requests.submission(entry, protocol, offer.name, call, urls)
-        submitted_at = self._clock.now()
         try:
             data = await self._connection.ask(request, Phase.SUBMIT, SUBMIT_S if protocol.is_async else SYNC_S)
         except EditError as error:
             self._reconsider(call, model, error)
             raise
+        # Not before the request: its pictures may have taken long to get there.
+        submitted_at = self._clock.now()
         if protocol.is_async:
             return Ticket(answers.task(data).task_id, call, model, submitted_at)
         return Ticket("", call, model, submitted_at, answers.finished(data))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 CONNECT_S, WRITE_S, POOL_S = 10.0, 60.0, 60.0
 # An answer that drips in byte by byte keeps every single read short, so the whole has an end too.
-QUERY_S, SUBMIT_S, SYNC_S, TRANSFER_S = 30.0, 300.0, 600.0, 300.0
-READ_S = 60.0
+QUERY_S, SUBMIT_S, SYNC_S, TRANSFER_S = 20.0, 300.0, 600.0, 300.0
+READ_S = 30.0
 MAX_REDIRECTS = 3
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from wanflow.backends.dashscope.connection import Connection
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, describe_os_error, quoted
-from wanflow.images import describe
+from wanflow.images import describe, require_sound
 from wanflow.model import Blob
 from wanflow.store.blobs import Blobs
 
@@ -44,7 +44,8 @@ class Downloads:
 
     async def fetch(self, url: str, fresh: Fresh | None) -> Blob:
         """The stored picture behind a URL. Raises EditError: UNSURE, or LOST when there is no fresh URL to be had."""
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 async with self._turns:
                     return await self._once(url)
@@ -57,7 +58,7 @@ class Downloads:
             await self._clock.sleep(DELAY_S * 2 ** (attempt - 1) * (1 + self._random.random() / 4))
             if gone and fresh:
                 url = await fresh()
-        raise AssertionError  # the last attempt returns or raises
+            attempt += 1
 
     async def _once(self, url: str) -> Blob:
         try:
@@ -86,8 +87,10 @@ class Downloads:
         return digest.hexdigest()
 
     def _keep(self, part: Path, sha256: str) -> Blob:
+        raw = part.read_bytes()
         try:
-            blob = describe(part.read_bytes())
+            require_sound(raw)
+            blob = describe(raw)
         except EditError as error:
             raise _failed(error.message) from error
         self._blobs.adopt(part, sha256)
