@@ -89,10 +89,10 @@ def to_pillow(picture: Picture) -> Image.Image:
     return image
 
 
-def transcode(raw: bytes, kind: str, quality: int | None) -> bytes:
+def transcode(raw: bytes, kind: str, quality: int | None, *, opaque: bool = False) -> bytes:
     """Image bytes in another format (JPEG, WEBP, TIFF, BMP, PNG); transparency becomes white where it must."""
     image = to_pillow(decode(raw))
-    if image.mode == "RGBA" and kind in ("JPEG", "BMP"):
+    if image.mode == "RGBA" and (opaque or kind in ("JPEG", "BMP")):
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image).convert("RGB")
     settings: dict[str, dict[str, Any]] = {

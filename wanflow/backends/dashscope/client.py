@@ -74,7 +74,8 @@ class DashScope:
         """Send a call to a model of the catalogue; costs money. Raises EditError."""
         entry, offer = self._offered(model)
         protocol = preferred(entry)
-        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name)
+        opaque = entry.images is not None and not entry.images.get("alpha", True)
+        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, opaque=opaque)
         request = requests.submission(entry, protocol, offer.name, call, urls)
         try:
             data = await self._connection.ask(request, Phase.SUBMIT, SUBMIT_S if protocol.is_async else SYNC_S)

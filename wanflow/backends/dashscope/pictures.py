@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from wanflow.backends.dashscope.connection import Answer, Connection
+from wanflow.backends.dashscope.upright import upright
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
 from wanflow.model import Call
@@ -65,10 +66,12 @@ class Pictures:
         self._policy_locks: dict[str, asyncio.Lock] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def urls(self, call: Call, slots: Sequence[str], name: str) -> dict[str, str]:
-        """URLs by slot, in the order of `slots`; `name` is the model's in its region. Raises EditError."""
+    async def urls(self, call: Call, slots: Sequence[str], name: str, *, opaque: bool = False) -> dict[str, str]:
+        """URLs by slot, in the order of `slots`; `name` is the model's in its region, which may take only `opaque`
+        pictures. Raises EditError.
+        """
         given = {slot: call.inputs[slot][0] for slot in slots if call.inputs[slot][0].startswith(_URLS)}
-        files = [await _read(slot, *call.inputs[slot]) for slot in slots if slot not in given]
+        files = [await _read(slot, *call.inputs[slot], opaque) for slot in slots if slot not in given]
         room = INLINE_BYTES
         for picture in sorted(files, key=lambda picture: len(picture.data)):
             room -= len(picture.data)
@@ -116,8 +119,11 @@ class Pictures:
             return policy
 
 
-async def _read(slot: str, path: str, sha256: str) -> _Picture:
-    return _Picture(slot, sha256, await asyncio.to_thread(read_checked, Path(path), sha256))
+async def _read(slot: str, path: str, sha256: str, opaque: bool) -> _Picture:
+    def work() -> bytes:
+        return upright(read_checked(Path(path), sha256), opaque=opaque)
+
+    return _Picture(slot, sha256, await asyncio.to_thread(work))
 
 
 def _inline(picture: _Picture) -> str:
