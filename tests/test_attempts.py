@@ -88,6 +88,13 @@ def test_throttling_is_not_suffered_for_ever() -> None:
     assert 1800 < provider.clock.seconds < 2000
 
 
+def test_a_task_that_failed_of_throttling_is_an_attempt() -> None:
+    with pytest.raises(EditError):
+        perform(Provider(collects=[error(Again.THROTTLED)] * 9))
+    provider = Provider(collects=[error(Again.THROTTLED)] * (MAX_ATTEMPTS - 1))
+    assert perform(provider) == (DONE, MAX_ATTEMPTS)
+
+
 def test_a_stopping_run_sends_nothing_more() -> None:
     provider = Provider()
     with pytest.raises(NotStarted):

@@ -8,7 +8,7 @@ from clocks import Stopwatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.lanes import MARGIN, MARGIN_S, Lanes
+from wanflow.lanes import FORGIVEN, MARGIN, MARGIN_S, Lanes
 from wanflow.model import Limits
 
 
@@ -79,7 +79,7 @@ def test_tasks_wait_ahead_until_the_provider_refuses_that(clock: Stopwatch) -> N
     for _ in range(3):
         assert list(lanes.open()) == ["paid"]
         lanes.take("paid")
-    lanes.refused("paid", "Throttling.Concurrency", None)
+    lanes.refused("paid", "Throttling.Concurrency", clock.seconds, None)
     lanes.free("paid")
     assert list(lanes.open()) == []
 
@@ -87,19 +87,19 @@ def test_tasks_wait_ahead_until_the_provider_refuses_that(clock: Stopwatch) -> N
 def test_a_refusal_within_the_slots_keeps_the_tasks_ahead(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(1, per_second=2, ahead=1)}, clock)
     lanes.take("paid")
-    lanes.refused("paid", "Throttling.Concurrency", None)
+    lanes.refused("paid", "Throttling.Concurrency", clock.seconds, None)
     assert list(lanes.open()) == ["paid"]
 
 
 def test_a_refused_request_waits_as_long_as_the_provider_says(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(2, per_second=2)}, clock)
-    lanes.refused("paid", "Throttling.RateQuota", 7.0)
+    lanes.refused("paid", "Throttling.RateQuota", clock.seconds, 7.0)
     assert starts(lanes, clock, 1) == [7.0]
 
 
 def test_after_a_burst_a_lane_starts_slowly_and_recovers(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(2, per_second=2)}, clock)
-    lanes.refused("paid", "Throttling.BurstRate", 0)
+    lanes.refused("paid", "Throttling.BurstRate", clock.seconds, 0)
     slow = starts(lanes, clock, 2)
     assert slow[1] - slow[0] == pytest.approx(2 * (0.5 * MARGIN + MARGIN_S))
     for _ in range(9):
@@ -113,6 +113,56 @@ def test_a_refused_rate_says_nothing_of_the_queue(clock: Stopwatch) -> None:
     lanes = Lanes({"paid": Limits(1, per_second=2, ahead=1)}, clock)
     lanes.take("paid")
     lanes.take("paid")
-    lanes.refused("paid", "Throttling.RateQuota", None)
+    lanes.refused("paid", "Throttling.RateQuota", clock.seconds, None)
     lanes.free("paid")
     assert list(lanes.open()) == ["paid"]
+
+
+def test_a_refusal_holds_for_those_who_wait_already(clock: Stopwatch) -> None:
+    lanes = Lanes({"paid": Limits(5, per_second=2)}, clock)
+    sent: list[float] = []
+
+    async def one() -> None:
+        sent.append(await lanes.start("paid"))
+        if len(sent) == 1:
+            lanes.refused("paid", "Throttling.RateQuota", sent[0], 60.0)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one() for _ in range(3)))
+
+    asyncio.run(all_of_them())
+    gap = 0.5 * MARGIN + MARGIN_S
+    assert sent == pytest.approx([0, 60, 60 + gap])
+
+
+def test_many_refusals_of_one_burst_slow_a_lane_once(clock: Stopwatch) -> None:
+    lanes = Lanes({"paid": Limits(5, per_second=2)}, clock)
+    sent = starts(lanes, clock, 4)
+    for moment in sent:
+        lanes.refused("paid", "Throttling.BurstRate", moment, 0)
+    late = starts(lanes, clock, 2)
+    assert late[1] - late[0] == pytest.approx(2 * (0.5 * MARGIN + MARGIN_S))
+
+
+def test_the_queue_is_tried_again_after_a_while(clock: Stopwatch) -> None:
+    lanes = Lanes({"paid": Limits(0, per_second=2, ahead=1)}, clock)
+    lanes.take("paid")
+    lanes.refused("paid", "Throttling.Concurrency", 0.0, None)
+    lanes.free("paid")
+    assert list(lanes.open()) == []
+    for _ in range(FORGIVEN):
+        lanes.accepted("paid")
+    assert list(lanes.open()) == ["paid"]
+
+
+def test_a_lane_without_a_rate_pauses_when_told(clock: Stopwatch) -> None:
+    lanes = Lanes({"paid": Limits(2)}, clock)
+    lanes.refused("paid", "Throttling", 0.0, 5.0)
+    assert starts(lanes, clock, 2) == [5, 5]
+
+
+def test_nobody_waits_once_the_run_stops(clock: Stopwatch) -> None:
+    lanes = Lanes({"paid": Limits(2, per_second=2)}, clock)
+    lanes.refused("paid", "Throttling", 0.0, 3600.0)
+    asyncio.run(lanes.start("paid", stopping=lambda: clock.seconds > 3))
+    assert clock.seconds < 5

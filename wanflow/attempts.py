@@ -38,23 +38,37 @@ class Performer:
         """The result and how often it was tried, within the lane's rate. Raises EditError (with `attempts` set)
         and NotStarted.
         """
-        attempts, began = 0, self.clock.monotonic()
+        attempts = 0
+        refused_since: float | None = None
         while True:
-            await self.lanes.start(lane)
+            sent = await self.lanes.start(lane, self.stopping)
             if self.stopping():
                 raise NotStarted
             attempts += 1
             try:
                 ticket = await self.backend.submit(call)
-                self.lanes.accepted(lane)
+            except EditError as error:
+                error.attempts = attempts
+                refused_since = sent if refused_since is None else refused_since
+                if error.again is not Again.THROTTLED or self.clock.monotonic() - refused_since > PATIENCE_S:
+                    await self._again(job, error)
+                    continue
+                attempts -= 1
+                self.lanes.refused(lane, error.code, sent, error.retry_after_s)
+                continue
+            refused_since = None
+            self.lanes.accepted(lane)
+            try:
                 return await self.backend.collect(ticket), attempts
             except EditError as error:
                 error.attempts = attempts
-                if error.again is Again.THROTTLED and self.clock.monotonic() - began < PATIENCE_S:
-                    attempts -= 1
-                    self.lanes.refused(lane, error.code, error.retry_after_s)
-                elif error.again is Again.SOON and attempts < MAX_ATTEMPTS and not self.stopping():
-                    self.note(f"{job}: {error}; trying again")
-                    await self.clock.sleep(RETRY_DELAY_S * 2 ** (attempts - 1))
-                else:
-                    raise
+                await self._again(job, error)
+
+    async def _again(self, job: str, error: EditError) -> None:
+        """Wait before another attempt, or raise the error where none is safe or left."""
+        # From collect, throttling means a task that failed of it, at no cost.
+        safe = error.again is Again.SOON or (error.again is Again.THROTTLED and error.attempts)
+        if not safe or error.attempts >= MAX_ATTEMPTS or self.stopping():
+            raise error
+        self.note(f"{job}: {error}; trying again")
+        await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))

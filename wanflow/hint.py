@@ -15,7 +15,7 @@ Region = tuple[int, int, int, int]
 
 
 def unhinted(recipe: Recipe) -> Recipe:
-    """The recipe for a backend that finds subjects by itself: hints neither enter keys nor cause work."""
+    """The recipe for a backend that finds subjects by itself: hints enter no key and their masks are not read."""
     return replace(recipe, steps=tuple(_unhinted(step) for step in recipe.steps))
 
 

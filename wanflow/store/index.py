@@ -100,6 +100,7 @@ class Index:
             try:
                 with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as source:
                     source.backup(index._db)
+                _prepare(index._db, path)
             except sqlite3.Error as unreadable:
                 index.close()
                 raise StoreError(f"{path} can't be read: {unreadable}. Is it wanflow's?") from error

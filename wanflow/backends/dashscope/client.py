@@ -97,7 +97,12 @@ class DashScope:
             self._reconsider(ticket.call, ticket.model, error)
             raise
         made = [(place, item) for place, item in enumerate(state.items) if item.url]
-        blobs = await self._fetched(ticket, made)
+        try:
+            blobs = await self._fetched(ticket, made)
+        except EditError as error:
+            if error.again in (Again.SOON, Again.THROTTLED):  # of a query; the task itself is done and billed
+                raise EditError(error.code, error.message, Again.UNSURE) from error
+            raise
         billed = len(made) if state.image_count is None else state.image_count
         prompts = tuple(item.actual_prompt for _, item in made) if any(item.actual_prompt for _, item in made) else ()
         return Result(tuple(blobs), "real", tuple(_warnings(ticket, state)), ticket.task_id or None, billed, prompts)
