@@ -22,6 +22,13 @@ from wanflow.store.index import Index
 RACY_NS = 20_000_000
 
 
+def counted(path: Path, sha256: str) -> MaskFacts:
+    """What is in the mask in a file that must have this digest; takes a while. Raises EditError."""
+    from wanflow.pixels import codec, edit_mask  # late: they load numpy and OpenCV
+
+    return edit_mask.facts(codec.decode(read_checked(path, sha256)))
+
+
 class Inputs:
     """Looks up what image files contain, and keeps what it read until `save`."""
 
@@ -75,14 +82,17 @@ class Inputs:
 
     def mask(self, path: Path, sha256: str) -> MaskFacts:
         """What is counted in the mask in a file that has this digest. Raises EditError."""
-        if (known := self._masks.get(sha256)) is None:
-            known = self._masks[sha256] = self._index.mask(sha256) or self._counted(path, sha256)
-        return known
+        return self.known_mask(sha256) or self.note_mask(sha256, counted(path, sha256))
 
-    def _counted(self, path: Path, sha256: str) -> MaskFacts:
-        from wanflow.pixels import codec, edit_mask  # late: they load numpy and OpenCV
+    def known_mask(self, sha256: str) -> MaskFacts | None:
+        """What was counted in this mask before."""
+        if sha256 not in self._masks and (known := self._index.mask(sha256)):
+            self._masks[sha256] = known
+        return self._masks.get(sha256)
 
-        found = self._fresh_masks[sha256] = edit_mask.facts(codec.decode(read_checked(path, sha256)))
+    def note_mask(self, sha256: str, found: MaskFacts) -> MaskFacts:
+        """Remember what was counted."""
+        self._masks[sha256] = self._fresh_masks[sha256] = found
         return found
 
     def save(self) -> None:

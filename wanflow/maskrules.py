@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 # Lossy coding moves black and white by a few levels; the provider "may not recognise" other colours.
 NOISE_LEVELS = 8
+# Goes up when counting changes, so that nothing counted before is believed.
+COUNTING = 1
 # The soft edge of a drawn shape is far below this, a feathered or painted-over mask far above.
 MOST_GREY = 0.02
 

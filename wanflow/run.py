@@ -227,7 +227,6 @@ class Run:
         inputs: dict[str, tuple[str, str]] = {}
         for slot, ref in step.inputs.items():
             inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
-        self.planner.supplier.check_made(step, inputs)
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hint.REGION] = hint.symbol(region)
@@ -256,6 +255,7 @@ class Run:
         began = self.clock.monotonic()
         lane = self._lane(job[1])
         try:
+            await self.planner.supplier.check_made(step, call.inputs)
             result, attempts = await self.performer.perform(state.address(step.id), lane, call)
             self._require_fidelity(result)
         except NotStarted:

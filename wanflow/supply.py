@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
 from wanflow.images import MAX_PIXELS
-from wanflow.inputs import Inputs
+from wanflow.inputs import Inputs, counted
 from wanflow.maskrules import Unfit, fault, size_fault
 from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
@@ -112,11 +113,14 @@ class Supplier:
         except EditError as error:
             return Unfit(error.code, error.message, "")
 
-    def check_made(self, step: Step, inputs: Mapping[str, tuple[str, str]]) -> None:
+    async def check_made(self, step: Step, inputs: Mapping[str, tuple[str, str]]) -> None:
         """Judge the pixels of masks, now that all are made; `inputs` as in a Call. Raises EditError."""
         masks = [slot for slot, rule in step.function.inputs.items() if rule.get("black_and_white") and slot in inputs]
         for path, sha256 in (inputs[slot] for slot in masks):
-            if unfit := fault(self.inputs.mask(Path(path), sha256)):
+            facts = self.inputs.known_mask(sha256)
+            if facts is None:  # a large one takes a third of a second, in which the loop has others to serve
+                facts = self.inputs.note_mask(sha256, await asyncio.to_thread(counted, Path(path), sha256))
+            if unfit := fault(facts):
                 raise EditError(unfit.code, f"the mask is unfit: {unfit.message}. {unfit.hint}")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow.errors import StoreError, describe_os_error
-from wanflow.maskrules import MaskFacts
+from wanflow.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat, Result
 
 # What each version of the format added to the one before.
@@ -216,12 +216,12 @@ class Index:
 
     def mask(self, sha256: str) -> MaskFacts | None:
         """What was counted in a mask with this digest."""
-        found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (sha256,)).fetchone()
+        found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (f"{sha256}/{COUNTING}",)).fetchone()
         return MaskFacts(*json.loads(found[0])) if found else None
 
     def note_masks(self, entries: Mapping[str, MaskFacts]) -> None:
         """Keep what was counted in masks, by digest."""
-        counted = ((sha256, json.dumps(astuple(facts))) for sha256, facts in entries.items())
+        counted = ((f"{sha256}/{COUNTING}", json.dumps(astuple(facts))) for sha256, facts in entries.items())
         self._db.executemany("INSERT OR REPLACE INTO masks VALUES (?, ?)", counted)
 
     # -- output files
