@@ -245,6 +245,9 @@ def _run(recipe: Path, options: Options, yes: bool, as_json: bool) -> int:
     assert record  # noqa: S101 - told to mypy; who doesn't consent raises
     if plan.problems:
         click.echo(console.problems_text(plan.problems), err=True)
+    if narrator.unsaid:
+        place = f".wanflow/runs/{record.run_id}/run.json"
+        click.echo(f"  {console.count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
     if as_json:
         sys.stdout.writelines(record.json())
     else:

@@ -157,7 +157,10 @@ def record_text(record: RunRecord, seconds: float) -> str:
 
 
 class Narrator:
-    """Tells how a run goes: live bars by step on a terminal, plain lines elsewhere."""
+    """Tells how a run goes: live bars by step on a terminal, plain lines elsewhere.
+
+    Of equal warnings of a step only the first is told; `unsaid` counts the others.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
@@ -166,6 +169,7 @@ class Narrator:
         self._live: Progress | None = None
         self._bars: dict[str, TaskID] = {}
         self._warned: set[tuple[str, str]] = set()
+        self.unsaid = 0
         self._began = now()
 
     def consent(self, plan: Plan, yes: bool) -> bool:
@@ -222,9 +226,11 @@ class Narrator:
         elif outcome.status is Status.DONE and not self._live:
             self._say_line(f"{outcome.job}  {outcome.function}  {duration(outcome.seconds)}")
         for warning in outcome.warnings if outcome.status is Status.DONE else ():
-            if (step, warning) not in self._warned:  # every picture's warnings are in the run's record
-                self._warned.add((step, warning))
-                self.note(f"{outcome.job}: {warning}")
+            if (step, warning) in self._warned:
+                self.unsaid += 1
+                continue
+            self._warned.add((step, warning))
+            self.note(f"{outcome.job}: {warning}")
 
     def _update(self, step: str) -> None:
         counts = self._counts[step]

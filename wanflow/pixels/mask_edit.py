@@ -29,6 +29,7 @@ from wanflow.pixels.stamp import stamped
 from wanflow.pixels.stylize import at_work_size, laid_over
 from wanflow.pixels.words import Kind
 
+QUOTED = 3  # clauses of the prompt that a warning repeats
 # A deletion of more than this has little left to copy from.
 LARGE = 0.5
 STRENGTH = 0.5
@@ -68,7 +69,9 @@ def _done(deed: Deed, picture: Picture, hole: Bools, seed: int) -> tuple[Array, 
 
 
 def _unread(wanted: MaskWish) -> str:
-    what = "; ".join(map(quoted, wanted.left))
+    clauses = list(dict.fromkeys(wanted.left))
+    more = [f"and {len(clauses) - QUOTED} more"] if len(clauses) > QUOTED else []
+    what = "; ".join([*map(quoted, clauses[:QUOTED]), *more])
     return f"no known word in the prompt: {what} needs a generative model; without one, try {EXAMPLES}"
 
 
