@@ -12,6 +12,7 @@ from wanflow.pixels.engine import Array, Bools, Floats, Hint
 from wanflow.pixels.lines import along_lines
 from wanflow.pixels.masks import disc
 from wanflow.pixels.repeats import find_repeats
+from wanflow.pixels.sameink import completed
 from wanflow.pixels.spotting import odds
 from wanflow.pixels.stamp import stamp_on
 
@@ -53,12 +54,13 @@ def find_writing(rgb: Array, hint: Hint = NOWHERE) -> Writing:
     height, width = rgb.shape[:2]
     scale = min(1.0, (WORK_PIXELS / (height * width)) ** 0.5)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    found = evidence(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb)
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
+    found = evidence(small)
     area = hinted(hint, (height, width))
     allowed = ~stamp_on(rgb) if area is None else area
     found = _within(found, allowed)
     strokes = _strokes(found, ALONE if area is None else HINTED) | _repeated(rgb, found.shape)
-    strokes &= _small(allowed, found.shape)
+    strokes = completed(small, strokes) & _small(allowed, found.shape)
     if area is None and strokes.mean() > MOST_COVERED:
         strokes[:] = False
     places = count_places(strokes)
