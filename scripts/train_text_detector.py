@@ -3,6 +3,9 @@
 It learns from made-up texts (`composites.py`) over public-domain and CC0 photographs (tests/photos/LICENSES.md,
 scripts/training_data/LICENSES.md) and textures made here; seeded, so the same numpy, OpenCV, Pillow and fonts on the
 same kind of processor give the same file. `--without NAME` leaves a photograph out, to be judged on it.
+
+Verified with numpy 2.4.6, OpenCV 5.0.0, Pillow 13.0.0 on x86-64: courses 1 to 3 run twice, the second time in one go,
+gave the same bytes after each; course 4 was run once, from the file of course 3, and gave the weights shipped.
 """
 
 from __future__ import annotations
