@@ -32,7 +32,7 @@ ALONE, WITH_OTHERS, HINTED = ((8.0, 1.0), (6.0, 4.0)), ((5.0, 2.0),), ((0.0, -2.
 CLEAR, CLEAR_SHARE = 8.0, 2e-4
 # Along a line of letters that stands out by so much, what is possible at all is ink.
 LINE, IN_LINE = 4.0, 1.0
-# What repeats is writing if, all copies averaged, so much speaks for half of it: bricks, dots and coins had -4 at most.
+# What repeats is writing if, all copies averaged, so much speaks for half of it: made-up dots and coins had -4 at most.
 LIKE_WRITING = -3.0
 # What covers more than this is no writing on a picture but a picture that looks like writing.
 MOST_COVERED = 0.4
