@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 
 from wanflow.pixels.engine import Array, Bools, Floats, Hint
+from wanflow.pixels.lines import along_lines
 from wanflow.pixels.masks import disc
+from wanflow.pixels.repeats import find_repeats
+from wanflow.pixels.sameink import completed
 from wanflow.pixels.spotting import odds
 from wanflow.pixels.stamp import stamp_on
 
@@ -24,9 +27,13 @@ LEAST_SIDE = 96
 USUAL, USUAL_SHARE, LEAST_USUAL = 0.8, 0.5, -14.0
 # A stroke is what is likely somewhere and possible throughout, (likely, possible): the likelier, the farther it is
 # followed. Where much is CLEAR, more is to be expected; where a person says that there is some, little will do.
-# No clean photograph of nine reached 7; texts over them mostly went beyond.
-ALONE, WITH_OTHERS, HINTED = ((7.0, 0.0), (5.0, 3.0)), ((4.0, 1.0),), ((0.0, -2.0),)
-CLEAR, CLEAR_SHARE = 7.0, 2e-4
+# Few clean photographs reach 8; texts over them mostly go beyond.
+ALONE, WITH_OTHERS, HINTED = ((8.0, 1.0), (6.0, 4.0)), ((5.0, 2.0),), ((0.0, -2.0),)
+CLEAR, CLEAR_SHARE = 8.0, 2e-4
+# Along a line of letters that stands out by so much, what is possible at all is ink.
+LINE, IN_LINE = 4.0, 1.0
+# What repeats is writing if, all copies averaged, so much speaks for half of it: made-up dots and coins had -4 at most.
+LIKE_WRITING = -3.0
 # What covers more than this is no writing on a picture but a picture that looks like writing.
 MOST_COVERED = 0.4
 # Pixels around a stroke that its soft edge and JPEG coding have changed.
@@ -47,11 +54,13 @@ def find_writing(rgb: Array, hint: Hint = NOWHERE) -> Writing:
     height, width = rgb.shape[:2]
     scale = min(1.0, (WORK_PIXELS / (height * width)) ** 0.5)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    found = evidence(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb)
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
+    found = evidence(small)
     area = hinted(hint, (height, width))
     allowed = ~stamp_on(rgb) if area is None else area
     found = _within(found, allowed)
-    strokes = _strokes(found, ALONE if area is None else HINTED)
+    strokes = _strokes(found, ALONE if area is None else HINTED) | _repeated(rgb, found.shape)
+    strokes = completed(small, strokes) & _small(allowed, found.shape)
     if area is None and strokes.mean() > MOST_COVERED:
         strokes[:] = False
     places = count_places(strokes)
@@ -94,7 +103,18 @@ def _strokes(found: Floats, bounds: Sequence[tuple[float, float]]) -> Bools:
     """Whatever one of the bounds (likely, possible) lets pass; where much is clear, the bounds for more as well."""
     if (found > CLEAR).mean() > CLEAR_SHARE:
         bounds = [*bounds, *WITH_OTHERS]
-    return np.asarray(np.any([joined(found, *pair) for pair in bounds], axis=0))
+    in_line = (along_lines(found) > LINE) & (found > IN_LINE)
+    return np.asarray(np.any([in_line, *(joined(found, *pair) for pair in bounds)], axis=0))
+
+
+def _repeated(rgb: Array, shape: tuple[int, ...]) -> Bools:
+    """The strokes (h, w) of a mark that is laid all over a picture at one spacing, at a given shape."""
+    repeats = find_repeats(rgb)
+    if repeats is None or not repeats.strokes.any():
+        return np.zeros(shape, bool)
+    if np.median(evidence(repeats.average)[repeats.strokes]) < LIKE_WRITING:
+        return np.zeros(shape, bool)
+    return _small(repeats.strokes, shape)
 
 
 def joined(found: Floats, likely: float, possible: float) -> Bools:
@@ -117,6 +137,9 @@ def count_places(strokes: Bools) -> int:
 
 def _within(found: Floats, area: Bools) -> Floats:
     """Evidence within an area, at any size of the same picture, and none elsewhere."""
-    size = found.shape[1], found.shape[0]
-    here = cv2.resize(area.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return np.where(here > 0, found, np.float32(-99))
+    return np.where(_small(area, found.shape), found, np.float32(-99))
+
+
+def _small(area: Bools, shape: tuple[int, ...]) -> Bools:
+    """An area (h, w) of a picture at another size of it."""
+    return np.asarray(cv2.resize(area.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
