@@ -89,6 +89,48 @@ def test_what_needs_a_model_is_left_unread(prompt: str) -> None:
     assert said.left == (prompt.lower(),)
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "do not change the car to red",
+        "don't make the car red",
+        "never make the sky orange",
+        "make the sky not blue",
+        "make the car red instead of blue",
+        "do not darken the sky and brighten the car",
+        "keep the sky blue",
+        "leave the car red",
+        "make the car red but keep the wheels black",
+        "keep it black and white",
+        "不要把天空变成蓝色",
+        "别把车变成红色",
+        "天空不是蓝色",
+        "不要调亮",
+        "保持天空蓝色",
+    ],
+)
+def test_what_is_forbidden_or_to_be_kept_is_not_done(prompt: str) -> None:
+    said = read(prompt)
+    assert said.changes == ()
+    assert said.left == (prompt,)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "make the car red, keep the rest unchanged",
+        "make the car red and do not change the rest",
+        "make the car red without changing anything else",
+        "change the car from white to red",
+        "把不锈钢汽车变成红色,其余保持不变",
+    ],
+)
+def test_keeping_the_rest_hinders_no_change(prompt: str) -> None:
+    said = read(prompt)
+    assert [change.colour for change in said.changes] == ["red"]
+    assert said.left == ()
+
+
 def test_the_clause_that_is_understood_is_kept_from_the_one_that_is_not() -> None:
     said = read("Make the hair blonde and add sunglasses")
     assert [change.region for change in said.changes] == ["hair"]

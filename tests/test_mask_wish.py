@@ -19,6 +19,50 @@ DELETE = [
     "去掉杯子",
     "把杯子去掉",
     "删除这个人",
+    "please delete the sign",
+    "could you please remove the sign",
+    "without the text",
+    "no building",
+    "remove the no smoking sign",
+    "remove the man without a hat",
+    "remove the hat but keep the colours",
+    "remove the cup, keep the rest unchanged",
+    "不要杯子",
+    "不要动物",
+    "请去掉杯子",
+    "可以把杯子去掉吗",
+    "去掉不需要的东西",
+    "去掉颜色鲜艳的气球",
+]
+FORBIDDEN = [
+    "do not remove the hat",
+    "please don't remove the hat",
+    "never remove the sign",
+    "remove the hat but not the glasses",
+    "without changing the hat",
+    "no changes",
+    "no smoking sign",
+    "a plane about to take off",
+    "a robot that can clean up",
+    "do not change the coat to red",
+    "keep it red",
+    "keep the background",
+    "make the coat not red",
+    "不要改变背景",
+    "不要动",
+    "不要动背景",
+    "不要改变颜色",
+    "不要把杯子去掉",
+    "把杯子变成要去掉的样子",
+    "保持背景不变",
+]
+GREY = [
+    "remove the colour",
+    "remove the colours from the hat",
+    "without colour",
+    "去掉颜色",
+    "把帽子的颜色去掉",
+    "不要颜色",
 ]
 DESCRIBED = [
     "grass",
@@ -113,9 +157,19 @@ def test_what_is_not_there_yet_is_left(prompt):
     assert found.left
 
 
-def test_tones_are_understood_and_taking_the_colour_away_is_no_deletion():
+@pytest.mark.parametrize("prompt", FORBIDDEN)
+def test_what_is_forbidden_or_only_told_of_is_left(prompt):
+    assert wish(prompt).deeds == ()
+    assert wish(prompt).left == (prompt,)
+
+
+@pytest.mark.parametrize("prompt", GREY)
+def test_taking_the_colour_away_is_no_deletion(prompt):
+    assert wish(prompt).deeds == (Change(Verb.GREY),)
+
+
+def test_tones_are_understood():
     assert wish("make it brighter").deeds == (Change(Verb.BRIGHTER),)
-    assert wish("remove the colour").deeds == (Change(Verb.GREY),)
 
 
 def test_half_a_prompt_is_done_and_half_is_left():

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from wanflow.pixels.chroma import Tone
 from wanflow.pixels.lexicon import Kind, Role, Token, tokens
+from wanflow.pixels.negation import forbids, is_forbidden
 from wanflow.pixels.words import tone
 
 
@@ -82,8 +83,9 @@ _OBJECTS = re.compile(
     r"|give|create|generate|move|rotate|crop|zoom)\b"
     r"|添加|增加|加上|加一|加个|删|去掉|去除|移除|替换|戴|穿|放|写|画上|生成|拿"
 )
-_BREAK = re.compile(
-    r"[,.;!?、。\n]+|\b(?:and then|then|and also|also)\b|并且|同时|然后|(?<=.)并"
+_STOP = re.compile(r"[,.;!?、。\n]+")
+_JOINT = re.compile(
+    r"\b(?:and then|then|and also|also)\b|并且|同时|然后|(?<=.)并"
     r"|\band (?=(?:make|turn|change|paint|dye|recolou?r|blur|sharpen|brighten|darken|lighten|add|put|remove|replace"
     r"|convert|increase|reduce|boost|give|draw)\b)"
 )
@@ -113,7 +115,7 @@ def read(prompt: str) -> Instruction:
     changes: list[Change] = []
     left: list[str] = []
     for clause in clauses(prompt):
-        found = _tonal(clause) or _recoloured(clause)
+        found = [] if is_forbidden(clause) else _tonal(clause) or _recoloured(clause)
         changes += found
         if not found and not says_nothing(clause):
             left.append(clause)
@@ -123,9 +125,10 @@ def read(prompt: str) -> Instruction:
 def clauses(prompt: str) -> Iterator[str]:
     """The parts of a prompt that can be read one by one, in small letters; without "keep the rest as it is"."""
     text = unicodedata.normalize("NFKC", prompt).lower().replace("’", "'")
-    for clause in _BREAK.split(_REST.sub(" ", re.sub(r"[-_/]+", " ", text))):
-        if clause.strip():
-            yield " ".join(clause.split())
+    for sentence in _STOP.split(_REST.sub(" ", re.sub(r"[-_/]+", " ", text))):
+        for clause in [sentence] if forbids(sentence) else _JOINT.split(sentence):
+            if clause.strip():
+                yield " ".join(clause.split())
 
 
 def says_nothing(clause: str) -> bool:

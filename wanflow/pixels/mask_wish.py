@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from wanflow.pixels import styles
 from wanflow.pixels.instruction import Change, Verb, asks_for_objects, clauses, is_unknown, read, says_nothing
 from wanflow.pixels.lexicon import Kind, Role, Token, tokens
+from wanflow.pixels.negation import is_forbidden, takes_away, takes_colour
 from wanflow.pixels.words import tone
 
 
@@ -41,15 +42,9 @@ class MaskWish:
     left: tuple[str, ...] = ()
 
 
-_DELETE = re.compile(
-    r"\b(?:remove|removing|delete|erase|eliminate|omit|get rid of|take (?:away|off|out)|clear (?:away|off)"
-    r"|clean (?:up|away)|wipe (?:away|off|out)|cut out|edit out|paint out)\b|^(?:without|no)\b"
-    r"|去掉|去除|去了|删除|删掉|删去|移除|移走|移去|擦除|擦掉|抹掉|抹去|消除|清除|拿掉|拿走|拿开|不要"
-)
 _ADD = re.compile(
     r"\b(?:add|put|insert|place|replace|swap|draw|attach|wear|wearing)\b|添加|加上|替换|换成|换上|戴上|放上|画上"
 )
-_COLOURLESS = re.compile(r"\b(?:colou?rs?|saturation)\b|颜色|色彩|饱和度")
 _REPLACED = re.compile(r"^(?:replace|swap|fill)\b.*?\b(?:with|by|for)\b(.+)|^.*(?:替换成|替换为|换成|填充为|填成)(.+)")
 _SURE = (Kind.SKY, Kind.BACKGROUND, Kind.GROUND, Kind.GRASS, Kind.WATER, Kind.SURFACE, Kind.FOLIAGE)
 # One of these is a thing of its own: "a tree" is no background, "grass and trees" is.
@@ -91,8 +86,10 @@ def wish(prompt: str) -> MaskWish:
 
 def _deeds(clause: str) -> Sequence[Deed]:
     """What one clause asks for; empty when it isn't understood."""
-    if _DELETE.search(clause) and not _ADD.search(clause):
-        return [Change(Verb.GREY)] if _COLOURLESS.search(clause) else [Deletion()]
+    if takes_away(clause) and not _ADD.search(clause):
+        return [Change(Verb.GREY)] if takes_colour(clause) else [Deletion()]
+    if is_forbidden(clause):
+        return []
     if changes := read(clause).changes:
         return changes
     replaced = _REPLACED.match(clause)
