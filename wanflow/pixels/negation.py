@@ -20,7 +20,7 @@ _FORBIDDING = re.compile(
 # "Remove the man without a hat" and 去掉不需要的东西 tell which thing; these forbid something.
 _BUT_NOT = re.compile(
     r"\b(?:not|never|nothing|instead|dont|\w+n't|without \w+ing)\b"
-    r"|不要(?!的)|(?<![特级性类])别(?![墅针的人])|勿|[但而可]不|不[能可许准会]"
+    r"|不要(?!的)|(?<![特级性类])别(?![墅针的人])|勿|[但而]不|(?<![能可])不[能可许准会]"
 )
 _LEAD = (
     r"(?:please|kindly|just|simply|now|then|so|but|also|ok|okay|completely|fully|try to|help me(?: to)?|let's"
