@@ -143,7 +143,7 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
 
 
 def _pairs(at: Level) -> int:
-    return len(at.targets) * np.count_nonzero(at.usable)
+    return len(at.targets) * len(at.sources)
 
 
 def shrink(rgb: Array, hole: Bools, allowed: Bools, size: tuple[int, int]) -> Level | None:
