@@ -122,9 +122,9 @@ def test_no_pixel_of_a_mask_is_too_little_for_another_size(shape: tuple[int, int
 
 @pytest.mark.parametrize("function", ["wan/stylization_local", "wan/description_edit", "wan/colorization"])
 def test_a_thin_hint_on_a_large_picture_is_heard(function: str) -> None:
-    rgb = np.full((1300, 1400, 3), 120, np.uint8)
-    line = np.zeros((1300, 1400), bool)
-    line[500, 300:900] = True
+    rgb = np.full((1800, 1900, 3), 120, np.uint8)
+    line = np.zeros((1800, 1900), bool)
+    line[500, 300:900:4] = True
     prompt = "Change the cat to blue"
     prompt = "Change the cat to ice style" if function == "wan/stylization_local" else prompt
     result = engine.apply(EditRequest(function, (Picture(rgb),), parameters={"prompt": prompt}, hint=Hint(mask=line)))
