@@ -130,10 +130,10 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
     while True:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         at = shrink(rgb, hole, allowed, size)
+        if at is not None and not at.hole.any():
+            return levels[::-1] if levels and _pairs(levels[-1]) <= MAX_PAIRS else []
         if at is None or not at.usable.any():
             break
-        if not at.hole.any():
-            return levels[::-1] if levels and _pairs(levels[-1]) <= MAX_PAIRS else []
         levels.append(at)
         peeled = known * scale / 2 < COARSEST and np.count_nonzero(at.hole) <= MAX_PEELED
         if peeled or min(size) // 2 < SIDE + 2:
