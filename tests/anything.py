@@ -148,9 +148,12 @@ def pictures(low: int, high: int, longest: int = 0) -> Strategy:
 
 def masks(size: Size) -> Strategy:
     """Masks of this size: a line, a disc, chance, and greys between; never of one colour, which is refused."""
+    return _sheets(size).map(_with_both)
+
+
+def _sheets(size: Size) -> Strategy:
     kinds = (constant, ramp, noise, checker, lines, dot, subject)
-    drawn = st.builds(painted, st.sampled_from(kinds), st.just(size), st.integers(0, 2**32), st.booleans())
-    return drawn.map(_with_both)
+    return st.builds(painted, st.sampled_from(kinds), st.just(size), st.integers(0, 2**32), st.booleans())
 
 
 def _with_both(mask: Picture) -> Picture:
@@ -160,11 +163,12 @@ def _with_both(mask: Picture) -> Picture:
 
 
 def hints(size: Size) -> Strategy:
-    """Where the subject is: a box of at least one pixel, a mask, or nothing said."""
+    """Where the subject is: a box of at least one pixel, a mask, which may be black, or nothing said."""
     sides = [st.lists(st.integers(0, side), min_size=2, max_size=2, unique=True).map(sorted) for side in size]
     boxes = st.tuples(*sides).map(lambda box: Hint(region=(box[0][0], box[1][0], box[0][1], box[1][1])))
-    shapes = masks(size).map(lambda mask: Hint(mask=mask.rgb[..., 0] >= 128))
-    return st.one_of(st.just(Hint()), boxes, shapes)
+    shapes = _sheets(size).map(lambda mask: Hint(mask=mask.rgb[..., 0] >= 128))
+    black = Hint(mask=np.zeros(size[::-1], bool))
+    return st.one_of(st.just(Hint()), boxes, shapes, st.just(black))
 
 
 # -- words and numbers

@@ -141,3 +141,22 @@ def test_a_picture_of_one_row_is_filled_as_one_of_one_column():
     hole = np.zeros((1, 400), bool)
     hole[:, :100] = hole[:, 300:] = True
     assert (fill(rgb, hole)[0] == fill(rgb.transpose(1, 0, 2), hole.T)[:, 0]).all()
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 8])
+def test_a_small_hole_in_a_large_picture_is_filled(side: int) -> None:
+    rgb = stripes(512, 640)
+    hole = np.zeros((512, 640), bool)
+    hole[300 : 300 + side, 403 : 403 + side] = True
+    filled = fill(np.where(hole[..., None], 255, rgb).astype(np.uint8), hole)
+    assert (filled[~hole] == rgb[~hole]).all()
+    assert np.abs(filled[hole].astype(int) - rgb[hole]).mean() < 12
+
+
+@pytest.mark.parametrize("step", [3, 4, 12])
+def test_many_lines_of_one_pixel_are_filled_soon(step: int) -> None:
+    rgb = np.full((512, 512, 3), 90, np.uint8)
+    hole = np.zeros((512, 512), bool)
+    hole[12:500:step, 12:500] = True
+    filled = fill(np.where(hole[..., None], 255, rgb).astype(np.uint8), hole)
+    assert np.abs(filled[hole].astype(int) - 90).max() <= 2

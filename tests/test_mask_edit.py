@@ -335,3 +335,22 @@ def test_transparency_is_kept_but_under_a_stamp(prompt: str) -> None:
 
 def test_it_runs_under_its_recipe_name() -> None:
     assert functions()[FUNCTION] is edit_with_mask
+
+
+def test_the_sides_of_a_rectangle_are_as_soft_as_any_outline() -> None:
+    rgb = np.full((1000, 1000, 3), 120, np.uint8)
+    hole = np.zeros((1000, 1000), bool)
+    hole[400:600, 400:600] = True
+    notched = hole.copy()
+    notched[[399, 500, 500, 600], [500, 399, 600, 500]] = True
+    straight, other = (done(rgb, shape, "blue").picture.rgb.astype(int) for shape in (hole, notched))
+    assert np.abs(straight[390:410, 420:480] - other[390:410, 420:480]).max() <= 1
+    assert np.abs(straight[400, 450] - 120).max() < 0.7 * np.abs(straight[450, 450] - 120).max()
+
+
+def test_the_pictures_border_is_no_outline() -> None:
+    rgb = np.full((1000, 1000, 3), 120, np.uint8)
+    hole = np.zeros((1000, 1000), bool)
+    hole[:200, 400:600] = True
+    blue = done(rgb, hole, "blue").picture.rgb
+    assert (blue[0, 500] == blue[100, 500]).all()

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from wanflow.pixels import spotting
-from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Hint, Picture, apply
+from wanflow.pixels.engine import BLACK_HINT, Array, Bools, Edited, EditRequest, Fidelity, Hint, Picture, apply
+from wanflow.pixels.remove_watermark import WHOLE_MASK
 from wanflow.pixels.stamp import stamp, stamp_on
 from wanflow.pixels.unblend import estimate, lifted
 from wanflow.pixels.writing import find_writing, hinted
@@ -222,3 +223,18 @@ def test_small_and_large_pictures_are_searched_alike() -> None:
 
 def test_the_weights_are_small_enough_to_ship() -> None:
     assert sum(path.stat().st_size for path in spotting.WEIGHTS.parent.iterdir()) <= 300_000
+
+
+def test_a_black_hint_mask_is_as_no_hint() -> None:
+    rgb = np.full((200, 240, 3), 120, np.uint8)
+    result = removed(rgb, Hint(mask=np.zeros((200, 240), bool)))
+    assert result.warnings == (BLACK_HINT, *removed(rgb).warnings)
+
+
+def test_a_hint_mask_of_another_size_is_brought_to_the_pictures() -> None:
+    rgb = np.full((200, 240, 3), 120, np.uint8)
+    small = np.zeros((100, 120), bool)
+    small[49:56, 49:56] = True
+    result = removed(rgb, Hint(mask=small))
+    assert result.warnings == (WHOLE_MASK,)
+    assert not changed(result.picture.rgb, rgb).any()

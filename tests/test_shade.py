@@ -46,3 +46,10 @@ def test_a_hole_whose_surroundings_may_not_be_copied_surprises_nobody():
     hole = square_hole(96, 36)
     at = level(np.zeros((96, 96, 3), np.float32), hole, np.zeros((96, 96), bool))
     assert surprise(at, np.random.default_rng(0)) == 0
+
+
+def test_lines_too_thin_for_a_membrane_take_the_shade_around():
+    hole = np.zeros((512, 512), bool)
+    hole[12:500:4, 12:500] = True
+    film = membrane(np.full((512, 512, 3), 0.5, np.float32), hole)
+    assert np.abs(film[hole] - 0.5).max() < 0.01

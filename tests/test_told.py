@@ -110,3 +110,29 @@ def test_a_hint_changes_nothing_of_the_input() -> None:
     engine.apply(EditRequest("wan/colorization", (picture,), parameters={"prompt": "red cup"}, hint=Hint(mask=shown)))
     assert (picture.rgb == before).all()
     assert (shown == mask()).all()
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (3, 400), (400, 3), (900, 1000)])
+def test_no_pixel_of_a_mask_is_too_little_for_another_size(shape: tuple[int, int]) -> None:
+    for y, x in ((0, 0), (101, 133), (199, 239)):
+        dot = np.zeros((200, 240), bool)
+        dot[y, x] = True
+        assert at_size(dot, shape).any()
+
+
+@pytest.mark.parametrize("function", ["wan/stylization_local", "wan/description_edit", "wan/colorization"])
+def test_a_thin_hint_on_a_large_picture_is_heard(function: str) -> None:
+    rgb = np.full((1800, 1900, 3), 120, np.uint8)
+    line = np.zeros((1800, 1900), bool)
+    line[500, 300:900:4] = True
+    prompt = "Change the cat to blue"
+    prompt = "Change the cat to ice style" if function == "wan/stylization_local" else prompt
+    result = engine.apply(EditRequest(function, (Picture(rgb),), parameters={"prompt": prompt}, hint=Hint(mask=line)))
+    assert not any("hint" in warning or "found" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("function", ["wan/description_edit", "wan/colorization"])
+def test_who_gave_a_hint_is_not_told_to_give_one(function: str) -> None:
+    prompt = "Change the cup to red and the sky to blue"
+    assert any("hint:" in warning for warning in edited(function, prompt, Hint()).warnings)
+    assert not any("hint:" in warning for warning in edited(function, prompt, Hint(mask=mask())).warnings)

@@ -4,12 +4,14 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from projects import coded, gradient, photo
 
 from wanflow.errors import Again, EditError
 from wanflow.model import Call
 from wanflow.pixels import codec
+from wanflow.pixels.engine import BLACK_HINT
 from wanflow.store.blobs import Blobs
 from wanflow.workers import Workers, perform
 
@@ -106,3 +108,32 @@ def test_edit_that_hangs_is_ended_at_the_deadline(tmp_path: Path) -> None:
 
     error = asyncio.run(hang())
     assert (error.code, error.message, error.again) == ("Deadline", "not done after 2 s", Again.NEVER)
+
+
+def with_masks(folder: Path, function: str, masks: dict[str, bytes]) -> Call:
+    """A call with the photo and these slots, `prompt` "blue"."""
+    inputs = {}
+    for slot, raw in {"image": photo(), **masks}.items():
+        path = folder / slot
+        path.write_bytes(raw)
+        inputs[slot] = (str(path), hashlib.sha256(raw).hexdigest())
+    return Call("k" * 64, function, {"prompt": "blue", "strength": 0.5}, inputs)
+
+
+@pytest.mark.parametrize(
+    ("function", "slot"), [("wan/description_edit_with_mask", "mask"), ("wan/description_edit", "hint.mask")]
+)
+def test_a_lossy_mask_does_not_make_a_lossless_picture_lossy(tmp_path: Path, function: str, slot: str) -> None:
+    height, width = codec.decode(photo()).rgb.shape[:2]
+    half = np.zeros((height, width, 3), np.uint8)
+    half[:, : width // 2] = 255
+    made = perform(with_masks(tmp_path, function, {slot: coded(half, "JPEG")}), tmp_path / "store").blobs[0]
+    assert codec.decode(Blobs(tmp_path / "store").read(made.sha256)).lossless
+
+
+def test_a_hints_mask_is_read_as_an_edits_is(tmp_path: Path) -> None:
+    height, width = codec.decode(photo()).rgb.shape[:2]
+    dark = np.zeros((height, width, 3), np.uint8)
+    dark[..., 2] = 255
+    made = perform(with_masks(tmp_path, "wan/description_edit", {"hint.mask": coded(dark)}), tmp_path / "store")
+    assert BLACK_HINT in made.warnings

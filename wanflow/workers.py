@@ -131,7 +131,7 @@ def perform(call: Call, store: Path) -> Result:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         raise EditError("EngineBug", f"a bug in wanflow's engine: {type(error).__name__}: {error} ({where})") from error
-    lossless = all(picture.lossless for picture in pictures.values())
+    lossless = all(picture.lossless for picture in base)
     data = codec.encode(edited.picture, lossless_source=lossless)
     try:
         sha256 = Blobs(store).put(data)
@@ -142,13 +142,13 @@ def perform(call: Call, store: Path) -> Result:
 
 
 def _hint(call: Call, pictures: Mapping[str, Picture]) -> Hint:
-    from wanflow.pixels import engine
+    from wanflow.pixels import edit_mask, engine
 
     if call.region:
         x, y, width, height = call.region
         return engine.Hint((x, y, x + width, y + height))
     mask = pictures.get("hint.mask")
-    return engine.Hint(mask=None if mask is None else mask.rgb.max(axis=2) > 127)
+    return engine.Hint(mask=None if mask is None else edit_mask.white(mask.rgb))
 
 
 def _numbered(slots: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, 
 from wanflow.pixels.masks import guided, small_lightness
 from wanflow.pixels.regions import FAINT, find
 from wanflow.pixels.scene import SURE, Scene
-from wanflow.pixels.told import HOW, aimed, at_size, told
+from wanflow.pixels.told import aimed, at_size, how, told
 from wanflow.pixels.words import Kind, Wish, parse
 
 _STRIP_PIXELS = 1 << 19
@@ -92,7 +92,7 @@ def _asked(scene: Scene, wishes: Sequence[Wish], dice: np.random.Generator | Non
     regions = find(scene, [*chosen, *([Kind.SKIN] if skin else [])])
     layers = []
     for kind, wish in chosen.items():
-        warnings.extend(_doubt(wish, regions[kind].confidence))
+        warnings.extend(_doubt(wish, regions[kind].confidence, how(scene.told)))
         if regions[kind].confidence >= FAINT:
             layers.append(Layer(regions[kind].mask, _varied(_restrained(wish.tone), dice)))
     if skin and regions[Kind.SKIN].confidence >= FAINT:
@@ -115,14 +115,14 @@ def _aimed(wishes: Sequence[Wish]) -> list[Wish]:
     return [replace(wish, kind=aimed(wish.kind, alone=alone)) for wish in wishes]
 
 
-def _doubt(wish: Wish, confidence: float) -> Iterator[str]:
+def _doubt(wish: Wish, confidence: float, more: str) -> Iterator[str]:
     """What to say about a region that is not sure."""
     if confidence < FAINT:
-        yield f"no {quoted(wish.region)} was found in the picture, so {wish.colour} was left out; {HOW}"
+        yield f"no {quoted(wish.region)} was found in the picture, so {wish.colour} was left out{more}"
     elif wish.kind is Kind.OTHER:
         yield f"{quoted(wish.region)} is not a word known here; {wish.colour} was given to the main subject"
     elif confidence < SURE:
-        yield f"where the {quoted(wish.region)} is was only guessed; look at the {wish.colour} before using it; {HOW}"
+        yield f"where the {quoted(wish.region)} is was only guessed; look at the {wish.colour} before using it{more}"
 
 
 def _restrained(tone: Tone) -> Tone:

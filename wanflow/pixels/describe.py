@@ -20,7 +20,7 @@ from wanflow.pixels.regions import FAINT, Region
 from wanflow.pixels.scene import SURE
 from wanflow.pixels.sight import Sight
 from wanflow.pixels.stamp import stamped
-from wanflow.pixels.told import HOW, aimed, told
+from wanflow.pixels.told import aimed, how, told
 from wanflow.pixels.words import Kind
 
 # Each change takes up to 3 s of a 4096 px picture.
@@ -53,12 +53,12 @@ def describe_edit(request: EditRequest) -> Edited:
     for change in wanted[:MOST_CHANGES]:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
         if region and region.confidence < FAINT:
-            warnings.append(f"no {quoted(change.region)} was found in the picture; {HOW}")
+            warnings.append(f"no {quoted(change.region)} was found in the picture{how(hinted)}")
             undone.append(_named(change))
             continue
         brush = brush_for(rgb, change, region, strength, request.seed)
         rgb = np.concatenate(list(painted_strips(rgb, brush, sight.place(region) if region else None)))
-        warnings += _doubts(change, region)
+        warnings += _doubts(change, region, how(hinted))
     edited = replace(picture, rgb=rgb)
     if instruction.changes and not undone:
         return Edited(edited, Fidelity.APPROXIMATE, tuple(warnings))
@@ -82,10 +82,10 @@ def _undone(clauses: list[str]) -> str:
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
 
 
-def _doubts(change: Change, region: Region | None) -> Iterator[str]:
+def _doubts(change: Change, region: Region | None, more: str) -> Iterator[str]:
     if region and change.kind is Kind.OTHER:
         yield f"{quoted(change.region)} is not a word known here; the main subject was taken for it"
     elif region and region.confidence < SURE:
-        yield f"where the {quoted(change.region)} is was only guessed; look before using it; {HOW}"
+        yield f"where the {quoted(change.region)} is was only guessed; look before using it{more}"
     if change.tone and change.tone.chroma < 0.02:
         yield f"light and shade are kept, so {change.colour} only takes the colour away"

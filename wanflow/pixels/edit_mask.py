@@ -17,10 +17,10 @@ def facts(mask: Picture) -> MaskFacts:
     """What the rules have to know of a mask's pixels."""
     rgb, pixels = mask.rgb, mask.rgb.shape[0] * mask.rgb.shape[1]
     black = cv2.countNonZero(cv2.inRange(rgb, (0, 0, 0), (NOISE_LEVELS,) * 3))
-    white = cv2.countNonZero(cv2.inRange(rgb, (255 - NOISE_LEVELS,) * 3, (255, 255, 255)))
+    pure = cv2.countNonZero(cv2.inRange(rgb, (255 - NOISE_LEVELS,) * 3, (255, 255, 255)))
     shaped = mask.alpha is not None and mask.alpha.min() != mask.alpha.max()
     only_alpha = shaped and bool((rgb == rgb[0, 0]).all())
-    return MaskFacts(pixels, cv2.countNonZero(_light(rgb)), pixels - black - white, only_alpha)
+    return MaskFacts(pixels, int(np.count_nonzero(white(rgb))), pixels - black - pure, only_alpha)
 
 
 def hole(mask: Picture, size: tuple[int, int]) -> tuple[Bools, tuple[str, ...]]:
@@ -41,10 +41,9 @@ def hole(mask: Picture, size: tuple[int, int]) -> tuple[Bools, tuple[str, ...]]:
         said.append(f"{share}; each such pixel was taken for the nearer of the two")
     if mask.alpha is not None:
         said.append("the mask's transparency was not looked at; its colours count")
-    return _light(mask.rgb) > 0, tuple(said)
+    return white(mask.rgb), tuple(said)
 
 
-def _light(rgb: Array) -> Array:
-    """255 where a pixel of (h, w, 3) is nearer to white, else 0."""
-    _, light = cv2.threshold(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), MIDDLE - 1, 255, cv2.THRESH_BINARY)
-    return np.asarray(light, np.uint8)
+def white(rgb: Array) -> Bools:
+    """Where a pixel of (h, w, 3) uint8 is nearer to white than to black; so is every mask read, a hint's too."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) >= MIDDLE)

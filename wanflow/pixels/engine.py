@@ -56,7 +56,7 @@ class Picture:
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Where the subject is, as a person says it: within `region` (left, top, right, bottom in pixels of the base
-    image), or exactly the (h, w) bool `mask` at the base's size.
+    image), or exactly the (h, w) bool `mask`, which is brought to the base's size.
     """
 
     region: tuple[int, int, int, int] | None = None
@@ -147,11 +147,16 @@ def foreseen(function: str, parameters: Mapping[str, Any]) -> Fidelity | None:
 def apply(request: EditRequest) -> Edited:
     """Perform one edit; each warning is told once, and with `watermark` the picture is labelled as generated.
 
+    A hint's mask without white is as none.
+
     Raises KeyError for a function that does not run here.
     """
+    unused = request.hint.mask is not None and not request.hint.mask.any()
+    if unused:
+        request = replace(request, hint=replace(request.hint, mask=None))
     edited = functions()[request.function](request)
-    unused = (BLACK_HINT,) if request.hint.mask is not None and not request.hint.mask.any() else ()
-    edited = replace(edited, warnings=tuple(dict.fromkeys([*unused, *edited.warnings])))
+    said = ((BLACK_HINT,) if unused else ()) + edited.warnings
+    edited = replace(edited, warnings=tuple(dict.fromkeys(said)))
     if not request.parameters.get("watermark"):
         return edited
     rgb, alpha = labelled(edited.picture.rgb, edited.picture.alpha, edited.free)

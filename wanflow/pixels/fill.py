@@ -24,6 +24,9 @@ from wanflow.pixels.shade import guessed_shade
 # Above these a level is too slow or too large to search; its source map is carried up from a smaller one.
 MAX_UNKNOWN = 75_000
 MAX_SEARCHED = 1_300_000
+# A hole that is too thin for a smaller level is peeled where it is last seen, each target compared with each source;
+# beyond so many pairs it is diffused, which across a pixel or two is as good.
+MAX_PAIRS = 1e8
 # The side of the known part at which the hole is first peeled.
 COARSEST = 48
 FIRST_ROUNDS = 8
@@ -116,8 +119,9 @@ def diffuse(rgb: Array, hole: Bools) -> Array:
 
 
 def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
-    """Levels from the one where the hole is peeled to the largest that is searched; empty if none has enough
-    patches."""
+    """Levels from the one where the hole is peeled to the largest that is searched, each with a pixel of it;
+    empty where diffusion has to do.
+    """
     height, width = hole.shape
     unknown = np.count_nonzero(hole)
     scale = min(1.0, math.sqrt(MAX_UNKNOWN / unknown), math.sqrt(MAX_SEARCHED / hole.size))
@@ -126,6 +130,8 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
     while True:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         at = shrink(rgb, hole, allowed, size)
+        if at is not None and not at.hole.any():
+            return levels[::-1] if levels and _pairs(levels[-1]) <= MAX_PAIRS else []
         if at is None or not at.usable.any():
             break
         levels.append(at)
@@ -134,6 +140,10 @@ def pyramid(rgb: Array, hole: Bools, allowed: Bools) -> list[Level]:
             break
         scale /= 2
     return levels[::-1]
+
+
+def _pairs(at: Level) -> int:
+    return len(at.targets) * len(at.sources)
 
 
 def shrink(rgb: Array, hole: Bools, allowed: Bools, size: tuple[int, int]) -> Level | None:

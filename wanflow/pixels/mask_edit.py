@@ -139,9 +139,12 @@ def _remade(rgb: Array, hole: Bools, material: str, seed: int) -> Array:
 
 def _laid_in(rgb: Array, hole: Bools, box: tuple[slice, slice], strips: Iterable[Array]) -> Array:
     """`rgb` with strips of its box, from the top, where the hole is; the hole's edge is softened inwards."""
-    out, inside = rgb.copy(), hole[box]
+    out = rgb.copy()
     reach = max(1.0, SOFT_EDGE * min(rgb.shape[:2]))
-    depth = cv2.distanceTransform(np.pad(inside, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    # One pixel more than the box, so that its sides are outline where they are not the picture's border.
+    rows, columns = (slice(side.start, side.stop + 2) for side in box)
+    wider = np.pad(hole, 1, mode="edge")[rows, columns].astype(np.uint8)
+    depth = cv2.distanceTransform(wider, cv2.DIST_L2, cv2.DIST_MASK_5)
     share = np.clip(depth[1:-1, 1:-1, None] / reach, 0, 1)
     piece, top = out[box], 0
     for strip in strips:

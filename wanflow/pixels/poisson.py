@@ -69,9 +69,12 @@ def correction(pixels: Floats, hole: Bools, known: Bools, source: Index, screen:
 
 
 def solve(right: Floats, free: Floats, screen: float) -> Floats:
-    """The (h, w, 3) correction whose screened Laplacian is `right`; conjugate gradients, at most `ROUNDS`
-    steps."""
+    """The (h, w, 3) correction whose screened Laplacian is `right`, zero where nothing is `free`; conjugate
+    gradients, at most `ROUNDS` steps.
+    """
     found = np.zeros_like(right)
+    if not free.any():
+        return found
     part = _around(free[..., 0] > 0)
     found[part] = _descended(np.ascontiguousarray(right[part]), np.ascontiguousarray(free[part]), screen)
     return found

@@ -12,8 +12,9 @@ import numpy as np
 
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, edit
 from wanflow.pixels.fill import fill
+from wanflow.pixels.told import shown
 from wanflow.pixels.unblend import lifted
-from wanflow.pixels.writing import NOWHERE, Writing, find_writing
+from wanflow.pixels.writing import Writing, find_writing
 
 # Diffusion closes thin strokes as well as patches do and a hundred times faster; across wider ones it smears.
 WIDEST_DIFFUSED = 8
@@ -34,15 +35,14 @@ def remove_watermark(request: EditRequest) -> Edited:
     """Take off writing; the hint's region or mask says where to look, and an unreadable mask is filled whole."""
     picture, hint = request.image, request.hint
     said = (PROMPT_UNREAD,) if request.prompt not in ("", PROMPT) else ()
-    if hint.mask is not None and hint.mask.shape != picture.rgb.shape[:2]:
-        hint = replace(hint, mask=None)
+    area = shown(hint, picture.rgb.shape)
     writing = find_writing(picture.rgb, hint)
     if writing.mask.any():
         rgb, warning = erased(picture.rgb, writing, request.seed), found_words(writing)
-    elif hint.mask is not None and hint.mask.any():
-        rgb, warning = fill(picture.rgb, hint.mask, seed=request.seed), WHOLE_MASK
+    elif area is not None:
+        rgb, warning = fill(picture.rgb, area, seed=request.seed), WHOLE_MASK
     else:
-        return Edited(picture, Fidelity.APPROXIMATE, (NOTHING if hint == NOWHERE else NOTHING_THERE, *said))
+        return Edited(picture, Fidelity.APPROXIMATE, (NOTHING if hint.region is None else NOTHING_THERE, *said))
     return Edited(replace(picture, rgb=rgb), Fidelity.APPROXIMATE, (warning, *said))
 
 

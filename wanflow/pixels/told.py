@@ -19,8 +19,7 @@ _THINGS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON, Kind.PART)
 def told(rgb: Array, hint: Hint) -> Bools | None:
     """The subject (h, w) of (h, w, 3) uint8 that a hint gives; None where it gives none."""
     if hint.mask is not None:
-        mask = at_size(hint.mask, rgb.shape[:2])
-        return mask if mask.any() else None
+        return shown(hint, rgb.shape)
     if hint.region is None:
         return None
     box = np.zeros(rgb.shape[:2], bool)
@@ -32,11 +31,29 @@ def told(rgb: Array, hint: Hint) -> Bools | None:
     return found if found.sum() >= LEAST * box.sum() else box
 
 
+def shown(hint: Hint, shape: tuple[int, ...]) -> Bools | None:
+    """The hint's own mask at the height and width that `shape` begins with; None without white."""
+    return None if hint.mask is None or not hint.mask.any() else at_size(hint.mask, shape)
+
+
 def at_size(mask: Bools, shape: tuple[int, ...]) -> Bools:
-    """A (h, w) mask at the height and width that `shape` begins with."""
+    """A (h, w) mask at the height and width that `shape` begins with; never empty unless it was.
+
+    A pixel of a smaller size is in it as soon as it is touched, or a thin mask would be lost.
+    """
     if mask.shape == shape[:2]:
         return mask
-    return np.asarray(cv2.resize(mask.astype(np.float32), shape[1::-1], interpolation=cv2.INTER_AREA) > 0.5)
+    share = cv2.resize(mask.astype(np.float32), shape[1::-1], interpolation=cv2.INTER_AREA)
+    found = share > (0 if shape[0] * shape[1] < mask.size else 0.5)
+    if not found.any():  # shrunk along one side and enlarged along the other, OpenCV skips rows
+        y, x = np.nonzero(mask)
+        found[y * shape[0] // mask.shape[0], x * shape[1] // mask.shape[1]] = True
+    return np.asarray(found)
+
+
+def how(hinted: Bools | None) -> str:
+    """The end of a warning: how to do better, unless it was done."""
+    return f"; {HOW}" if hinted is None else ""
 
 
 def aimed(kind: Kind, *, alone: bool) -> Kind:

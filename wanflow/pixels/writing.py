@@ -15,6 +15,7 @@ from wanflow.pixels.repeats import find_repeats
 from wanflow.pixels.sameink import completed
 from wanflow.pixels.spotting import odds
 from wanflow.pixels.stamp import stamp_on
+from wanflow.pixels.told import shown
 
 NOWHERE = Hint()
 # Looking costs 0.7 CPU-s a megapixel. Letters under about 10 pixels at this size are not seen.
@@ -75,7 +76,7 @@ def find_writing(rgb: Array, hint: Hint = NOWHERE) -> Writing:
 def hinted(hint: Hint, shape: tuple[int, int]) -> Bools | None:
     """The hint as (h, w) bool; None without one. A region may reach over the picture's rim."""
     if hint.mask is not None:
-        return hint.mask
+        return shown(hint, shape)
     if hint.region is None:
         return None
     left, right = (min(max(x, 0), shape[1]) for x in hint.region[::2])
