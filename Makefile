@@ -81,6 +81,7 @@ bench: $(READY)
 
 ## bench-pictures: every number the draft engine holds; FLAGS="--large --photos FOLDER" measures more
 bench-pictures: $(READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'  # fonts that the text detector was not trained with
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/pictures.py $(FLAGS)
 
 ## sheets: contact sheets of every function of the draft engine, into docs/pictures
