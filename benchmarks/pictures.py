@@ -56,7 +56,7 @@ def lines(number: int, rows: Sequence[Row]) -> Iterator[Line]:
 
 
 def measure(module: str, what: str, folder: Path) -> list[Row]:
-    """The rows that a suite's function measures, as four texts each; `pictures_enlarge.Figure` becomes one too."""
+    """The rows that a suite's function measures, as four texts each; a suite's `Figure` becomes one too."""
     sys.path.insert(0, str(HERE))
     return [texts(row) for row in getattr(import_module(module), what)(folder)]
 
@@ -65,7 +65,7 @@ def texts(row: Any) -> Row:
     if isinstance(row, tuple):
         metric, goal, measured, beside = (*row, "")[:4]
         return metric, goal, measured, beside
-    return row.metric, f"{'>=' if row.at_least else '<='} {row.goal:g}", f"{row.measured:.3f}", f"{row.baseline:.3f}"
+    return row.metric, f"{'>=' if row.at_least else '<='} {row.goal:g}", f"{row.measured:.3f}", row.beside
 
 
 def judged(goal: str, measured: str, beside: str = "") -> tuple[bool | None, str]:

@@ -38,6 +38,10 @@ class Figure:
     at_least: bool = True
 
     @property
+    def beside(self) -> str:
+        return f"{self.baseline:.3f}"
+
+    @property
     def held(self) -> bool:
         return self.measured >= self.goal if self.at_least else self.measured <= self.goal
 
