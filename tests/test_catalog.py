@@ -28,7 +28,7 @@ def test_every_size_rule_is_known(function):
 
 def test_a_price_is_exact():
     model = catalog.models()["wanx2.1-imageedit"]
-    assert (model.price_usd, model.concurrent_tasks) == (Decimal("0.020070"), 2)
+    assert (model.offer().price.usd, model.offer().concurrent_tasks) == (Decimal("0.020070"), 2)
 
 
 def test_the_authoring_schema_names_every_function_and_its_parameters():

@@ -116,28 +116,6 @@ class Model:
         """The offer of a region; without one, of the first that sells the model. Raises KeyError."""
         return self.offers[region or next(iter(self.offers))]
 
-    @property
-    def price_usd(self) -> Decimal | None:
-        """What an image costs in the first region that sells it; None when no price is known."""
-        price = self.offer().price
-        return price.usd if price else None
-
-    @property
-    def price_date(self) -> str | None:
-        """When that price was read."""
-        price = self.offer().price
-        return price.date if price else None
-
-    @property
-    def submissions_per_second(self) -> float:
-        """The limit of the first region that sells it."""
-        return self.offer().submissions_per_second
-
-    @property
-    def concurrent_tasks(self) -> int:
-        """The limit of the first region that sells it."""
-        return self.offer().concurrent_tasks
-
     def parameter_rules(self, function: str | None = None) -> dict[str, Schema]:
         """The schema of every field of `parameters`: the model's, and those of one of its own functions."""
         return {**self.parameters, **_own_parameters(self, function)}

@@ -110,11 +110,13 @@ def to_bytes(pixels: Floats) -> Array:
     return (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def diffuse(rgb: Array, hole: Bools) -> Array:
-    """Diffusion after Bertalmio et al. 2001, for pictures without a patch to copy; all known pixels kept."""
+def diffuse(rgb: Array, hole: Bools, method: int = cv2.INPAINT_NS) -> Array:
+    """Diffusion after Bertalmio et al. 2001 (or, by `method`, Telea 2004), for what no patch fits into; all known
+    pixels kept.
+    """
     if len(rgb) == 1:  # OpenCV reads stray memory in a picture of one row, not in one of one column
-        return diffuse(rgb.transpose(1, 0, 2), hole.T).transpose(1, 0, 2)
-    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_NS)
+        return diffuse(rgb.transpose(1, 0, 2), hole.T, method).transpose(1, 0, 2)
+    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, method)
     return np.where(hole[..., None], filled, rgb)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from wanflow.pixels.engine import Array, Bools
 from wanflow.pixels.expand import LEAST_CONFIDENCE, LEAST_SOURCE
-from wanflow.pixels.fill import fill
+from wanflow.pixels.fill import diffuse, fill
 from wanflow.pixels.masks import disc
 from wanflow.pixels.subject import find_subject
 
@@ -30,7 +30,7 @@ def grown(hole: Bools) -> Bools:
 def remove(rgb: Array, hole: Bools, known: Bools | None, seed: int) -> Array:
     """Complete the hole (h, w) of (h, w, 3) uint8 from the pixels in `known`; all others keep their bytes."""
     thin = _thin(hole)
-    out = _diffused(rgb, thin) if thin.any() else rgb
+    out = diffuse(rgb, thin, cv2.INPAINT_TELEA) if thin.any() else rgb
     thick = hole & ~thin
     return fill(out, thick, _source(rgb, thick, known), seed=seed) if thick.any() else out
 
@@ -43,12 +43,6 @@ def _thin(hole: Bools) -> Bools:
     deep = np.zeros(count, bool)
     deep[np.unique(label[depth > THIN / 2])] = True
     return np.asarray(hole & ~deep[label])
-
-
-def _diffused(rgb: Array, hole: Bools) -> Array:
-    """After Telea 2004, for thin holes; byte for byte outside."""
-    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    return np.where(hole[..., None], filled, rgb)
 
 
 def _source(rgb: Array, hole: Bools, known: Bools | None) -> Bools:

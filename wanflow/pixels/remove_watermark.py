@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, edit
-from wanflow.pixels.fill import fill
+from wanflow.pixels.fill import diffuse, fill
 from wanflow.pixels.told import shown
 from wanflow.pixels.unblend import lifted
 from wanflow.pixels.writing import Writing, find_writing
 
 # Diffusion closes thin strokes as well as patches do and a hundred times faster; across wider ones it smears.
 WIDEST_DIFFUSED = 8
-REACH = 3
 # Texture around a place that is enough to guess and blend it.
 AROUND = 24
 NOTHING = "no text or mark was found; the picture is unchanged; to say where it is, give `hint:` a region or a mask"
@@ -56,22 +55,16 @@ def found_words(writing: Writing) -> str:
 def erased(rgb: Array, writing: Writing, seed: int) -> Array:
     """(h, w, 3) with writing lifted where it is translucent, else closed from around; other pixels keep their bytes."""
     mask = writing.mask
-    ground = _diffused(rgb, mask)
+    ground = diffuse(rgb, mask, cv2.INPAINT_TELEA)
     out, left = ground.copy(), mask.copy()
     for part in _places(mask):
         bare, done = lifted(rgb[part], ground[part], writing.strokes[part])
         if done.any():
             rest = mask[part] & ~done
-            out[part] = np.where(mask[part][..., None], _diffused(bare, rest), out[part])
+            out[part] = np.where(mask[part][..., None], diffuse(bare, rest, cv2.INPAINT_TELEA), out[part])
             left[part] &= ~mask[part]
     wide = _wide(writing.strokes) & left
     return fill(out, wide, ~mask, seed=seed) if wide.any() else out
-
-
-def _diffused(rgb: Array, hole: Bools) -> Array:
-    """The hole closed after Telea 2004; other pixels keep their bytes."""
-    filled = cv2.inpaint(np.ascontiguousarray(rgb), hole.astype(np.uint8), REACH, cv2.INPAINT_TELEA)
-    return np.asarray(np.where(hole[..., None], filled, rgb))
 
 
 def _places(mask: Bools) -> list[tuple[slice, slice]]:
