@@ -7,16 +7,13 @@ the sum of all service times by the number of slots. Run: python benchmarks/lane
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from wanflow import api
+from wanflow.clock import FastClock
 from wanflow.emulator.chance import times
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
@@ -49,22 +47,6 @@ with ThreadPoolExecutor(2) as pool:
     ended = list(pool.map(one, range(int(sys.argv[1]))))
 assert set(ended) == {"SUCCEEDED"}, ended
 """
-
-
-class FastClock:
-    """The real clock, `speed` times as fast, as the emulator's."""
-
-    def __init__(self, speed: float) -> None:
-        self.speed, self._began, self._start = speed, time.monotonic(), datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return (time.monotonic() - self._began) * self.speed
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.speed)
 
 
 def project(folder: Path, tasks: int) -> None:

@@ -1,10 +1,9 @@
-"""Clocks for tests: one that only moves when somebody sleeps, and one that runs fast."""
+"""A clock for tests that only moves when somebody sleeps."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 
 class Stopwatch:
@@ -22,21 +21,3 @@ class Stopwatch:
     async def sleep(self, seconds: float) -> None:
         self.seconds += seconds
         await asyncio.sleep(0)
-
-
-class FastClock:
-    """The real clock, `speed` times as fast, as an emulator's of the same speed."""
-
-    def __init__(self, speed: float) -> None:
-        self.speed = speed
-        self._began = time.monotonic()
-        self._start = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return (time.monotonic() - self._began) * self.speed
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.speed)

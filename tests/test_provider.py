@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clocks import FastClock
 from fakes import picture
 from projects import Heard
 
@@ -19,7 +18,7 @@ from wanflow import api
 from wanflow.backends.provider import AHEAD, ProviderBackend
 from wanflow.backends.services import Services
 from wanflow.catalog import models
-from wanflow.clock import RealClock
+from wanflow.clock import FastClock, RealClock
 from wanflow.emulator.chance import times
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running

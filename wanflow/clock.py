@@ -1,10 +1,10 @@
-"""Time as an argument: the real clock, and what a fake one in tests must do."""
+"""Time as an argument: the real clock, a faster one, and what a fake one in tests must do."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -35,3 +35,24 @@ class RealClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+class FastClock:
+    """The real clock, `speed` times as fast: for work against an emulator of the same speed."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+        self._began = time.monotonic()
+        self._start = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """The time of day, in UTC, as it has run since the start."""
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Fast seconds since the start."""
+        return (time.monotonic() - self._began) * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so many fast seconds."""
+        await asyncio.sleep(seconds / self.speed)
