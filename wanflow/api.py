@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from wanflow import manifests, rows
 from wanflow.backends import BACKENDS, Backend, Backends
@@ -30,13 +29,14 @@ from wanflow.errors import (
 from wanflow.hint import unhinted
 from wanflow.inputs import Inputs
 from wanflow.lanes import Lanes
+from wanflow.listener import Listener, Silent
 from wanflow.manifests import Manifest
 from wanflow.outputs import Publisher
 from wanflow.plan import Planner
 from wanflow.planned import Plan, RowPlan
 from wanflow.recipe import Recipe, build, over, without
 from wanflow.record import RunRecord
-from wanflow.run import Listener, Run
+from wanflow.run import Run
 from wanflow.settings import STORE, Settings, cores, find_root, read_settings, secret, shown
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.store.blobs import Blobs, write_whole
@@ -162,19 +162,6 @@ def run(
         return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
 
 
-class Silent:
-    """A listener that says nothing."""
-
-    def finished(self, outcome: Any, step: str) -> None:
-        """Nothing."""
-
-    def published(self, path: str, kept: str) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-
 # -- from a file to a plan
 
 
@@ -297,7 +284,7 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:
-        if work.stopping:
+        if work.halt.stopping:
             listener.note("stopping at once")
             work.abort()
         else:
@@ -315,8 +302,8 @@ def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
     try:
         write_whole(project.store / "runs" / record.run_id / "run.json", (text.encode() for text in record.json()))
     except OSError as error:
-        if work.store_error is None:
-            work.store_error = StoreError(f"the run's record can't be written: {describe_os_error(error)}")
-    if work.store_error:
-        raise work.store_error
+        if work.halt.store_error is None:
+            work.halt.store_error = StoreError(f"the run's record can't be written: {describe_os_error(error)}")
+    if work.halt.store_error:
+        raise work.halt.store_error
     return record

@@ -1,0 +1,40 @@
+"""Why a run starts nothing more: it was told to stop, nothing can be kept any more, or the account can't go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wanflow.errors import EditError, StoreError
+
+
+class Halt:
+    """Asked before anything is started; `aborted` also ends what is under way. `note` tells the user why."""
+
+    def __init__(self, note: Callable[[str], None], *, keep_going: bool) -> None:
+        self.stopping = self.aborted = self.interrupted = False
+        self.store_error: StoreError | None = None
+        self.account_error: EditError | None = None
+        self._note, self._keep_going = note, keep_going
+
+    def interrupt(self, *, at_once: bool) -> None:
+        """Somebody outside wants an end."""
+        self.stopping = self.interrupted = True
+        self.aborted |= at_once
+
+    def after_failure(self) -> None:
+        """A job or a file failed."""
+        self.stopping |= not self._keep_going
+
+    def for_store(self, error: StoreError) -> None:
+        """Nothing that is made can be kept any more."""
+        if self.store_error is None:
+            self.store_error = error
+            self._note(f"{error}; starting nothing more")
+        self.stopping = True
+
+    def for_account(self, error: EditError) -> None:
+        """Every further request of this account would be refused alike; what is under way is finished and kept."""
+        if self.account_error is None:
+            self.account_error = error
+            self._note(f"{error}; starting nothing more")
+        self.stopping = True

@@ -1,0 +1,138 @@
+"""How far the rows of a run are: what is open, how jobs ended, where pictures stand; done rows are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from wanflow.errors import StoreError
+from wanflow.halt import Halt
+from wanflow.listener import Listener
+from wanflow.model import Action, Decision, Outcome, Publication, Reason, Ref, RefKind, Result, Source, Status
+from wanflow.outputs import stat_of
+from wanflow.plan import Planner
+from wanflow.planned import Unchanged, shape_of
+from wanflow.record import RunRecord
+from wanflow.rowstate import RowState
+
+
+class Progress:
+    """The rows of a plan that are not recognised whole, by their place in it."""
+
+    def __init__(self, planner: Planner, listener: Listener, halt: Halt) -> None:
+        self.rows: dict[int, RowState] = {}
+        self._planner, self._plan, self._steps = planner, planner.plan, planner.plan.steps
+        self._listener, self._halt = listener, halt
+
+    def open(self) -> Iterator[tuple[int, Mapping[int, list[int]]]]:
+        """Begin every row; yields those with open jobs, and per job the open jobs of the row that it needs."""
+        numbers = {step.id: number for number, step in enumerate(self._steps)}
+        for place, entry in enumerate(self._plan.entries):
+            if isinstance(entry, Unchanged):
+                continue
+            state = self.rows[place] = RowState(entry, self._steps, numbers)
+            state.sound = len(entry.paths) == len(self._planner.recipe.outputs)
+            open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
+            state.open_ends = len(open_steps) + len(entry.restores)
+            if not state.open_ends:
+                self._close(state)
+            if open_steps:
+                yield place, {number: state.needs(self._steps[number]) for number in open_steps}
+
+    def _settled(self, state: RowState, decision: Decision) -> bool:
+        """Notes what the plan already knows of a job; false when the job is still open."""
+        if decision.result:
+            self.reused(state, decision.step, str(decision.key), decision.result)
+        elif decision.reason is Reason.REFUSED:
+            note = decision.note or "see the problems of this row"
+            self.tell(decision.step, state.fail(decision.step, "Refused", note, Status.REFUSED))
+        elif decision.action is Action.SKIP:
+            self.tell(decision.step, state.end(decision.step, Status.SKIPPED))
+        else:
+            return False
+        return True
+
+    def reused(self, state: RowState, step: str, key: str, result: Result) -> None:
+        """A job's picture was there already."""
+        self._planner.memory.note_key(state.address(step), key)
+        self.tell(step, state.end(step, Status.REUSED, result, key))
+
+    def tell(self, step: str, outcome: Outcome) -> None:
+        """Say how a job ended."""
+        self._listener.finished(outcome, step)
+
+    def end_one(self, state: RowState) -> None:
+        """A job or a file of a row is through."""
+        state.open_ends -= 1
+        if not state.open_ends:
+            self._close(state)
+
+    def _close(self, state: RowState) -> None:
+        """All of a row is done: say where its pictures stand, and remember it when all is as it should be."""
+        outputs = []
+        for publication in self.due(state):
+            if published := self._planner.index.published(publication.path):
+                state.show(publication, published.sha256)
+                as_written = stat_of(self._root / publication.path) == published.stat
+                outputs.append((publication.path, published.stat if as_written else None))
+            else:
+                outputs.append((publication.path, None))
+        if state.sound:
+            shape = shape_of(decision.reason for decision in state.entry.decisions)
+            inputs = [(source.path, source.stat) for source in state.entry.inputs]
+            self._planner.memory.note_row(state.entry.row, shape, inputs, outputs)
+            self.flush(when_many=True)
+
+    def due(self, state: RowState) -> Iterator[Publication]:
+        """The files that a row's pictures stand in, as far as there are such pictures."""
+        for output in self._planner.recipe.outputs:
+            ref = state.origin(output.ref)
+            step = ref.name if ref.kind is RefKind.STEP else None
+            if path := state.entry.paths.get(output.name):
+                blob = state.blobs.get(step) if step else self._input(state, ref, output.name).blob
+                if blob:
+                    yield Publication(output.name, path, blob, step, output.quality)
+
+    def source(self, state: RowState, publication: Publication) -> Path:
+        """The input file that is published as it is, since every step was bypassed."""
+        ref = next(output.ref for output in self._planner.recipe.outputs if output.name == publication.name)
+        return self._root / self._input(state, state.origin(ref), publication.name).path
+
+    @property
+    def _root(self) -> Path:
+        return self._planner.inputs.root
+
+    def _input(self, state: RowState, ref: Ref, output: str) -> Source:
+        return self._planner.supplier.file(ref, state.entry.row, ("outputs", output, "image"))
+
+    # -- at the end
+
+    def leave(self) -> None:
+        """What was not started, or was under way when the run was aborted, is said so."""
+        for state in self.rows.values():
+            for step in self._steps:
+                if step.id not in state.outcomes:
+                    self.tell(step.id, state.end(step.id, Status.NOT_STARTED))
+
+    def flush(self, *, when_many: bool = False) -> None:
+        """Write what is to be remembered of rows and files."""
+        try:
+            self._planner.memory.flush(when_many=when_many)
+            self._planner.inputs.save()
+        except StoreError as error:
+            self._halt.for_store(error)
+
+    def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
+        """Every job's outcome, in the plan's order."""
+        plan = self._plan
+        record = RunRecord(run_id, plan.recipe.name, plan.backend, started, finished)
+        for place, entry in enumerate(plan.entries):
+            if isinstance(entry, Unchanged):
+                record.unchanged_rows += 1
+                record.unchanged_jobs[Status.REUSED] += entry.shape.count("r")
+                record.unchanged_jobs[Status.SKIPPED] += len(entry.shape) - entry.shape.count("r")
+            else:
+                record.outcomes += [self.rows[place].outcomes[step.id] for step in self._steps]
+        record.problems, record.notes = len(plan.problems), list(plan.notes)
+        return record
