@@ -75,8 +75,6 @@ def test_rows_belong_to_their_recipe(index: Index) -> None:
     index.note_rows("r", {"0001": record})
     assert index.rows("r") == {"0001": record}
     assert index.rows("other") == {}
-    index.forget_rows("r")
-    assert index.rows("r") == {}
 
 
 def test_failed_transaction_leaves_nothing(index: Index) -> None:

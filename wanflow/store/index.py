@@ -255,10 +255,6 @@ class Index:
             ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
         )
 
-    def forget_rows(self, recipe: str) -> None:
-        """Look at every row of a recipe again next time."""
-        self._db.execute("DELETE FROM rows WHERE recipe = ?", (recipe,))
-
 
 def _begin_wal(connection: sqlite3.Connection) -> None:
     # SQLite changes the journal only while nobody else is there, and does not wait for that by itself; two first
