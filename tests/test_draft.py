@@ -7,9 +7,11 @@ from wanflow import api
 from wanflow.backends import BACKENDS
 from wanflow.backends.draft import DraftBackend
 from wanflow.backends.services import Services
+from wanflow.build import build
 from wanflow.clock import RealClock
+from wanflow.errors import UsageError
 from wanflow.model import Blob, Call, Result
-from wanflow.recipe import Step, build
+from wanflow.recipe import Step
 from wanflow.settings import ProviderSettings
 from wanflow.source import parse
 from wanflow.workers import LANE, Workers
@@ -69,7 +71,7 @@ def test_unknown_backend_is_a_usage_error_with_the_names(tmp_path: Path) -> None
     project = small_project(tmp_path / "p")
     try:
         api.plan(project.recipe, api.Options(backend="drafts"))
-    except api.UsageError as error:
+    except UsageError as error:
         assert str(error) == "there is no backend drafts. Did you mean draft?"
     else:
         raise AssertionError("an unknown backend was taken")

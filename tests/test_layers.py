@@ -14,11 +14,12 @@ GROUPS = [
     "errors",
     "model canon clock maskrules",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes schedule halt listener",
-    "recipe hint expand store reasons record pixels wire",
+    "recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
     "backends emulator",
+    "project",
     "plan rows starter attempts",
     "progress",
     "publishing",
@@ -30,8 +31,8 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
-    ("narrow", "schemas"), ("manifests", "source"), ("hint", "recipe"), ("expand", "recipe"),
-    ("expand", "hint"), ("settings", "schemas"), ("inputs", "outputs"),
+    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
+    ("expand", "hints"), ("settings", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 

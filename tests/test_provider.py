@@ -17,6 +17,7 @@ from projects import Heard
 from wanflow import api
 from wanflow.backends.provider import AHEAD, ProviderBackend
 from wanflow.backends.services import Services
+from wanflow.build import build
 from wanflow.catalog import models
 from wanflow.clock import FastClock, RealClock
 from wanflow.emulator.chance import times
@@ -24,7 +25,7 @@ from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
 from wanflow.errors import RecipeError, UsageError
 from wanflow.model import Status
-from wanflow.recipe import Step, build
+from wanflow.recipe import Step
 from wanflow.settings import ModelSettings, ProviderSettings
 from wanflow.source import parse
 from wanflow.workers import LANE, Workers

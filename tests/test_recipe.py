@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from wanflow.build import build
 from wanflow.errors import UsageError
 from wanflow.model import Ref, RefKind
-from wanflow.recipe import build, normal, over, without
+from wanflow.recipe import normal, over, without
 from wanflow.source import parse
 from wanflow.templates import Template
 

@@ -7,113 +7,36 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from wanflow import manifests, rows
-from wanflow.backends import BACKENDS, Backend, Backends
-from wanflow.backends.services import Services, silent
+from wanflow import rows
+from wanflow.build import build
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import (
     Problem,
     RecipeError,
     StoreError,
-    UsageError,
     describe_os_error,
-    did_you_mean,
-    is_text,
     merge,
-    quoted,
 )
-from wanflow.hint import unhinted
-from wanflow.inputs import Inputs
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
-from wanflow.manifests import Manifest
 from wanflow.outputs import Publisher
 from wanflow.plan import Planner
 from wanflow.planned import Plan, RowPlan
-from wanflow.recipe import Recipe, build, over, without
+from wanflow.project import Options, Project, open_project
+from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Run
-from wanflow.settings import STORE, Settings, cores, find_root, read_settings, secret, shown
+from wanflow.settings import shown
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
-from wanflow.store.blobs import Blobs, write_whole
+from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.workers import Workers
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a caller may set: parameter values as text, another manifest or output folder, backend, workers."""
-
-    params: Mapping[str, str] = field(default_factory=dict)
-    manifest: Path | None = None
-    out: Path | None = None
-    backend: str | None = None
-    jobs: int | None = None
-    force: bool = False
-    keep_going: bool = True
-    no_proxy: bool = False
-    region: str | None = None
-    base_url: str | None = None
-    backends: Backends = field(default_factory=lambda: BACKENDS)
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """Where a recipe lives and what is set for it."""
-
-    root: Path
-    recipe: Path
-    here: Path
-    settings: Settings
-    options: Options
-
-    @property
-    def store(self) -> Path:
-        """The project's .wanflow folder."""
-        return self.root / STORE
-
-    @property
-    def out(self) -> Path:
-        """The folder that output paths start from."""
-        return (self.here / self.options.out if self.options.out else self.root / self.settings.out).resolve()
-
-    @property
-    def backend(self) -> str:
-        """The backend's name. Raises UsageError for one that is not known."""
-        name = self.options.backend or self.settings.backend
-        if name not in self.options.backends:
-            raise UsageError(f"there is no backend {name}. {did_you_mean(name, self.options.backends)}")
-        return name
-
-    def open_backend(self, workers: Workers, clock: Clock, note: Callable[[str], None] = silent) -> Backend:
-        """The backend, working in these workers."""
-        said = self.settings.dashscope
-        region, base_url = self.options.region or said.region, self.options.base_url or said.base_url
-        provider = replace(said, region=region, base_url=base_url)
-        return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
-
-    @property
-    def jobs(self) -> int:
-        """How many edits may run at once on this machine."""
-        return self.options.jobs or self.settings.jobs or cores()
-
-
-def open_project(recipe: str | Path, options: Options, here: Path | None = None) -> Project:
-    """The project of a recipe file. Raises UsageError."""
-    here = (here or Path.cwd()).resolve()
-    for given in (recipe, options.manifest, options.out, *options.params.values()):
-        if not is_text(str(given)):
-            raise UsageError(f"{quoted(str(given))} is not valid UTF-8 text")
-    try:
-        file = (here / recipe).resolve()
-        root = find_root(file, here)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-        raise UsageError(f"{quoted(str(recipe))} can't be used: {error.args[-1]}") from error
-    return Project(root, file, here, read_settings(root), options)
+__all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
@@ -193,7 +116,9 @@ def _planner(project: Project, index: Index) -> Planner:
         columns = list(rows.column_problems(recipe, manifest))
         problems += [problem for _, problem in columns]
         recipe = _checkable(recipe, [where for where, _ in columns])
-    planner = _decided(project, index, recipe, manifest)
+    backend = project.open_backend(Workers(project.jobs, project.store), RealClock())
+    planner = Planner(project, recipe, manifest, index, backend)
+    planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
         problems += [*manifest.broken, *rows.no_rows(recipe, manifest, project.here)]
@@ -224,33 +149,6 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
     if recipe.manifest and any(where[0] == "manifest" for where in faulty):
         kept = replace(kept, manifest=replace(recipe.manifest, where=None))
     return kept
-
-
-def _decided(project: Project, index: Index, recipe: Recipe, manifest: Manifest | None) -> Planner:
-    backend = project.open_backend(Workers(project.jobs, project.store), RealClock())
-    planner = Planner(
-        recipe if backend.takes_hints else unhinted(recipe),
-        manifest.folder if manifest else recipe.folder,
-        manifest.shown if manifest else "",
-        _manifest_name(project, recipe),
-        manifest.columns if manifest else None,
-        index,
-        Blobs(project.store),
-        Inputs(project.root, index),
-        project.out,
-        backend,
-        force=project.options.force,
-        no_proxy=project.options.no_proxy,
-    )
-    planner.decide(manifest.rows() if manifest else iter(()))
-    return planner
-
-
-def _manifest_name(project: Project, recipe: Recipe) -> str:
-    """The manifest's name in records: the same wherever wanflow is started."""
-    if recipe.manifest is None or manifests.is_glob(recipe.manifest.source):
-        return recipe.manifest.source if recipe.manifest else ""
-    return os.path.relpath(recipe.folder / recipe.manifest.source, project.root)
 
 
 # -- from a plan to pictures

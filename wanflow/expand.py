@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wanflow import hint, schemas, sizes
+from wanflow import hints, schemas, sizes
 from wanflow.canon import canonical
 from wanflow.errors import Problem, quoted
 from wanflow.images import MAX_PIXELS
@@ -177,7 +177,7 @@ class Expansion:
             raise RowError(self._problem(where, "size", message, hint, job.row))
         return made
 
-    def region(self, step: Step, row: Row, size: tuple[int, int] | None) -> hint.Region | None:
+    def region(self, step: Step, row: Row, size: tuple[int, int] | None) -> hints.Region | None:
         """The box around the subject that a step's hint gives, judged by the image's size if known. Raises RowError."""
         if not step.region:
             return None
@@ -187,7 +187,7 @@ class Expansion:
             for place, value in enumerate(step.region)
         ]
         values = [normal(value, {"type": "integer"}) for value in values]
-        if faults := list(hint.faults(values, size)):
+        if faults := list(hints.faults(values, size)):
             raise RowError(*(self._problem((*where, place), *said, row) for place, said in faults))
         x, y, width, height = values
         return x, y, width, height

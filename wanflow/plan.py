@@ -6,18 +6,21 @@ its steps are not looked at.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from wanflow import hint
+from wanflow import hints
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
+from wanflow.hints import unhinted
 from wanflow.inputs import Inputs
+from wanflow.manifests import Manifest, is_glob
 from wanflow.model import (
     Action,
     Change,
@@ -30,6 +33,7 @@ from wanflow.model import (
 from wanflow.outputs import file_digest, made_from, path_problem, stat_of
 from wanflow.owners import Owners
 from wanflow.planned import Plan, RowPlan, Unchanged, origin
+from wanflow.project import Project
 from wanflow.reasons import compare
 from wanflow.recipe import Recipe, Step
 from wanflow.rowmemory import RowMemory, file_names
@@ -44,44 +48,37 @@ class Planner:
     """Decides, row by row. Reads files and the store; writes nothing."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        folder: Path,
-        manifest_shown: str,
-        manifest_name: str,
-        columns: Sequence[str] | None,
-        index: Index,
-        blobs: Blobs,
-        inputs: Inputs,
-        out: Path,
-        backend: Backend,
-        *,
-        force: bool = False,
-        no_proxy: bool = False,
+        self, project: Project, recipe: Recipe, manifest: Manifest | None, index: Index, backend: Backend
     ) -> None:
-        self.recipe = recipe
-        self.expansion = Expansion(recipe)
-        self.index, self.blobs, self.inputs, self.out = index, blobs, inputs, out
-        self.supplier = Supplier(recipe, inputs, folder, manifest_shown)
-        self.backend, self.force, self.no_proxy = backend, force, no_proxy
-        self.identity = f"{recipe.name}|{inputs.relative(recipe.file)}|{manifest_name}"
-        self.fingerprints = {step.id: backend.fingerprint(step) for step in self.expansion.steps}
-        self.key_heads = {
-            step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.expansion.steps
-        }
+        self.recipe = recipe if backend.takes_hints else unhinted(recipe)
+        self.manifest, self.index, self.backend = manifest, index, backend
+        self.force, self.no_proxy = project.options.force, project.options.no_proxy
+        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index)
+        self.expansion = Expansion(self.recipe)
+        self.supplier = Supplier(self.recipe, self.inputs, manifest)
+        self.plan = Plan(self.recipe, self._identity(project), backend.name, self.expansion.steps)
         self._refuse_steps()
-        self.plan = Plan(recipe, self.identity, backend.name, self.expansion.steps)
-        self.plan.terms = {step.id: backend.terms(step) for step in self.expansion.steps}
-        self.plan.by_step = {step.id: Counter() for step in self.expansion.steps}
-        prefix = inputs.relative(out)
+        self.plan.terms = {step.id: backend.terms(step) for step in self.plan.steps}
+        self.plan.by_step = {step.id: Counter() for step in self.plan.steps}
+        self.fingerprints = {step.id: backend.fingerprint(step) for step in self.plan.steps}
+        self.key_heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.plan.steps}
+        prefix = self.inputs.relative(project.out)
         self._out_prefix = "" if prefix == "." else f"{prefix}/"
-        self.memory = RowMemory(index, inputs, self.identity, self._scope(columns))
-        self._known_recipe = index.knows_recipe(self.identity)
+        self.memory = RowMemory(index, self.inputs, self.plan.identity, self._scope())
+        self._known_recipe = index.knows_recipe(self.plan.identity)
         self._planned: set[bytes] = set()
-        self._owners = Owners(inputs.root)
+        self._owners = Owners(self.inputs.root)
         self._numbers = {step.id: number for number, step in enumerate(self.plan.steps)}
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
+
+    def _identity(self, project: Project) -> str:
+        """The name of this recipe over this manifest in the store: the same wherever wanflow is started."""
+        spec = self.recipe.manifest
+        manifest = spec.source if spec else ""
+        if spec and not is_glob(spec.source):
+            manifest = os.path.relpath(self.recipe.folder / spec.source, project.root)
+        return f"{self.recipe.name}|{self.inputs.relative(self.recipe.file)}|{manifest}"
 
     def _refuse_steps(self) -> None:
         """Note every step that the backend can't do, for whatever row."""
@@ -92,18 +89,19 @@ class Planner:
                 self.expansion.problems.append(self.recipe.document.problem(where, "model", why, hint))
                 self.expansion.broken.add(step.id)
 
-    def _scope(self, columns: Sequence[str] | None) -> bytes:
+    def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
         steps = [[step.id, self.fingerprints[step.id], digest(step.function.rules())] for step in self.expansion.steps]
+        columns = self.manifest.columns if self.manifest else None
         recipe = [self.recipe.document.data, dict(self.recipe.params), self._out_prefix, columns]
         return canonical([KEY_VERSION, steps, recipe]).encode()
 
-    def decide(self, rows: Iterator[tuple[Row, list[Problem]]]) -> Plan:
+    def decide(self) -> Plan:
         """The plan of all rows. `plan.fatal` then holds what makes the recipe as a whole unusable."""
         seen = 0
         # A row that is recognised whole does not say how its pictures were made.
         with self.memory.open(recall=not self.force and not self.no_proxy):
-            for row, problems in rows:
+            for row, problems in self.manifest.rows() if self.manifest else ():
                 seen += 1
                 record = None if problems else self.memory.recall(row)
                 if record is None or not self._take_unchanged(row, record):
@@ -219,7 +217,7 @@ class Planner:
         size = self.expansion.size(job, base)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self.expansion.region(step, row, base):
-            symbols[hint.REGION] = hint.symbol(region)
+            symbols[hints.REGION] = hints.symbol(region)
         return self._choose(job, symbols, taken, size, fresh)
 
     def _not_running(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> tuple[Decision, Supply]:
@@ -275,7 +273,7 @@ class Planner:
     # -- why a job runs
 
     def _why(self, job: Job, key: str, parts: str) -> tuple[Reason, tuple[Change, ...]]:
-        last = self.index.last_key(self.identity, job.address) if self._known_recipe else None
+        last = self.index.last_key(self.plan.identity, job.address) if self._known_recipe else None
         if last is None:
             return Reason.NEW, ()
         if last == key:

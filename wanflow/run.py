@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Coroutine
 from datetime import datetime
 
-from wanflow import hint
+from wanflow import hints
 from wanflow.attempts import NotStarted, Performer
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
@@ -175,7 +175,7 @@ class Run:
             inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
-            digests[hint.REGION] = hint.symbol(region)
+            digests[hints.REGION] = hints.symbol(region)
         parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
         return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model), parts
 

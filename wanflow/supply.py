@@ -12,6 +12,7 @@ from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
 from wanflow.images import MAX_PIXELS
 from wanflow.inputs import Inputs, counted
+from wanflow.manifests import Manifest
 from wanflow.maskrules import Unfit, fault, size_fault
 from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
@@ -37,10 +38,12 @@ class Supply:
 class Supplier:
     """Finds the picture that a reference stands for, and remembers which files each row was made of."""
 
-    def __init__(self, recipe: Recipe, inputs: Inputs, folder: Path, manifest_shown: str) -> None:
-        self.recipe, self.inputs, self.manifest_shown = recipe, inputs, manifest_shown
+    def __init__(self, recipe: Recipe, inputs: Inputs, manifest: Manifest | None) -> None:
+        self.recipe, self.inputs = recipe, inputs
         self.row_files: dict[str, Source] = {}
-        self._folder, self._recipe_folder = inputs.relative(folder), inputs.relative(recipe.folder)
+        self._manifest_shown = manifest.shown if manifest else ""
+        self._folder = inputs.relative(manifest.folder if manifest else recipe.folder)
+        self._recipe_folder = inputs.relative(recipe.folder)
 
     def supply(self, ref: Ref, row: Row, supplies: Mapping[str, Supply], where: NodePath) -> Supply:
         """The picture that a reference at a place of the recipe stands for, as far as it is known. Raises RowError."""
@@ -86,7 +89,7 @@ class Supplier:
 
     def _place(self, ref: Ref, row: Row, where: NodePath) -> Problem:
         if ref.kind is RefKind.ROW and self.recipe.manifest:
-            return Problem("image", "", self.manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
+            return Problem("image", "", self._manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
         return about_row(self.recipe.document.problem(where, "image", ""), row)
 
     def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
