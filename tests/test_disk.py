@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -35,6 +36,25 @@ OBEDIENT = (
 
 def as_ordinary_user(project: Small, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*OBEDIENT, *WANFLOW, *words], cwd=project.folder, capture_output=True, text=True, timeout=60)
+
+
+def on_small_disk(project: Small, folder: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """wanflow with a folder on a disk of 500 kB of its own, and once more after that disk has grown; stderr of the
+    first run, stdout of the second.
+    """
+    (project.folder / folder).mkdir(exist_ok=True)
+    command = shlex.join([*WANFLOW, *words])
+    script = (
+        f"mount -t tmpfs -o size=500k small {folder} || exit 77\n"
+        f"{command} >/dev/null; code=$?; mount -o remount,size=50m {folder}; {command} 2>/dev/null; exit $code"
+    )
+    told = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script],
+        cwd=project.folder, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    if told.returncode == 77:
+        pytest.skip("no disk can be mounted here")
+    return told
 
 
 @functools.cache
@@ -84,7 +104,7 @@ def test_project_that_cannot_be_written_is_planned_but_not_run(project: Small) -
     assert "2 jobs to run" in planned.stdout
     assert ran.returncode == 1
     assert ran.stderr == (
-        f"wanflow: {project.folder}/.wanflow can't be written, so nothing could be kept: Permission denied: .wanflow\n"
+        f"wanflow: nothing was started: {project.folder}/.wanflow can't be written: Permission denied\n"
     )
 
 
@@ -111,7 +131,7 @@ def test_file_in_place_of_the_store_is_said(project: Small) -> None:
     with pytest.raises(StoreError) as caught:
         project.run()
     assert str(caught.value) == (
-        f"{project.store} can't be written, so nothing could be kept: a file stands there, and a folder is needed"
+        f"nothing was started: {project.store} is a file, and a folder is needed there; move it away"
     )
     assert project.store.read_text() == "mine"
 
@@ -153,20 +173,52 @@ def test_disk_that_fills_up_stops_the_run_in_words_and_a_rerun_completes(tmp_pat
     with no_file_larger_than(100_000):
         ran = project.command("run", "r.yaml")
     assert ran.returncode == 1
-    assert "2/small failed: StoreNotWritten: the store can't be written: File too large" in ran.stderr
-    assert ran.stderr.count("starting nothing more") == 1
-    assert ran.stderr.endswith("wanflow: the store can't be written: File too large\n")
-    assert "Traceback" not in ran.stderr
+    full = f"{project.store} has no room left (File too large); make room there"
+    (first,) = re.findall(r"1/small  .*\n", ran.stderr)
+    assert ran.stderr == (
+        f"{first}  2/small failed: StoreNotWritten: {full}\n"
+        f"  {full}. Nothing more is started\n"
+        f"wanflow: {full}. 1 picture that this run made and all from before are kept; run again to go on.\n"
+    )
     assert not list(project.folder.rglob("*.part"))
     assert statuses(project.run()) == {"2/small": "done", "3/small": "done", "4/small": "done"}
+
+
+def test_full_disk_says_which_folder_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+    """Disks of their own, really full, for the store and then for the outputs."""
+    noise = np.random.default_rng(1).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    step = "small: {uses: local/fit, image: row.photo, with: {max_side: 280}}"
+    project = small_project(tmp_path / "p", {f"{n}.png": coded(np.roll(noise, n)) for n in range(1, 7)}, steps=[step])
+    told = on_small_disk(project, ".wanflow", "run", "r.yaml")
+    full = f"{project.store} has no room left (No space left on device); make room there"
+    assert told.returncode == 1
+    assert re.sub(r"  local/fit .*", "", told.stderr) == (
+        f"1/small\n  2/small failed: StoreNotWritten: {full}\n"
+        f"  {full}. Nothing more is started\n"
+        f"wanflow: {full}. 1 picture that this run made and all from before are kept; run again to go on.\n"
+    )
+    assert told.stdout.startswith("small: 5 done, 1 reused, 5 files written in ")
+    shutil.rmtree(project.folder / "out")
+    told = on_small_disk(project, "out", "run", "r.yaml")
+    full = f"{project.folder}/out has no room left (No space left on device); make room there"
+    made = told.stderr.count("local/fit")
+    assert told.returncode == 1
+    assert told.stderr.count("Nothing more is started") == 1
+    assert re.sub(r"out/\d", "out/N", told.stderr).endswith(
+        f"wanflow: out/N.png can't be written: {full}. "
+        f"{made} pictures that this run made and all from before are kept; run again to go on.\n"
+    )
+    assert "Traceback" not in told.stderr
+    assert told.stdout.startswith(f"small: {6 - made} done, {made} reused, 4 files written in ")
 
 
 def test_disk_without_room_for_the_index_is_said_before_any_work(project: Small) -> None:
     with no_file_larger_than(1024):
         ran = project.command("run", "r.yaml")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith(f"wanflow: {project.store}")
-    assert "Traceback" not in ran.stderr
+    assert ran.stderr == (
+        f"wanflow: nothing was started: {project.store}/index.sqlite can't be written: disk I/O error\n"
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
@@ -183,16 +235,17 @@ def test_full_disk_fails_the_output_in_words(tmp_path: Path) -> None:
     wanted = Publication("small", "a.png", Blob(sha256, 64, 48, "PNG", len(photo())), "small")
     with pytest.raises(EditError) as caught:
         publisher.publish(wanted, None, None)
-    assert caught.value.message == "a.png can't be written: No space left on device"
+    full = f"{tmp_path} has no room left (No space left on device); make room there"
+    assert str(caught.value) == f"DiskFull: a.png can't be written: {full}"
 
 
 def test_store_that_cannot_take_pictures_stops_the_run_and_says_why(project: Small) -> None:
     project.store.mkdir()
     (project.store / "objects").write_text("a file where blobs should go")
     heard = Heard()
-    with pytest.raises(StoreError, match="the store can't be written: "):
+    with pytest.raises(StoreError, match=r"/objects/.. can't be written: Not a directory"):
         project.run(heard)
-    assert [note for note in heard.notes if "starting nothing more" in note]
+    assert [note for note in heard.notes if "Nothing more is started" in note]
     assert heard.outcomes[0].status == "failed"
     (project.store / "objects").unlink()
     assert project.run().exit_code == 0

@@ -100,7 +100,7 @@ def test_full_disk_is_said_once_and_not_as_a_failed_rollback(tmp_path: Path) -> 
         with pytest.raises(StoreError) as caught, index.transaction():
             index.remember("k", RESULT, "x" * 100_000)
         assert str(caught.value) == (
-            "the project's index can't be written: database or disk is full. Make room, and run again."
+            f"{tmp_path}/.wanflow has no room left (database or disk is full); make room there"
         )
         assert index.result("k") is None
 

@@ -54,7 +54,7 @@ def test_store_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file")
     with pytest.raises(EditError) as caught:
         perform(call(tmp_path), tmp_path / "store")
-    assert str(caught.value) == "StoreNotWritten: the store can't be written: Not a directory"
+    assert str(caught.value) == f"StoreNotWritten: {tmp_path}/store/objects/ca can't be written: Not a directory"
 
 
 def test_error_of_an_edit_crosses_the_process_border_and_its_worker_lives_on(tmp_path: Path) -> None:

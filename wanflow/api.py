@@ -18,8 +18,8 @@ from wanflow.errors import (
     Problem,
     RecipeError,
     StoreError,
-    describe_os_error,
     merge,
+    unwritable,
 )
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
@@ -55,7 +55,10 @@ def plan(recipe: str | Path, options: Options | None = None) -> Plan:
     project = open_project(recipe, options or Options())
     with _index(project, create=False) as index:
         planner = _planner(project, index)
-        planner.inputs.save()
+        try:
+            planner.inputs.save()
+        except StoreError as error:  # a plan does without; the files are read again next time
+            planner.plan.notes.append(str(error))
         return planner.plan
 
 
@@ -81,7 +84,7 @@ def run(
             _require_room(project, planner.plan)
         if not consent(planner.plan):
             return planner.plan, None
-        planner.inputs.save()
+        _save(planner)
         return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
 
 
@@ -99,13 +102,13 @@ def _index(project: Project, *, create: bool) -> Iterator[Index]:
 
 def _require_writable(project: Project, index: Index) -> None:
     if index.read_only:
-        raise StoreError(f"{project.store} can't be written, so nothing could be kept: {index.notice}")
+        raise StoreError(f"nothing was started: {index.notice}")
     ignore = project.store / ".gitignore"
     if not ignore.exists():
         try:
             ignore.write_text("*\n", encoding="utf-8")
         except OSError as error:
-            raise StoreError(f"{project.store} can't be written: {describe_os_error(error)}") from error
+            raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
 
 
 def _planner(project: Project, index: Index) -> Planner:
@@ -154,6 +157,13 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
 # -- from a plan to pictures
 
 
+def _save(planner: Planner) -> None:
+    try:
+        planner.inputs.save()
+    except StoreError as error:
+        raise StoreError(f"nothing was started: {error}") from error
+
+
 def _require_room(project: Project, plan: Plan) -> None:
     """Refuse to start work whose pictures could not be put anywhere. Raises StoreError."""
     entries = [entry for entry in plan.entries if isinstance(entry, RowPlan)]
@@ -197,11 +207,13 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
 
 
 def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
+    stopped = work.halt.store_error
     try:
         write_whole(project.store / "runs" / record.run_id / "run.json", (text.encode() for text in record.json()))
     except OSError as error:
-        if work.halt.store_error is None:
-            work.halt.store_error = StoreError(f"the run's record can't be written: {describe_os_error(error)}")
-    if work.halt.store_error:
-        raise work.halt.store_error
+        stopped = stopped or StoreError(f"the run's record is missing: {unwritable(project.store / 'runs', error)}")
+    if stopped:
+        pictures = f"{work.kept:,} picture{'' if work.kept == 1 else 's'}"
+        kept = f"{pictures} that this run made and all from before are kept" if work.kept else "nothing is lost"
+        raise StoreError(f"{stopped}. {kept[0].upper()}{kept[1:]}; run again to go on.")
     return record

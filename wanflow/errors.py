@@ -13,6 +13,7 @@ Anything else that escapes is a bug of wanflow.
 from __future__ import annotations
 
 import difflib
+import errno
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -203,6 +204,27 @@ class EditError(WanflowError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed for want of room: on the disk, in the user's share of it, or for so large a file."""
+    return error.errno in _FULL
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Why something below a folder can't be written, with its name; of a full disk, also what to do."""
+    if is_full(error):
+        return no_room(folder, str(error.strerror))
+    place = error.filename if isinstance(error.filename, str) and error.filename else folder
+    return f"{place} can't be written: {error.strerror or type(error).__name__}"
+
+
+def no_room(folder: Path, reason: str) -> str:
+    """A folder's disk is full, in the system's words, and what to do."""
+    return f"{folder} has no room left ({reason}); make room there"
 
 
 def describe_os_error(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Why a run starts nothing more: it was told to stop, nothing can be kept any more, or the account can't go on."""
+"""Why a run starts nothing more: it was told to stop, nothing more can be written, or the account can't go on."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Halt:
         self.stopping |= not self._keep_going
 
     def for_store(self, error: StoreError) -> None:
-        """Nothing that is made can be kept any more."""
+        """What is made could not be kept, or not be put where it is wanted."""
         if self.store_error is None:
             self.store_error = error
-            self._note(f"{error}; starting nothing more")
+            self._note(f"{error}. Nothing more is started")
         self.stopping = True
 
     def for_account(self, error: EditError) -> None:
         """Every further request of this account would be refused alike; what is under way is finished and kept."""
         if self.account_error is None:
             self.account_error = error
-            self._note(f"{error}; starting nothing more")
+            self._note(f"{error}. Nothing more is started")
         self.stopping = True

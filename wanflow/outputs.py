@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wanflow.errors import EditError, quoted
+from wanflow.errors import EditError, is_full, quoted, unwritable
 from wanflow.model import FileStat, Publication
 from wanflow.store.blobs import Blobs, read_checked, write_whole
 from wanflow.store.index import Published
@@ -27,6 +27,8 @@ FORMATS: Mapping[str, str] = {
     ".bmp": "BMP",
 }
 MAX_PATH_BYTES = 1_000  # file systems end at 4,096, some at 1,024, and the output folder comes before it
+# The code of the one failure to write a file that the next file would meet as well.
+DISK_FULL = "DiskFull"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?\Z", re.IGNORECASE)
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 
@@ -126,6 +128,9 @@ class Publisher:
             write_whole(target, [data])
             stat = stat_of(target)
         except OSError as error:
+            if is_full(error):
+                why = f"{publication.path} can't be written: {unwritable(target.parent, error)}"
+                raise EditError(DISK_FULL, why) from error
             message = f"{publication.path} can't be written: {_obstacle(target, error)}"
             raise EditError("OutputNotWritten", message) from error
         if stat is None:

@@ -10,7 +10,7 @@ from wanflow.errors import EditError, StoreError
 from wanflow.halt import Halt
 from wanflow.listener import Listener
 from wanflow.model import Publication, Status
-from wanflow.outputs import Publisher, Written
+from wanflow.outputs import DISK_FULL, Publisher, Written
 from wanflow.plan import out_of_place
 from wanflow.progress import Progress
 from wanflow.rowstate import RowState
@@ -26,6 +26,7 @@ class Publishing:
         self.waiting: deque[tuple[RowState, Publication]] = deque()
         self.written = self.not_written = 0
         self._under_way = 0
+        self._full = False
         self._progress, self._publisher, self._index = progress, publisher, index
         self._listener, self._halt = listener, halt
 
@@ -35,7 +36,7 @@ class Publishing:
 
     def start(self) -> Iterator[Coroutine[None, None, None]]:
         """The work on as many files as may be under way."""
-        while self.waiting and self._under_way < AT_ONCE and not self._halt.aborted:
+        while self.waiting and self._under_way < AT_ONCE and not (self._halt.aborted or self._full):
             self._under_way += 1
             yield self._publish(*self.waiting.popleft())
 
@@ -68,4 +69,9 @@ class Publishing:
             outcome.error_code, outcome.error_message = failure.code, failure.message
         self._listener.note(failure.message)
         self._halt.after_failure()
+        if failure.code == DISK_FULL:
+            self._full = True
+            self._halt.for_store(StoreError(failure.message))
+        elif isinstance(error, StoreError):
+            self._halt.for_store(error)
         self._progress.end_one(state)

@@ -15,7 +15,7 @@ from wanflow.attempts import NotStarted, Performer
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError, StoreError, describe_os_error
+from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.expand import RowError, key_of, key_parts
 from wanflow.halt import Halt
 from wanflow.lanes import Lanes
@@ -60,6 +60,7 @@ class Run:
         self.progress = Progress(planner, listener, self.halt)
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.claims = Claims(planner.blobs.root)
+        self.kept = 0  # new pictures that a rerun will find
         self._followers: dict[str, list[Job]] = {}
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
@@ -79,7 +80,7 @@ class Run:
             task.cancel()
 
     async def run(self, run_id: str) -> RunRecord:
-        """Do what the plan says; `halt.store_error` tells afterwards when the store could not be written."""
+        """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
         started = self.clock.now()
         for key, sha256 in self.plan.damaged.items():
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
@@ -140,7 +141,7 @@ class Run:
         try:
             claim = self.claims.take(call.key)
         except OSError as error:
-            self._fail(job, EditError("StoreNotWritten", f"the store can't be written: {describe_os_error(error)}"), 0)
+            self._fail(job, EditError("StoreNotWritten", unwritable(self.blobs.root, error)), 0)
             return
         if claim is None:
             self._spawn(self._wait_for_other(job))
@@ -237,6 +238,8 @@ class Run:
                 self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
         except StoreError as error:
             self.halt.for_store(error)
+        else:
+            self.kept += 1
         self._made.add(call.key)
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = attempts, seconds

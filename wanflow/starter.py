@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from wanflow.errors import UsageError, describe_os_error
+from wanflow.errors import UsageError, unwritable
 from wanflow.schemas import shipped
 
 _MANIFEST = "photos.csv"
@@ -23,7 +23,9 @@ def create(folder: Path) -> Iterator[str]:
         folder.mkdir(parents=True, exist_ok=True)
         if taken := [name for name in _WRITTEN if (folder / name).exists()]:
             raise UsageError(f"{folder} already holds {', '.join(taken)}; choose another folder")
-        shutil.copytree(example / "photos", folder / "photos")
+        (folder / "photos").mkdir()
+        for photo in (example / "photos").iterdir():
+            shutil.copyfile(photo, folder / "photos" / photo.name)
         shutil.copyfile(example / _MANIFEST, folder / _MANIFEST)
         recipe = shipped("recipes", "restore.yaml").read_text(encoding="utf-8")
         text = recipe.partition("\n")[2].replace(f"../examples/restore/{_MANIFEST}", _MANIFEST)
@@ -33,7 +35,7 @@ def create(folder: Path) -> Iterator[str]:
         (folder / "wanflow.toml").write_text(_SETTINGS, encoding="utf-8")
         (folder / ".gitignore").write_text("/.wanflow/\n/out/\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{folder} can't be written: {describe_os_error(error)}") from error
+        raise UsageError(unwritable(folder, error)) from error
     yield f"{folder}: restore.yaml, {_MANIFEST}, photos/"
     yield "Next:"
     if folder.resolve() != Path.cwd():

@@ -15,7 +15,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, unwritable
 from wanflow.model import Blob, Call, Result
 from wanflow.store.blobs import Blobs, read_checked
 
@@ -136,7 +136,7 @@ def perform(call: Call, store: Path) -> Result:
     try:
         sha256 = Blobs(store).put(data)
     except OSError as error:
-        raise EditError("StoreNotWritten", f"the store can't be written: {error.strerror or error}") from error
+        raise EditError("StoreNotWritten", unwritable(store, error)) from error
     width, height = edited.picture.size
     return Result((Blob(sha256, width, height, "PNG", len(data)),), edited.fidelity.value, edited.warnings)
 

@@ -15,7 +15,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.errors import StoreError, describe_os_error
+from wanflow.errors import StoreError, no_room, unwritable
 from wanflow.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat, Result
 
@@ -60,8 +60,9 @@ class Published:
 class Index:
     """The database of one project. Several processes may use it at once."""
 
-    def __init__(self, connection: sqlite3.Connection, read_only: bool = False) -> None:
+    def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:
         self._db = connection
+        self._folder = folder
         self.read_only = read_only
         self.notice = ""
 
@@ -92,10 +93,10 @@ class Index:
             return cls._fallback(path, error)
 
     @classmethod
-    def _fallback(cls, path: Path, error: Exception) -> Index:
+    def _fallback(cls, path: Path, error: OSError | sqlite3.Error) -> Index:
         # A plan must work where nothing can be written; a run finds out before it starts (require_writable).
         index = cls.memory(read_only=True)
-        index.notice = _in_words(error)
+        index.notice = _in_words(path.parent, error)
         if path.exists():
             try:
                 with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as source:
@@ -116,14 +117,14 @@ class Index:
         except BaseException:
             connection.close()
             raise
-        return cls(connection)
+        return cls(connection, path.parent)
 
     @classmethod
     def memory(cls, *, read_only: bool = False) -> Index:
         """An index that forgets: for planning where nothing can be written, and for tests."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         _prepare(connection, Path(":memory:"))
-        return cls(connection, read_only)
+        return cls(connection, read_only=read_only)
 
     def close(self) -> None:
         """Close the database."""
@@ -153,8 +154,7 @@ class Index:
                 raise
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            remedy = "Another wanflow holds it; try again." if "locked" in str(error) else "Make room, and run again."
-            raise StoreError(f"the project's index can't be written: {error}. {remedy}") from error
+            raise StoreError(_in_words(self._folder, error)) from error
 
     # -- results
 
@@ -269,10 +269,16 @@ def _begin_wal(connection: sqlite3.Connection) -> None:
         time.sleep(0.02)
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
     if isinstance(error, FileExistsError):
-        return "a file stands there, and a folder is needed"
-    return describe_os_error(error) if isinstance(error, OSError) else str(error)
+        return f"{folder} is a file, and a folder is needed there; move it away"
+    if isinstance(error, OSError):
+        return unwritable(folder, error)
+    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        return no_room(folder, str(error))
+    locked = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    remedy = "another wanflow holds it; try again" if locked else str(error)
+    return f"{folder}/index.sqlite can't be written: {remedy}"
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
