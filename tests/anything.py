@@ -225,6 +225,8 @@ def _values(name: str, schema: Mapping[str, Any], function: Function, side: int)
         return st.one_of(st.sampled_from([low, high, schema.get("default", low)]), near, anywhere)
     if "pattern" in schema and name == "size":
         return _size_texts(function.size)
+    if schema.get("pattern") == r"\S":
+        return prompts(1, schema["maxLength"]).filter(str.strip)
     if "pattern" in schema:
         return st.from_regex(schema["pattern"], fullmatch=True)
     return prompts(schema.get("minLength", 0), schema.get("maxLength", 800))

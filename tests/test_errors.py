@@ -102,6 +102,7 @@ def test_a_problem_as_json_has_its_place():
         "column": 3,
         "rows": ["a"],
         "row_count": 4,
+        "origin": "",
         "hint": "h",
     }
 

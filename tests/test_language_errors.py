@@ -814,6 +814,70 @@ r.yaml:7:20: prompt may have at most 800 characters, got 801 [length]
     )
 
 
+def test_a_value_from_a_cell_names_the_manifest_its_line_and_the_column(says):
+    long = "0002,a.png," + "x" * 801 + "\n"
+    assert (
+        says(colour('{prompt: "${{ row.colours }}"}'), "id,photo,colours\n0001,a.png,red\n" + long)
+        == """\
+r.yaml:7:20: prompt may have at most 800 characters, got 801 [length]
+        with: {prompt: "${{ row.colours }}"}
+                       ^ row 0002 (rows.csv:3, column colours)
+"""
+    )
+
+
+def test_a_value_from_several_columns_of_a_glob_names_the_file(says):
+    long = "${{ row.stem }} ${{ row.ext | replace('p', '" + "p" * 800 + "') }}"
+    assert (
+        says(prompt(long).replace("rows.csv", '"*.png"').replace("row.photo", "row.path"))
+        == """\
+r.yaml:7:20: prompt may have at most 800 characters, got 804 [length]
+        with: {prompt: "${{ row.stem }} ${{ row.ext | replace('p', 'pppppppppppppppppppppppppppppppppppp
+                       ^ row a (a.png, columns ext, stem)
+"""
+    )
+
+
+def test_what_a_function_is_called_elsewhere_leads_to_it(says):
+    assert (
+        says(GOOD.replace("local/fit", "wan/upscale"))
+        == """\
+r.yaml:4:15: uses: "wan/upscale" is not known [choice]
+      fit: {uses: wan/upscale, image: row.photo, with: {max_side: 600}}
+                  ^
+    Did you mean wan/super_resolution?
+"""
+    )
+
+
+def test_a_size_is_shown_by_an_example(says):
+    assert (
+        says("wanflow: 1\nsteps:\n  t: {uses: wan/t2i, with: {prompt: A cat, size: 1280x720}}\n")
+        == """\
+r.yaml:3:50: size must be like 1280*720, got "1280x720" [pattern]
+      t: {uses: wan/t2i, with: {prompt: A cat, size: 1280x720}}
+                                                     ^
+"""
+    )
+
+
+def test_a_prompt_of_spaces_is_empty(says):
+    assert (
+        says(
+            "wanflow: 1\nsteps:\n  t: {uses: wan/t2i, with: {prompt: '  '}}\n  u: {uses: wan/t2i, with: {prompt: ''}}\n"
+        )
+        == """\
+r.yaml:3:37: prompt must not be empty [length]
+      t: {uses: wan/t2i, with: {prompt: '  '}}
+                                        ^
+    There are only spaces.
+r.yaml:4:37: prompt must not be empty [length]
+      u: {uses: wan/t2i, with: {prompt: ''}}
+                                        ^
+"""
+    )
+
+
 def test_a_default_has_a_range(says):
     assert (
         says(HEAD + "defaults: {seed: -4}\n" + colour("{prompt: red}").removeprefix(HEAD))
@@ -900,7 +964,7 @@ def test_a_rendered_value_out_of_range_names_line_and_row(says):
         == """\
 r.yaml:7:18: seed must be between 0 and 2147483647, got -1 [range]
         with: {seed: "${{ row.seed | int }}"}
-                     ^ used by 2 rows, first b
+                     ^ used by 2 rows, first b (rows.csv:3, column seed)
 """
     )
 
@@ -911,7 +975,7 @@ def test_a_rendered_value_of_another_type_names_line_and_row(says):
         == """\
 r.yaml:7:18: seed must be a whole number, got "5" [type]
         with: {seed: "${{ row.seed }}"}
-                     ^ row a
+                     ^ row a (rows.csv:2, column seed)
     This is text: leave out the quotes, or give its column a type with types:.
 """
     )
@@ -973,7 +1037,7 @@ def test_growth_by_multiplication_is_refused(says):
         == """\
 r.yaml:7:20: * can't be used on text and a number [expression]
         with: {prompt: "${{ row.photo * 1000 }}"}
-                       ^ row 0001
+                       ^ row 0001 (rows.csv:2, column photo)
 """
     )
 
@@ -984,7 +1048,7 @@ def test_growth_by_replacing_is_refused(says):
         == """\
 r.yaml:7:20: the value grows over 20,000 characters [expression]
         with: {prompt: "${{ row.photo | replace(\\"\\", \\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
-                       ^ row 0001
+                       ^ row 0001 (rows.csv:2, column photo)
 """
     )
 
@@ -995,7 +1059,7 @@ def test_rounding_to_a_billion_digits_is_refused(says):
         == """\
 r.yaml:7:18: round takes at most 15 digits [expression]
         with: {seed: "${{ row.id | int | round(-999999999) }}"}
-                     ^ row 0001
+                     ^ row 0001 (rows.csv:2, column id)
 """
     )
 
@@ -1120,7 +1184,7 @@ def test_a_condition_is_true_or_false(says):
         == """\
 r.yaml:4:50: when must be true or false, got "0001" [when]
       fit: {uses: local/fit, image: row.photo, when: row.id, with: {max_side: 600}}
-                                                     ^ row 0001
+                                                     ^ row 0001 (rows.csv:2, column id)
     Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.
 """
     )
@@ -1156,7 +1220,7 @@ def test_text_is_not_compared_with_a_number(says):
         == """\
 r.yaml:7:11: row.year < 1965 can't be evaluated: text and a number can't be compared [expression]
         when: row.year < 1965
-              ^ row 0001
+              ^ row 0001 (rows.csv:2, column year)
     Give the column a type: types: {year: integer}.
 """
     )
@@ -1168,7 +1232,7 @@ def test_where_is_true_or_false(says):
         == """\
 r.yaml:2:35: where must be true or false, got "0001" [when]
     manifest: {from: rows.csv, where: row.id}
-                                      ^ row 0001
+                                      ^ row 0001 (rows.csv:2, column id)
     Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.
 """
     )
@@ -1183,7 +1247,7 @@ def test_a_path_must_stay_in_the_output_folder(says):
         == """\
 r.yaml:6:33: "../0001.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
-                                    ^ row 0001
+                                    ^ row 0001 (rows.csv:2, column id)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1195,7 +1259,7 @@ def test_a_path_made_of_a_cell_must_stay_in_the_output_folder(says):
         == """\
 r.yaml:6:33: "out/../../x.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
-                                    ^ row 0001
+                                    ^ row 0001 (rows.csv:2, column title)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1207,7 +1271,7 @@ def test_a_path_must_be_relative(says):
         == """\
 r.yaml:6:33: "/srv/0001.png" must be relative to the output folder [output-path]
       small: {image: steps.fit, to: "/srv/${{ row.id }}.png"}
-                                    ^ row 0001
+                                    ^ row 0001 (rows.csv:2, column id)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1231,7 +1295,7 @@ def test_a_path_must_end_with_a_format(says):
         == """\
 r.yaml:6:33: "out/0001.gif" must end with .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp [output-path]
       small: {image: steps.fit, to: "out/${{ row.id }}.gif"}
-                                    ^ row 0001
+                                    ^ row 0001 (rows.csv:2, column id)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1255,7 +1319,7 @@ def test_paths_that_differ_only_by_case_are_one(says):
         == """\
 r.yaml:6:33: "out/cAt.png" is also written by row 1 [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
-                                    ^ row 2
+                                    ^ row 2 (rows.csv:3, column title)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1267,7 +1331,7 @@ def test_paths_that_differ_only_by_normal_form_are_one(says):
         == """\
 r.yaml:6:33: "out/café.png" is also written by row 1 [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
-                                    ^ row 2
+                                    ^ row 2 (rows.csv:3, column title)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1279,7 +1343,7 @@ def test_a_path_belongs_to_one_output(says):
         == """\
 r.yaml:7:32: "out/0001.png" is also written by another output of the same row [output-path]
       copy: {image: steps.fit, to: "out/${{ row.id }}.png"}
-                                   ^ row 0001
+                                   ^ row 0001 (rows.csv:2, column id)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 """
     )
@@ -1350,6 +1414,54 @@ r.yaml:2:18: no file matches *.tif in . [manifest]
     manifest: {from: "*.tif"}
                      ^
     Paths start at the recipe's folder.
+"""
+    )
+
+
+def test_files_that_differ_only_in_their_ending_need_whole_names_for_keys(says):
+    recipe = over('"*.[pb]*"').replace("row.photo", "row.path").replace("row.id", "row.stem")
+    assert (
+        says(recipe, a__bmp="")
+        == """\
+a.bmp: row.path: a.bmp: the file is empty [image-unreadable]
+    row a
+a.png: key a stands here again; first for a.bmp [row-key]
+    Write manifest: {from: …, key: name}; then keys are whole file names, with their ending.
+"""
+    )
+
+
+def test_files_of_one_name_in_several_folders_need_a_table(says, tmp_path):
+    (tmp_path / "b").mkdir()
+    recipe = over('"**/*.png"', ", key: name").replace("row.photo", "row.path").replace("row.id", "row.stem")
+    assert (
+        says(recipe, **{"b/a__png": ""})
+        == """\
+b/a.png: key a.png stands here again; first for a.png [row-key]
+    Rename the file, or list the files in a CSV with a column of keys, and write from: that.csv.
+"""
+    )
+
+
+def test_a_path_is_no_key(says):
+    recipe = over('"**/*.png"', ", key: folder").replace("row.photo", "row.path").replace("row.id", "row.stem")
+    assert (
+        says(recipe)
+        == """\
+a.png: key "." may not begin or end like this (dot, plus, space; or begin with -) [row-key]
+    Write manifest: {from: …, key: stem} for names without their ending, or key: name for whole names.
+"""
+    )
+
+
+def test_a_glob_has_no_other_columns_for_keys(says):
+    assert (
+        says(over('"*.png"', ", key: id").replace("row.photo", "row.path").replace("row.id", "row.stem"))
+        == """\
+r.yaml:2:32: the manifest *.png has no column id for row keys [row-key]
+    manifest: {from: "*.png", key: id}
+                                   ^
+    A glob's columns are path, name, stem, ext and folder; write key: name, or leave key: out for stem.
 """
     )
 
@@ -1754,11 +1866,11 @@ r.yaml:8:62: min_side must be between 1 and 16384, got 0 [range]
                                                                  ^
 r.yaml:10:33: "../2.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
-                                    ^ row 2
+                                    ^ row 2 (rows.csv:3, column id)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 r.yaml:10:33: "../4.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
-                                    ^ row 4
+                                    ^ row 4 (rows.csv:6, column id)
     Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
 rows.csv:2:1: side must be a whole number, got "x" [type]
     row 1

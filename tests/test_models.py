@@ -152,7 +152,7 @@ def test_every_function_that_imageedit_runs_is_one_of_its_ten() -> None:
 def test_function_and_model_say_the_same(name: str, function: catalog.Function) -> None:
     rule = EDITS.functions[name]
     assert ("mask" in rule) == ("mask" in function.inputs)
-    assert ("empty_prompt" in rule) == (not function.properties["prompt"].get("minLength"))
+    assert ("empty_prompt" in rule) == ("pattern" not in function.properties["prompt"])
     assert function.properties["prompt"]["maxLength"] == EDITS.prompt["max_length"]
     assert EDITS.images
     # A hint is for the draft engine only.

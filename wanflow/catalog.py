@@ -31,6 +31,7 @@ class Function:
     engine_version: int
     fidelity: str
     best_fidelity: str
+    also_called: tuple[str, ...]
     alpha: str
     draft_seconds: float
 
@@ -148,6 +149,7 @@ def _function(entry: Mapping[str, Any]) -> Function:
         engine_version=engine["version"],
         fidelity=engine["fidelity"],
         best_fidelity=engine.get("best_fidelity", engine["fidelity"]),
+        also_called=tuple(entry["also_called"]),
         alpha=entry["alpha"],
         draft_seconds=engine["seconds"],
     )
@@ -238,13 +240,19 @@ def authoring_schema() -> dict[str, Any]:
     """
     schema = json.loads(json.dumps(load("grammar.json")))
     definitions, step = schema["$defs"], schema["$defs"]["step"]
-    step["properties"]["uses"] |= {"enum": list(functions())}
+    step["properties"]["uses"] |= {"enum": list(functions()), "also_called": _other_names()}
     step["allOf"] = [_step_rule(function) for function in functions().values()]
     for function in functions().values():
         definitions[function.name] = _with_expressions(function)
     definitions["defaults"] = _defaults()
     step["properties"]["model"] |= {"enum": list(models())}
     return {"$id": "https://wanflow.dev/schemas/recipe.schema.json", **schema}
+
+
+def _other_names() -> dict[str, list[str]]:
+    """What people call functions elsewhere, with those that are meant; for suggestions only."""
+    words = sorted({word for function in functions().values() for word in function.also_called})
+    return {word: [name for name, function in functions().items() if word in function.also_called] for word in words}
 
 
 def _step_rule(function: Function) -> dict[str, Any]:

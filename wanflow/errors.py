@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -31,7 +32,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing a user has to mend: where it is, which rule it breaks, for which rows, and what to do."""
+    """One thing a user has to mend: where it is, which rule it breaks, for which rows, and what to do.
+
+    `origin` says where the first row's value stands, when a manifest gives it: "photos.csv:3, column year".
+    """
 
     rule: str
     message: str
@@ -41,6 +45,7 @@ class Problem:
     hint: str = ""
     rows: tuple[str, ...] = ()
     row_count: int = 0
+    origin: str = ""
 
     def text(self) -> str:
         """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
@@ -71,6 +76,7 @@ class Problem:
             **place,
             "rows": list(self.rows),
             "row_count": self.row_count,
+            "origin": self.origin,
             "hint": self.hint,
         }
 
@@ -78,7 +84,8 @@ class Problem:
         if not self.rows:
             return ""
         first = printable(self.rows[0])
-        return f"row {first}" if self.row_count <= 1 else f"used by {self.row_count} rows, first {first}"
+        place = f" ({printable(self.origin)})" if self.origin else ""
+        return f"{f'row {first}' if self.row_count <= 1 else f'used by {self.row_count} rows, first {first}'}{place}"
 
 
 EXCERPT_WIDTH = 100
@@ -133,17 +140,32 @@ def merge(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(merged.values(), key=lambda p: (p.path, p.mark or Mark(0, 0)))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint naming the nearest known words, or all of them when none is near; ends with a full stop."""
-    choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=3, cutoff=0.55)
-    if not near:
-        # "colorize" is nearer to "wan/colorization" than difflib thinks, since the prefix counts against it.
-        tails = {choice.rpartition("/")[2]: choice for choice in choices}
-        near = [tails[tail] for tail in difflib.get_close_matches(word, tails, n=1, cutoff=0.55)]
+def did_you_mean(word: str, known: Iterable[str], also_called: Mapping[str, Sequence[str]] | None = None) -> str:
+    """A hint naming the nearest known words, or all of them when none is near; ends with a full stop.
+
+    `also_called` gives other names for some. What stands before a slash (wan/) is not compared, since it makes
+    everything look near.
+    """
+    choices, others = sorted(known), also_called or {}
+    tails: dict[str, list[str]] = {}
+    for choice in choices:
+        tails.setdefault(_tail(choice), []).append(choice)
+    near = others.get(re.sub(r"\W", "_", _tail(word).lower()))
+    if not near and "/" in word:
+        near = difflib.get_close_matches(word, choices, n=3, cutoff=0.85)  # a slip of the finger
+    near = near or [
+        choice
+        for names, cutoff in ((tails, 0.55), (others, 0.75))
+        for name in difflib.get_close_matches(_tail(word), names, n=3, cutoff=cutoff)
+        for choice in names[name]
+    ]
     if near:
-        return f"Did you mean {' or '.join(near)}?"
+        return f"Did you mean {' or '.join(list(dict.fromkeys(near))[:3])}?"
     return f"Known here: {', '.join(choices)}." if choices else ""
+
+
+def _tail(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 class WanflowError(Exception):

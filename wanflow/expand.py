@@ -7,7 +7,7 @@ are judged when the expansion is made.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,7 +114,7 @@ class Expansion:
         if not isinstance(value, bool):
             message = f"{where[-1]} must be true or false, got {quoted(value)}"
             hint = 'Compare: row.flag == "yes", or give the column a type: types: {flag: boolean}.'
-            raise RowError(self._problem(where, "when", message, hint, row))
+            raise RowError(self._problem(where, "when", message, hint, row, template))
         return value
 
     def job(self, step: Step, row: Row) -> Job:
@@ -128,7 +128,8 @@ class Expansion:
             except RowError as error:
                 faults += error.problems
             else:
-                faults += [about_row(problem, row) for problem in self._faults(step, name, parameters[name])]
+                wrong = self._faults(step, name, parameters[name])
+                faults += [about_row(problem, row, template) for problem in wrong]
         if faults:
             raise RowError(*faults)
         text = canonical(parameters) if step.templates else self._constant_texts[step.id]
@@ -164,17 +165,17 @@ class Expansion:
 
     def size(self, job: Job, size: tuple[int, int] | None) -> tuple[int, int] | None:
         """The size of a job's picture, from its (last) image's; None while that isn't known. Raises RowError."""
-        where = ("steps", job.step.id, "with")
+        where, templates = ("steps", job.step.id, "with"), job.step.templates.values()
         try:
             made = sizes.resulting(job.step.function.size, size, job.parameters)
         except sizes.SizeError as error:
-            raise RowError(self._problem(where, "size", str(error), error.hint, job.row)) from error
+            raise RowError(self._problem(where, "size", str(error), error.hint, job.row, *templates)) from error
         if size and made and made[0] * made[1] > MAX_PIXELS:
             message = f"{size[0]}x{size[1]} px would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
             message += f" pixels; at most {MAX_PIXELS // 10**6} million are made"
             fitting = int(max(size) * (MAX_PIXELS / (made[0] * made[1])) ** 0.5)
             hint = f"Ask for less, or put a local/fit step before it, with: {{max_side: {fitting}}}."
-            raise RowError(self._problem(where, "size", message, hint, job.row))
+            raise RowError(self._problem(where, "size", message, hint, job.row, *templates))
         return made
 
     def region(self, step: Step, row: Row, size: tuple[int, int] | None) -> hints.Region | None:
@@ -188,7 +189,8 @@ class Expansion:
         ]
         values = [normal(value, {"type": "integer"}) for value in values]
         if faults := list(hints.faults(values, size)):
-            raise RowError(*(self._problem((*where, place), *said, row) for place, said in faults))
+            read = [value for value in step.region if isinstance(value, Template)]
+            raise RowError(*(self._problem((*where, place), *said, row, *read) for place, said in faults))
         x, y, width, height = values
         return x, y, width, height
 
@@ -196,18 +198,25 @@ class Expansion:
         try:
             return template.render(self.scope(values))
         except TemplateError as error:
-            raise RowError(self._problem(where, "expression", str(error), error.hint, row)) from error
+            raise RowError(self._problem(where, "expression", str(error), error.hint, row, template)) from error
 
-    def _problem(self, where: NodePath, rule: str, message: str, hint: str, row: Row | None) -> Problem:
+    def _problem(
+        self, where: NodePath, rule: str, message: str, hint: str, row: Row | None, *read: Template
+    ) -> Problem:
         problem = self.recipe.document.problem(where, rule, message, hint)
-        return about_row(problem, row) if row else problem
+        return about_row(problem, row, *read) if row else problem
 
 
-def about_row(problem: Problem, row: Row) -> Problem:
-    """The same problem, for one row."""
-    return Problem(
-        problem.rule, problem.message, problem.path, problem.mark, problem.source, problem.hint, (row.key,), 1
-    )
+def about_row(problem: Problem, row: Row, *read: Template) -> Problem:
+    """The same problem, for one row; where its values stand, if templates that read the row made them."""
+    return replace(problem, rows=(row.key,), row_count=1, origin=_origin(row, read))
+
+
+def _origin(row: Row, read: Iterable[Template]) -> str:
+    columns = sorted({field for template in read for root, field in template.names if root == "row" and field})
+    if not columns or not row.place:
+        return ""
+    return f"{row.place}, {'column' if len(columns) == 1 else 'columns'} {', '.join(columns)}"
 
 
 def used_columns(recipe: Recipe) -> Iterator[tuple[NodePath, str]]:

@@ -51,7 +51,7 @@ class Record:
 
 @dataclass(slots=True)
 class Table:
-    """What a format reads: records, one by one, and the column names where the format has any.
+    """What a format reads: records, one by one, and the column names where the format has any; `of_files` for a glob.
 
     While the records are read, `problems` fills with entries that can't be rows and are left out, and `broken` with
     why reading ended before the end.
@@ -59,6 +59,7 @@ class Table:
 
     records: Iterator[Record]
     columns: tuple[str, ...] | None = None
+    of_files: bool = False
     problems: list[Problem] = field(default_factory=list)
     broken: list[Problem] = field(default_factory=list)
 
@@ -173,7 +174,7 @@ def _csv_problem(error: csv.Error, shown: str, line: int) -> Problem:
 @reads(".jsonl", ".ndjson")
 def _jsonl(path: Path, shown: str) -> Table:
     problems: list[Problem] = []
-    return Table(_json_lines(read_text(path, shown, MAX_BYTES), shown, problems), None, problems)
+    return Table(_json_lines(read_text(path, shown, MAX_BYTES), shown, problems), problems=problems)
 
 
 def _json_lines(text: str, shown: str, problems: list[Problem]) -> Iterator[Record]:
@@ -210,7 +211,7 @@ def _entries(entries: Any, shown: str, line_of: Callable[[int], int]) -> Table:
     if not isinstance(entries, list):
         raise RecipeError([Problem("manifest", "the manifest must be a list of maps, one a row", shown, Mark(1, 1))])
     problems: list[Problem] = []
-    return Table(_mapped(entries, shown, line_of, problems), None, problems)
+    return Table(_mapped(entries, shown, line_of, problems), problems=problems)
 
 
 def _mapped(entries: list[Any], shown: str, line_of: Callable[[int], int], problems: list[Problem]) -> Iterator[Record]:
@@ -290,7 +291,7 @@ def glob(pattern: str, folder: Path, shown: str) -> Table:
         message = f"the file name {quoted(strange[0])} is not valid UTF-8 text"
         raise RecipeError([Problem("manifest", message, shown, hint="Rename the file.")])
     records = (_file_record(name, number) for number, name in enumerate(found, 1))
-    return Table(records, ("path", "name", "stem", "ext", "folder"))
+    return Table(records, ("path", "name", "stem", "ext", "folder"), of_files=True)
 
 
 def _file_record(name: str, number: int) -> Record:
@@ -386,7 +387,7 @@ class Manifest:
 
     def __init__(self, table: Table, folder: Path, shown: str, key: str, types: Mapping[str, str]) -> None:
         self._table, self._key, self._types = table, key, types
-        self.folder, self.shown = folder, shown
+        self.folder, self.shown, self.of_files = folder, shown, table.of_files
         self.columns = table.columns
         self.problems, self.broken = table.problems, table.broken
         self.row_checker: Callable[[Mapping[str, Any]], Iterator[str]] = lambda values: iter(())
@@ -394,26 +395,38 @@ class Manifest:
 
     def rows(self) -> Iterator[tuple[Row, list[Problem]]]:
         """Rows in order, each with its own problems; an empty cell of a typed column is null."""
-        lines: dict[str, int] = {}
+        seen: dict[str, str] = {}
         for record in self._table.records:
             self.count += 1
-            key = self._key_of(record, lines)
+            key = self._key_of(record, seen)
             if key is not None:
                 yield self._row(record, key)
 
-    def _key_of(self, record: Record, lines: dict[str, int]) -> str | None:
+    def _key_of(self, record: Record, seen: dict[str, str]) -> str | None:
         raw = record.values.get(self._key, "")
         whole = isinstance(raw, int) and not isinstance(raw, bool)
         key = str(raw) if whole else unicodedata.normalize("NFC", raw) if isinstance(raw, str) else raw
-        complaint, hint = key_problem(key), f"Keys come from column {self._key}; another can be named with key:."
-        if not complaint and key in lines:
-            complaint = f"key {key} stands here again; first in line {lines[key]}"
-            hint = "Every row needs a key of its own."
-        if complaint:
+        complaint, first = key_problem(key), None
+        if not complaint and (first := seen.get(key)):
+            complaint = f"key {key} stands here again; first {'for' if self.of_files else 'in line'} {first}"
+        if not complaint:
+            seen[key] = record.text if self.of_files else str(record.line)
+            return str(key)
+        if self.of_files:
+            self.problems.append(Problem("row-key", complaint, record.text, hint=self._key_of_files(record, first)))
+        else:
+            hint = f"Keys come from column {self._key}; another can be named with key:."
+            hint = "Every row needs a key of its own." if first else hint
             self.problems.append(Problem("row-key", complaint, self.shown, Mark(record.line, 1), hint=hint))
-            return None
-        lines[key] = record.line
-        return str(key)
+        return None
+
+    def _key_of_files(self, record: Record, first: str | None) -> str:
+        """How files can get keys when the one of a file won't do."""
+        if self._key not in ("stem", "name"):
+            return "Write manifest: {from: …, key: stem} for names without their ending, or key: name for whole names."
+        if first and self._key == "stem" and Path(first).name != record.values["name"]:
+            return "Write manifest: {from: …, key: name}; then keys are whole file names, with their ending."
+        return "Rename the file, or list the files in a CSV with a column of keys, and write from: that.csv."
 
     def _row(self, record: Record, key: str) -> tuple[Row, list[Problem]]:
         values, problems = dict(record.values), []
@@ -426,9 +439,10 @@ class Manifest:
                 message = f"{column} must be {TYPE_WORDS[kind]}, got {canonical(values[column])[:60]}"
                 problems.append(Problem("type", message, self.shown, Mark(record.line, 1)))
         if not problems:
-            place = Mark(record.line, 1)
-            problems += [Problem("row-schema", message, self.shown, place) for message in self._faults(values)]
-        return Row(key, values, record.line, record.text), problems
+            mark = Mark(record.line, 1)
+            problems += [Problem("row-schema", message, self.shown, mark) for message in self._faults(values)]
+        place = record.text if self.of_files else f"{self.shown}:{record.line}"
+        return Row(key, values, record.line, record.text, place), problems
 
     def _faults(self, values: Mapping[str, Any]) -> list[str]:
         try:

@@ -11,12 +11,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a manifest: its key, values, place, and the text that tells whether it changed."""
+    """One line of a manifest: its key, values, place, and the text that tells whether it changed.
+
+    `place` is what messages call it: photos.csv:3, or the file that a glob found.
+    """
 
     key: str
     values: Mapping[str, Any]
     line: int
     text: str
+    place: str = ""
 
 
 class RefKind(Enum):

@@ -40,6 +40,7 @@ from wanflow.rowmemory import RowMemory, file_names
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
 from wanflow.supply import Supplier, Supply, slot_place
+from wanflow.templates import Template
 
 PROXY = "proxy"
 
@@ -168,7 +169,10 @@ class Planner:
             if complaint := path_problem(path) or self._owners.claim(paths[output.name], row.key, output.name):
                 where = ("outputs", output.name, "to")
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
-                faults.append(about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row))
+                read = [output.to] if isinstance(output.to, Template) else []
+                faults.append(
+                    about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row, *read)
+                )
         if faults:
             raise RowError(*faults)
         return paths

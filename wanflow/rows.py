@@ -25,7 +25,7 @@ def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Pro
         data = recipe.document.data
         if isinstance(data, dict) and "manifest" in data:
             return None, []  # its own problems are told already
-        table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",))
+        table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",), of_files=True)
         return Manifest(table, recipe.folder, recipe.document.path, "id", {}), []
     file = recipe.folder / spec.source
     is_glob = manifests.is_glob(spec.source)
@@ -58,6 +58,8 @@ def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
         return
     if spec.key not in manifest.columns:
         hint = did_you_mean(spec.key, manifest.columns) + " Name the column that identifies a row with key:."
+        if manifests.is_glob(spec.source):
+            hint = "A glob's columns are path, name, stem, ext and folder; write key: name, or leave key: out for stem."
         message = f"the manifest {manifest.shown} has no column {spec.key} for row keys"
         yield recipe.document.problem(("manifest", "key"), "row-key", message, hint)
     for column in spec.types:

@@ -153,7 +153,7 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
         case "enum":
-            hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted])
+            hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
             return "choice", f"{name}: {got} is not known", hint
         case "const":
             return "choice", f"{name} must be {_shown(wanted)}, got {got}", ""
@@ -180,6 +180,10 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
         case "pattern" if wanted == "^[a-z][a-z0-9_]*$":
             return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", ""
+        case "pattern" if wanted == r"\S":
+            return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
+        case "pattern" if examples := schema.get("examples"):
+            return "pattern", f"{name} must be like {examples[0]}, got {got}", ""
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":

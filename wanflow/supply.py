@@ -41,7 +41,7 @@ class Supplier:
     def __init__(self, recipe: Recipe, inputs: Inputs, manifest: Manifest | None) -> None:
         self.recipe, self.inputs = recipe, inputs
         self.row_files: dict[str, Source] = {}
-        self._manifest_shown = manifest.shown if manifest else ""
+        self._manifest = manifest
         self._folder = inputs.relative(manifest.folder if manifest else recipe.folder)
         self._recipe_folder = inputs.relative(recipe.folder)
 
@@ -88,8 +88,10 @@ class Supplier:
         raise RowError(replace(problem, message=message, hint="Download the image and name its path here."))
 
     def _place(self, ref: Ref, row: Row, where: NodePath) -> Problem:
-        if ref.kind is RefKind.ROW and self.recipe.manifest:
-            return Problem("image", "", self._manifest_shown, Mark(row.line, 1), rows=(row.key,), row_count=1)
+        if ref.kind is RefKind.ROW and self.recipe.manifest and self._manifest:
+            found = self._manifest.of_files
+            path, mark = (row.place, None) if found else (self._manifest.shown, Mark(row.line, 1))
+            return Problem("image", "", path, mark, rows=(row.key,), row_count=1)
         return about_row(self.recipe.document.problem(where, "image", ""), row)
 
     def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
