@@ -165,7 +165,7 @@ def test_plan_with_a_bad_row_shows_the_others_and_is_65(project: Small) -> None:
 def test_run_then_rerun(project: Small) -> None:
     first, second = wanflow("run", "r.yaml"), wanflow("run", "r.yaml")
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert first.stdout.startswith("small: 2 done, 0 reused, 2 files written in ")
+    assert first.stdout.startswith("small: 2 done, 0 reused, 2 files written to out in ")
     assert sorted(line.rpartition("  ")[0] for line in first.stderr.splitlines()) == [
         "1/small  local/fit",
         "2/small  local/fit",
@@ -264,7 +264,7 @@ def test_process_ends_with_the_exit_code_and_says_results_on_stdout(project: Sma
     broken_row(project)
     ran = project.command("run", "r.yaml")
     assert ran.returncode == 1
-    assert ran.stdout.startswith("small: 1 done, 0 reused, 1 refused, 1 file written in ")
+    assert ran.stdout.startswith("small: 1 done, 0 reused, 1 refused, 1 file written to out in ")
     assert ran.stderr.splitlines()[-1] == "1 problem"
 
 

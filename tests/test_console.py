@@ -55,6 +55,23 @@ def test_plan_of_a_new_project(project: Small) -> None:
     )
 
 
+PLACE = "edit: {image: steps.edit, to: out/edit.png}"
+EITHER = "edit: {uses: wan/description_edit, image: row.photo, with: {prompt: change the picture to blue}}"
+
+
+def test_fidelity_that_varies_is_what_was_made_once_all_is_reused(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p", {"1.png": photo(1, 520, 512)}, steps=[EITHER], outputs=[PLACE])
+    line = "  edit  wan/description_edit  {:<12}        {}        0        {}        0"
+    assert plan_text(project.plan()).splitlines()[-1].startswith(line.format("may be proxy", 1, 0))
+    record = project.run()
+    assert plan_text(project.plan()).splitlines()[-1].startswith(line.format("as before", 0, 1))
+    (project.folder / "r.yaml").write_text(
+        (project.folder / "r.yaml").read_text().replace("name: small", "name: other")
+    )
+    made = record.outcomes[0].fidelity
+    assert plan_text(project.plan()).splitlines()[-1].startswith(line.format(made, 0, 1))
+
+
 def test_plan_of_a_project_that_is_done(project: Small) -> None:
     project.run()
     assert plan_text(project.plan()).splitlines()[0] == "small on draft: nothing to do; 5 jobs reused"
@@ -111,6 +128,8 @@ def test_counts_have_commas_and_plurals() -> None:
 
 def test_record_names_only_what_happened() -> None:
     assert record_text(record([outcome("1/a", Status.DONE)]), 2.0) == "small: 1 done, 0 reused in 2.0 s"
+    at_home = record([outcome("1/a", Status.DONE)], written=1, written_to="out/master")
+    assert record_text(at_home, 2.0) == "small: 1 done, 0 reused, 1 file written to out/master in 2.0 s"
     many = [outcome("1/a", status) for status in Status]
     assert record_text(record(many, written=2, unchanged_jobs=Counter({Status.REUSED: 9})), 3.0) == (
         "small: 1 done, 10 reused, 1 failed, 1 blocked, 1 refused, 1 skipped, 1 not started, 2 files written in 3.0 s"

@@ -197,7 +197,7 @@ def test_full_disk_says_which_folder_what_is_kept_and_how_to_go_on(tmp_path: Pat
         f"  {full}. Nothing more is started\n"
         f"wanflow: {full}. 1 picture that this run made and all from before are kept; run again to go on.\n"
     )
-    assert told.stdout.startswith("small: 5 done, 1 reused, 5 files written in ")
+    assert told.stdout.startswith("small: 5 done, 1 reused, 5 files written to out in ")
     shutil.rmtree(project.folder / "out")
     told = on_small_disk(project, "out", "run", "r.yaml")
     full = f"{project.folder}/out has no room left (No space left on device); make room there"
@@ -209,7 +209,7 @@ def test_full_disk_says_which_folder_what_is_kept_and_how_to_go_on(tmp_path: Pat
         f"{made} pictures that this run made and all from before are kept; run again to go on.\n"
     )
     assert "Traceback" not in told.stderr
-    assert told.stdout.startswith(f"small: {6 - made} done, {made} reused, 4 files written in ")
+    assert told.stdout.startswith(f"small: {6 - made} done, {made} reused, 4 files written to out in ")
 
 
 def test_disk_without_room_for_the_index_is_said_before_any_work(project: Small) -> None:

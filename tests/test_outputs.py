@@ -1,11 +1,13 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from projects import coded, gradient, photo, pixels_of
+from projects import Small, coded, gradient, photo, pixels_of, small_project
 
+from wanflow import api
 from wanflow.errors import EditError
 from wanflow.images import describe
 from wanflow.model import Publication
@@ -149,3 +151,55 @@ def test_picture_too_large_for_its_format_is_an_error_in_words(publisher: Publis
     with pytest.raises(EditError, match="17000x1 px can't be saved as WEBP"):
         publisher.publish(publication(publisher, "a.webp", long), None, None)
     assert not (publisher.root / "a.webp").exists()
+
+
+# -- two recipes of one project
+
+
+def second(project: Small, name: str = "s.yaml", step: str = "max_side: 32") -> Path:
+    """Another recipe over the same photographs, with the same output paths."""
+    text = project.recipe.read_text().replace("max_side: 48", step).replace("name: small", "name: second")
+    (project.folder / name).write_text(text)
+    return project.folder / name
+
+
+def test_a_recipe_never_writes_over_what_another_made(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    project.run()
+    before = project.outputs()
+    second(project)
+    for command in ("plan", "run"):
+        told = project.command(command, "s.yaml")
+        assert (told.returncode, told.stdout) == (65, "")
+        assert told.stderr == (
+            "s.yaml:7:35: this would write over what r.yaml made: 2 files, first out/1.png [output-path]\n"
+            '      small: {image: steps.small, to: "out/${{ row.id }}.png"}\n'
+            "                                      ^\n"
+            "    Give one of the two recipes another folder, here or with --out; or move the files of r.yaml away.\n"
+            "1 problem\n"
+        )
+    assert project.outputs() == before
+    told = project.command("run", "s.yaml", "--out", "second")
+    assert (told.returncode, told.stderr.count("local/fit")) == (0, 2)
+    assert told.stdout.startswith("second: 2 done, 0 reused, 2 files written to second/out in ")
+    assert project.run().exit_code == 0
+
+
+def test_equal_files_of_two_recipes_are_no_conflict(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    project.run()
+    plan = api.plan(second(project, step="max_side: 48"))
+    assert (plan.nothing_to_do, plan.problems) == (True, [])
+
+
+@pytest.mark.parametrize("gone", ["recipe", "files"])
+def test_what_is_gone_of_another_recipe_is_in_nobodys_way(tmp_path: Path, gone: str) -> None:
+    project = small_project(tmp_path / "p")
+    project.run()
+    other = second(project)
+    if gone == "recipe":
+        project.recipe.unlink()
+    else:
+        shutil.rmtree(project.folder / "out")
+    _, record = api.run(other)
+    assert record and (record.exit_code, record.written) == (0, 2)

@@ -178,7 +178,8 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     workers = Workers(project.jobs, project.store)
     backend = project.open_backend(workers, clock, listener.note)
     keep_going = project.options.keep_going
-    publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id)
+    writer = planner.inputs.relative(project.recipe)
+    publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
     lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()}, clock)
     work = Run(planner, backend, publisher, lanes, listener, clock, keep_going=keep_going)
     try:
@@ -208,6 +209,8 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
 
 def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
     stopped = work.halt.store_error
+    folder = shown((project.root / work.publishing.folder).resolve(), project.here)
+    record.written_to = "" if not record.written else "this folder" if folder == "." else folder
     try:
         write_whole(project.store / "runs" / record.run_id / "run.json", (text.encode() for text in record.json()))
     except OSError as error:

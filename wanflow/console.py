@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from wanflow.errors import Problem, RefusedError, printable
 from wanflow.model import Action, Outcome, Reason, Status
-from wanflow.planned import Plan
+from wanflow.planned import Plan, Unchanged
 from wanflow.recipe import Step
 from wanflow.record import RunRecord
 
@@ -97,8 +97,24 @@ def _table(plan: Plan) -> Iterator[str]:
 
 def _fidelity(plan: Plan, step: Step) -> str:
     claim = plan.terms[step.id].fidelity
-    varies = claim == step.function.fidelity != step.function.best_fidelity
-    return f"may be {claim}" if varies else claim
+    if not claim == step.function.fidelity != step.function.best_fidelity:
+        return claim
+    counts = plan.by_step[step.id]
+    if counts[Action.RUN] + counts[Action.LATER] or not counts[Action.REUSE]:
+        return f"may be {claim}"
+    return _made_before(plan, step) or "as before"
+
+
+def _made_before(plan: Plan, step: Step) -> str:
+    """The fidelity of a step's stored pictures, if they were looked up and are alike."""
+    made: set[str] = set()
+    for entry in plan.entries:
+        if isinstance(entry, Unchanged):
+            return ""
+        made |= {
+            decision.result.fidelity for decision in entry.decisions if decision.step == step.id and decision.result
+        }
+    return made.pop() if len(made) == 1 else ""
 
 
 def _why(plan: Plan, step: str) -> str:
@@ -148,7 +164,9 @@ def record_text(record: RunRecord, seconds: float) -> str:
     rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
-        parts.append(f"{count(record.written, 'file')} written")
+        parts.append(
+            f"{count(record.written, 'file')} written{f' to {record.written_to}' if record.written_to else ''}"
+        )
     if record.not_written:
         parts.append(f"{count(record.not_written, 'file')} not written")
     if usd := sum((outcome.usd for outcome in record.outcomes), Decimal(0)):

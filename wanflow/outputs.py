@@ -108,10 +108,10 @@ class Written:
 
 
 class Publisher:
-    """Puts pictures where the user wants them."""
+    """Puts pictures where the user wants them, for the recipe in the file `writer`."""
 
-    def __init__(self, root: Path, blobs: Blobs, keep_folder: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, blobs: Blobs, keep_folder: Path, writer: str = "") -> None:
+        self.root, self.writer = root, writer
         self.blobs = blobs
         self.keep_folder = keep_folder
 
@@ -135,7 +135,7 @@ class Publisher:
             raise EditError("OutputNotWritten", message) from error
         if stat is None:
             raise EditError("OutputNotWritten", f"{publication.path} vanished after it was written")
-        return Written(Published(stat, sha256, made_from(publication)), kept)
+        return Written(Published(stat, sha256, made_from(publication), self.writer), kept)
 
     def _keep(self, target: Path, ours: set[str]) -> str:
         # Whatever a person put or changed there is theirs; it is moved, never overwritten.

@@ -1,14 +1,15 @@
-"""Who writes which output path, so that no two rows write one file and none writes over an input image."""
+"""Who writes which output path, so that no two rows or recipes write one file and none writes over an input image."""
 
 from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from wanflow.errors import quoted
-from wanflow.outputs import folded
+from wanflow.outputs import folded, stat_of
+from wanflow.store.index import Index
 
 Owner = tuple[str, str]  # row key, output name
 
@@ -60,6 +61,28 @@ class Owners:
         if (real := self._real_folders.get(folder)) is None:
             real = self._real_folders[folder] = os.path.realpath(self._root / folder)
         return folded(posixpath.join(real, name))
+
+
+class Neighbours:
+    """The other recipes of a project, and their output files that this one would write over."""
+
+    def __init__(self, root: Path, index: Index, recipe: str) -> None:
+        self._root, self._index = root, index
+        self._writers = {name for name in index.writers() - {recipe} if (root / name).is_file()}
+        self._hit: dict[str, dict[str, str]] = {}
+
+    def note(self, output: str, path: str, made_from: str | None) -> None:
+        """An output is about to be put there, made from this; None where that is not known yet."""
+        if not self._writers or not (there := self._index.published(path)) or there.writer not in self._writers:
+            return
+        # A file that was deleted, or replaced by hand, is not the other recipe's any more.
+        if there.recipe_of != made_from and stat_of(self._root / path) == there.stat:
+            self._hit.setdefault(there.writer, {})[path] = output
+
+    def overwritten(self) -> Iterator[tuple[str, str, Sequence[str]]]:
+        """Each other recipe's file with an output of this recipe that hits its files, and these."""
+        for writer, paths in self._hit.items():
+            yield writer, next(iter(paths.values())), list(paths)
 
 
 def _told(owner: Owner, row: str) -> str:

@@ -31,7 +31,7 @@ from wanflow.model import (
     Row,
 )
 from wanflow.outputs import file_digest, made_from, path_problem, stat_of
-from wanflow.owners import Owners
+from wanflow.owners import Neighbours, Owners
 from wanflow.planned import Plan, RowPlan, Unchanged, origin
 from wanflow.project import Project
 from wanflow.reasons import compare
@@ -69,6 +69,7 @@ class Planner:
         self._known_recipe = index.knows_recipe(self.plan.identity)
         self._planned: set[bytes] = set()
         self._owners = Owners(self.inputs.root)
+        self._neighbours = Neighbours(self.inputs.root, index, self.inputs.relative(recipe.file))
         self._numbers = {step.id: number for number, step in enumerate(self.plan.steps)}
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
@@ -109,7 +110,7 @@ class Planner:
                     self._take(row, problems)
         if seen and not self.plan.entries:
             self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
-        self.plan.fatal += self._overwritten_inputs()
+        self.plan.fatal += [*self._overwritten_inputs(), *self._overwritten_outputs()]
         self.plan.tally()
         self.plan.problems = merge(self.plan.problems)
         return self.plan
@@ -297,9 +298,13 @@ class Planner:
                 self._note_once(error)
                 del paths[output.name]  # there is no picture to show there
                 continue
+            path = paths[output.name]
             if supply.blob is None:
+                if not supply.absent:
+                    self._neighbours.note(output.name, path, None)
                 continue
-            publication = Publication(output.name, paths[output.name], supply.blob, supply.step, output.quality)
+            publication = Publication(output.name, path, supply.blob, supply.step, output.quality)
+            self._neighbours.note(output.name, path, made_from(publication))
             if reason := out_of_place(publication, self.inputs.root, self.index):
                 self._mark(decisions, supply.step, reason)
                 yield publication
@@ -339,9 +344,20 @@ class Planner:
     def _overwritten_inputs(self) -> Iterator[Problem]:
         for (row, output), name in self._owners.overwritten():
             message = f"row {row} would write over {name}, which is an input image"
-            where = ("outputs", output, "to") if output in self.recipe.document.data["outputs"] else ("outputs",)
-            hint = "Give outputs a folder of their own, e.g. out/."
-            yield self.recipe.document.problem(where, "output-path", message, hint)
+            yield self._output_problem(output, message, "Give outputs a folder of their own, e.g. out/.")
+
+    def _overwritten_outputs(self) -> Iterator[Problem]:
+        for writer, output, paths in self._neighbours.overwritten():
+            files = paths[0] if len(paths) == 1 else f"{len(paths):,} files, first {paths[0]}"
+            message = f"this would write over what {writer} made: {files}"
+            hint = (
+                f"Give one of the two recipes another folder, here or with --out; or move the files of {writer} away."
+            )
+            yield self._output_problem(output, message, hint)
+
+    def _output_problem(self, output: str, message: str, hint: str) -> Problem:
+        where = ("outputs", output, "to") if output in self.recipe.document.data["outputs"] else ("outputs",)
+        return self.recipe.document.problem(where, "output-path", message, hint)
 
 
 def out_of_place(publication: Publication, root: Path, index: Index) -> Reason | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator
 
@@ -20,11 +21,12 @@ AT_ONCE = 4
 
 
 class Publishing:
-    """The files that are still to be written, in order, and how many were."""
+    """The files that are still to be written, in order, how many were, and the folder (in the project) of them all."""
 
     def __init__(self, progress: Progress, publisher: Publisher, index: Index, listener: Listener, halt: Halt) -> None:
         self.waiting: deque[tuple[RowState, Publication]] = deque()
         self.written = self.not_written = 0
+        self.folder = ""
         self._under_way = 0
         self._full = False
         self._progress, self._publisher, self._index = progress, publisher, index
@@ -56,6 +58,8 @@ class Publishing:
     def _note_written(self, publication: Publication, written: Written) -> None:
         with self._index.transaction():
             self._index.note_published(publication.path, written.published)
+        folder = posixpath.dirname(publication.path) or "."
+        self.folder = (posixpath.commonpath([self.folder, folder]) or ".") if self.written else folder
         self.written += 1
         self._listener.published(publication.path, written.kept)
 

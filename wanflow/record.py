@@ -18,7 +18,10 @@ _UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED)
 
 @dataclass(slots=True)
 class RunRecord:
-    """One run. `unchanged_jobs` counts, by status, the jobs of rows recognised whole; those have no outcomes."""
+    """One run. `unchanged_jobs` counts, by status, the jobs of rows recognised whole; those have no outcomes.
+
+    `written_to` is the folder that holds all files written, as the user who started the run would call it.
+    """
 
     run_id: str
     recipe: str
@@ -30,6 +33,7 @@ class RunRecord:
     unchanged_jobs: Counter[Status] = field(default_factory=Counter)
     written: int = 0
     not_written: int = 0
+    written_to: str = ""
     problems: int = 0
     interrupted: bool = False
     account_stopped: bool = False

@@ -31,6 +31,7 @@ CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT 
                    PRIMARY KEY (recipe, row)) WITHOUT ROWID;
 """,
     "CREATE TABLE masks (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;",
+    "ALTER TABLE outputs ADD COLUMN writer TEXT NOT NULL DEFAULT '';",
 )
 VERSION = len(_TABLES)
 
@@ -50,11 +51,15 @@ class RowRecord:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was last written to an output path: its stat, its digest, and what it was made from."""
+    """What was last written to an output path: its stat, its digest, what it was made from, and by which recipe's file.
+
+    The writer is empty where it is not known.
+    """
 
     stat: FileStat
     sha256: str
     recipe_of: str
+    writer: str = ""
 
 
 class Index:
@@ -229,16 +234,20 @@ class Index:
     def published(self, path: str) -> Published | None:
         """What was last written to an output path."""
         found = self._db.execute(
-            "SELECT size, mtime_ns, inode, sha256, recipe_of FROM outputs WHERE path = ?", (path,)
+            "SELECT size, mtime_ns, inode, sha256, recipe_of, writer FROM outputs WHERE path = ?", (path,)
         ).fetchone()
-        return Published(FileStat(*found[:3]), found[3], found[4]) if found else None
+        return Published(FileStat(*found[:3]), *found[3:]) if found else None
+
+    def writers(self) -> set[str]:
+        """The recipes' files whose outputs stand in the project."""
+        return {writer for (writer,) in self._db.execute("SELECT DISTINCT writer FROM outputs WHERE writer <> ''")}
 
     def note_published(self, path: str, entry: Published) -> None:
         """Keep what was written to an output path."""
         stat = entry.stat
         self._db.execute(
-            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)",
-            (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of),
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of, entry.writer),
         )
 
     # -- rows that are fully done
