@@ -126,7 +126,7 @@ def _depth(busy: Floats, margins: Margins, side: int) -> Floats:
     around = cv2.copyMakeBorder(busy, top, bottom, left, right, cv2.BORDER_REPLICATE)
     spread = np.minimum(cv2.GaussianBlur(around, (0, 0), BORDER_SIDE / 16), 1)
     far = np.maximum(_far(height, top, bottom)[:, None], _far(width, left, right)[None])
-    return np.asarray(np.log2(1 + np.float32(BLUR * side) * spread * far))
+    return np.asarray(np.log2(1 + np.float32(BLUR * side) * far) * spread)
 
 
 def _far(length: int, before: int, after: int) -> Floats:
