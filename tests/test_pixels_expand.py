@@ -14,6 +14,7 @@ from PIL import Image
 
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, apply
 from wanflow.pixels.expand import unevenness
+from wanflow.pixels.patches import learn, level
 from wanflow.sizes import expanded
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -96,10 +97,57 @@ def test_a_lone_subject_is_not_copied_into_the_border():
     assert (border[..., 0] < 130).all()
 
 
-def test_a_subject_cut_by_a_growing_side_is_warned_of():
+def cuts(made: Edited) -> list[str]:
+    return [warning for warning in made.warnings if "cut by the" in warning]
+
+
+def test_one_warning_names_the_growing_sides_that_cut_a_subject():
     rgb = photo("astronaut.jpg")
-    assert any("cut by the border" in w and "bottom" in w for w in grown(rgb, bottom_scale=1.2).warnings)
-    assert not any("cut by the border" in w for w in grown(rgb, top_scale=1.2).warnings)
+    assert cuts(grown(rgb, left_scale=1.2, bottom_scale=1.2, top_scale=1.2)) == [
+        "what the picture shows is cut by the left and bottom border; what is drawn beyond is rough"
+    ]
+    assert cuts(grown(rgb, top_scale=1.2)) == []
+
+
+def test_a_busy_border_is_warned_of_only_where_it_grows_far():
+    rgb = photo("astronaut.jpg")
+    assert cuts(grown(rgb, top_scale=1.5)) == []
+    assert "by the top border" in cuts(grown(rgb, top_scale=2.0))[0]
+    assert cuts(grown(photo("camera.jpg"), top_scale=2.0)) == []
+    assert cuts(grown(photo("hubble_deep_field.jpg", 8), top_scale=2.0)) == []
+
+
+def sharpness(rgb: np.ndarray) -> float:
+    return float(np.abs(np.diff(rgb.astype(float), axis=1)).mean())
+
+
+def test_far_beyond_a_busy_border_nothing_is_sharp_and_within_it_all_is_kept():
+    rgb = photo("astronaut.jpg")
+    made = grown(rgb, top_scale=2.0).picture.rgb
+    assert (made[128:] == rgb).all()
+    assert sharpness(made[:32]) < 0.3 * sharpness(rgb[:32])
+
+
+def test_one_texture_stays_in_focus_however_far_it_is_grown():
+    coarse = np.random.default_rng(5).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    rgb = np.kron(coarse, np.ones((3, 3, 1), np.uint8))
+    made = grown(rgb, right_scale=2.0).picture.rgb
+    assert sharpness(made[:, -30:]) > 0.7 * sharpness(made[:, 120:150])
+
+
+def test_an_odd_pixel_more_than_a_quarter_is_not_far():
+    assert grown(photo("chelsea.jpg", 1), left_scale=1.5).warnings == ()
+
+
+def test_a_place_beyond_the_picture_counts_as_the_nearest_in_it():
+    known = np.zeros((40, 60), bool)
+    known[:, 20:] = True
+    pixels = np.random.default_rng(4).random((40, 60, 3), dtype=np.float32)
+    at = level(pixels, ~known, known)
+    centres = 10 * 60 + np.array([4, 20, 50])
+    places = learn(at, 1.0, np.random.default_rng(0)).describe(at, centres)
+    assert (places[0, -2:] == places[1, -2:]).all()
+    assert places[2, -1] > places[1, -1]
 
 
 def test_one_texture_is_even_and_a_scene_is_not():

@@ -6,7 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Picture, edit
+from wanflow.pixels.defocus import defocus
+from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Floats, Picture, edit
 from wanflow.pixels.fill import fill
 from wanflow.pixels.subject import Subject, find_subject, touches_border
 from wanflow.sizes import expanded
@@ -18,10 +19,19 @@ LEAST_CONFIDENCE = 0.45
 CUT_RIM = 0.12
 # What three sides cut is no subject but the scene itself, and there is nothing better to grow it from.
 SCENE_SIDES = 3
-LOCALITY = 0.25
+LOCALITY = 0.5
 # Below this share of its variance between places, a picture is of one texture, and any place is as good as the next.
 UNEVEN = 0.2
 PLACES = 4
+# Within a quarter of the picture's side what is grown holds together; further out it falls into repeated pieces. From
+# there to the half that the largest scale adds, a border with things on it goes out of focus, to BLUR of the side.
+NEAR, FAR = 0.25, 0.5
+BLUR = 0.05
+# The contrast along a border, on a picture of BORDER_SIDE pixels, that is certainly of things and not of a texture.
+BORDER_SIDE = 96
+BUSY = 0.12
+Margins = tuple[float, float, float, float]  # left, top, right, bottom, in shares of width and height
+SIDES = ("left", "top", "right", "bottom")
 PROMPT_IGNORED = "the draft engine grows the picture from its own texture and does not read the prompt"
 FLATTENED = "transparency was laid on white"
 
@@ -41,8 +51,13 @@ def expand(request: EditRequest) -> Edited:
     if subject.confidence < LEAST_CONFIDENCE:
         subject = Subject(np.zeros_like(subject.mask), subject.confidence)
     grown = _grow(rgb, subject.mask, (out_width, out_height, left, top), request.seed)
-    sides = (left > 0, top > 0, left + width < out_width, top + height < out_height)
-    return Edited(Picture(grown), Fidelity.APPROXIMATE, (*warnings, *_cut_warning(subject, sides)))
+    # Rounded, so that an odd pixel doesn't count as growth.
+    right, bottom = out_width - width - left, out_height - height - top
+    margins = round(left / width, 2), round(top / height, 2), round(right / width, 2), round(bottom / height, 2)
+    busy = _busy(rgb)
+    blurred = defocus(grown, _depth(busy, margins, max(height, width)))
+    blurred[top : top + height, left : left + width] = rgb
+    return Edited(Picture(blurred), Fidelity.APPROXIMATE, (*warnings, *_warning(subject.mask, busy, margins)))
 
 
 def flatten(picture: Picture) -> tuple[Array, tuple[str, ...]]:
@@ -92,9 +107,47 @@ def _cut_rim(subject: Bools) -> Bools:
     return rim
 
 
-def _cut_warning(subject: Subject, grown: tuple[bool, ...]) -> tuple[str, ...]:
-    names = ("left", "top", "right", "bottom")
-    cut = [side for side in touches_border(subject.mask) if grown[names.index(side)]]
-    if not cut:
+def _busy(rgb: Array) -> Floats:
+    """How much (h, w, 3) uint8 varies around each place, at a small size: 1 and more where things are, 0 in one texture
+    throughout.
+    """
+    scale = BORDER_SIDE / max(rgb.shape)
+    size = max(round(rgb.shape[1] * scale), 1), max(round(rgb.shape[0] * scale), 1)
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    apart = small - cv2.GaussianBlur(small, (0, 0), BORDER_SIDE / 16)
+    variance = cv2.GaussianBlur(np.square(apart).sum(axis=2), (0, 0), BORDER_SIDE / 16)
+    return np.asarray(np.sqrt(variance) * np.float32(min(unevenness(rgb) / UNEVEN, 1) / BUSY))
+
+
+def _depth(busy: Floats, margins: Margins, side: int) -> Floats:
+    """For each place of the grown picture how many octaves it is out of focus, at the scale of `busy`."""
+    height, width = busy.shape
+    left, top, right, bottom = (round(m * s) for m, s in zip(margins, (width, height) * 2, strict=True))
+    around = cv2.copyMakeBorder(busy, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    spread = np.minimum(cv2.GaussianBlur(around, (0, 0), BORDER_SIDE / 16), 1)
+    far = np.maximum(_far(height, top, bottom)[:, None], _far(width, left, right)[None])
+    return np.asarray(np.log2(1 + np.float32(BLUR * side) * far) * spread)
+
+
+def _far(length: int, before: int, after: int) -> Floats:
+    """Along one axis 0 in the picture, rising to 1 at FAR beyond it, and less where the side grows by less."""
+    place = np.arange(-before, length + after, dtype=np.float32)
+    beyond = np.maximum(np.maximum(-place, place - length + 1) / length, 0)
+    grown = np.where(place < 0, before, after) / length
+    far: Floats = np.clip((grown - NEAR) / (FAR - NEAR), 0, 1).astype(np.float32) * beyond / np.float32(FAR)
+    return far
+
+
+def _warning(subject: Bools, busy: Floats, margins: Margins) -> tuple[str, ...]:
+    """One that names the sides beyond which nothing good can be drawn."""
+    cut = touches_border(subject)
+    strips = busy[:, 0], busy[0], busy[:, -1], busy[-1]
+    rough = [
+        side
+        for side, strip, margin in zip(SIDES, strips, margins, strict=True)
+        if (margin > 0 and side in cut) or (margin > NEAR and strip.mean() >= 1)
+    ]
+    if not rough:
         return ()
-    return (f"the subject is cut by the border ({', '.join(cut)}); what lies beyond it can't be continued here",)
+    named = " and ".join(filter(None, (", ".join(rough[:-1]), rough[-1])))
+    return (f"what the picture shows is cut by the {named} border; what is drawn beyond is rough",)

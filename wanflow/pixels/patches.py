@@ -40,6 +40,12 @@ class Level:
         return np.flatnonzero(self.usable)
 
     @property
+    def known(self) -> tuple[Index, Index]:
+        """The rows and the columns that have a known pixel."""
+        known = ~self.hole.reshape(self.shape)
+        return np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+
+    @property
     def offsets(self) -> Index:
         """Flat index steps from a patch's centre to its pixels, row by row."""
         steps = np.arange(-RADIUS, RADIUS + 1)
@@ -87,11 +93,14 @@ def gather(pixels: Floats, centres: Index, offsets: Index) -> Floats:
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """Twenty principal components of a level's patches and two of place; distances are mean squared
-    differences."""
+    differences.
+
+    A place beyond the known picture counts as the nearest in it: far out, too, it is best grown from what is there.
+    """
 
     mean: Floats
     basis: Floats
-    place: tuple[float, float]
+    step: float
 
     def describe(self, at: Level, centres: Index) -> Floats:
         """(n, 22) float32 for flat centres of `at`."""
@@ -100,8 +109,9 @@ class Descriptor:
         for start in range(0, len(centres), CHUNK):
             part = slice(start, start + CHUNK)
             out[part, :-2] = (gather(at.pixels, centres[part], offsets) - self.mean) @ self.basis
-        out[:, -2] = centres // at.shape[1] * np.float32(self.place[0])
-        out[:, -1] = centres % at.shape[1] * np.float32(self.place[1])
+        places = centres // at.shape[1], centres % at.shape[1]
+        for column, place, known in zip((-2, -1), places, at.known, strict=True):
+            out[:, column] = np.clip(place, known[0], known[-1]) * np.float32(self.step)
         return out
 
 
@@ -121,4 +131,4 @@ def learn(at: Level, locality: float, rng: np.random.Generator) -> Descriptor:
     basis = vectors[:, ::-1][:, :COMPONENTS] / np.sqrt(patches.shape[1])
     contrast = float(np.sqrt(np.trace(covariance) / covariance.shape[0] / len(patches)))
     step = locality * contrast * 4 / max(at.shape)
-    return Descriptor(mean, np.ascontiguousarray(basis, np.float32), (step, step))
+    return Descriptor(mean, np.ascontiguousarray(basis, np.float32), step)
