@@ -1,0 +1,457 @@
+"""The ledger of one account at the provider: every paid task from before it is sent until its pictures are stored.
+
+SQLite in the user's state folder, shared by all projects and processes of that user, since limits and bills are the
+account's. Each commit is on disk before the next step (synchronous=FULL), and every state a task ever had stays in its
+history, which the database itself keeps from being rewritten. Times are seconds since 1970 of this machine's clock.
+
+    intent -> sending -> submitted -> done -> stored
+       |         |           |-> failed (costs nothing), lost (its pictures can't be had any more)
+       |         `-> failed (refused, or proven not delivered), uncertain (nobody can tell whether it was taken)
+       `-> failed (withdrawn before anything was sent)
+
+A task occupies a slot from its intent until the provider has ended it, whether or not the process that sent it lives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from wanflow.errors import StoreError, describe_os_error
+from wanflow.model import Call, Limits
+from wanflow.pace import Pace
+from wanflow.store import locks
+
+FILE = "ledger.sqlite"
+FORMAT = 1
+# While one request of a lane is on its way no other of that lane is sent, so that after a crash at most one may have
+# been taken unheard; but one that hangs does not stop the lane for good.
+ALONE_S = 20.0
+NAP_S = 0.25
+# The provider keeps results for 24 hours.
+KEPT_S = 24 * 3600.0 - 600
+
+_TABLES = """
+CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
+    at REAL NOT NULL, intended_at REAL NOT NULL, sent_at REAL, offset_s REAL, submitted_at REAL, task_id TEXT UNIQUE,
+    model TEXT NOT NULL, call TEXT NOT NULL, request TEXT NOT NULL, components TEXT NOT NULL,
+    images INT NOT NULL, usd_image TEXT, billed INT NOT NULL DEFAULT 0,
+    project TEXT NOT NULL, recipe TEXT NOT NULL, run TEXT NOT NULL, job TEXT NOT NULL,
+    detail TEXT NOT NULL DEFAULT '');
+CREATE INDEX tasks_by_key ON tasks (key);
+CREATE INDEX tasks_open ON tasks (lane, state) WHERE state IN ('intent', 'sending', 'submitted');
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY, task INT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
+    task_id TEXT, billed INT NOT NULL, detail TEXT NOT NULL);
+CREATE TRIGGER first_state AFTER INSERT ON tasks BEGIN
+    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
+CREATE TRIGGER next_state AFTER UPDATE OF state, owner ON tasks BEGIN
+    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
+CREATE TRIGGER kept_history BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
+CREATE TRIGGER whole_history BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
+CREATE TABLE owners (id TEXT PRIMARY KEY, pid INT, project TEXT, run TEXT, started REAL) WITHOUT ROWID;
+CREATE TABLE lanes (lane TEXT PRIMARY KEY, pace TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE uploads (model TEXT, sha256 TEXT, url TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (model, sha256))
+    WITHOUT ROWID;
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class State(StrEnum):
+    """Where a paid task stands."""
+
+    INTENT = "intent"
+    SENDING = "sending"
+    SUBMITTED = "submitted"
+    DONE = "done"
+    STORED = "stored"
+    FAILED = "failed"
+    LOST = "lost"
+    UNCERTAIN = "uncertain"
+
+
+IN_FLIGHT = (State.INTENT, State.SENDING, State.SUBMITTED)
+# What a task in these states costs is not settled.
+RESERVED = (*IN_FLIGHT, State.UNCERTAIN)
+_BUSY = "('intent', 'sending', 'submitted')"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that works with the ledger, and for what."""
+
+    id: str
+    pid: int
+    project: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What shall be paid for: a call, in which lane and within which limits, for which job, at what price an image
+    (None: not known). `request` is the digest of what decides the request; `components` what the key is made of.
+    """
+
+    call: Call
+    lane: str
+    limits: Limits
+    usd_image: Decimal | None
+    components: str
+    recipe: str
+    job: str
+
+    @property
+    def images(self) -> int:
+        """How many images are asked for, and at most paid."""
+        return int(self.call.parameters.get("n", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One row of the ledger; `at` is when it came into its state, `offset_s` what the provider's clock was ahead."""
+
+    id: int
+    key: str
+    lane: str
+    state: State
+    owner: str
+    at: float
+    sent_at: float | None
+    offset_s: float | None
+    submitted_at: float | None
+    task_id: str | None
+    model: str
+    call: Call
+    components: str
+    images: int
+    usd_image: Decimal | None
+    billed: int
+    project: str
+    recipe: str
+    run: str
+    job: str
+    detail: str
+
+    @property
+    def usd(self) -> Decimal:
+        """What it costs, or may cost as long as that isn't settled; 0 where no price is known."""
+        return (self.usd_image or Decimal(0)) * (self.images if self.state in RESERVED else self.billed)
+
+    @property
+    def submitted(self) -> datetime:
+        """When the provider took it."""
+        return datetime.fromtimestamp(self.submitted_at or self.sent_at or self.at, UTC)
+
+
+_COLUMNS = (
+    "id, key, lane, state, owner, at, sent_at, offset_s, submitted_at, task_id, model, call, components, images, "
+    "usd_image, billed, project, recipe, run, job, detail"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """An order can't be sent yet: look again after so many seconds."""
+
+    seconds: float
+
+
+class Ledger:
+    """One account's ledger as one process uses it; calls come from one thread at a time. Raises StoreError."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection, owner: Owner, lock: int | None) -> None:
+        self.folder, self._db, self.owner, self._lock = folder, db, owner, lock
+        self.uploads = Uploads(self)
+
+    @classmethod
+    def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
+        """Open or create the ledger of an account and enter its owner, who holds a lock as long as the process lives."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = locks.take(folder / "owners" / owner.id)
+        except OSError as error:
+            raise StoreError(_unusable(folder, describe_os_error(error))) from error
+        ledger = cls(folder, _connected(folder / FILE), owner, lock)
+        with ledger.transaction():
+            _prepare(ledger._db, folder)
+            ledger._db.execute("INSERT OR REPLACE INTO about VALUES ('label', ?)", (label,))
+            entry = (owner.id, owner.pid, owner.project, owner.run, now)
+            ledger._db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?)", entry)
+        return ledger
+
+    def close(self) -> None:
+        """Leave; tasks in flight are taken up by whoever runs next."""
+        self._db.close()
+        if self._lock is not None:
+            locks.free(self.folder / "owners" / self.owner.id, self._lock)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several writes as one, on disk at the end. Raises StoreError when they can't be made."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(_unusable(self.folder, str(error))) from error
+
+    # -- before a task is sent
+
+    def claim(self, order: Order, now: float, passed_over: Collection[State] = ()) -> Task | Wait:
+        """The intent to send an order, within the limits of its lane; or the task that does its work already; or how
+        long to wait. Tasks of the same key in states that are `passed_over` do not count.
+        """
+        with self.transaction():
+            if found := self.current(order.call.key, now, passed_over):
+                return found if self._usable(found) else Wait(NAP_S)
+            if (seconds := self._wait_s(order, now)) > 0:
+                return Wait(seconds)
+            pace = self._pace(order)
+            pace.started(now)
+            self._keep_pace(order.lane, pace)
+            return self._task(self._insert(order, now))
+
+    def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
+        """The newest task of a key whose result can still be had from the provider, or that is in doubt."""
+        for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
+            fetchable = task.state not in (State.DONE, State.STORED) or now - task.submitted.timestamp() < KEPT_S
+            if fetchable and task.state not in passed_over:
+                return task
+        return None
+
+    def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
+        """The last step before the request goes out: false when the task is not ours to send any more."""
+        return self.move(task, State.SENDING, now, sent_at=now, offset_s=offset_s)
+
+    # -- after
+
+    def move(self, task: Task, state: State, now: float, detail: str = "", **facts: Any) -> bool:
+        """Take a task on from the state it is known in; false when somebody else did so before."""
+        with self.transaction():
+            return self._move(task, state, now, detail, facts)
+
+    def accepted(self, task: Task, order: Order, task_id: str, now: float) -> bool:
+        """The provider took a task under this id."""
+        with self.transaction():
+            pace = self._pace(order)
+            pace.accepted(order.limits)
+            self._keep_pace(order.lane, pace)
+            return self._move(task, State.SUBMITTED, now, "", {"task_id": task_id, "submitted_at": now})
+
+    def refused(self, task: Task, order: Order, detail: str, now: float, retry_after_s: float | None) -> None:
+        """The provider refused a request for coming too fast or too early: nothing is billed, and the lane learns."""
+        with self.transaction():
+            pace = self._pace(order)
+            code = detail.partition(":")[0]
+            others = self._in_flight(order.lane) - 1
+            sent = task.sent_at or now
+            pace.refused(order.limits, code, under_way=others, sent=sent, now=now, retry_after_s=retry_after_s)
+            self._keep_pace(order.lane, pace)
+            self._move(task, State.FAILED, now, detail, {})
+
+    # -- what was left behind
+
+    def orphans(self, now: float) -> list[Task]:
+        """Tasks in flight whose process died; from now on they are ours. Intents among them were never sent."""
+        with self.transaction():
+            owners = self._column("SELECT DISTINCT owner FROM tasks WHERE state IN ('intent','sending','submitted')")
+            dead = [owner for owner in owners if owner != self.owner.id and self._is_dead(owner)]
+            found = [task for owner in dead for task in self._tasks(f"owner = ? AND state IN {_BUSY}", (owner,))]
+            for task in found:
+                if task.state is State.INTENT:
+                    self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
+                else:
+                    self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
+            return [self._task(task.id) for task in found if task.state is not State.INTENT]
+
+    def tasks(self, *states: State) -> list[Task]:
+        """Every task in one of these states, oldest first."""
+        marks = ", ".join("?" for _ in states)
+        return self._tasks(f"state IN ({marks}) ORDER BY id", [state.value for state in states])
+
+    def known(self, task_ids: Iterable[str]) -> set[str]:
+        """Which of these task ids the ledger has."""
+        wanted = set(task_ids)
+        return wanted & set(self._column("SELECT task_id FROM tasks WHERE task_id IS NOT NULL"))
+
+    def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+        """One statement, for the parts of the ledger that have a class of their own."""
+        return self._db.execute(statement, (*values,))
+
+    # -- parts
+
+    def _usable(self, found: Task) -> bool:
+        """Whether what is known of a key can be gone on with here: not while a living process is about to send it."""
+        return found.owner == self.owner.id or found.state not in (State.INTENT, State.SENDING)
+
+    def _wait_s(self, order: Order, now: float) -> float:
+        pace = self._pace(order)
+        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now):
+            return NAP_S
+        return pace.wait_s(now)
+
+    def _in_flight(self, lane: str) -> int:
+        return int(self._value(f"SELECT count(*) FROM tasks WHERE lane = ? AND state IN {_BUSY}", lane))
+
+    def _sending(self, lane: str, now: float) -> bool:
+        asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND abs(? - at) < ?"
+        return bool(self._value(asked, lane, now, ALONE_S))
+
+    def _pace(self, order: Order) -> Pace:
+        found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
+        return Pace(*json.loads(found)) if found else Pace.of(order.limits)
+
+    def _keep_pace(self, lane: str, pace: Pace) -> None:
+        self._db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?)", (lane, json.dumps(astuple(pace))))
+
+    def _insert(self, order: Order, now: float) -> int:
+        call, owner, text = order.call, self.owner, _call_text(order.call)
+        values: dict[str, Any] = {
+            "key": call.key,
+            "lane": order.lane,
+            "state": State.INTENT,
+            "owner": owner.id,
+            "at": now,
+            "intended_at": now,
+            "model": str(call.model),
+            "call": text,
+            "request": hashlib.sha256(text.encode()).hexdigest(),
+            "components": order.components,
+            "images": order.images,
+            "usd_image": None if order.usd_image is None else str(order.usd_image),
+            "project": owner.project,
+            "recipe": order.recipe,
+            "run": owner.run,
+            "job": order.job,
+        }
+        columns, marks = ", ".join(values), ", ".join("?" for _ in values)
+        return int(self._db.execute(f"INSERT INTO tasks ({columns}) VALUES ({marks})", [*values.values()]).lastrowid or 0)  # noqa: S608
+
+    def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
+        values = {"state": state.value, "at": now, "detail": detail, **facts}
+        settings = ", ".join(f"{name} = ?" for name in values)
+        # What was sent may be asked after by anybody; until then only its owner decides.
+        owner = task.owner if task.state in (State.INTENT, State.SENDING) else "%"
+        done = self._db.execute(
+            f"UPDATE tasks SET {settings} WHERE id = ? AND state = ? AND owner LIKE ?",  # noqa: S608 - names of ours
+            [*values.values(), task.id, task.state.value, owner],
+        )
+        return done.rowcount == 1
+
+    def _is_dead(self, owner: str) -> bool:
+        path = self.folder / "owners" / owner
+        if not path.exists():
+            return True
+        lock = locks.take(path)
+        if lock is None:
+            return False
+        locks.free(path, lock)
+        return True
+
+    def _task(self, number: int) -> Task:
+        return self._tasks("id = ?", (number,))[0]
+
+    def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
+        return [_task(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM tasks WHERE {where}", (*values,))]  # noqa: S608
+
+    def _value(self, asked: str, *values: Any) -> Any:
+        found = self._db.execute(asked, values).fetchone()
+        return found[0] if found else None
+
+    def _column(self, asked: str) -> list[str]:
+        return [row[0] for row in self._db.execute(asked)]
+
+
+class Uploads(MutableMapping[tuple[str, str], tuple[str, datetime]]):
+    """Where pictures lie at the provider: (model's name, sha256) -> (URL, until when); see backends/dashscope."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getitem__(self, place: tuple[str, str]) -> tuple[str, datetime]:
+        found = self._ledger.execute("SELECT url, until FROM uploads WHERE model = ? AND sha256 = ?", place).fetchone()
+        if not found:
+            raise KeyError(place)
+        return found[0], datetime.fromtimestamp(found[1], UTC)
+
+    def __setitem__(self, place: tuple[str, str], entry: tuple[str, datetime]) -> None:
+        with self._ledger.transaction():
+            values = (*place, entry[0], entry[1].timestamp())
+            self._ledger.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", values)
+
+    def __delitem__(self, place: tuple[str, str]) -> None:
+        with self._ledger.transaction():
+            if not self._ledger.execute("DELETE FROM uploads WHERE model = ? AND sha256 = ?", place).rowcount:
+                raise KeyError(place)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter([(row[0], row[1]) for row in self._ledger.execute("SELECT model, sha256 FROM uploads")])
+
+    def __len__(self) -> int:
+        return int(self._ledger.execute("SELECT count(*) FROM uploads").fetchone()[0])
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        # Each call runs in one thread of its own, not in that which made the connection.
+        db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_unusable(path.parent, str(error))) from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, folder: Path) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise StoreError(f"{folder} was written by a newer wanflow; upgrade wanflow. Nothing was changed.")
+    if version == 0:
+        for statement in _statements():
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _statements() -> Iterator[str]:
+    statement = ""
+    for line in _TABLES.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _unusable(folder: Path, why: str) -> str:
+    remedy = "Nothing is sent without it: make room or mend it, or set XDG_STATE_HOME to a folder on a local disk"
+    return f"the ledger of paid tasks in {folder} can't be used: {why}. {remedy}"
+
+
+def _call_text(call: Call) -> str:
+    digests = {slot: sha256 for slot, (_, sha256) in call.inputs.items()}
+    return json.dumps([call.function, call.model, call.parameters, digests], ensure_ascii=False, sort_keys=True)
+
+
+def _task(row: Any) -> Task:
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    function, model, parameters, digests = json.loads(values["call"])
+    inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
+    values["call"] = Call(values["key"], function, parameters, inputs, model=model)
+    values["state"] = State(values["state"])
+    values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
+    return Task(**values)
