@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
+from wanflow.errors import EditError
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -134,6 +136,18 @@ class Result:
     task_id: str | None = None
     billed: int = 0
     prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a paid task ended: the images billed, or the error of one that failed at no cost or can't be had any more.
+
+    `state` is the backend's own knowledge of a task that succeeded.
+    """
+
+    error: EditError | None
+    billed: int
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,17 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from wanflow.errors import StoreError, describe_os_error
-from wanflow.model import Call, Limits
 from wanflow.pace import Pace
 from wanflow.store import locks
+from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_text, read_task
 
 FILE = "ledger.sqlite"
 FORMAT = 1
@@ -67,98 +65,6 @@ CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
-class State(StrEnum):
-    """Where a paid task stands."""
-
-    INTENT = "intent"
-    SENDING = "sending"
-    SUBMITTED = "submitted"
-    DONE = "done"
-    STORED = "stored"
-    FAILED = "failed"
-    LOST = "lost"
-    UNCERTAIN = "uncertain"
-
-
-IN_FLIGHT = (State.INTENT, State.SENDING, State.SUBMITTED)
-# What a task in these states costs is not settled.
-RESERVED = (*IN_FLIGHT, State.UNCERTAIN)
-_BUSY = "('intent', 'sending', 'submitted')"
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A process that works with the ledger, and for what."""
-
-    id: str
-    pid: int
-    project: str
-    run: str
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What shall be paid for: a call, in which lane and within which limits, for which job, at what price an image
-    (None: not known). `request` is the digest of what decides the request; `components` what the key is made of.
-    """
-
-    call: Call
-    lane: str
-    limits: Limits
-    usd_image: Decimal | None
-    components: str
-    recipe: str
-    job: str
-
-    @property
-    def images(self) -> int:
-        """How many images are asked for, and at most paid."""
-        return int(self.call.parameters.get("n", 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One row of the ledger; `at` is when it came into its state, `offset_s` what the provider's clock was ahead."""
-
-    id: int
-    key: str
-    lane: str
-    state: State
-    owner: str
-    at: float
-    sent_at: float | None
-    offset_s: float | None
-    submitted_at: float | None
-    task_id: str | None
-    model: str
-    call: Call
-    components: str
-    images: int
-    usd_image: Decimal | None
-    billed: int
-    project: str
-    recipe: str
-    run: str
-    job: str
-    detail: str
-
-    @property
-    def usd(self) -> Decimal:
-        """What it costs, or may cost as long as that isn't settled; 0 where no price is known."""
-        return (self.usd_image or Decimal(0)) * (self.images if self.state in RESERVED else self.billed)
-
-    @property
-    def submitted(self) -> datetime:
-        """When the provider took it."""
-        return datetime.fromtimestamp(self.submitted_at or self.sent_at or self.at, UTC)
-
-
-_COLUMNS = (
-    "id, key, lane, state, owner, at, sent_at, offset_s, submitted_at, task_id, model, call, components, images, "
-    "usd_image, billed, project, recipe, run, job, detail"
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Wait:
     """An order can't be sent yet: look again after so many seconds."""
@@ -171,7 +77,7 @@ class Ledger:
 
     def __init__(self, folder: Path, db: sqlite3.Connection, owner: Owner, lock: int | None) -> None:
         self.folder, self._db, self.owner, self._lock = folder, db, owner, lock
-        self.uploads = Uploads(self)
+        self._turn = RLock()
 
     @classmethod
     def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
@@ -198,19 +104,16 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Several writes as one, on disk at the end. Raises StoreError when they can't be made."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._turn:
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
-            except BaseException:
+                self._db.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                raise StoreError(_unusable(self.folder, str(error))) from error
+            finally:
                 if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
                     self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise StoreError(_unusable(self.folder, str(error))) from error
 
     # -- before a task is sent
 
@@ -273,7 +176,7 @@ class Ledger:
         with self.transaction():
             owners = self._column("SELECT DISTINCT owner FROM tasks WHERE state IN ('intent','sending','submitted')")
             dead = [owner for owner in owners if owner != self.owner.id and self._is_dead(owner)]
-            found = [task for owner in dead for task in self._tasks(f"owner = ? AND state IN {_BUSY}", (owner,))]
+            found = [task for owner in dead for task in self._tasks(f"owner = ? AND state IN {BUSY}", (owner,))]
             for task in found:
                 if task.state is State.INTENT:
                     self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
@@ -308,7 +211,7 @@ class Ledger:
         return pace.wait_s(now)
 
     def _in_flight(self, lane: str) -> int:
-        return int(self._value(f"SELECT count(*) FROM tasks WHERE lane = ? AND state IN {_BUSY}", lane))
+        return int(self._value(f"SELECT count(*) FROM tasks WHERE lane = ? AND state IN {BUSY}", lane))
 
     def _sending(self, lane: str, now: float) -> bool:
         asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND abs(? - at) < ?"
@@ -322,7 +225,7 @@ class Ledger:
         self._db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?)", (lane, json.dumps(astuple(pace))))
 
     def _insert(self, order: Order, now: float) -> int:
-        call, owner, text = order.call, self.owner, _call_text(order.call)
+        call, owner, text = order.call, self.owner, call_text(order.call)
         values: dict[str, Any] = {
             "key": call.key,
             "lane": order.lane,
@@ -342,7 +245,9 @@ class Ledger:
             "job": order.job,
         }
         columns, marks = ", ".join(values), ", ".join("?" for _ in values)
-        return int(self._db.execute(f"INSERT INTO tasks ({columns}) VALUES ({marks})", [*values.values()]).lastrowid or 0)  # noqa: S608
+        return int(
+            self._db.execute(f"INSERT INTO tasks ({columns}) VALUES ({marks})", [*values.values()]).lastrowid or 0
+        )  # noqa: S608
 
     def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
         values = {"state": state.value, "at": now, "detail": detail, **facts}
@@ -369,7 +274,7 @@ class Ledger:
         return self._tasks("id = ?", (number,))[0]
 
     def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
-        return [_task(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM tasks WHERE {where}", (*values,))]  # noqa: S608
+        return [read_task(row) for row in self._db.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", (*values,))]  # noqa: S608
 
     def _value(self, asked: str, *values: Any) -> Any:
         found = self._db.execute(asked, values).fetchone()
@@ -377,35 +282,6 @@ class Ledger:
 
     def _column(self, asked: str) -> list[str]:
         return [row[0] for row in self._db.execute(asked)]
-
-
-class Uploads(MutableMapping[tuple[str, str], tuple[str, datetime]]):
-    """Where pictures lie at the provider: (model's name, sha256) -> (URL, until when); see backends/dashscope."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __getitem__(self, place: tuple[str, str]) -> tuple[str, datetime]:
-        found = self._ledger.execute("SELECT url, until FROM uploads WHERE model = ? AND sha256 = ?", place).fetchone()
-        if not found:
-            raise KeyError(place)
-        return found[0], datetime.fromtimestamp(found[1], UTC)
-
-    def __setitem__(self, place: tuple[str, str], entry: tuple[str, datetime]) -> None:
-        with self._ledger.transaction():
-            values = (*place, entry[0], entry[1].timestamp())
-            self._ledger.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", values)
-
-    def __delitem__(self, place: tuple[str, str]) -> None:
-        with self._ledger.transaction():
-            if not self._ledger.execute("DELETE FROM uploads WHERE model = ? AND sha256 = ?", place).rowcount:
-                raise KeyError(place)
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter([(row[0], row[1]) for row in self._ledger.execute("SELECT model, sha256 FROM uploads")])
-
-    def __len__(self) -> int:
-        return int(self._ledger.execute("SELECT count(*) FROM uploads").fetchone()[0])
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -440,18 +316,3 @@ def _statements() -> Iterator[str]:
 def _unusable(folder: Path, why: str) -> str:
     remedy = "Nothing is sent without it: make room or mend it, or set XDG_STATE_HOME to a folder on a local disk"
     return f"the ledger of paid tasks in {folder} can't be used: {why}. {remedy}"
-
-
-def _call_text(call: Call) -> str:
-    digests = {slot: sha256 for slot, (_, sha256) in call.inputs.items()}
-    return json.dumps([call.function, call.model, call.parameters, digests], ensure_ascii=False, sort_keys=True)
-
-
-def _task(row: Any) -> Task:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    function, model, parameters, digests = json.loads(values["call"])
-    inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
-    values["call"] = Call(values["key"], function, parameters, inputs, model=model)
-    values["state"] = State(values["state"])
-    values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
-    return Task(**values)

@@ -20,11 +20,11 @@ from wanflow.backends.dashscope.download import Downloads, Fresh
 from wanflow.backends.dashscope.pictures import Pictures, Uploads
 from wanflow.backends.dashscope.poller import LIFE, Poller
 from wanflow.backends.dashscope.secret import Secret
-from wanflow.backends.dashscope.ticket import Ticket
+from wanflow.backends.dashscope.ticket import Prepared, Ticket
 from wanflow.catalog import Model, Offer, Protocol
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
-from wanflow.model import Blob, Call, Result
+from wanflow.model import Blob, Call, Ending, Result
 from wanflow.wire import answers, requests
 from wanflow.wire.answers import Item, ListedTask, TaskState, TaskStatus
 from wanflow.wire.verdicts import Phase, judged
@@ -70,32 +70,50 @@ class DashScope:
     def __repr__(self) -> str:
         return f"DashScope(base_url={self.base_url!r}, region={self.region!r})"
 
-    async def submit(self, call: Call, model: str) -> Ticket:
-        """Send a call to a model of the catalogue; costs money. Raises EditError."""
+    async def prepare(self, call: Call) -> Prepared:
+        """Everything of a submission but its sending; costs nothing, and may upload pictures. Raises EditError."""
+        model = str(call.model)
         entry, offer = self._offered(model)
         protocol = preferred(entry)
         opaque = entry.images is not None and not entry.images.get("alpha", True)
         urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, opaque=opaque)
-        request = requests.submission(entry, protocol, offer.name, call, urls)
+        return Prepared(call, requests.submission(entry, protocol, offer.name, call, urls), protocol.is_async)
+
+    async def submit(self, prepared: Prepared) -> Ticket:
+        """Send it; costs money. Raises EditError."""
+        call, model = prepared.call, str(prepared.call.model)
+        deadline_s = SUBMIT_S if prepared.is_async else SYNC_S
         try:
-            data = await self._connection.ask(request, Phase.SUBMIT, SUBMIT_S if protocol.is_async else SYNC_S)
+            data = await self._connection.ask(prepared.request, Phase.SUBMIT, deadline_s)
         except EditError as error:
-            self._reconsider(call, model, error)
+            self._reconsider(call, error)
             raise
         # Not before the request: its pictures may have taken long to get there.
         submitted_at = self._clock.now()
-        if protocol.is_async:
+        if prepared.is_async:
             return Ticket(answers.task(data).task_id, call, model, submitted_at)
         return Ticket("", call, model, submitted_at, answers.finished(data))
 
-    async def collect(self, ticket: Ticket) -> Result:
-        """Wait for a task, store its pictures, tell what came of it; may be called again. Raises EditError."""
+    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Ticket:
+        """The ticket of a task that was sent before, by whomever."""
+        return Ticket(task_id, call, str(call.model), submitted_at)
+
+    async def wait(self, ticket: Ticket) -> Ending:
+        """How a task ends; may be called again. Raises EditError when that can't be learnt: ACCOUNT or UNSURE."""
         try:
             state = ticket.answer or await self._poller.wait(ticket.task_id, self._kind(ticket), ticket.submitted_at)
             self._require_success(ticket, state)
         except EditError as error:
-            self._reconsider(ticket.call, ticket.model, error)
-            raise
+            self._reconsider(ticket.call, error)
+            if error.again in (Again.ACCOUNT, Again.UNSURE):
+                raise
+            return Ending(error, 0)
+        made = sum(1 for item in state.items if item.url)
+        return Ending(None, made if state.image_count is None else state.image_count, state)
+
+    async def fetch(self, ticket: Ticket, ending: Ending) -> Result:
+        """Store the pictures of a task that succeeded; may be called again. Raises EditError: UNSURE or LOST."""
+        state: TaskState = ending.state
         made = [(place, item) for place, item in enumerate(state.items) if item.url]
         try:
             blobs = await self._fetched(ticket, made)
@@ -103,9 +121,14 @@ class DashScope:
             if error.again in (Again.SOON, Again.THROTTLED):  # of a query; the task itself is done and billed
                 raise EditError(error.code, error.message, Again.UNSURE) from error
             raise
-        billed = len(made) if state.image_count is None else state.image_count
         prompts = tuple(item.actual_prompt for _, item in made) if any(item.actual_prompt for _, item in made) else ()
-        return Result(tuple(blobs), "real", tuple(_warnings(ticket, state)), ticket.task_id or None, billed, prompts)
+        warnings = tuple(_warnings(ticket, state))
+        return Result(tuple(blobs), "real", warnings, ticket.task_id or None, ending.billed, prompts)
+
+    @property
+    def offset_s(self) -> float | None:
+        """How many seconds the provider's clock is ahead of ours; None before its first answer."""
+        return self._connection.offset_s
 
     async def cancel(self, ticket: Ticket) -> bool:
         """Stop a task that still waits; False when it is too late for that. Raises EditError."""
@@ -166,10 +189,10 @@ class DashScope:
         )
         return EditError("TaskLost", message, Again.LOST)
 
-    def _reconsider(self, call: Call, model: str, error: EditError) -> None:
+    def _reconsider(self, call: Call, error: EditError) -> None:
         # The fault may lie with the pictures as they were uploaded, so another try does not rely on them.
         if error.again in (Again.SOON, Again.NEVER):
-            self._pictures.forget(call, self._offered(model)[1].name)
+            self._pictures.forget(call, self._offered(str(call.model))[1].name)
 
     async def _fetched(self, ticket: Ticket, made: list[tuple[int, Item]]) -> list[Blob]:
         fetches = (self._downloads.fetch(item.url, self._fresh(ticket, place)) for place, item in made)

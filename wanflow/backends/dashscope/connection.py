@@ -6,9 +6,11 @@ httpx's own exceptions carry requests, and those carry the key, so none of them 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from wanflow import __version__
@@ -55,6 +57,7 @@ class Connection:
         self._clock = clock
         self._transport = transport
         self._opened: httpx.AsyncClient | None = None
+        self.offset_s: float | None = None
 
     async def ask(self, request: Request, phase: Phase, deadline_s: float = QUERY_S) -> bytes:
         """The body of the answer 200. Raises EditError for every other answer, and for none."""
@@ -134,11 +137,16 @@ class Connection:
         try:
             async with asyncio.timeout(deadline_s), self._client().stream(method, url, **request) as response:
                 data = await _limited(response)
+                self._compare_clocks(response.headers.get("date"))
                 return Answer(response.status_code, response.headers.get("retry-after"), self._key.hidden_in(data))
         # A transport that was passed in may raise what httpx's own would translate, so OSError too.
         except (OSError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             failure = self._failure(error, phase)
         raise failure
+
+    def _compare_clocks(self, date: str | None) -> None:
+        with contextlib.suppress(TypeError, ValueError):
+            self.offset_s = (parsedate_to_datetime(date or "") - self._clock.now()).total_seconds()
 
     def _failure(self, error: Exception, phase: Phase) -> EditError:
         import httpx
