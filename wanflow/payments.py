@@ -1,0 +1,238 @@
+"""Gets paid calls done, each by one task: claims it in the ledger, sends it, asks after it, stores its pictures.
+
+A task that is in flight for the same key, sent by whomever and whenever, is gone on with instead of sending another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from wanflow.attempts import NotStarted, OverBudget, Performed, Retries
+from wanflow.backends import Service
+from wanflow.budget import Budget
+from wanflow.clock import Clock
+from wanflow.errors import Again, EditError
+from wanflow.model import Result
+from wanflow.reconcile import Sent, verdict
+from wanflow.store.ledger import Ledger, Wait
+from wanflow.store.tasks import Order, State, Task
+
+T = TypeVar("T")
+# How long a request is sent again that the provider refuses for coming too early.
+PATIENCE_S = 1800.0
+NAP_S = 1.0
+LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
+AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
+
+
+class Payments:
+    """The paid calls of one run. With `resubmit_uncertain` the user would rather pay twice than go without."""
+
+    def __init__(
+        self, service: Service, ledger: Ledger, retries: Retries, budget: Budget, *, resubmit_uncertain: bool = False
+    ) -> None:
+        self.service, self.ledger, self.budget = service, ledger, budget
+        self._retries, self._clock = retries, retries.clock
+        self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
+        # Commits wait for the disk and for other processes; the loop must not.
+        self._thread = ThreadPoolExecutor(1, "ledger")
+
+    async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
+        """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
+
+        Raises EditError (with `attempts` set), NotStarted, OverBudget, StoreError.
+        """
+        passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
+                if (result := await self._collected(task, ticket)) is None:
+                    passed_over = passed_over | {State.STORED}
+                    continue
+                return Performed(result, attempts, task)
+            except EditError as error:
+                error.attempts = attempts
+                await self._retries.pause(order.job, error)
+
+    async def stored(self, task: Task) -> None:
+        """The pictures of a task are known to the project that wanted them. Raises StoreError."""
+        if task.state is State.DONE:
+            await self.write(self.ledger.move, task, State.STORED, self.now())
+
+    async def go_on(self, task: Task) -> Result | None:
+        """The pictures of a task that an earlier run left in flight; None when it was never taken.
+
+        Raises EditError, StoreError.
+        """
+        settled = await self._settled(task)
+        return await self._collected(settled, self._ticket(settled)) if settled else None
+
+    async def see_end(self, task: Task) -> None:
+        """Ask after another project's task until the provider has ended it, so that its slot is free again."""
+        if settled := await self._settled(task):
+            await self._ended(settled, self._ticket(settled))
+
+    async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
+        """Have the ledger do something."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+
+    def now(self) -> float:
+        """Seconds since 1970, as the ledger has them."""
+        return self._clock.now().timestamp()
+
+    async def close(self) -> None:
+        """Finish writing and leave the ledger."""
+        self._thread.shutdown(wait=True)
+        self.ledger.close()
+
+    # -- what is there already
+
+    async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
+        while task := await self.write(self.ledger.current, order.call.key, self.now(), passed_over):
+            if self.ledger.may_go_on(task):
+                settled = await self._settled(task)
+                return (settled, self._ticket(settled, order)) if settled else None
+            await self._nap(NAP_S)
+        return None
+
+    async def _settled(self, task: Task) -> Task | None:
+        """The task once its id is known; None when the provider never had it. Raises EditError when nobody can tell."""
+        if task.state is State.UNCERTAIN:
+            raise EditError("Uncertain", f"{task.detail}. {AGAIN}", Again.UNSURE)
+        if task.state is State.INTENT:
+            await self.write(self.ledger.move, task, State.FAILED, self.now(), "withdrawn before it was sent")
+            return None
+        if task.state is State.SENDING:
+            return await self._reconciled(task)
+        if task.task_id is None:
+            why = f"{task.model} was asked for an answer at once, and its process ended before that came"
+            raise await self._uncertain(task, why)
+        return task
+
+    def _ticket(self, task: Task, order: Order | None = None) -> Any:
+        return self.service.ticket(order.call if order else task.call, str(task.task_id), task.submitted)
+
+    # -- sending
+
+    async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
+        price = order.usd_image and order.usd_image * order.images
+        if not self.budget.reserve(price):
+            raise OverBudget
+        try:
+            return await self._submitted(order, passed_over, await self.service.prepare(order.call))
+        except BaseException:
+            self.budget.give_back(price)
+            raise
+
+    async def _submitted(self, order: Order, passed_over: Collection[State], prepared: Any) -> tuple[Task, Any]:
+        began = self._clock.monotonic()
+        while True:
+            task = await self._claimed(order, passed_over)
+            if task.state is not State.INTENT:
+                raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
+            moment, offset_s = self.now(), self.service.offset_s
+            if not await self.write(self.ledger.fence, task, moment, offset_s):
+                continue
+            task = replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
+            try:
+                ticket = await self.service.submit(prepared)
+            except EditError as error:
+                impatient = self._clock.monotonic() - began > PATIENCE_S
+                if error.again is not Again.THROTTLED or impatient:
+                    settled = await self._unanswered(task, error)
+                    return settled, self._ticket(settled, order)
+                await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
+            else:
+                moment = self.now()
+                await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
+                facts = {"task_id": ticket.task_id, "submitted_at": moment}
+                return replace(task, state=State.SUBMITTED, **facts), ticket
+
+    async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
+        while True:
+            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over)
+            if not isinstance(claimed, Wait):
+                return claimed
+            await self._nap(claimed.seconds)
+
+    async def _nap(self, seconds: float) -> None:
+        # In short naps: what the lane learns meanwhile, and a Ctrl-C, count for those who wait already.
+        if self._retries.stopping():
+            raise NotStarted
+        await self._clock.sleep(min(seconds, NAP_S))
+        if self._retries.stopping():
+            raise NotStarted
+
+    async def _unanswered(self, task: Task, error: EditError) -> Task:
+        """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
+        if error.again is Again.UNSURE:
+            self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
+            if settled := await self._reconciled(task):
+                return settled
+            raise EditError(error.code, "the request never arrived; nothing was paid", Again.SOON) from error
+        await self.write(self.ledger.move, task, State.FAILED, self.now(), str(error))
+        raise error
+
+    # -- whether a request arrived
+
+    async def _reconciled(self, task: Task) -> Task | None:
+        """The task that a request made, found in the account's list; None when it is proven that it made none.
+
+        Raises EditError while that can't be told.
+        """
+        began, look_s = self._clock.monotonic(), LOOK_S
+        while True:
+            listed = await self._listed(task)
+            watched_s = self._clock.monotonic() - began
+            sent = Sent.of(task, self.now() + (self.service.offset_s or 0.0), watched_s)
+            rivals = [Sent.of(other, 0.0, 0.0) for other in await self.write(self.ledger.rivals, task)]
+            known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
+            found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+            if found.task_id:
+                return await self._adopted(task, found.task_id)
+            if found.not_taken:
+                await self.write(self.ledger.move, task, State.FAILED, self.now(), "the service never got the request")
+                return None
+            if found.doubt:
+                raise await self._uncertain(task, found.doubt)
+            if self._retries.stopping():
+                message = "no answer came, and it is not known yet whether the request was taken; the next run asks"
+                raise EditError("NoAnswer", message, Again.UNSURE)
+            await self._clock.sleep(look_s)
+            look_s = min(LONGEST_LOOK_S, look_s * 2)
+
+    async def _listed(self, task: Task) -> Any:
+        since, until = Sent.window(task, self.now())
+        try:
+            return await self.service.tasks(since, until, task.model)
+        except EditError as error:
+            message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
+            raise EditError("NoAnswer", message, Again.UNSURE) from error
+
+    async def _adopted(self, task: Task, task_id: str) -> Task:
+        moment = task.sent_at or self.now()
+        detail = "its answer was lost; found in the account's list by the time of its submission"
+        facts = {"task_id": task_id, "submitted_at": moment}
+        await self.write(self.ledger.move, task, State.SUBMITTED, self.now(), detail, **facts)
+        return replace(task, state=State.SUBMITTED, detail=detail, **facts)
+
+    async def _uncertain(self, task: Task, why: str) -> EditError:
+        await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
+        return EditError("Uncertain", f"{why}. {AGAIN}", Again.UNSURE)
+
+    # -- collecting
+
+    async def _collected(self, task: Task, ticket: Any) -> Result | None:
+        """The stored pictures; None when they had been fetched before and can't be had any more."""
+        ending = await self.service.wait(ticket)
+        if ending.error and task.state is State.STORED:
+            await self.write(self.ledger.move, task, State.STORED, self.now(), f"gone since: {ending.error}")
+            return None
+        ...
