@@ -12,6 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from wanflow import rows
+from wanflow.attempts import Retries
+from wanflow.backends import Backend
+from wanflow.budget import Budget
 from wanflow.build import build
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import (
@@ -21,19 +24,24 @@ from wanflow.errors import (
     merge,
     unwritable,
 )
+from wanflow.halt import Halt
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
 from wanflow.outputs import Publisher
+from wanflow.payments import Payments
 from wanflow.plan import Planner
 from wanflow.planned import Plan, RowPlan
 from wanflow.project import Options, Project, open_project
 from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Run
-from wanflow.settings import shown
+from wanflow.settings import shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
+from wanflow.store.ledger import Ledger
+from wanflow.store.tasks import Owner
+from wanflow.store.uploads import Uploads
 from wanflow.workers import Workers
 
 __all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
@@ -80,7 +88,7 @@ def run(
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
         if not planner.plan.nothing_to_do:
-            planner.backend.require()
+            planner.backend.account()
             _require_room(project, planner.plan)
         if not consent(planner.plan):
             return planner.plan, None
@@ -177,16 +185,31 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     workers = Workers(project.jobs, project.store)
     backend = project.open_backend(workers, clock, listener.note)
-    keep_going = project.options.keep_going
+    halt = Halt(listener.note, keep_going=project.options.keep_going)
+    retries = Retries(clock, lambda: halt.stopping, listener.note)
+    payments = _payments(project, backend, run_id, retries) if not planner.plan.nothing_to_do else None
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
-    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()}, clock)
-    work = Run(planner, backend, publisher, lanes, listener, clock, keep_going=keep_going)
+    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()})
+    work = Run(planner, backend, publisher, lanes, listener, halt, retries, payments)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))
     finally:
         workers.close()
     return _recorded(project, work, record)
+
+
+def _payments(project: Project, backend: Backend, run_id: str, retries: Retries) -> Payments | None:
+    """Leave to spend money, by the account's ledger. Raises UsageError, StoreError."""
+    if not (account := backend.account()):
+        return None
+    owner = Owner(run_id, os.getpid(), str(project.root), run_id)
+    ledger = Ledger.open(
+        state_folder() / "accounts" / account.id, owner, account.label, retries.clock.now().timestamp()
+    )
+    budget = Budget(project.options.max_cost)
+    again = project.options.resubmit_uncertain
+    return Payments(backend.service(Uploads(ledger)), ledger, retries, budget, resubmit_uncertain=again)
 
 
 async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:

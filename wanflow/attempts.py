@@ -1,4 +1,4 @@
-"""Gets one call done, and tries again where that is safe: free work here, paid work through the ledger.
+"""When a failed call is tried again, and what came of one that was done.
 
 Retrying has this one owner; backends only label their errors. What may have been accepted is never sent again.
 """
@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wanflow.backends import Backend
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
-from wanflow.model import Result
+from wanflow.model import Call, Result
 from wanflow.store.tasks import Task
 
 MAX_ATTEMPTS = 3
 RETRY_DELAY_S = 1.0
+# How long a request is sent again that comes too early, or that meets an outage: minutes must not fail every row.
+PATIENCE_S = 1800.0
+LONGEST_DELAY_S = 60.0
+OUTAGES = ("Unreachable", "ModelUnavailable")
 
 
 class NotStarted(Exception):  # noqa: N818 - no error: the run was told to stop before this call was sent
@@ -36,11 +41,22 @@ class Performed:
 
 @dataclass(slots=True)
 class Retries:
-    """When a failed call is tried again; `stopping` tells whether nothing new shall be started."""
+    """Decides for one run; `stopping` tells whether nothing new shall be started."""
 
     clock: Clock
     stopping: Callable[[], bool]
     note: Callable[[str], None]
+
+    async def perform(self, backend: Backend, job: str, call: Call) -> Performed:
+        """Do a free call, however many attempts it takes. Raises EditError (with `attempts` set)."""
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return Performed(await backend.perform(call), attempts)
+            except EditError as error:
+                error.attempts = attempts
+                await self.pause(job, error)
 
     async def pause(self, job: str, error: EditError) -> None:
         """Wait before another attempt, or raise the error where none is safe or left."""
@@ -50,3 +66,27 @@ class Retries:
             raise error
         self.note(f"{job}: {error}; trying again")
         await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))
+
+
+class Outage:
+    """A service that can't be reached for a while, as one call meets it."""
+
+    def __init__(self, retries: Retries) -> None:
+        self._retries = retries
+        self._since: float | None = None
+        self._delay_s = RETRY_DELAY_S
+
+    async def sat_out(self, job: str, error: EditError) -> bool:
+        """Wait before the call is sent again; false when the error is of another kind, or this has lasted too long."""
+        if error.again is not Again.SOON or error.code not in OUTAGES or self._retries.stopping():
+            self._since = None
+            return False
+        now = self._retries.clock.monotonic()
+        if self._since is None:
+            self._since, self._delay_s = now, RETRY_DELAY_S
+            self._retries.note(f"{job}: {error}; trying on for {PATIENCE_S / 60:.0f} minutes")
+        if now - self._since > PATIENCE_S:
+            return False
+        await self._retries.clock.sleep(self._delay_s)
+        self._delay_s = min(LONGEST_DELAY_S, 2 * self._delay_s)
+        return True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from wanflow.errors import EditError
 
@@ -148,6 +149,26 @@ class Ending:
     error: EditError | None
     billed: int
     state: Any = None
+
+
+class Listed(Protocol):
+    """A line of a provider's list of tasks."""
+
+    @property
+    def task_id(self) -> str:
+        """The task's id."""
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account at a provider: a name for folders that tells nothing of the key, and one for people."""
+
+    id: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from wanflow.attempts import NotStarted, OverBudget, Performed, Retries
+from wanflow.attempts import PATIENCE_S, NotStarted, Outage, OverBudget, Performed, Retries
 from wanflow.backends import Service
 from wanflow.budget import Budget
-from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
-from wanflow.model import Result
+from wanflow.model import Ending, Result
 from wanflow.reconcile import Sent, verdict
 from wanflow.store.ledger import Ledger, Wait
 from wanflow.store.tasks import Order, State, Task
 
 T = TypeVar("T")
-# How long a request is sent again that the provider refuses for coming too early.
-PATIENCE_S = 1800.0
 NAP_S = 1.0
 LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
 AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
@@ -48,36 +45,43 @@ class Payments:
         Raises EditError (with `attempts` set), NotStarted, OverBudget, StoreError.
         """
         passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
-        attempts = 0
+        attempts, outage = 0, Outage(self._retries)
         while True:
             attempts += 1
             try:
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
-                if (result := await self._collected(task, ticket)) is None:
+                if (collected := await self._collected(task, ticket)) is None:
                     passed_over = passed_over | {State.STORED}
                     continue
-                return Performed(result, attempts, task)
+                return Performed(collected[1], attempts, collected[0])
             except EditError as error:
                 error.attempts = attempts
-                await self._retries.pause(order.job, error)
+                if await outage.sat_out(order.job, error):
+                    attempts -= 1
+                else:
+                    await self._retries.pause(order.job, error)
 
     async def stored(self, task: Task) -> None:
         """The pictures of a task are known to the project that wanted them. Raises StoreError."""
         if task.state is State.DONE:
-            await self.write(self.ledger.move, task, State.STORED, self.now())
+            await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
 
-    async def go_on(self, task: Task) -> Result | None:
+    async def go_on(self, task: Task) -> Performed | None:
         """The pictures of a task that an earlier run left in flight; None when it was never taken.
 
         Raises EditError, StoreError.
         """
         settled = await self._settled(task)
-        return await self._collected(settled, self._ticket(settled)) if settled else None
+        collected = await self._collected(settled, self._ticket(settled)) if settled else None
+        return Performed(collected[1], 1, collected[0]) if collected else None
 
-    async def see_end(self, task: Task) -> None:
-        """Ask after another project's task until the provider has ended it, so that its slot is free again."""
+    async def see_end(self, task: Task) -> bool:
+        """Ask after a task of a dead process until the provider has ended it, so that its slot is free; whether it was
+        taken at all. Raises EditError, StoreError.
+        """
         if settled := await self._settled(task):
             await self._ended(settled, self._ticket(settled))
+        return settled is not None
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
         """Have the ledger do something."""
@@ -88,7 +92,8 @@ class Payments:
         return self._clock.now().timestamp()
 
     async def close(self) -> None:
-        """Finish writing and leave the ledger."""
+        """Stop asking, finish writing, and leave the ledger."""
+        await self.service.aclose()
         self._thread.shutdown(wait=True)
         self.ledger.close()
 
@@ -191,8 +196,9 @@ class Payments:
         while True:
             listed = await self._listed(task)
             watched_s = self._clock.monotonic() - began
-            sent = Sent.of(task, self.now() + (self.service.offset_s or 0.0), watched_s)
-            rivals = [Sent.of(other, 0.0, 0.0) for other in await self.write(self.ledger.rivals, task)]
+            offset_s = self.service.offset_s
+            sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
+            rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
             known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
             found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
             if found.task_id:
@@ -209,7 +215,7 @@ class Payments:
             look_s = min(LONGEST_LOOK_S, look_s * 2)
 
     async def _listed(self, task: Task) -> Any:
-        since, until = Sent.window(task, self.now())
+        since, until = Sent.of(task).window
         try:
             return await self.service.tasks(since, until, task.model)
         except EditError as error:
@@ -229,10 +235,46 @@ class Payments:
 
     # -- collecting
 
-    async def _collected(self, task: Task, ticket: Any) -> Result | None:
-        """The stored pictures; None when they had been fetched before and can't be had any more."""
-        ending = await self.service.wait(ticket)
-        if ending.error and task.state is State.STORED:
-            await self.write(self.ledger.move, task, State.STORED, self.now(), f"gone since: {ending.error}")
+    async def _collected(self, task: Task, ticket: Any) -> tuple[Task, Result] | None:
+        """The stored pictures, and the task as it then stands; None when they were fetched before and are gone since."""
+        done, ending = await self._ended(task, ticket)
+        if ending is None:
             return None
-        ...
+        try:
+            result = await self.service.fetch(ticket, ending)
+        except EditError as error:
+            if error.again is Again.LOST:
+                await self._lost(done, error)
+                if task.state is State.STORED:
+                    return None
+            raise
+        found_again = (task.detail,) if task.detail else ()
+        billed = 0 if task.state is State.STORED else result.billed
+        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_again))
+
+    async def _ended(self, task: Task, ticket: Any) -> tuple[Task, Ending | None]:
+        """Wait for a task's end and note it. Raises EditError for one that failed."""
+        ending = await self.service.wait(ticket)
+        if ending.error is None:
+            if task.state is State.SUBMITTED:
+                if await self.write(self.ledger.move, task, State.DONE, self.now(), task.detail, billed=ending.billed):
+                    self._settle_price(task, ending.billed)
+                task = replace(task, state=State.DONE, billed=ending.billed)
+            return task, ending
+        if ending.error.again is Again.LOST:
+            await self._lost(task, ending.error)
+        else:
+            if await self.write(self.ledger.move, task, State.FAILED, self.now(), str(ending.error)):
+                self._settle_price(task, 0)
+        if task.state is State.STORED:
+            return task, None
+        raise ending.error
+
+    async def _lost(self, task: Task, error: EditError) -> None:
+        # Nobody says whether a task that vanished was billed; the ledger counts it as if.
+        billed = task.billed or task.images
+        await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+
+    def _settle_price(self, task: Task, billed: int) -> None:
+        if task.run == self.ledger.owner.run and task.usd_image is not None:
+            self.budget.give_back(task.usd_image * (task.images - billed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 from wanflow.backends import BACKENDS, Backend, Backends
@@ -28,6 +29,8 @@ class Options:
     no_proxy: bool = False
     region: str | None = None
     base_url: str | None = None
+    max_cost: Decimal | None = None
+    resubmit_uncertain: bool = False
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 

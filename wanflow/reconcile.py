@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
+from wanflow.model import Listed
 from wanflow.store.tasks import Task
 
 # The provider works on a request for up to 300 s; one that made no task by then, and nothing else holds, never will.
@@ -20,17 +20,60 @@ SLACK_S = 3.0
 UNKNOWN_S = 3600.0
 
 
-class Listed(Protocol):
-    """A line of the account's list."""
-
-    task_id: str
-    created_at: datetime | None
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A request: between which times a task that it made was submitted, and whether enough time went by to be sure."""
 
     earliest: float
     latest: float
-    settled: bool
+    settled: bool = False
+
+    @classmethod
+    def of(cls, task: Task, now: float | None = None, watched_s: float = 0.0) -> Sent:
+        """The request of a task in the ledger; `now` is the provider's time as far as it is known, and `watched_s` for
+        how long it has been looked for.
+        """
+        sent_at = task.sent_at or task.at
+        if task.offset_s is None:
+            return cls(sent_at - UNKNOWN_S, sent_at + UNKNOWN_S + SETTLED_S, watched_s > SETTLED_S)
+        began = sent_at + task.offset_s
+        age_s = watched_s if now is None else now - began
+        return cls(began - SLACK_S, began + SETTLED_S, age_s > SETTLED_S)
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """Which part of the account's list to look at."""
+        return (
+            datetime.fromtimestamp(self.earliest, UTC) - timedelta(minutes=1),
+            datetime.fromtimestamp(self.latest, UTC) + timedelta(minutes=1),
+        )
+
+    def may_have_made(self, entry: Listed) -> bool:
+        """Whether a task can be this request's."""
+        return entry.created_at is None or self.earliest <= entry.created_at.timestamp() <= self.latest
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The task that a request made, or that it made none, or why nobody can tell; nothing of that: look again."""
+
+    task_id: str = ""
+    not_taken: bool = False
+    doubt: str = ""
+
+
+def verdict(sent: Sent, rivals: Sequence[Sent], unclaimed: Sequence[Listed]) -> Verdict:
+    """What the list says of a request; `rivals` are others of its lane that wait for an answer, too, and `unclaimed`
+    the listed tasks that the ledger doesn't know.
+    """
+    candidates = [entry for entry in unclaimed if sent.may_have_made(entry)]
+    disputed = any(rival.may_have_made(entry) for rival in rivals for entry in candidates)
+    if len(candidates) == 1 and not disputed:
+        return Verdict(task_id=candidates[0].task_id)
+    if not candidates:
+        return Verdict(not_taken=sent.settled)
+    if not sent.settled and disputed:
+        return Verdict()
+    ids = ", ".join(entry.task_id for entry in candidates[:3])
+    number = "a task" if len(candidates) == 1 else f"{len(candidates)} tasks"
+    return Verdict(doubt=f"no answer came, and the account has {number} of that time which may be its ({ids})")

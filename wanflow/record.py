@@ -37,15 +37,18 @@ class RunRecord:
     problems: int = 0
     interrupted: bool = False
     account_stopped: bool = False
+    over_budget: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 done or nothing to do, 1 some jobs failed, 5 the account can't go on, 130 interrupted."""
+        """0 done or nothing to do, 1 some jobs failed, 3 over budget, 5 the account can't go on, 130 interrupted."""
         if self.interrupted:
             return 130
         if self.account_stopped:
             return 5
+        if self.over_budget:
+            return 3
         return (
             1 if self.not_written or self.problems or any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
         )

@@ -28,12 +28,15 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """How to reach DashScope: a region's name or a base URL, and the environment variable that holds the key."""
+    """How to reach DashScope: a region's name or a base URL, the environment variable that holds the key, and a
+    name for the account where several keys belong to it.
+    """
 
     region: str | None = None
     base_url: str | None = None
     workspace: str | None = None
     key_variable: str = KEY
+    account: str | None = None
     models: Mapping[str, ModelSettings] = field(default_factory=dict)
 
 
@@ -80,6 +83,12 @@ def read_settings(root: Path) -> Settings:
 def secret(name: str) -> str | None:
     """A secret from the environment, or None; it must never be kept, shown or written."""
     return os.environ.get(name) or None
+
+
+def state_folder() -> Path:
+    """Where this user's programs keep what must outlive projects (XDG base directory specification)."""
+    given = os.environ.get("XDG_STATE_HOME")
+    return (Path(given) if given and Path(given).is_absolute() else Path.home() / ".local" / "state") / "wanflow"
 
 
 def cores() -> int:

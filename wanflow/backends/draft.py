@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from wanflow.model import Call, Limits, Result, Terms
 from wanflow.recipe import Step
@@ -43,19 +43,16 @@ class DraftBackend:
 
         return engine.foreseen(step.function.name, parameters) or step.function.fidelity
 
-    def require(self) -> None:
-        """Nothing is needed."""
+    def account(self) -> None:
+        """Nobody pays."""
 
-    async def submit(self, call: Call) -> Call:
-        """Nothing happens before collect: a draft costs nothing and leaves nothing behind."""
-        return call
+    def service(self, uploads: object) -> NoReturn:
+        """There are no paid calls."""
+        raise NotImplementedError
 
-    async def collect(self, ticket: Call) -> Result:
+    async def perform(self, call: Call) -> Result:
         """The edited picture, stored. Raises EditError."""
-        return await self.workers.perform(ticket)
-
-    async def close(self) -> None:
-        """Workers belong to whoever made them."""
+        return await self.workers.perform(call)
 
 
 def local_fingerprint(step: Step) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,12 +13,12 @@ from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
 from wanflow.catalog import Model, Offer, Region, models, region_named
 from wanflow.errors import UsageError, did_you_mean
-from wanflow.model import Call, Limits, Result, Terms
+from wanflow.model import Account, Call, Limits, Result, Terms
 from wanflow.recipe import Step
 from wanflow.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from wanflow.backends.dashscope import DashScope, Ticket
+    from wanflow.backends.dashscope import DashScope
 
 REGION = "cn-beijing"
 # Tasks that wait in the provider's queue: a slot that falls free is taken before we hear of it.
@@ -47,9 +48,7 @@ class ProviderBackend:
         """The model, and whether the provider itself or something in its place makes the picture."""
         if step.function.is_local:
             return local_fingerprint(step)
-        host = urlsplit(self._provider.base_url or "").hostname or ""
-        stand_in = self._provider.base_url and not host.endswith(_OWN_HOSTS)
-        return f"dashscope:{step.model}:stand-in" if stand_in else f"dashscope:{step.model}"
+        return f"dashscope:{step.model}:stand-in" if self._stand_in else f"dashscope:{step.model}"
 
     def terms(self, step: Step) -> Terms:
         """The price and limits of the step's model in this region, unless the project sets others."""
@@ -74,28 +73,35 @@ class ProviderBackend:
         """A model draws what it is asked for."""
         return self._local.foresee(step, parameters) if step.function.is_local else "real"
 
-    def require(self) -> None:
-        """The key and the address. Raises UsageError naming what is missing."""
-        _ = self._client
-
     # -- what a run asks
 
-    async def submit(self, call: Call) -> Call | Ticket:
-        """Send a call; costs money, but for local/* steps. Raises EditError."""
-        if call.model is None:
-            return call
-        return await self._client.submit(call, call.model)
+    def account(self) -> Account:
+        """Told apart by the key, or by the name that the project gives it. Raises UsageError naming what is missing."""
+        whose = f"name:{self._provider.account}" if self._provider.account else self._key
+        where = self._stand_in or "dashscope"
+        digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
+        return Account(digest[:20], f"{self._provider.account or 'the account'} at {self._base_url}")
 
-    async def collect(self, ticket: Call | Ticket) -> Result:
-        """Wait for the task and store its pictures. Raises EditError."""
-        if isinstance(ticket, Call):
-            return await self._local.collect(ticket)
-        return await self._client.collect(ticket)
+    def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> DashScope:
+        """The client. Raises UsageError naming what is missing."""
+        from wanflow.backends.dashscope import DashScope
 
-    async def close(self) -> None:
-        """Stop asking; tasks go on at the provider."""
-        if "_client" in self.__dict__:
-            await self._client.aclose()
+        slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
+        return DashScope(
+            base_url=self._base_url,
+            key=self._key,
+            region=self._region.name,
+            workspace=self._provider.workspace,
+            store=self._services.workers.store,
+            clock=self._services.clock,
+            concurrent=slots,
+            note=self._services.note,
+            uploads=uploads,
+        )
+
+    async def perform(self, call: Call) -> Result:
+        """Do a local/* step. Raises EditError."""
+        return await self._local.perform(call)
 
     # -- parts
 
@@ -122,21 +128,16 @@ class ProviderBackend:
             )
         return self._region.base_url
 
-    @cached_property
-    def _client(self) -> DashScope:
-        from wanflow.backends.dashscope import DashScope
-
+    @property
+    def _key(self) -> str:
         variable = self._provider.key_variable
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
-        slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
-        return DashScope(
-            base_url=self._base_url,
-            key=key,
-            region=self._region.name,
-            workspace=self._provider.workspace,
-            store=self._services.workers.store,
-            clock=self._services.clock,
-            concurrent=slots,
-            note=self._services.note,
-        )
+        return key
+
+    @property
+    def _stand_in(self) -> str:
+        """The address of what answers in the provider's place; empty for the provider itself."""
+        address = urlsplit(self._provider.base_url or "")
+        own = not self._provider.base_url or (address.hostname or "").endswith(_OWN_HOSTS)
+        return "" if own else f"{address.scheme}://{address.netloc}"

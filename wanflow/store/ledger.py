@@ -123,7 +123,7 @@ class Ledger:
         """
         with self.transaction():
             if found := self.current(order.call.key, now, passed_over):
-                return found if self._usable(found) else Wait(NAP_S)
+                return found if self.may_go_on(found) else Wait(NAP_S)
             if (seconds := self._wait_s(order, now)) > 0:
                 return Wait(seconds)
             pace = self._pace(order)
@@ -138,6 +138,10 @@ class Ledger:
             if fetchable and task.state not in passed_over:
                 return task
         return None
+
+    def may_go_on(self, task: Task) -> bool:
+        """Whether what is known of a task can be gone on with here: not while another process may be sending it."""
+        return task.owner == self.owner.id or task.state not in (State.INTENT, State.SENDING)
 
     def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
         """The last step before the request goes out: false when the task is not ours to send any more."""
@@ -189,6 +193,14 @@ class Ledger:
         marks = ", ".join("?" for _ in states)
         return self._tasks(f"state IN ({marks}) ORDER BY id", [state.value for state in states])
 
+    def unstored(self, project: str) -> list[Task]:
+        """Tasks of a project that are done and whose pictures nobody has stored."""
+        return self._tasks("project = ? AND state = 'done' ORDER BY id", (project,))
+
+    def rivals(self, task: Task) -> list[Task]:
+        """Other tasks of the same lane whose requests were not answered either."""
+        return self._tasks("lane = ? AND state = 'sending' AND id != ?", (task.lane, task.id))
+
     def known(self, task_ids: Iterable[str]) -> set[str]:
         """Which of these task ids the ledger has."""
         wanted = set(task_ids)
@@ -199,10 +211,6 @@ class Ledger:
         return self._db.execute(statement, (*values,))
 
     # -- parts
-
-    def _usable(self, found: Task) -> bool:
-        """Whether what is known of a key can be gone on with here: not while a living process is about to send it."""
-        return found.owner == self.owner.id or found.state not in (State.INTENT, State.SENDING)
 
     def _wait_s(self, order: Order, now: float) -> float:
         pace = self._pace(order)
@@ -247,7 +255,7 @@ class Ledger:
         columns, marks = ", ".join(values), ", ".join("?" for _ in values)
         return int(
             self._db.execute(f"INSERT INTO tasks ({columns}) VALUES ({marks})", [*values.values()]).lastrowid or 0
-        )  # noqa: S608
+        )
 
     def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
         values = {"state": state.value, "at": now, "detail": detail, **facts}
