@@ -139,8 +139,8 @@ def test_wrong_settings_are_named(settings: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize("region", ["frankfurt"])
 def test_a_region_without_an_address_needs_a_workspace(region: str) -> None:
     with pytest.raises(UsageError, match="only reached through a workspace"):
-        backend(region=region).require()
-    backend(region=region, workspace="ws-1").require()
+        backend(region=region).account()
+    backend(region=region, workspace="ws-1").account()
 
 
 # -- running

@@ -204,9 +204,8 @@ def _payments(project: Project, backend: Backend, run_id: str, retries: Retries)
     if not (account := backend.account()):
         return None
     owner = Owner(run_id, os.getpid(), str(project.root), run_id)
-    ledger = Ledger.open(
-        state_folder() / "accounts" / account.id, owner, account.label, retries.clock.now().timestamp()
-    )
+    folder = state_folder() / "accounts" / account.id
+    ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
     budget = Budget(project.options.max_cost)
     again = project.options.resubmit_uncertain
     return Payments(backend.service(Uploads(ledger)), ledger, retries, budget, resubmit_uncertain=again)

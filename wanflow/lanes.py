@@ -9,7 +9,7 @@ from wanflow.model import Limits
 
 
 class Lanes:
-    """Keeps the slots of each lane; only lanes in `limits` exist. What other runs use of an account, its ledger knows."""
+    """Keeps the slots of each lane; only lanes in `limits` exist. An account's other runs are its ledger's concern."""
 
     def __init__(self, limits: Mapping[str, Limits]) -> None:
         self._limits = limits

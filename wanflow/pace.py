@@ -1,4 +1,4 @@
-"""How fast and how far ahead a lane may send, and what refusals teach. Pure; times are seconds of the caller's clock."""
+"""How fast and how far ahead a lane may send, and what refusals teach. Pure; times are the caller's, in seconds."""
 
 from __future__ import annotations
 

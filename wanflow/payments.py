@@ -157,8 +157,7 @@ class Payments:
             else:
                 moment = self.now()
                 await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
-                facts = {"task_id": ticket.task_id, "submitted_at": moment}
-                return replace(task, state=State.SUBMITTED, **facts), ticket
+                return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         while True:
@@ -225,9 +224,9 @@ class Payments:
     async def _adopted(self, task: Task, task_id: str) -> Task:
         moment = task.sent_at or self.now()
         detail = "its answer was lost; found in the account's list by the time of its submission"
-        facts = {"task_id": task_id, "submitted_at": moment}
-        await self.write(self.ledger.move, task, State.SUBMITTED, self.now(), detail, **facts)
-        return replace(task, state=State.SUBMITTED, detail=detail, **facts)
+        move = partial(self.ledger.move, task_id=task_id, submitted_at=moment)
+        await self.write(move, task, State.SUBMITTED, self.now(), detail)
+        return replace(task, state=State.SUBMITTED, detail=detail, task_id=task_id, submitted_at=moment)
 
     async def _uncertain(self, task: Task, why: str) -> EditError:
         await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
@@ -236,7 +235,7 @@ class Payments:
     # -- collecting
 
     async def _collected(self, task: Task, ticket: Any) -> tuple[Task, Result] | None:
-        """The stored pictures, and the task as it then stands; None when they were fetched before and are gone since."""
+        """The stored pictures, and the task as it then stands; None when they were fetched before and are gone."""
         done, ending = await self._ended(task, ticket)
         if ending is None:
             return None

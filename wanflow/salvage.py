@@ -27,7 +27,7 @@ class Salvage:
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take up what is there, and look again from time to time for processes that die meanwhile. Raises StoreError."""
+        """Take up what is there, and look again from time to time for runs that die meanwhile. Raises StoreError."""
         await self._look()
         self._loop = asyncio.get_running_loop().create_task(self._go_on_looking())
 

@@ -81,7 +81,7 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
-        """Open or create the ledger of an account and enter its owner, who holds a lock as long as the process lives."""
+        """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives."""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = locks.take(folder / "owners" / owner.id)
@@ -219,7 +219,8 @@ class Ledger:
         return pace.wait_s(now)
 
     def _in_flight(self, lane: str) -> int:
-        return int(self._value(f"SELECT count(*) FROM tasks WHERE lane = ? AND state IN {BUSY}", lane))
+        asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending', 'submitted')"
+        return int(self._value(asked, lane))
 
     def _sending(self, lane: str, now: float) -> bool:
         asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND abs(? - at) < ?"
@@ -253,9 +254,8 @@ class Ledger:
             "job": order.job,
         }
         columns, marks = ", ".join(values), ", ".join("?" for _ in values)
-        return int(
-            self._db.execute(f"INSERT INTO tasks ({columns}) VALUES ({marks})", [*values.values()]).lastrowid or 0
-        )
+        statement = f"INSERT INTO tasks ({columns}) VALUES ({marks})"  # noqa: S608 - names of ours
+        return self._db.execute(statement, [*values.values()]).lastrowid or 0
 
     def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
         values = {"state": state.value, "at": now, "detail": detail, **facts}
