@@ -57,13 +57,12 @@ def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) 
     assert {backend.terms(step).usd for step in found.values()} == {0}
 
 
-def test_submitting_does_nothing_and_collecting_performs(tmp_path: Path) -> None:
+def test_calls_are_performed_by_workers_and_cost_nobody_money(tmp_path: Path) -> None:
     workers = FakeWorkers()
     backend = DraftBackend(workers)
+    assert backend.account() is None
     call = Call("k", "local/fit", {}, {})
-    assert asyncio.run(backend.submit(call)) is call
-    assert workers.calls == []
-    asyncio.run(backend.collect(call))
+    asyncio.run(backend.perform(call))
     assert workers.calls == [call]
 
 

@@ -149,8 +149,10 @@ class Payments:
             try:
                 ticket = await self.service.submit(prepared)
             except EditError as error:
-                impatient = self._clock.monotonic() - began > PATIENCE_S
-                if error.again is not Again.THROTTLED or impatient:
+                if error.again is Again.THROTTLED and self._clock.monotonic() - began > PATIENCE_S:
+                    # Whoever comes next would wait as long for nothing.
+                    error = EditError(error.code, error.message, Again.ACCOUNT)
+                if error.again is not Again.THROTTLED:
                     settled = await self._unanswered(task, error)
                     return settled, self._ticket(settled, order)
                 await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)

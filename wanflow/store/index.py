@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from wanflow.errors import StoreError, no_room, unwritable
 from wanflow.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat, Result
+from wanflow.store.database import begin_wal
 
 # What each version of the format added to the one before.
 _TABLES = (
@@ -116,7 +116,7 @@ class Index:
     def _opened(cls, path: Path) -> Index:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         try:
-            _begin_wal(connection)
+            begin_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             _prepare(connection, path)
         except BaseException:
@@ -263,19 +263,6 @@ class Index:
             "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
             ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
         )
-
-
-def _begin_wal(connection: sqlite3.Connection) -> None:
-    # SQLite changes the journal only while nobody else is there, and does not wait for that by itself; two first
-    # runs at once would clash.
-    for patience in reversed(range(200)):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not patience:
-                raise
-        time.sleep(0.02)
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:

@@ -27,6 +27,7 @@ from typing import Any
 from wanflow.errors import StoreError, describe_os_error
 from wanflow.pace import Pace
 from wanflow.store import locks
+from wanflow.store.database import begin_wal
 from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_text, read_task
 
 FILE = "ledger.sqlite"
@@ -180,7 +181,9 @@ class Ledger:
         with self.transaction():
             owners = self._column("SELECT DISTINCT owner FROM tasks WHERE state IN ('intent','sending','submitted')")
             dead = [owner for owner in owners if owner != self.owner.id and self._is_dead(owner)]
-            found = [task for owner in dead for task in self._tasks(f"owner = ? AND state IN {BUSY}", (owner,))]
+            found = [
+                task for owner in dead for task in self._tasks(f"owner = ? AND state IN {BUSY} ORDER BY id", (owner,))
+            ]
             for task in found:
                 if task.state is State.INTENT:
                     self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
@@ -296,6 +299,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     try:
         # Each call runs in one thread of its own, not in that which made the connection.
         db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        begin_wal(db)
         db.execute("PRAGMA synchronous = FULL")
     except sqlite3.DatabaseError as error:
         raise StoreError(_unusable(path.parent, str(error))) from error
