@@ -20,7 +20,7 @@ GROUPS = [
     "workers",
     "backends emulator",
     "project",
-    "plan rows starter attempts reconcile",
+    "plan rows starter attempts reconcile status",
     "payments",
     "salvage",
     "progress",

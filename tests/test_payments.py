@@ -96,7 +96,7 @@ class Desk:
             try:
                 return await task(payments)
             finally:
-                await payments.close()
+                await payments.leave()
 
         self.runs += 1
         clock, name = self.provider.clock, f"run{self.runs}"

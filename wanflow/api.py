@@ -9,6 +9,8 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from wanflow import rows
@@ -20,6 +22,7 @@ from wanflow.clock import Clock, RealClock
 from wanflow.errors import (
     Problem,
     RecipeError,
+    RefusedError,
     StoreError,
     merge,
     unwritable,
@@ -35,8 +38,9 @@ from wanflow.project import Options, Project, open_project
 from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Run
-from wanflow.settings import shown, state_folder
+from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
+from wanflow.status import Status, look
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
@@ -89,11 +93,19 @@ def run(
             raise RecipeError(planner.plan.problems)
         if not planner.plan.nothing_to_do:
             planner.backend.account()
+            _require_budget(planner.plan)
             _require_room(project, planner.plan)
         if not consent(planner.plan):
             return planner.plan, None
         _save(planner)
         return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
+
+
+def status(here: Path | None = None) -> Status:
+    """The last runs of the project that a folder belongs to, and this user's paid tasks. Raises StoreError."""
+    here = (here or Path.cwd()).resolve()
+    store = find_root(here / "recipe", here) / STORE
+    return look(store, state_folder() / "accounts", datetime.now(UTC))
 
 
 # -- from a file to a plan
@@ -172,6 +184,12 @@ def _save(planner: Planner) -> None:
         raise StoreError(f"nothing was started: {error}") from error
 
 
+def _require_budget(plan: Plan) -> None:
+    """Refuse a plan that may cost more than its recipe allows. Raises RefusedError."""
+    if complaint := plan.over_budget:
+        raise RefusedError(f"nothing was started: {complaint}")
+
+
 def _require_room(project: Project, plan: Plan) -> None:
     """Refuse to start work whose pictures could not be put anywhere. Raises StoreError."""
     entries = [entry for entry in plan.entries if isinstance(entry, RowPlan)]
@@ -187,7 +205,9 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     backend = project.open_backend(workers, clock, listener.note)
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
-    payments = _payments(project, backend, run_id, retries) if not planner.plan.nothing_to_do else None
+    payments = None
+    if not planner.plan.nothing_to_do:
+        payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
     lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()})
@@ -199,14 +219,16 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     return _recorded(project, work, record)
 
 
-def _payments(project: Project, backend: Backend, run_id: str, retries: Retries) -> Payments | None:
+def _payments(
+    project: Project, backend: Backend, run_id: str, retries: Retries, allowed: Decimal | None
+) -> Payments | None:
     """Leave to spend money, by the account's ledger. Raises UsageError, StoreError."""
     if not (account := backend.account()):
         return None
     owner = Owner(run_id, os.getpid(), str(project.root), run_id)
     folder = state_folder() / "accounts" / account.id
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
-    budget = Budget(project.options.max_cost)
+    budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
     again = project.options.resubmit_uncertain
     return Payments(backend.service(Uploads(ledger)), ledger, retries, budget, resubmit_uncertain=again)
 

@@ -213,9 +213,14 @@ class Again(StrEnum):
 
 
 class EditError(WanflowError):
-    """One job failed, after so many `attempts`. Picklable, since workers raise it across a process border."""
+    """One job failed, after so many `attempts`. Picklable, since workers raise it across a process border.
+
+    `task_id` names the paid task that it was, `billed` the images of it that were paid for all the same.
+    """
 
     attempts = 0
+    task_id: str | None = None
+    billed = 0
 
     def __init__(self, code: str, message: str, again: Again = Again.NEVER, retry_after_s: float | None = None) -> None:
         super().__init__(code, message, again, retry_after_s)

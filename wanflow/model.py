@@ -109,6 +109,7 @@ class Reason(StrEnum):
     BYPASSED = "bypassed"
     SKIPPED = "skipped"
     REFUSED = "refused"
+    MODERATED = "moderated"
 
 
 @dataclass(frozen=True, slots=True)

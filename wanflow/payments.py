@@ -56,10 +56,20 @@ class Payments:
                 return Performed(collected[1], attempts, collected[0])
             except EditError as error:
                 error.attempts = attempts
+                await self._tell_task(order, error)
                 if await outage.sat_out(order.job, error):
                     attempts -= 1
                 else:
                     await self._retries.pause(order.job, error)
+
+    async def _tell_task(self, order: Order, error: EditError) -> None:
+        """Put into an error what the ledger knows of the task that it ends."""
+        task = await self.write(self.ledger.last, order.call.key)
+        if task and (task.run == self.ledger.owner.run or task.state in (State.SUBMITTED, State.DONE)):
+            error.task_id = task.task_id
+            error.billed = task.billed if task.state in (State.DONE, State.LOST) else 0
+            if task.state in (State.SUBMITTED, State.DONE):
+                error.message += f". It is kept at the provider as {task.task_id}; the next run asks for it again"
 
     async def stored(self, task: Task) -> None:
         """The pictures of a task are known to the project that wanted them. Raises StoreError."""
@@ -91,11 +101,17 @@ class Payments:
         """Seconds since 1970, as the ledger has them."""
         return self._clock.now().timestamp()
 
-    async def close(self) -> None:
-        """Stop asking, finish writing, and leave the ledger."""
+    async def leave(self) -> dict[str, Task]:
+        """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
+
+        Raises StoreError.
+        """
         await self.service.aclose()
-        self._thread.shutdown(wait=True)
-        self.ledger.close()
+        try:
+            return await self.write(self.ledger.under_way)
+        finally:
+            self._thread.shutdown(wait=True)
+            self.ledger.close()
 
     # -- what is there already
 

@@ -54,6 +54,7 @@ class Planner:
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.force, self.no_proxy = project.options.force, project.options.no_proxy
+        self.retry_refused = project.options.retry_refused
         self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
@@ -257,6 +258,12 @@ class Planner:
         if not known:
             return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key, usd=usd), unmade
         result = None if key in self._bad_keys else self.index.result(key)
+        if result is None and (refusal := self.refusal(key)):
+            fresh.discard(_symbol(key))
+            note = f"{refusal[0]}: {refusal[1]}"
+            return Decision(job.step.id, Action.SKIP, Reason.MODERATED, key=key, note=note), Supply(
+                absent=Reason.MODERATED
+            )
         if result is None:
             reason, changes = self._why(job, key, parts)
             return Decision(job.step.id, Action.RUN, reason, changes, key, usd=usd), unmade
@@ -266,6 +273,10 @@ class Planner:
         blob = result.blobs[0]
         supply = Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, result=result), supply
+
+    def refusal(self, key: str) -> tuple[str, str] | None:
+        """Code and words with which the provider refused this very request before, unless it shall be asked again."""
+        return None if self.retry_refused else self.index.refusal(key)
 
     def _proxy_refused(self, job: Job) -> Problem:
         name = job.step.function.name

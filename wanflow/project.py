@@ -31,6 +31,7 @@ class Options:
     base_url: str | None = None
     max_cost: Decimal | None = None
     resubmit_uncertain: bool = False
+    retry_refused: bool = False
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import datetime
 
 from wanflow import hints
@@ -96,11 +96,19 @@ class Run:
         except StoreError as error:
             self.halt.for_store(error)
         finally:
-            if self.payments:
-                await self.payments.close()
-            self.progress.leave()
+            self.progress.leave(await self._left_at_the_provider())
             self.progress.flush()
         return self._record(run_id, started)
+
+    async def _left_at_the_provider(self) -> Mapping[str, Task]:
+        """Closes the ledger; what this run leaves there, by job."""
+        if not self.payments:
+            return {}
+        try:
+            return await self.payments.leave()
+        except StoreError as error:
+            self.halt.for_store(error)
+            return {}
 
     def _record(self, run_id: str, started: datetime) -> RunRecord:
         record = self.progress.record(run_id, started, self.clock.now())
@@ -148,6 +156,8 @@ class Run:
                 continue
             if result := self._known(call.key):
                 self._reuse(job, call.key, result)
+            elif refusal := self.planner.refusal(call.key):
+                self._fail(job, EditError(*refusal, Again.NEVER), 0)
             elif call.key in self._followers:
                 self._followers[call.key].append(job)
             else:
@@ -227,6 +237,7 @@ class Run:
         except NotStarted:
             self._release_unstarted(job)
         except EditError as error:
+            self._note_refusal(call.key, error)
             self._fail(job, error, error.attempts)
         except StoreError as error:
             self._fail(job, EditError("StoreNotWritten", str(error)), 0)
@@ -244,6 +255,14 @@ class Run:
         terms = self.plan.terms[step.id]
         order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
         return await self.payments.perform(order, afresh=self.planner.force)
+
+    def _note_refusal(self, key: str, error: EditError) -> None:
+        if error.again is Again.REFUSED:
+            try:
+                with self.index.transaction():
+                    self.index.note_refusal(key, error.code, error.message)
+            except StoreError as unwritten:
+                self.halt.for_store(unwritten)
 
     async def _paid_for(self, performed: Performed) -> None:
         """The pictures of a paid task are in the index, so nobody has to ask for them again."""
@@ -320,7 +339,8 @@ class Run:
     def _fail(self, job: Job, error: EditError, attempts: int) -> None:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
         outcome = state.fail(step.id, error.code, error.message)
-        outcome.attempts = attempts
+        outcome.attempts, outcome.task_id = attempts, error.task_id
+        outcome.usd = error.billed * (self.plan.terms[step.id].usd or FREE)
         self.progress.tell(step.id, outcome)
         blocked = self._schedule.failed(job)
         for _, number in blocked:

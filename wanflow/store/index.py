@@ -32,6 +32,7 @@ CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT 
 """,
     "CREATE TABLE masks (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;",
     "ALTER TABLE outputs ADD COLUMN writer TEXT NOT NULL DEFAULT '';",
+    "CREATE TABLE refusals (key TEXT PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL) WITHOUT ROWID;",
 )
 VERSION = len(_TABLES)
 
@@ -180,10 +181,20 @@ class Index:
         if result.task_id or result.billed or result.prompts:
             made.append([result.task_id, result.billed, list(result.prompts)])
         self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, json.dumps(made), components))
+        self._db.execute("DELETE FROM refusals WHERE key = ?", (key,))
 
     def forget(self, key: str) -> None:
         """Drop a result whose picture is gone."""
         self._db.execute("DELETE FROM results WHERE key = ?", (key,))
+
+    def refusal(self, key: str) -> tuple[str, str] | None:
+        """The code and the words with which a request was refused for what it shows or asks for, or None."""
+        found = self._db.execute("SELECT code, message FROM refusals WHERE key = ?", (key,)).fetchone()
+        return (found[0], found[1]) if found else None
+
+    def note_refusal(self, key: str, code: str, message: str) -> None:
+        """Keep that a request was refused; the same one would be refused again."""
+        self._db.execute("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)", (key, code, message))
 
     # -- the last key of each job, for reasons
 

@@ -96,6 +96,21 @@ class Ledger:
             ledger._db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?)", entry)
         return ledger
 
+    @classmethod
+    def look(cls, folder: Path) -> Ledger:
+        """Open a ledger only to read it. Raises StoreError."""
+        try:
+            db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+            db.execute("SELECT count(*) FROM tasks")
+        except sqlite3.DatabaseError as error:
+            raise StoreError(_unusable(folder, str(error))) from error
+        return cls(folder, db, Owner("", 0, "", ""), None)
+
+    @property
+    def label(self) -> str:
+        """What people call the account."""
+        return str(self._value("SELECT value FROM about WHERE name = 'label'"))
+
     def close(self) -> None:
         """Leave; tasks in flight are taken up by whoever runs next."""
         self._db.close()
@@ -199,6 +214,19 @@ class Ledger:
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
         return self._tasks("project = ? AND state = 'done' ORDER BY id", (project,))
+
+    def under_way(self) -> dict[str, Task]:
+        """What this process sent and has no picture of yet, by job."""
+        found = self._tasks("run = ? AND state IN ('sending', 'submitted', 'done')", (self.owner.run,))
+        return {task.job: task for task in found}
+
+    def last(self, key: str) -> Task | None:
+        """The newest task of a key, however it stands."""
+        return next(iter(self._tasks("key = ? ORDER BY id DESC LIMIT 1", (key,))), None)
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether the process of an owner still runs."""
+        return not self._is_dead(owner)
 
     def rivals(self, task: Task) -> list[Task]:
         """Other tasks of the same lane whose requests were not answered either."""
