@@ -50,6 +50,16 @@ def test_one_that_may_be_another_request_s_is_waited_for_and_then_a_doubt() -> N
     assert verdict(SENT, [rival], listed(1000.3)) == Verdict(task_id="t0")  # the rival was not sent yet
 
 
+def test_what_is_another_s_for_sure_leaves_the_rest() -> None:
+    """Three requests that hang, one after the other: the first task can only be the first one's, and so on."""
+    requests = [Sent(start - SLACK_S, start + SETTLED_S) for start in (1000, 1020, 1040)]
+    lines = listed(1000.3, 1020.3, 1040.3)
+    for number, request in enumerate(requests):
+        rivals = [other for other in requests if other is not request]
+        assert verdict(request, rivals, lines) == Verdict(task_id=f"t{number}")
+    assert verdict(requests[0], requests[1:], lines[1:]) == Verdict()  # the later ones may be any's
+
+
 def task(offset_s: float | None, sent_at: float = 1000.0) -> object:
     @dataclass(frozen=True)
     class Task:

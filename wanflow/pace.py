@@ -42,11 +42,12 @@ class Pace:
         return min(max(0.0, self.next_start - now), LONGEST_S)
 
     def started(self, now: float) -> None:
-        """A request goes out."""
-        self.next_start = now + self.gap_s
+        """A request goes out, or was answered: it may have arrived at any time between, and the next keeps away."""
+        self.next_start = max(self.next_start, now + self.gap_s)
 
-    def accepted(self, limits: Limits) -> None:
+    def accepted(self, limits: Limits, now: float) -> None:
         """A request was taken: a lane that had slowed down comes back a little."""
+        self.started(now)
         self.gap_s = max(least_gap_s(limits), self.gap_s * RECOVERY)
         self.taken += 1
         if self.taken >= FORGIVEN:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ class Payments:
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
         # Commits wait for the disk and for other processes; the loop must not.
         self._thread = ThreadPoolExecutor(1, "ledger")
+        self._greeting, self._greeted = asyncio.Lock(), False
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
@@ -147,10 +149,23 @@ class Payments:
         if not self.budget.reserve(price):
             raise OverBudget
         try:
+            await self._compare_clocks(order)
             return await self._submitted(order, passed_over, await self.service.prepare(order.call))
         except BaseException:
             self.budget.give_back(price)
             raise
+
+    async def _compare_clocks(self, order: Order) -> None:
+        """Hear from the service before anything is sent: its clock dates what is sent, should no answer come."""
+        async with self._greeting:
+            if self.service.offset_s is None and not self._greeted:
+                self._greeted = True
+                moment = datetime.fromtimestamp(self.now(), UTC)
+                try:
+                    await self.service.tasks(moment - timedelta(minutes=1), moment, str(order.call.model))
+                except EditError as error:
+                    if error.again is Again.ACCOUNT:
+                        raise
 
     async def _submitted(self, order: Order, passed_over: Collection[State], prepared: Any) -> tuple[Task, Any]:
         began = self._clock.monotonic()

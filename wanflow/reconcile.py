@@ -64,16 +64,32 @@ class Verdict:
 
 def verdict(sent: Sent, rivals: Sequence[Sent], unclaimed: Sequence[Listed]) -> Verdict:
     """What the list says of a request; `rivals` are others of its lane that wait for an answer, too, and `unclaimed`
-    the listed tasks that the ledger doesn't know.
+    the listed tasks that the ledger doesn't know. A request makes one task at most.
     """
-    candidates = [entry for entry in unclaimed if sent.may_have_made(entry)]
-    disputed = any(rival.may_have_made(entry) for rival in rivals for entry in candidates)
-    if len(candidates) == 1 and not disputed:
-        return Verdict(task_id=candidates[0].task_id)
+    requests, left = [sent, *rivals], list(unclaimed)
+    while made := _made_by_one(requests, left):
+        if 0 in made:
+            return Verdict(task_id=made[0][0].task_id) if len(made[0]) == 1 else _doubt(made[0])
+        # Theirs is known, so that what is left may have one maker only.
+        left = [entry for entry in left if not any(entry in entries for entries in made.values())]
+        requests = [request for number, request in enumerate(requests) if number not in made]
+    candidates = [entry for entry in left if sent.may_have_made(entry)]
     if not candidates:
         return Verdict(not_taken=sent.settled)
-    if not sent.settled and disputed:
-        return Verdict()
+    return _doubt(candidates) if sent.settled else Verdict()
+
+
+def _made_by_one(requests: Sequence[Sent], entries: Sequence[Listed]) -> dict[int, list[Listed]]:
+    """The tasks that only one request can have made, by its number."""
+    made: dict[int, list[Listed]] = {}
+    for entry in entries:
+        makers = [number for number, request in enumerate(requests) if request.may_have_made(entry)]
+        if len(makers) == 1:
+            made.setdefault(makers[0], []).append(entry)
+    return made
+
+
+def _doubt(candidates: Sequence[Listed]) -> Verdict:
     ids = ", ".join(entry.task_id for entry in candidates[:3])
     number = "a task" if len(candidates) == 1 else f"{len(candidates)} tasks"
     return Verdict(doubt=f"no answer came, and the account has {number} of that time which may be its ({ids})")

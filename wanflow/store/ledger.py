@@ -174,7 +174,7 @@ class Ledger:
         """The provider took a task under this id."""
         with self.transaction():
             pace = self._pace(order)
-            pace.accepted(order.limits)
+            pace.accepted(order.limits, now)
             self._keep_pace(order.lane, pace)
             return self._move(task, State.SUBMITTED, now, "", {"task_id": task_id, "submitted_at": now})
 
