@@ -22,7 +22,7 @@ PHOTOS = Path(__file__).parent / "photos"
 FUNCTION = "wan/description_edit_with_mask"
 SUIT = [(60, 200), (110, 180), (180, 260), (300, 230), (345, 210), (340, 350), (290, 400), (250, 511), (40, 511)]
 SHUTTLE = [(395, 0), (445, 0), (462, 60), (462, 240), (440, 280), (380, 290), (350, 235), (372, 190), (372, 60)]
-PROMPTS = ["", "a red coat", "black", "wooden", "blur it", "a cat with a hat"]
+PROMPTS = ["", "make the coat red", "black", "wooden", "blur it", "a cat with a hat"]
 
 
 def photo(name: str = "astronaut") -> np.ndarray:
@@ -109,7 +109,9 @@ def test_a_hole_of_most_of_the_picture_is_filled_and_said() -> None:
 # -- colour and material
 
 
-@pytest.mark.parametrize(("prompt", "hue_deg"), [("a blue suit", 257), ("改成绿色", 141), ("make it purple", 308)])
+@pytest.mark.parametrize(
+    ("prompt", "hue_deg"), [("make the suit blue", 257), ("改成绿色", 141), ("make it purple", 308)]
+)
 def test_a_colour_changes_hue_and_keeps_light_and_shade(prompt: str, hue_deg: float) -> None:
     before, hole = photo(), drawn(photo(), "polygon", SUIT)
     result = done(before, hole, prompt)
@@ -125,7 +127,7 @@ def test_a_colour_changes_hue_and_keeps_light_and_shade(prompt: str, hue_deg: fl
 
 def test_a_named_thing_is_said_not_to_be_drawn() -> None:
     before, hole = photo(), drawn(photo(), "polygon", SUIT)
-    assert done(before, hole, "a blue suit").warnings == (
+    assert done(before, hole, "make the suit blue").warnings == (
         'all that is in the mask was recoloured; no "suit" was looked for or drawn',
     )
     assert done(before, hole, "blue").warnings == ()
@@ -155,7 +157,7 @@ def test_other_changes_stay_inside_the_mask(prompt: str) -> None:
 # -- what needs a model
 
 
-@pytest.mark.parametrize("prompt", ["a cat with a hat", "一只戴着草帽的橘猫"])
+@pytest.mark.parametrize("prompt", ["a cat with a hat", "一只戴着草帽的橘猫", "a red rose"])
 def test_a_new_thing_is_stamped_inside_the_mask_and_nowhere_else(prompt: str) -> None:
     before, hole = photo(), drawn(photo(), "polygon", SUIT)
     result = done(before, hole, prompt)
@@ -163,7 +165,7 @@ def test_a_new_thing_is_stamped_inside_the_mask_and_nowhere_else(prompt: str) ->
     assert result.fidelity is Fidelity.PROXY
     assert np.array_equal(after[~hole], before[~hole])
     assert striped(after[rim(hole)]) > 0.8 > 3 * striped(before[rim(hole)])
-    assert result.warnings[0].startswith(f'no known word in the prompt: "{prompt}" needs a generative model;')
+    assert result.warnings[0].startswith(f'"{prompt}" needs a generative model;')
 
 
 def test_the_stamp_shows_the_request() -> None:
@@ -187,7 +189,10 @@ def test_half_of_a_prompt_is_done_under_the_stamp() -> None:
     assert to_oklab(result.picture.rgb[200:230, 250:300])[..., 2].mean() < 0
 
 
-@pytest.mark.parametrize(("prompt", "best"), [("", "approximate"), ("a red coat", "approximate"), ("a cat", "proxy")])
+@pytest.mark.parametrize(
+    ("prompt", "best"),
+    [("", "approximate"), ("make the coat red", "approximate"), ("a cat", "proxy"), ("a red rose", "proxy")],
+)
 def test_the_plan_can_foresee_it(prompt: str, best: str) -> None:
     assert foreseen(FUNCTION, {"prompt": prompt}) == best
 
@@ -271,7 +276,7 @@ def holes(height: int, width: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", holes(8, 8))
-@pytest.mark.parametrize("prompt", ["", "a red coat", "black", "wooden", "a cat with a hat"])
+@pytest.mark.parametrize("prompt", ["", "make the coat red", "black", "wooden", "a cat with a hat"])
 def test_any_hole_in_any_plain_picture_is_edited(kind: str, prompt: str) -> None:
     hole = holes(36, 54)[kind]
     for level in (0, 128, 255):
@@ -320,7 +325,7 @@ def test_the_same_request_gives_the_same_bytes_and_inputs_are_kept(prompt: str) 
     assert np.array_equal(before, copies[0]) and np.array_equal(mask.rgb, copies[1])
 
 
-@pytest.mark.parametrize("prompt", ["", "a red coat", "a cat"])
+@pytest.mark.parametrize("prompt", ["", "make the coat red", "a cat"])
 def test_transparency_is_kept_but_under_a_stamp(prompt: str) -> None:
     before = photo("coffee")[:120, :200]
     hole = drawn(before, "ellipse", [60, 30, 170, 100])

@@ -14,7 +14,7 @@ import numpy as np
 
 from wanflow.errors import quoted
 from wanflow.pixels.brushes import brush_for, painted_strips
-from wanflow.pixels.engine import Bools, Edited, EditRequest, Fidelity, edit
+from wanflow.pixels.engine import Edited, EditRequest, Fidelity, edit
 from wanflow.pixels.instruction import Change, read
 from wanflow.pixels.regions import FAINT, Region
 from wanflow.pixels.scene import SURE
@@ -61,7 +61,7 @@ def describe_edit(request: EditRequest) -> Edited:
         brush = brush_for(rgb, change, region, strength, request.seed)
         rgb = np.concatenate(list(painted_strips(rgb, brush, sight.place(region) if region else None)))
         if region:
-            warnings += _doubts(change, region, picture.size, hinted)
+            warnings += _doubts(change, region, sight)
         if change.tone and change.tone.chroma < 0.02:
             warnings.append(f"light and shade are kept, so {change.colour} only takes the colour away")
     edited = replace(picture, rgb=rgb)
@@ -87,8 +87,9 @@ def _undone(clauses: list[str]) -> str:
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
 
 
-def _doubts(change: Change, region: Region, size: tuple[int, int], hinted: Bools | None) -> Iterator[str]:
-    """What to say of a region that was looked for, in a picture of this width and height."""
+def _doubts(change: Change, region: Region, sight: Sight) -> Iterator[str]:
+    """What to say of a region that was looked for."""
+    size, hinted = (sight.rgb.shape[1], sight.rgb.shape[0]), sight.told
     if hinted is not None and change.kind in (Kind.SUBJECT, Kind.OTHER, Kind.PERSON):
         return
     at = place(region.mask > 0.5, size) if (region.mask > 0.5).any() else "nowhere in full"
@@ -98,4 +99,4 @@ def _doubts(change: Change, region: Region, size: tuple[int, int], hinted: Bools
     if region.agreed < SHARP:
         yield ROUGH.format(quoted(change.region))
     if hinted is None:
-        yield from taken_for(change.region, change.kind, at)
+        yield from taken_for(change.region, change.kind, at, open_sky=change.kind is Kind.SKY and sight.scene.open_sky)

@@ -36,7 +36,7 @@ STRENGTH = 0.5
 SOFT_EDGE = 0.002
 COLOURLESS = 0.02
 TOO_SMALL = "the mask is too small for a stamp that could be read, so the whole picture wears it"
-EXAMPLES = '"" or "grass" (deletes), "a red coat", "wooden", "改成蓝色"'
+EXAMPLES = '"" or "grass" (deletes), "make it red", "wooden", "改成蓝色"'
 
 
 def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
@@ -72,7 +72,7 @@ def _unread(wanted: MaskWish) -> str:
     clauses = list(dict.fromkeys(wanted.left))
     more = [f"and {len(clauses) - QUOTED} more"] if len(clauses) > QUOTED else []
     what = "; ".join([*map(quoted, clauses[:QUOTED]), *more])
-    return f"no known word in the prompt: {what} needs a generative model; without one, try {EXAMPLES}"
+    return f"{what} needs a generative model; without one, try {EXAMPLES}"
 
 
 def _said_of(deed: Deletion, hole: Bools) -> tuple[str, ...]:

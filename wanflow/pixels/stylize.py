@@ -26,7 +26,9 @@ from wanflow.pixels.told import told
 WORK_PIXELS = 1_500_000
 DEFAULT_STRENGTH = 0.5
 DEFAULT_WHOLE = "french picture book"
-NO_MATERIAL = f"the prompt asks for no one style known here, so nothing was changed; known are: {', '.join(styles.LOCAL)}"
+NO_MATERIAL = (
+    f"the prompt asks for no one style known here, so nothing was changed; known are: {', '.join(styles.LOCAL)}"
+)
 _STRIP_PIXELS = 1 << 19
 
 

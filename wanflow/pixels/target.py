@@ -36,6 +36,19 @@ _IDLE = frozenset(
 )
 # These mean the main subject, whatever it is.
 _ANYTHING = ("", "subject", "object", "product", "主体")
+_TAKEN = {
+    **dict.fromkeys((Kind.SUBJECT, Kind.OTHER, Kind.PERSON), "the main subject"),
+    Kind.CLOTHES: "the main subject without its upper end",
+    Kind.HAIR: "the dark part of the main subject's upper end",
+    Kind.SKIN: "the bright part of the main subject's upper end",
+    Kind.SURFACE: "all behind the main subject",
+    Kind.SKY: "the calm area at the top",
+    Kind.CLOUD: "the bright part of the calm area at the top",
+    Kind.WATER: "the calm area below",
+    Kind.GRASS: "the ground",
+    Kind.FOLIAGE: "fine texture",
+    Kind.LIGHT: "what is brightest",
+}
 _THINGS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
 
 
@@ -71,17 +84,14 @@ def find_target(rgb: Array, prompt: str, told: Mask | None, size: tuple[int, int
         return missing
     if kind in RECUT:
         mask = recut(rgb, mask)
-    return Target(mask)
+    return Target(mask, tuple(taken_for(word, kind, place(mask, size), open_sky=scene.open_sky)))
 
 
-def taken_for(word: str, kind: Kind, at: str) -> Iterator[str]:
+def taken_for(word: str, kind: Kind, at: str, *, open_sky: bool = False) -> Iterator[str]:
     """What to say of a word that a part of the picture, `at` a place, was taken for without knowing what it is."""
-    if kind in (Kind.OTHER, Kind.PERSON) or (kind is Kind.SUBJECT and word not in _ANYTHING):
-        yield f"things are not recognised here: the main subject, {at}, was taken for {quoted(word)}; {HOW}"
-    elif kind is Kind.LIGHT:
-        yield f"things are not recognised here: the bright spots, {at}, were taken for {quoted(word)}; {HOW}"
-    elif kind is Kind.SURFACE:
-        yield f"things are not recognised here: all behind the main subject was taken for {quoted(word)}; {HOW}"
+    known = word in _ANYTHING or (kind is Kind.SKY and open_sky)
+    if kind in _TAKEN and not known:
+        yield f"things are not recognised here: {_TAKEN[kind]}, {at}, was taken for {quoted(word)}; {HOW}"
 
 
 def _name(word: str) -> str:

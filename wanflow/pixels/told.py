@@ -41,7 +41,9 @@ def told(rgb: Array, hint: Hint) -> Told:
     found = find_subject(rgb, hint.region).mask & box
     if found.sum() >= LEAST * box.sum():
         return Told(found)
-    return Told(box, (f"nothing stands out in the hint's region, {place(box)}, so all of the rectangle was taken; {DRAW}",))
+    return Told(
+        box, (f"nothing stands out in the hint's region, {place(box)}, so all of the rectangle was taken; {DRAW}",)
+    )
 
 
 def place(mask: Bools, size: tuple[int, int] | None = None) -> str:
