@@ -14,7 +14,7 @@ from wanflow.errors import EditError
 from wanflow.pixels import codec
 from wanflow.pixels.chroma import to_oklab
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, foreseen, functions
-from wanflow.pixels.mask_edit import TOO_SMALL, edit_with_mask
+from wanflow.pixels.mask_edit import SMEARS, TOO_SMALL, edit_with_mask
 from wanflow.pixels.removal import grown
 from wanflow.pixels.stamp import BLACK, YELLOW, frame_width
 
@@ -104,6 +104,31 @@ def test_a_hole_of_most_of_the_picture_is_filled_and_said() -> None:
     before = cv2.resize(photo("coffee"), (120, 80), interpolation=cv2.INTER_AREA)
     result = done(before, drawn(before, "rectangle", [0, 8, 119, 79]), "")
     assert result.warnings == ("the mask covers 90% of the picture; so large a hole is filled with mere texture",)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "places", "warned"),
+    [
+        ("coffee", "ellipse", [160, 20, 410, 240], "x 160, y 20, width 251, height 221"),
+        ("astronaut", "polygon", SUIT, "x 40, y 180, width 306, height 332"),
+        ("astronaut", "ellipse", [300, 270, 511, 470], "x 300, y 270, width 212, height 201"),
+        ("rocket", "rectangle", [300, 120, 350, 426], ""),
+        ("rocket", "ellipse", [350, 20, 450, 120], ""),
+        ("hubble_deep_field", "ellipse", [300, 300, 600, 600], ""),
+        ("chelsea", "ellipse", [130, 60, 200, 120], ""),
+    ],
+)
+def test_a_hole_too_wide_for_what_is_around_it_is_warned_of(name: str, shape: str, places, warned: str) -> None:
+    rgb = photo(name)
+    said = done(rgb, drawn(rgb, shape, places), "").warnings
+    assert said == ((SMEARS.format(warned),) if warned else ())
+
+
+def test_however_wide_a_hole_on_one_ground_is_not_warned_of() -> None:
+    dice = np.random.default_rng(0)
+    rgb = np.clip(dice.normal(120, 20, (200, 200, 3)), 0, 255).astype(np.uint8)
+    hole = drawn(rgb, "ellipse", [30, 30, 170, 170])
+    assert done(rgb, hole, "").warnings == ()
 
 
 # -- colour and material

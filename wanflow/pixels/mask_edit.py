@@ -24,9 +24,10 @@ from wanflow.pixels.mask_wish import Deed, Deletion, MaskWish, Remake, wish
 from wanflow.pixels.masks import WORK_PIXELS
 from wanflow.pixels.materials import covered
 from wanflow.pixels.regions import Region
-from wanflow.pixels.removal import grown, remove
+from wanflow.pixels.removal import grown, remove, smears
 from wanflow.pixels.stamp import stamped
 from wanflow.pixels.stylize import at_work_size, laid_over
+from wanflow.pixels.told import place
 from wanflow.pixels.words import Kind
 
 QUOTED = 3  # clauses of the prompt that a warning repeats
@@ -36,6 +37,7 @@ STRENGTH = 0.5
 SOFT_EDGE = 0.002
 COLOURLESS = 0.02
 TOO_SMALL = "the mask is too small for a stamp that could be read, so the whole picture wears it"
+SMEARS = "the hole, {}, is wide for what is around it, so the fill may show; look at the picture before using it"
 EXAMPLES = '"" or "grass" (deletes), "make it red", "wooden", "改成蓝色"'
 
 
@@ -62,7 +64,7 @@ def edit_with_mask(request: EditRequest) -> Edited:
 def _done(deed: Deed, picture: Picture, hole: Bools, seed: int) -> tuple[Array, tuple[str, ...]]:
     """The picture after one deed, and what to say of it."""
     if isinstance(deed, Deletion):
-        return _deleted(picture, hole, seed), _said_of(deed, hole)
+        return _deleted(picture, hole, seed), _said_of(deed, picture.rgb, hole)
     if isinstance(deed, Remake):
         return _remade(picture.rgb, hole, deed.material, seed), ()
     return _changed(picture.rgb, hole, deed, seed), _doubts(deed)
@@ -75,12 +77,14 @@ def _unread(wanted: MaskWish) -> str:
     return f"{what} needs a generative model; without one, try {EXAMPLES}"
 
 
-def _said_of(deed: Deletion, hole: Bools) -> tuple[str, ...]:
+def _said_of(deed: Deletion, rgb: Array, hole: Bools) -> tuple[str, ...]:
     said = []
     if deed.described:
         said.append(f"the mask was filled with what is around it; {quoted(deed.described)} itself was not painted")
     if hole.mean() > LARGE:
         said.append(f"the mask covers {hole.mean():.0%} of the picture; so large a hole is filled with mere texture")
+    elif smears(rgb, grown(hole)):
+        said.append(SMEARS.format(place(hole)))
     return tuple(said)
 
 
