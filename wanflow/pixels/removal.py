@@ -45,8 +45,8 @@ def smears(rgb: Array, hole: Bools) -> bool:
         return False
     across = 2 * float(cv2.distanceTransform(np.pad(wide, 1), cv2.DIST_L2, cv2.DIST_MASK_5).max()) / short
     # Colours, not grain: what is finer than a hundred-and-fiftieth of the side is texture, which is copied well.
-    lab = cv2.GaussianBlur(to_oklab(at_shape(rgb, wide.shape)) * np.float32([1, 2, 2]), (0, 0), short / 150)
-    return across * float(np.sqrt(lab[around].var(axis=0).sum())) > SMEARED
+    lab = cv2.GaussianBlur(to_oklab(at_shape(rgb, wide.shape)) * np.array([1, 2, 2], np.float32), (0, 0), short / 150)
+    return bool(across * float(np.sqrt(lab[around].var(axis=0).sum())) > SMEARED)
 
 
 def remove(rgb: Array, hole: Bools, known: Bools | None, seed: int) -> Array:
