@@ -10,7 +10,7 @@ from typing import Any
 
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
-from wanflow.hint import MASK
+from wanflow.hints import MASK
 from wanflow.images import MAX_PIXELS
 from wanflow.inputs import Inputs, counted
 from wanflow.manifests import Manifest
