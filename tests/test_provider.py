@@ -20,11 +20,13 @@ from wanflow.backends.services import Services
 from wanflow.build import build
 from wanflow.catalog import models
 from wanflow.clock import FastClock, RealClock
+from wanflow.console import plan_text
 from wanflow.emulator.chance import times
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
 from wanflow.errors import RecipeError, UsageError
 from wanflow.model import Status
+from wanflow.planned import plan_head
 from wanflow.recipe import Step
 from wanflow.settings import ModelSettings, ProviderSettings
 from wanflow.source import parse
@@ -108,6 +110,34 @@ def test_a_result_of_a_stand_in_is_never_one_of_the_providers(steps: dict[str, S
     assert own.fingerprint(steps["colour"]) == intl.fingerprint(steps["colour"]) == "dashscope:wanx2.1-imageedit"
     for url in ("http://127.0.0.1:8765/api/v1", "https://aliyuncs.com.example.org/api/v1"):
         assert backend(base_url=url).fingerprint(steps["colour"]) == "dashscope:wanx2.1-imageedit:stand-in"
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({}, "DashScope, cn-beijing"),
+        ({"region": "singapore", "workspace": "ws-1"}, "DashScope, ap-southeast-1, workspace ws-1"),
+        (
+            {"base_url": "https://dashscope-intl.aliyuncs.com/api/v1"},
+            "DashScope, dashscope-intl.aliyuncs.com (prices of cn-beijing)",
+        ),
+        ({"base_url": "http://127.0.0.1:8765/api/v1"}, "http://127.0.0.1:8765 (no provider's address)"),
+        ({"base_url": "https://me:secret@[::1]:80/api/v1"}, "https://[::1]:80 (no provider's address)"),
+    ],
+)
+def test_a_plan_says_where_the_money_goes(recipe: Path, settings: dict[str, Any], place: str) -> None:
+    assert backend(**settings).place == place
+    if "workspace" not in settings:
+        plan = api.plan(recipe, api.Options(backend="dashscope", **settings))
+        assert plan_text(plan).startswith(f"r at {place}: ")
+        assert plan_head(plan)["place"] == place
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8765", "ftp://a", "http://", "http://a:b", "http://[::1", "http://a/\n"])
+def test_a_base_url_that_is_none_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(UsageError, match="the base URL must be http:// or https://") as caught:
+        backend(base_url=url)
+    assert str(caught.value).endswith("e.g. http://127.0.0.1:8765/api/v1")
 
 
 def test_a_model_that_the_region_lacks_is_a_problem_of_the_recipe(recipe: Path) -> None:

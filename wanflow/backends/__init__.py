@@ -18,6 +18,10 @@ class Backend(Protocol):
     name: str
     takes_hints: bool
 
+    @property
+    def place(self) -> str:
+        """Where requests, and the money, go; empty when nothing leaves this machine."""
+
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""
 
