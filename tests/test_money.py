@@ -162,7 +162,7 @@ def test_money_is_asked_for_once_on_a_terminal(recipe: Path, fakery: Fakery, mon
 @pytest.mark.parametrize("usd", [PRICE, None])
 def test_without_a_terminal_money_needs_a_flag(recipe: Path, fakery: Fakery, usd: Decimal | None) -> None:
     plan = api.plan(recipe, fakery.paid(usd))
-    with pytest.raises(RefusedError, match="at Somewhere; nothing was started. Say --yes"):
+    with pytest.raises(RefusedError, match=r"at Somewhere; nothing was started\. Say --yes"):
         Narrator(io.StringIO()).consent(plan, yes=False)
     assert Narrator(io.StringIO()).consent(plan, yes=True)
 
