@@ -43,6 +43,10 @@ class Backend(Protocol):
     async def collect(self, ticket: Any) -> Result:
         """The result of a ticket; may be called again after a crash. Raises EditError."""
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks that were submitted go on elsewhere and are waited for."""
+
     async def close(self) -> None:
         """Let go of connections; tasks that were submitted go on."""
 

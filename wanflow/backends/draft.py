@@ -19,6 +19,7 @@ class DraftBackend:
     name = "draft"
     place = ""
     takes_hints = True
+    waiting = 0
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers

@@ -101,6 +101,11 @@ class ProviderBackend:
             return await self._local.collect(ticket)
         return await self._client.collect(ticket)
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks at the provider are waited for."""
+        return self._client.waiting if "_client" in self.__dict__ else 0
+
     async def close(self) -> None:
         """Stop asking; tasks go on at the provider."""
         if "_client" in self.__dict__:
@@ -138,14 +143,16 @@ class ProviderBackend:
     @cached_property
     def _client(self) -> DashScope:
         from wanflow.backends.dashscope import DashScope
+        from wanflow.backends.dashscope.secret import Secret
 
         variable = self._provider.key_variable
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
+        secret = Secret(key, f"the API key in {variable}")
         slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
         return DashScope(
             base_url=self._base_url,
-            key=key,
+            key=secret,
             region=self._region.name,
             workspace=self._provider.workspace,
             store=self._services.workers.store,
