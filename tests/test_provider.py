@@ -213,7 +213,7 @@ def test_a_key_in_quotes_is_refused_before_anything_is_sent(
     recipe: Path, origin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", '"sk-test"')
-    with pytest.raises(UsageError, match="^the API key in DASHSCOPE_API_KEY holds quotes; put it there without them$"):
+    with pytest.raises(UsageError, match=r"^the API key in DASHSCOPE_API_KEY holds quotes; put it there without them$"):
         run(recipe, origin)
     assert stats(origin)["refused"] == {}
 
