@@ -90,6 +90,7 @@ class FakeBackend(DraftBackend):
 class PaidBackend(FakeBackend):
     """A provider that charges for every image, two tasks at once, and finds subjects by itself."""
 
+    place = "Somewhere"
     takes_hints = False
 
     def __init__(self, workers: Workers, fakery: Fakery, usd: Decimal | None = PRICE) -> None:

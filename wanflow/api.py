@@ -21,6 +21,7 @@ from wanflow.errors import (
     merge,
     unwritable,
 )
+from wanflow.halt import remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
 from wanflow.outputs import Publisher
@@ -191,14 +192,19 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
 
 async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:
     loop = asyncio.get_running_loop()
+    reminding: list[asyncio.Task[None]] = []
 
     def interrupt() -> None:
         if work.halt.stopping:
-            listener.note("stopping at once")
+            left = work.backend.waiting
+            listener.note(f"stopping at once{f'; tasks that go on at the provider: {left}' if left else ''}")
             work.abort()
+            for reminder in reminding:
+                reminder.cancel()
         else:
             listener.note("finishing what is under way; press Ctrl-C again to stop at once")
             work.stop()
+            reminding.append(loop.create_task(remind(lambda: work.backend.waiting, work.clock, listener.note)))
 
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.

@@ -138,7 +138,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, why, and at what price."""
+    """What happens to one job, and why."""
 
     step: str
     action: Action
@@ -146,7 +146,6 @@ class Decision:
     changes: tuple[Change, ...] = ()
     key: str | None = None
     result: Result | None = None
-    usd: Decimal = Decimal(0)
     note: str = ""
 
 

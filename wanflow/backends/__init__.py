@@ -18,6 +18,10 @@ class Backend(Protocol):
     name: str
     takes_hints: bool
 
+    @property
+    def place(self) -> str:
+        """Where requests, and the money, go; empty when nothing leaves this machine."""
+
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""
 
@@ -38,6 +42,10 @@ class Backend(Protocol):
 
     async def collect(self, ticket: Any) -> Result:
         """The result of a ticket; may be called again after a crash. Raises EditError."""
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks that were submitted go on elsewhere and are waited for."""
 
     async def close(self) -> None:
         """Let go of connections; tasks that were submitted go on."""

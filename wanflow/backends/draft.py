@@ -17,7 +17,9 @@ class DraftBackend:
     """Edits pictures in worker processes of this machine."""
 
     name = "draft"
+    place = ""
     takes_hints = True
+    waiting = 0
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers

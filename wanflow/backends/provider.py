@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
@@ -36,6 +36,7 @@ class ProviderBackend:
         self._local = DraftBackend(services.workers)
         self._provider = services.provider
         self._region: Region = region_named(self._provider.region or REGION)
+        self._address = _address(self._provider.base_url)
         for name in self._provider.models:
             if name not in models():
                 known = did_you_mean(name, models())
@@ -43,13 +44,21 @@ class ProviderBackend:
 
     # -- what planning asks
 
+    @property
+    def place(self) -> str:
+        """The provider and the region; of another address its host, and that it isn't the provider's if so."""
+        if not self._address:
+            workspace = f", workspace {self._provider.workspace}" if self._provider.workspace else ""
+            return f"DashScope, {self._region.name}{workspace}"
+        if self._is_stand_in:
+            return f"{self._address.scheme}://{self._address.netloc.rpartition('@')[2]} (no provider's address)"
+        return f"DashScope, {self._address.hostname} (prices of {self._region.name})"
+
     def fingerprint(self, step: Step) -> str:
         """The model, and whether the provider itself or something in its place makes the picture."""
         if step.function.is_local:
             return local_fingerprint(step)
-        host = urlsplit(self._provider.base_url or "").hostname or ""
-        stand_in = self._provider.base_url and not host.endswith(_OWN_HOSTS)
-        return f"dashscope:{step.model}:stand-in" if stand_in else f"dashscope:{step.model}"
+        return f"dashscope:{step.model}:stand-in" if self._is_stand_in else f"dashscope:{step.model}"
 
     def terms(self, step: Step) -> Terms:
         """The price and limits of the step's model in this region, unless the project sets others."""
@@ -92,12 +101,21 @@ class ProviderBackend:
             return await self._local.collect(ticket)
         return await self._client.collect(ticket)
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks at the provider are waited for."""
+        return self._client.waiting if "_client" in self.__dict__ else 0
+
     async def close(self) -> None:
         """Stop asking; tasks go on at the provider."""
         if "_client" in self.__dict__:
             await self._client.aclose()
 
     # -- parts
+
+    @property
+    def _is_stand_in(self) -> bool:
+        return self._address is not None and not (self._address.hostname or "").endswith(_OWN_HOSTS)
 
     def _model(self, step: Step) -> Model:
         return models()[str(step.model)]
@@ -125,14 +143,16 @@ class ProviderBackend:
     @cached_property
     def _client(self) -> DashScope:
         from wanflow.backends.dashscope import DashScope
+        from wanflow.backends.dashscope.secret import Secret
 
         variable = self._provider.key_variable
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
+        secret = Secret(key, f"the API key in {variable}")
         slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
         return DashScope(
             base_url=self._base_url,
-            key=key,
+            key=secret,
             region=self._region.name,
             workspace=self._provider.workspace,
             store=self._services.workers.store,
@@ -140,3 +160,17 @@ class ProviderBackend:
             concurrent=slots,
             note=self._services.note,
         )
+
+
+def _address(base_url: str | None) -> SplitResult | None:
+    """The parts of a base URL. Raises UsageError, which does not show it: a password may stand in it."""
+    if not base_url:
+        return None
+    try:
+        address = urlsplit(base_url)
+        usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not base_url.isprintable():
+        raise UsageError("the base URL must be http:// or https:// and a host, e.g. http://127.0.0.1:8765/api/v1")
+    return address

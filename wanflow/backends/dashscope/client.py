@@ -70,6 +70,11 @@ class DashScope:
     def __repr__(self) -> str:
         return f"DashScope(base_url={self.base_url!r}, region={self.region!r})"
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks are waited for."""
+        return self._poller.waiting
+
     async def submit(self, call: Call, model: str) -> Ticket:
         """Send a call to a model of the catalogue; costs money. Raises EditError."""
         entry, offer = self._offered(model)
@@ -81,6 +86,9 @@ class DashScope:
             data = await self._connection.ask(request, Phase.SUBMIT, SUBMIT_S if protocol.is_async else SYNC_S)
         except EditError as error:
             self._reconsider(call, model, error)
+            if error.again is Again.NEVER:
+                asked = f"It was asked of {offer.name} in {self.region}."
+                raise EditError(error.code, f"{error.message} {asked}") from error
             raise
         # Not before the request: its pictures may have taken long to get there.
         submitted_at = self._clock.now()
