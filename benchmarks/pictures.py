@@ -16,21 +16,24 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 # Read when numpy is loaded: spinning threads would be counted as work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Imported by name, as its suites are.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from photographs import PHOTOS, photographs
+
 HERE = Path(__file__).parent
-PHOTOS = HERE.parent / "tests" / "photos"
-# Each has `measure(folder)`; the number is that of the design's list. Those that aren't there are left out.
+# Each has `measure(folder)`; the number is that of the design's list.
 SUITES = {
-    1: ("pictures_enlarge", "super_resolution"),
-    2: ("pictures_fill", "deletion and expand"),
-    4: ("pictures_text", "remove_watermark"),
-    5: ("pictures_colour", "colorization"),
-    6: ("pictures_style", "stylizations"),
-    8: ("pictures_every", "every function"),
+    1: "pictures_enlarge",
+    2: "pictures_fill",
+    4: "pictures_text",
+    5: "pictures_colour",
+    6: "pictures_style",
+    8: "pictures_every",
 }
 Row = tuple[str, str, str, str]
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -56,16 +59,12 @@ def lines(number: int, rows: Sequence[Row]) -> Iterator[Line]:
 
 
 def measure(module: str, what: str, folder: Path) -> list[Row]:
-    """The rows that a suite's function measures, as four texts each; a suite's `Figure` becomes one too."""
-    sys.path.insert(0, str(HERE))
-    return [texts(row) for row in getattr(import_module(module), what)(folder)]
+    """The rows that a suite's function measures, as four texts each."""
+    return [texts(*row) for row in getattr(import_module(module), what)(folder)]
 
 
-def texts(row: Any) -> Row:
-    if isinstance(row, tuple):
-        metric, goal, measured, beside = (*row, "")[:4]
-        return metric, goal, measured, beside
-    return row.metric, f"{'>=' if row.at_least else '<='} {row.goal:g}", f"{row.measured:.3f}", row.beside
+def texts(metric: str, goal: str, measured: str, beside: str = "") -> Row:
+    return metric, goal, measured, beside
 
 
 def judged(goal: str, measured: str, beside: str = "") -> tuple[bool | None, str]:
@@ -117,13 +116,16 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also time and memory of every function at 4096 x 4096")
     parser.add_argument("--only", type=int, choices=sorted(SUITES), help="one number's suite")
     options = parser.parse_args()
+    if not options.photos.is_dir():
+        parser.error(f"--photos {options.photos}: there is no such folder")
+    read = sum(1 for _ in photographs(options.photos, tell=print))
+    if not read:
+        parser.error(f"--photos {options.photos}: there is no photograph in it that can be measured")
+    print(f"{read} photograph{'s' * (read > 1)} of {options.photos}", flush=True)
     print(f"#  {'what':60} {'measured':>16} {'goal':>18} {'':6} {'by':>8}  beside")
     found: list[Line] = []
-    for number, (module, title) in SUITES.items():
+    for number, module in SUITES.items():
         if options.only not in (None, number):
-            continue
-        if not (HERE / f"{module}.py").exists():
-            print(f"{number}  {title}: not measured, there is no {module}.py")
             continue
         parts = ("measure", "large") if options.large and module == "pictures_every" else ("measure",)
         for line in (line for part in parts for line in lines(number, alone(module, part, options.photos))):
