@@ -36,6 +36,12 @@ def photographs(folder: Path, tell: Callable[[str], None] = lambda _: None) -> I
         yield name, np.asarray(full.resize(size, Image.Resampling.LANCZOS) if scale < 1 else full)
 
 
+def looked_through(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of a folder's photographs, and what is to be said of those that were skipped or shrunk."""
+    said: list[str] = []
+    return [name for name, _ in photographs(folder, said.append)], said
+
+
 def held_out(folder: Path) -> Iterator[tuple[str, Array]]:
     """The photographs that no net was trained on."""
     return ((name, rgb) for name, rgb in photographs(folder) if name not in TRAINED_ON)

@@ -10,22 +10,18 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 # Read when numpy is loaded: spinning threads would be counted as work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Imported by name, as its suites are.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from photographs import PHOTOS, photographs
-
-HERE = Path(__file__).parent
+PHOTOS = Path(__file__).parents[1] / "tests" / "photos"
 # Each has `measure(folder)`; the number is that of the design's list.
 SUITES = {
     1: "pictures_enlarge",
@@ -35,7 +31,7 @@ SUITES = {
     6: "pictures_style",
     8: "pictures_every",
 }
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str] | tuple[str, str, str, str]
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -52,19 +48,11 @@ class Line:
     apart: str = ""
 
 
-def lines(number: int, rows: Sequence[Row]) -> Iterator[Line]:
-    """What a suite measured, judged."""
-    for metric, goal, measured, beside in rows:
+def lines(number: int, rows: Iterable[Row]) -> Iterator[Line]:
+    """What a suite measured, judged; the last of its four texts may be missing."""
+    for row in rows:
+        metric, goal, measured, beside = (*row, "")[:4]
         yield Line(number, metric, goal, measured, beside, *judged(goal, measured, beside))
-
-
-def measure(module: str, what: str, folder: Path) -> list[Row]:
-    """The rows that a suite's function measures, as four texts each."""
-    return [texts(*row) for row in getattr(import_module(module), what)(folder)]
-
-
-def texts(metric: str, goal: str, measured: str, beside: str = "") -> Row:
-    return metric, goal, measured, beside
 
 
 def judged(goal: str, measured: str, beside: str = "") -> tuple[bool | None, str]:
@@ -98,10 +86,15 @@ def _numbers(text: str) -> list[float]:
     return [float(number) for number in _NUMBER.findall(re.sub(r"(?<=\d)-(?=\d)", " ", text))]
 
 
-def alone(module: str, what: str, folder: Path) -> list[Row]:
-    """The same in a process of its own, so that a suite's peak of memory is its own."""
+def alone(module: str, what: str, folder: Path) -> list[Any]:
+    """What a module's function finds in a folder, in a process of its own, so that its peak of memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(measure, module, what, folder).result()
+        return process.submit(_called, module, what, folder).result()
+
+
+def _called(module: str, what: str, folder: Path) -> list[Any]:
+    found: list[Any] = getattr(import_module(module), what)(folder)
+    return found
 
 
 def told(line: Line) -> str:
@@ -118,10 +111,10 @@ def main() -> None:
     options = parser.parse_args()
     if not options.photos.is_dir():
         parser.error(f"--photos {options.photos}: there is no such folder")
-    read = sum(1 for _ in photographs(options.photos, tell=print))
-    if not read:
+    names, notes = alone("photographs", "looked_through", options.photos)
+    print(*notes, f"{len(names)} measured: {', '.join(names)}", sep="\n", flush=True)
+    if not names:
         parser.error(f"--photos {options.photos}: there is no photograph in it that can be measured")
-    print(f"{read} photograph{'s' * (read > 1)} of {options.photos}", flush=True)
     print(f"#  {'what':60} {'measured':>16} {'goal':>18} {'':6} {'by':>8}  beside")
     found: list[Line] = []
     for number, module in SUITES.items():

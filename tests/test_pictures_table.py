@@ -5,7 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from pictures import SUITES, judged, lines, texts
+from pictures import SUITES, judged, lines
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_goal_that_no_number_meets_is_an_error_and_not_a_pass() -> None:
 
 
 def test_rows_of_three_or_four_texts_become_lines() -> None:
-    found = list(lines(2, [texts("speed", "<= 2", "1.5"), texts("PSNR", ">= Telea + 2 dB", "25", "22")]))
+    found = list(lines(2, [("speed", "<= 2", "1.5"), ("PSNR", ">= Telea + 2 dB", "25", "22")]))
     assert [(line.number, line.held, line.apart) for line in found] == [(2, True, "+0.5"), (2, True, "+1")]
 
 
