@@ -14,6 +14,9 @@ from wanflow.pixels.subject import find_subject
 # Masks are drawn too tight: a rim of the old thing would stay, and be copied.
 GROWN = 0.005
 LEAST_GROWN = 2
+# What differs from its surroundings by no more than their own spread and so many levels is no rim of the thing.
+LEAST_SPREAD = 4
+AROUND = 3  # rims wide is what a pixel is compared with
 # A subject that is more of what surrounds the hole than this is what the hole lies in.
 RING_SHARE = 0.15
 RING = 0.02
@@ -25,6 +28,31 @@ def grown(hole: Bools) -> Bools:
     """The hole (h, w) and a rim of half a hundredth of the picture's short side around it."""
     reach = max(LEAST_GROWN, round(GROWN * min(hole.shape)))
     return np.asarray(cv2.dilate(hole.astype(np.uint8), disc(2 * reach + 1)) > 0)
+
+
+def with_rim(rgb: Array, hole: Bools, seen: Bools | None) -> Bools:
+    """The hole (h, w) and of the rim around it what is unlike the pixels in `seen` (all if None) beyond the rim.
+
+    What the mask left of the thing, its soft edge and shadow, goes too; known background stays, to be joined to.
+    """
+    wide = grown(hole)
+    around = ~wide if seen is None else ~wide & seen
+    rows, columns = (np.flatnonzero(wide.any(axis)) for axis in (1, 0))
+    side = 2 * AROUND * max(LEAST_GROWN, round(GROWN * min(hole.shape))) + 1
+    box = tuple(slice(max(int(line[0]) - side, 0), int(line[-1]) + side + 1) for line in (rows, columns))
+    weight = cv2.blur(around[box].astype(np.float32), (side, side))
+    known = np.maximum(weight, 1e-6)[..., None]
+    pixels, counted = rgb[box].astype(np.float32), around[box][..., None].astype(np.float32)
+    mean = cv2.blur(pixels * counted, (side, side)) / known
+    apart = ((pixels - mean) ** 2).sum(axis=2)
+    # OpenCV's running sums round to just below zero at times.
+    spread = np.maximum(cv2.blur(apart * counted[..., 0], (side, side)), 0) / known[..., 0]
+    unlike = np.sqrt(apart) - np.sqrt(spread) - np.float32(LEAST_SPREAD)
+    # The thing itself is averaged in: where it stands out, the pixels that touch it hold some of it.
+    of_the_thing = (cv2.blur(unlike, (3, 3)) > 0) | (weight < 1e-4)
+    out = hole.copy()
+    out[box] |= wide[box] & of_the_thing
+    return out
 
 
 def remove(rgb: Array, hole: Bools, known: Bools | None, seed: int) -> Array:
