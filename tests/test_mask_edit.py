@@ -79,13 +79,13 @@ def test_the_rim_that_a_tight_mask_leaves_goes_too() -> None:
     assert done(before, hole, "").picture.rgb[..., 0].max() < 110
 
 
-@pytest.mark.parametrize("name", ["camera", "coffee", "rocket"])
+@pytest.mark.parametrize("name", ["camera", "rocket"])
 def test_background_that_touches_the_mask_is_kept(name: str) -> None:
     before = photo(name)
     hole = drawn(before, "ellipse", [60, 60, 110, 110])
     rim = grown(hole) & ~hole
     after = done(before, hole, "").picture.rgb
-    assert (after == before).all(axis=2)[rim].mean() > 0.5
+    assert np.array_equal(after[rim], before[rim])
 
 
 def test_a_soft_edge_beyond_the_mask_goes_with_the_thing() -> None:

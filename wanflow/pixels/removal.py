@@ -17,6 +17,7 @@ LEAST_GROWN = 2
 # What differs from its surroundings by no more than their own spread and so many levels is no rim of the thing.
 LEAST_SPREAD = 4
 AROUND = 3  # rims wide is what a pixel is compared with
+UNLIKE = 0.15  # of the rim's pixels; fewer are the grain of a background that the mask did not miss
 # A subject that is more of what surrounds the hole than this is what the hole lies in.
 RING_SHARE = 0.15
 RING = 0.02
@@ -31,7 +32,7 @@ def grown(hole: Bools) -> Bools:
 
 
 def with_rim(rgb: Array, hole: Bools, seen: Bools | None) -> Bools:
-    """The hole (h, w) and of the rim around it what is unlike the pixels in `seen` (all if None) beyond the rim.
+    """The hole (h, w), with a rim unless that looks like the pixels in `seen` (all if None) beyond it.
 
     What the mask left of the thing, its soft edge and shadow, goes too; known background stays, to be joined to.
     """
@@ -48,11 +49,12 @@ def with_rim(rgb: Array, hole: Bools, seen: Bools | None) -> Bools:
     # OpenCV's running sums round to just below zero at times.
     spread = np.maximum(cv2.blur(apart * counted[..., 0], (side, side)), 0) / known[..., 0]
     unlike = np.sqrt(apart) - np.sqrt(spread) - np.float32(LEAST_SPREAD)
-    # The thing itself is averaged in: where it stands out, the pixels that touch it hold some of it.
-    of_the_thing = (cv2.blur(unlike, (3, 3)) > 0) | (weight < 1e-4)
-    out = hole.copy()
-    out[box] |= wide[box] & of_the_thing
-    return out
+    rim = (wide & ~hole)[box]
+    if wide.all() or not rim.any():  # nothing would be left to copy from
+        return hole
+    # The mean of neighbours in the rim tells a line that was left from grain.
+    left = (cv2.blur(unlike * rim, (3, 3)) > 0) | (weight < 1e-4)
+    return wide if left[rim].mean() > UNLIKE else hole
 
 
 def remove(rgb: Array, hole: Bools, known: Bools | None, seed: int) -> Array:
