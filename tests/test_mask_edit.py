@@ -79,6 +79,23 @@ def test_the_rim_that_a_tight_mask_leaves_goes_too() -> None:
     assert done(before, hole, "").picture.rgb[..., 0].max() < 110
 
 
+@pytest.mark.parametrize("name", ["camera", "rocket"])
+def test_background_that_touches_the_mask_is_kept(name: str) -> None:
+    before = photo(name)
+    hole = drawn(before, "ellipse", [60, 60, 110, 110])
+    rim = grown(hole) & ~hole
+    after = done(before, hole, "").picture.rgb
+    assert np.array_equal(after[rim], before[rim])
+
+
+def test_a_soft_edge_beyond_the_mask_goes_with_the_thing() -> None:
+    before = np.full((300, 300, 3), 120, np.uint8)
+    cover = cv2.GaussianBlur(drawn(before, "ellipse", [100, 100, 160, 160]).astype(np.float32), (0, 0), 0.8)
+    before = (before + cover[..., None] * (np.array((250, 240, 20)) - before)).astype(np.uint8)
+    after = done(before, cover > 0.5, "").picture.rgb.astype(int)
+    assert np.abs(after - 120).max() <= 10  # the thing is up to 130 away
+
+
 def test_a_thin_scratch_is_mended_and_a_described_background_is_told() -> None:
     before = photo("rocket")
     scratched = before.copy()

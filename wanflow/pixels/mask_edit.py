@@ -24,7 +24,7 @@ from wanflow.pixels.mask_wish import Deed, Deletion, MaskWish, Remake, wish
 from wanflow.pixels.masks import WORK_PIXELS
 from wanflow.pixels.materials import covered
 from wanflow.pixels.regions import Region
-from wanflow.pixels.removal import grown, remove, smears
+from wanflow.pixels.removal import grown, remove, smears, with_rim
 from wanflow.pixels.stamp import stamped
 from wanflow.pixels.stylize import at_work_size, laid_over
 from wanflow.pixels.told import place
@@ -96,9 +96,9 @@ def _doubts(change: Change) -> tuple[str, ...]:
 
 
 def _deleted(picture: Picture, hole: Bools, seed: int) -> Array:
-    wide = grown(hole)
     # What can't be seen has any colour, and is no texture to copy.
     seen = None if picture.alpha is None else picture.alpha > 0
+    wide = with_rim(picture.rgb, hole, seen)
     return remove(picture.rgb, hole if wide.all() else wide, seen, seed)
 
 
