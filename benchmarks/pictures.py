@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,18 +21,17 @@ from typing import Any
 # Read when numpy is loaded: spinning threads would be counted as work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-HERE = Path(__file__).parent
-PHOTOS = HERE.parent / "tests" / "photos"
-# Each has `measure(folder)`; the number is that of the design's list. Those that aren't there are left out.
+PHOTOS = Path(__file__).parents[1] / "tests" / "photos"
+# Each has `measure(folder)`; the number is that of the design's list.
 SUITES = {
-    1: ("pictures_enlarge", "super_resolution"),
-    2: ("pictures_fill", "deletion and expand"),
-    4: ("pictures_text", "remove_watermark"),
-    5: ("pictures_colour", "colorization"),
-    6: ("pictures_style", "stylizations"),
-    8: ("pictures_every", "every function"),
+    1: "pictures_enlarge",
+    2: "pictures_fill",
+    4: "pictures_text",
+    5: "pictures_colour",
+    6: "pictures_style",
+    8: "pictures_every",
 }
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str] | tuple[str, str, str, str]
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -49,23 +48,11 @@ class Line:
     apart: str = ""
 
 
-def lines(number: int, rows: Sequence[Row]) -> Iterator[Line]:
-    """What a suite measured, judged."""
-    for metric, goal, measured, beside in rows:
-        yield Line(number, metric, goal, measured, beside, *judged(goal, measured, beside))
-
-
-def measure(module: str, what: str, folder: Path) -> list[Row]:
-    """The rows that a suite's function measures, as four texts each; a suite's `Figure` becomes one too."""
-    sys.path.insert(0, str(HERE))
-    return [texts(row) for row in getattr(import_module(module), what)(folder)]
-
-
-def texts(row: Any) -> Row:
-    if isinstance(row, tuple):
+def lines(number: int, rows: Iterable[Row]) -> Iterator[Line]:
+    """What a suite measured, judged; the last of its four texts may be missing."""
+    for row in rows:
         metric, goal, measured, beside = (*row, "")[:4]
-        return metric, goal, measured, beside
-    return row.metric, f"{'>=' if row.at_least else '<='} {row.goal:g}", f"{row.measured:.3f}", row.beside
+        yield Line(number, metric, goal, measured, beside, *judged(goal, measured, beside))
 
 
 def judged(goal: str, measured: str, beside: str = "") -> tuple[bool | None, str]:
@@ -99,10 +86,15 @@ def _numbers(text: str) -> list[float]:
     return [float(number) for number in _NUMBER.findall(re.sub(r"(?<=\d)-(?=\d)", " ", text))]
 
 
-def alone(module: str, what: str, folder: Path) -> list[Row]:
-    """The same in a process of its own, so that a suite's peak of memory is its own."""
+def alone(module: str, what: str, folder: Path) -> list[Any]:
+    """What a module's function finds in a folder, in a process of its own, so that its peak of memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(measure, module, what, folder).result()
+        return process.submit(_called, module, what, folder).result()
+
+
+def _called(module: str, what: str, folder: Path) -> list[Any]:
+    found: list[Any] = getattr(import_module(module), what)(folder)
+    return found
 
 
 def told(line: Line) -> str:
@@ -117,13 +109,16 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also time and memory of every function at 4096 x 4096")
     parser.add_argument("--only", type=int, choices=sorted(SUITES), help="one number's suite")
     options = parser.parse_args()
+    if not options.photos.is_dir():
+        parser.error(f"--photos {options.photos}: there is no such folder")
+    names, notes = alone("photographs", "looked_through", options.photos)
+    print(*notes, f"{len(names)} measured: {', '.join(names)}", sep="\n", flush=True)
+    if not names:
+        parser.error(f"--photos {options.photos}: there is no photograph in it that can be measured")
     print(f"#  {'what':60} {'measured':>16} {'goal':>18} {'':6} {'by':>8}  beside")
     found: list[Line] = []
-    for number, (module, title) in SUITES.items():
+    for number, module in SUITES.items():
         if options.only not in (None, number):
-            continue
-        if not (HERE / f"{module}.py").exists():
-            print(f"{number}  {title}: not measured, there is no {module}.py")
             continue
         parts = ("measure", "large") if options.large and module == "pictures_every" else ("measure",)
         for line in (line for part in parts for line in lines(number, alone(module, part, options.photos))):

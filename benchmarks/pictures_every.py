@@ -1,12 +1,10 @@
 """What every function of the draft engine holds: same bytes twice, its input kept, proxies framed, 2 CPU-s at 512 px.
 
-``python benchmarks/pictures_every.py [folder]``; default tests/photos. With ``--large`` instead time and memory of
-every function at 4096 x 4096, each in a process of its own.
+``python benchmarks/pictures.py --only 8``; with ``--large`` also time and memory of every function at 4096 x 4096.
 """
 
 from __future__ import annotations
 
-import argparse
 import resource
 import subprocess
 import sys
@@ -15,14 +13,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from photographs import PHOTOS, photographs
 
 from wanflow import catalog
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, apply, functions
 from wanflow.pixels.stamp import BLACK, YELLOW, frame_width
 
 Row = tuple[str, str, str]
-PHOTOS = Path(__file__).parents[1] / "tests" / "photos"
 SIDES = {"left_scale": 1.5, "right_scale": 1.5}
 # The dearer of what may be asked; others get their defaults and this prompt.
 PROMPT = "Change the subject to blue, make the background darker and warmer"
@@ -51,22 +48,24 @@ def request(name: str, rgb: np.ndarray, **more: object) -> EditRequest:
     return EditRequest(name, images, mask, parameters, seed=3)
 
 
-def framed(made: Edited) -> bool:
-    """Is the outermost rim of a picture striped in the stamp's two colours?"""
-    width, height = made.picture.size
-    rim = made.picture.rgb[: max(frame_width(width, height) // 2, 1)].astype(int)
-    yellow, black = ((np.abs(rim - colour).max(axis=2) < 40).mean() for colour in (YELLOW, BLACK))
+def framed(made: Edited, mask: Picture | None) -> bool:
+    """Does a proxy wear the stamp's stripes, along the picture's border or within a mask along its outline?"""
+    rim = np.zeros((made.picture.size[1] + 2, made.picture.size[0] + 2), np.uint8)
+    rim[1:-1, 1:-1] = 1 if mask is None or made.free is not None else mask.rgb[..., 0] > 127
+    depth = cv2.distanceTransform(rim, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    width = max(frame_width(*made.picture.size) // 2, 1) if made.free is not None or mask is None else 2
+    edge = made.picture.rgb[(depth > 0) & (depth <= width)].astype(int)
+    yellow, black = ((np.abs(edge - colour).max(axis=1) < 40).mean() for colour in (YELLOW, BLACK))
     return bool(yellow > 0.2 and black > 0.2)
 
 
-def photographs(folder: Path) -> list[np.ndarray]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
-    return [np.asarray(Image.open(path).convert("RGB").resize((512, 512))) for path in paths]
+def squares(folder: Path) -> list[np.ndarray]:
+    return [cv2.resize(rgb, (512, 512), interpolation=cv2.INTER_AREA) for _, rgb in photographs(folder)]
 
 
 def measure(folder: Path = PHOTOS) -> list[Row]:
     """Rows of metric, goal and measured value, at 512 x 512."""
-    names, photos = sorted(functions()), photographs(folder)
+    names, photos = sorted(functions()), squares(folder)
     same = kept = proxies = stamped = 0
     spent: dict[str, float] = {}
     for name in names:
@@ -78,16 +77,17 @@ def measure(folder: Path = PHOTOS) -> list[Row]:
             spent[name] = max(spent.get(name, 0.0), time.process_time() - start)
             alike &= np.array_equal(first.picture.rgb, apply(request(name, rgb.copy())).picture.rgb)
             untouched &= np.array_equal(rgb, before)
-            needs_model = apply(request(name, rgb, prompt="add a dancing elephant")) if _has_prompt(name) else first
-            if needs_model.fidelity is Fidelity.PROXY and needs_model.free is not None:
+            needed = request(name, rgb, prompt="add a dancing elephant") if _has_prompt(name) else request(name, rgb)
+            needs_model = apply(needed)
+            if needs_model.fidelity is Fidelity.PROXY:
                 proxies += 1
-                stamped += framed(needs_model)
+                stamped += framed(needs_model, needed.mask)
         same += alike
         kept += untouched
     return [
         ("same bytes twice, functions", "all", f"{same} of {len(names)}"),
         ("input kept, functions", "all", f"{kept} of {len(names)}"),
-        ("proxies with the frame, pictures", "all", f"{stamped} of {proxies}"),
+        ("proxies striped, at the border or within the mask, pictures", "all", f"{stamped} of {proxies}"),
         *((f"{name}: CPU-s at 512 x 512, worst photograph", "<= 2", f"{spent[name]:.2f}") for name in names),
     ]
 
@@ -107,7 +107,8 @@ def large(folder: Path = PHOTOS) -> list[Row]:
 
 
 def _job(folder: Path, name: str) -> None:
-    rgb = cv2.resize(photographs(folder)[0], (4096, 4096), interpolation=cv2.INTER_LINEAR)
+    _, first = next(photographs(folder))
+    rgb = cv2.resize(first, (4096, 4096), interpolation=cv2.INTER_LINEAR)
     start = time.process_time()
     apply(request(name, rgb))
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
@@ -115,18 +116,5 @@ def _job(folder: Path, name: str) -> None:
     print(f"{spent:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what every function holds.")
-    parser.add_argument("folder", type=Path, nargs="?", default=PHOTOS)
-    parser.add_argument("--large", action="store_true", help="time and memory at 4096 x 4096")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.job:
-        _job(options.folder, options.job)
-        return
-    for metric, goal, measured in (large if options.large else measure)(options.folder):
-        print(f"{metric:60} {goal:>18} {measured:>16}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    _job(Path(sys.argv[1]), sys.argv[-1])

@@ -1,12 +1,8 @@
-"""The numbers that the two stylizations hold, measured on a folder of photographs: metric, goal, measured.
-
-``python benchmarks/pictures_style.py [folder]``; default tests/photos.
-"""
+"""The numbers that the two stylizations hold, on photographs: ``python benchmarks/pictures.py --only 6``."""
 
 from __future__ import annotations
 
 import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -14,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from photographs import PHOTOS, photographs
 
 from wanflow.pixels.engine import EditRequest, Picture
 from wanflow.pixels.materials import MATERIALS
@@ -25,7 +21,6 @@ from wanflow.pixels.target import find_target
 from wanflow.pixels.textures import unit_of
 
 Row = tuple[str, str, str]
-PHOTOS = Path(__file__).parents[1] / "tests" / "photos"
 WHOLE = {"picture book": "Convert to French picture book style", "gold foil": "Convert to gold foil art style"}
 STRENGTHS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -52,9 +47,10 @@ def lch(rgb: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def hue_share(rgb: np.ndarray, mask: np.ndarray, low: float, high: float) -> float:
-    """The share of chromatic pixels (chroma above 4) with a hue from `low` to `high` degrees."""
+    """The share of chromatic pixels (chroma above 4) with a hue from `low` to `high` degrees; 0 where none is."""
     _, chroma, hue = lch(rgb, mask)
-    return float((((hue - low) % 360)[chroma > 4] <= high - low).mean())
+    within = (hue - low) % 360 <= high - low
+    return float(within[chroma > 4].sum() / max((chroma > 4).sum(), 1))
 
 
 def mean_light(rgb: np.ndarray, mask: np.ndarray) -> float:
@@ -162,17 +158,6 @@ def speed_rows(rgb: np.ndarray) -> list[Row]:
 
 def measure(folder: Path = PHOTOS) -> list[Row]:
     """Rows of metric, goal and measured value."""
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix in (".jpg", ".png")]
-    photos = {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in paths}
+    photos = dict(photographs(folder))
     some = photos.get("astronaut", next(iter(photos.values())))
     return [*whole_rows(photos), *local_rows(photos), *speed_rows(some)]
-
-
-def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PHOTOS
-    for metric, goal, measured in measure(folder):
-        print(f"{metric:60} {goal:>10} {measured:>14}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """Text laid over pictures in many ways, with the truth of which pixels it covers: what the text detector learns from.
 
-Fonts are Pillow's own (Aileron, CC0), the package's two (wanflow/pixels/fonts/LICENSES.md) and, when they are installed
-(`pip install -e '.[bench]'`), those of TRAINING_PACKAGES, all under the SIL Open Font License or Apache-2.0.
+Fonts are Pillow's own (Aileron, CC0), the package's two (wanflow/pixels/fonts/LICENSES.md) and those of
+TRAINING_PACKAGES (`pip install -e '.[bench]'`), all under the SIL Open Font License or Apache-2.0.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import lzma
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -45,12 +46,13 @@ def shipped(name: str) -> bytes:
 
 @cache
 def files() -> tuple[list[bytes | None], list[bytes]]:
-    """Latin and Chinese fonts as bytes; None is Pillow's own."""
+    """Latin and Chinese fonts as bytes; None is Pillow's own. Exits where one is missing: it would teach less."""
     latin: list[bytes | None] = [None, None, shipped("latin")]
     for package, names in TRAINING_PACKAGES.items():
         found = importlib.util.find_spec(package)
-        if found and found.origin:
-            latin += [(Path(found.origin).parent / "files" / name).read_bytes() for name in names]
+        if not found or not found.origin:
+            sys.exit(f"{package} is not installed; all the fonts come with: pip install -e '.[bench]'")
+        latin += [(Path(found.origin).parent / "files" / name).read_bytes() for name in names]
     return latin, [shipped("hanzi")]
 
 

@@ -1,7 +1,7 @@
 """Train the nets of `wanflow.pixels.enlarge` anew: ``python scripts/train_enlarge.py`` (four minutes of one core).
 
 Only public-domain and CC0 pictures are read (scripts/training_data/LICENSES.md); seeded, so the same numpy and
-Pillow on the same kind of processor give the same file, byte for byte. The net sees a patch of luminance and
+Pillow give the same file on any x86-64 with AVX2, byte for byte. The net sees a patch of luminance and
 predicts what Lanczos misses; it is trained on what users bring: pictures made small by several kernels, half of
 them JPEG-coded.
 """
@@ -17,6 +17,8 @@ from pathlib import Path
 
 # Sums split over threads round differently; one thread gives the same weights on every run.
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+# So do the kernels for other processors, of which OpenBLAS takes the newest; this one is on every x86-64 since 2013.
+os.environ["OPENBLAS_CORETYPE"] = "Haswell"
 
 import numpy as np
 from PIL import Image, ImageFilter

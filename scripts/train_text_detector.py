@@ -1,11 +1,14 @@
 """Train the net of `wanflow.pixels.spotting` anew: ``python scripts/train_text_detector.py`` (30 minutes of a core).
 
+All its fonts are needed: ``pip install -e '.[bench]'``.
+
 It learns from made-up texts (`composites.py`) over public-domain and CC0 photographs (tests/photos/LICENSES.md,
-scripts/training_data/LICENSES.md) and textures made here; seeded, so the same numpy, OpenCV, Pillow and fonts on the
-same kind of processor give the same file. `--without NAME` leaves a photograph out, to be judged on it.
+scripts/training_data/LICENSES.md) and textures made here; seeded, so the same numpy, OpenCV, Pillow and fonts give
+the same file on any x86-64 with AVX2. `--without NAME` leaves a photograph out, to be judged on it.
 
 Verified with numpy 2.4.6, OpenCV 5.0.0, Pillow 13.0.0 on x86-64: courses 1 to 3 run twice, the second time in one go,
-gave the same bytes after each; course 4 was run once, from the file of course 3, and gave the weights shipped.
+gave the same bytes after each; course 4, run twice from the file of course 3, gave the
+weights shipped both times. With AVX-512 kernels the file differs from course 3 on, at the latest.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from pathlib import Path
 
 # Sums split over threads round differently; one thread gives the same weights on every run.
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+# So do the kernels for other processors, of which OpenBLAS takes the newest; this one is on every x86-64 since 2013.
+os.environ["OPENBLAS_CORETYPE"] = "Haswell"
 
 import numpy as np
 from composites import INK, UNSURE, sample

@@ -90,6 +90,7 @@ class FakeBackend(DraftBackend):
 class PaidBackend(FakeBackend):
     """A provider that charges for every image, two tasks at once, and finds subjects by itself."""
 
+    place = "Somewhere"
     takes_hints = False
 
     def __init__(self, workers: Workers, fakery: Fakery, usd: Decimal | None = PRICE) -> None:
@@ -120,6 +121,7 @@ class PaidService:
     """Gives each call an id of its own; its pictures are made when it is waited for."""
 
     offset_s = 0.0
+    waiting = 0
 
     def __init__(self, perform: Callable[[Call], Awaitable[Result]]) -> None:
         self._perform = perform

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from fakes import Fakery, picture
+from PIL import Image
+from projects import Heard
 
 from wanflow import api
 from wanflow.errors import RecipeError
@@ -26,11 +29,19 @@ steps:
 BOX = '{region: [100, 80, "${{ row.w }}", 200]}'
 
 
+def drawn(box: tuple[int, int, int, int] = (0, 0, 0, 0), ground: int = 0, size: tuple[int, int] = (520, 520)) -> bytes:
+    """A PNG with a white box."""
+    image, buffer = Image.new("L", size, ground), BytesIO()
+    image.paste(255, box)
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 class Project:
     def __init__(self, folder: Path) -> None:
         self.folder, self.fakery = folder, Fakery()
         (folder / "a.png").write_bytes(picture("a"))
-        (folder / "mask.png").write_bytes(picture("mask"))
+        (folder / "mask.png").write_bytes(drawn((100, 80, 300, 280)))
         self.say(BOX)
 
     def say(self, hint: str, rows: str = "1,a.png,300") -> None:
@@ -78,7 +89,7 @@ def test_a_mask_is_an_input_like_others(project: Project) -> None:
     project.say("{mask: file:mask.png}")
     assert project.run(project.options) == 1
     assert set(project.fakery.asked[-1].inputs) == {"image", "hint.mask"}
-    (project.folder / "mask.png").write_bytes(picture("another"))
+    (project.folder / "mask.png").write_bytes(drawn((100, 80, 300, 290)))
     assert project.run(project.options) == 1
 
 
@@ -113,6 +124,39 @@ def test_a_bad_hint_is_refused_in_words(project: Project, hint: str, row: str, m
     said = project.said()
     assert message in said, said
     assert "r.yaml:7:" in said or "rows.csv" in said
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (drawn(), "black all over, so the hint shows nothing"),
+        (drawn(ground=255), "white all over, so the hint tells nothing apart"),
+        (drawn((0, 0, 260, 520), 100), "135,200 of 270,400 pixels (50 %) are neither black nor white"),
+        (drawn((0, 0, 9, 9), size=(400, 400)), "400x400 px, but the image has 520x520 px"),
+    ],
+)
+def test_a_mask_that_shows_nothing_is_refused_in_the_words_of_a_hint(
+    project: Project, mask: bytes, message: str
+) -> None:
+    (project.folder / "mask.png").write_bytes(mask)
+    project.say("{mask: file:mask.png}")
+    said = project.said()
+    assert f"r.yaml:7:18: mask.png: {message}" in said, said
+    assert "edited" not in said
+    assert project.run(project.paid) == 1
+
+
+def test_a_mask_that_a_step_made_is_judged_when_it_is_there(project: Project) -> None:
+    (project.folder / "mask.png").write_bytes(drawn())
+    project.say("{mask: steps.prep}")
+    text = (project.folder / "r.yaml").read_text()
+    (project.folder / "r.yaml").write_text(
+        text + "  prep: {uses: local/fit, image: file:mask.png, with: {max_side: 520}}\n"
+    )
+    heard = Heard()
+    _, record = api.run(project.folder / "r.yaml", api.Options(), listener=heard)
+    assert record and record.exit_code == 1
+    assert "the hint's mask is unfit: black all over" in str([outcome.error_message for outcome in heard.outcomes])
 
 
 def test_a_function_without_a_subject_takes_no_hint(project: Project) -> None:

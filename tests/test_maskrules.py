@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -300,10 +302,9 @@ def test_facts_outlive_the_index_format_they_were_kept_in(tmp_path: Path, index_
 @pytest.fixture
 def index_of_version_1(tmp_path: Path) -> Path:
     """An index as it was before masks were remembered."""
-    from wanflow.store.index import Index
+    from wanflow.store.index import _TABLES
 
-    with Index.open(tmp_path).in_use() as index:
-        index.note_jobs("r", [("1/a", "old")])
-        index._db.execute("DROP TABLE masks")
-        index._db.execute("PRAGMA user_version = 1")
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
+        old.executescript(_TABLES[0])
+        old.executescript("PRAGMA user_version = 1; INSERT INTO jobs VALUES ('r', '1/a', 'old');")
     return tmp_path

@@ -6,16 +6,19 @@ import io
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import PRICE, Fakery, picture
+from jsonschema import Draft202012Validator
 from projects import Heard
 
 from wanflow import api
-from wanflow.console import Narrator, plan_text, record_text
+from wanflow.console import Narrator, dollars, plan_text, price, record_text
 from wanflow.errors import Again, EditError, RefusedError
 from wanflow.model import Status
 from wanflow.planned import plan_json
+from wanflow.schemas import load
 
 RECIPE = """\
 wanflow: 1
@@ -63,14 +66,56 @@ def test_the_plan_prices_what_runs_and_what_may_run(recipe: Path, fakery: Fakery
 
 def test_the_first_line_of_a_plan_says_what_it_costs(recipe: Path, fakery: Fakery) -> None:
     first, *_ = plan_text(api.plan(recipe, fakery.paid())).splitlines()
-    assert "$0.00 (at most $0.12 for 6 images), about 30 s" in first
-    first, *_ = plan_text(api.plan(recipe, fakery.paid(None))).splitlines()
-    assert "$0.00 (at most $0.00 for 6 images), and 6 images whose price is not known" in first
+    assert "; at most $0.1205 for 6 images, about 30 s" in first
+    recipe.write_text(RECIPE.replace("steps.prep", "row.photo"))
+    first, *_ = plan_text(api.plan(recipe, fakery.paid())).splitlines()
+    assert "; $0.0603 (at most $0.1205 for 6 images), about 30 s" in first
+
+
+def told(recipe: Path, options: api.Options) -> Any:
+    return json.loads("".join(plan_json(api.plan(recipe, options))))
 
 
 def test_each_decision_has_its_price(recipe: Path, fakery: Fakery) -> None:
-    decisions = json.loads("".join(plan_json(api.plan(recipe, fakery.paid()))))["decisions"]
-    assert [decision["usd"] for decision in decisions[:3]] == [0, float(PRICE), float(PRICE)]
+    plan = told(recipe, fakery.paid())
+    assert [decision["usd"] for decision in plan["decisions"][:3]] == [0, float(PRICE), float(PRICE)]
+    assert (plan["totals"]["usd"], plan["totals"]["usd_worst"]) == (0, float(6 * PRICE))
+
+
+def test_a_price_that_is_not_known_is_no_price_of_nothing(recipe: Path, fakery: Fakery) -> None:
+    first, *_ = plan_text(api.plan(recipe, fakery.paid(None))).splitlines()
+    assert "; an unknown amount (no price is known for 6 images), about 30 s" in first
+    assert "$" not in first
+    plan = told(recipe, fakery.paid(None))
+    assert [decision["usd"] for decision in plan["decisions"][:3]] == [0, None, None]
+    assert (plan["totals"]["usd"], plan["totals"]["usd_worst"]) == (0, None)
+    Draft202012Validator(load("plan.schema.json")).validate(plan)
+    recipe.write_text(RECIPE.replace("steps.prep", "row.photo"))
+    assert told(recipe, fakery.paid(None))["totals"]["usd"] is None
+
+
+def test_of_known_and_unknown_prices_both_are_told(recipe: Path, fakery: Fakery) -> None:
+    plan = api.plan(recipe, fakery.paid())
+    plan.totals.unpriced = 2
+    assert price(plan) == "at most $0.1205 for 4 images and an unknown amount (no price is known for 2 images)"
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [
+        ("0", "$0.00"),
+        ("0.02", "$0.02"),
+        ("0.025", "$0.025"),
+        ("0.005734", "$0.0058"),
+        ("0.00001", "$0.0001"),
+        ("0.120420", "$0.1205"),
+        ("0.99999", "$1.00"),
+        ("1.001", "$1.01"),
+        ("1234.5", "$1,234.50"),
+    ],
+)
+def test_an_amount_is_never_told_as_less_than_it_is(usd: str, said: str) -> None:
+    assert dollars(Decimal(usd)) == said
 
 
 def test_what_was_paid_is_recorded(recipe: Path, fakery: Fakery) -> None:
@@ -78,7 +123,7 @@ def test_what_was_paid_is_recorded(recipe: Path, fakery: Fakery) -> None:
     paid = [outcome for outcome in heard.outcomes if outcome.usd]
     assert len(paid) == 6
     assert all(outcome.usd == PRICE and str(outcome.task_id).startswith("task-") for outcome in paid)
-    assert "$0.12 paid" in record_text(record, 1)
+    assert "$0.1205 paid" in record_text(record, 1)
     assert json.loads("".join(record.json()))["totals"]["usd"] == float(6 * PRICE)
     again, _ = run(recipe, fakery.paid())
     assert json.loads("".join(again.json()))["totals"]["usd"] == 0
@@ -109,7 +154,7 @@ def agreed(recipe: Path, options: api.Options, monkeypatch: pytest.MonkeyPatch, 
 
 def test_money_is_asked_for_once_on_a_terminal(recipe: Path, fakery: Fakery, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = agreed(recipe, fakery.paid(), monkeypatch, "y\n")
-    assert "This costs $0.00 (at most $0.12 for 6 images). Go on? [y/N]" in shown
+    assert "This costs at most $0.1205 for 6 images at Somewhere. Go on? [y/N]" in shown
     with pytest.raises(RefusedError, match="nothing was started"):
         agreed(recipe, fakery.paid(), monkeypatch, "\n")
 
@@ -117,7 +162,7 @@ def test_money_is_asked_for_once_on_a_terminal(recipe: Path, fakery: Fakery, mon
 @pytest.mark.parametrize("usd", [PRICE, None])
 def test_without_a_terminal_money_needs_a_flag(recipe: Path, fakery: Fakery, usd: Decimal | None) -> None:
     plan = api.plan(recipe, fakery.paid(usd))
-    with pytest.raises(RefusedError, match="--yes"):
+    with pytest.raises(RefusedError, match=r"at Somewhere; nothing was started\. Say --yes"):
         Narrator(io.StringIO()).consent(plan, yes=False)
     assert Narrator(io.StringIO()).consent(plan, yes=True)
 

@@ -49,6 +49,19 @@ def check(tmp_path: Path):
     return said
 
 
+@pytest.mark.parametrize("model", list(functions()["wan/t2i"].models))
+def test_without_a_size_it_is_the_models_own(tmp_path: Path, model: str) -> None:
+    (tmp_path / "rows.csv").write_text("id\n1\n")
+    step = f"{{uses: wan/t2i, model: {model}, with: {{prompt: a lighthouse}}}}"
+    (tmp_path / "r.yaml").write_text(f"wanflow: 1\nmanifest: {{from: rows.csv}}\nsteps:\n  it: {step}\n")
+    [planned] = api.plan(tmp_path / "r.yaml").steps
+    size = "*".join(map(str, models()[model].size["default"]))
+    assert planned.constants["size"] == size
+    said = functions()["wan/t2i"].properties["size"]
+    assert "default" not in said  # since models differ
+    assert size in said["description"]
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [

@@ -47,6 +47,7 @@ class Provider:
     sent: list[float] = field(default_factory=list)
     taken: list[Line] = field(default_factory=list)
     offset_s: float | None = 0.0
+    waiting: int = 0
 
     async def prepare(self, call: Call) -> Call:
         return call

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,11 +22,13 @@ from wanflow.backends.services import Services
 from wanflow.build import build
 from wanflow.catalog import models
 from wanflow.clock import FastClock, RealClock
+from wanflow.console import plan_text
 from wanflow.emulator.chance import times
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
 from wanflow.errors import RecipeError, UsageError
 from wanflow.model import Status
+from wanflow.planned import plan_head
 from wanflow.recipe import Step
 from wanflow.settings import ModelSettings, ProviderSettings
 from wanflow.source import parse
@@ -110,6 +114,34 @@ def test_a_result_of_a_stand_in_is_never_one_of_the_providers(steps: dict[str, S
         assert backend(base_url=url).fingerprint(steps["colour"]) == "dashscope:wanx2.1-imageedit:stand-in"
 
 
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({}, "DashScope, cn-beijing"),
+        ({"region": "singapore", "workspace": "ws-1"}, "DashScope, ap-southeast-1, workspace ws-1"),
+        (
+            {"base_url": "https://dashscope-intl.aliyuncs.com/api/v1"},
+            "DashScope, dashscope-intl.aliyuncs.com (prices of cn-beijing)",
+        ),
+        ({"base_url": "http://127.0.0.1:8765/api/v1"}, "http://127.0.0.1:8765 (no provider's address)"),
+        ({"base_url": "https://me:secret@[::1]:80/api/v1"}, "https://[::1]:80 (no provider's address)"),
+    ],
+)
+def test_a_plan_says_where_the_money_goes(recipe: Path, settings: dict[str, Any], place: str) -> None:
+    assert backend(**settings).place == place
+    if "workspace" not in settings:
+        plan = api.plan(recipe, api.Options(backend="dashscope", **settings))
+        assert plan_text(plan).startswith(f"r at {place}: ")
+        assert plan_head(plan)["place"] == place
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8765", "ftp://a", "http://", "http://a:b", "http://[::1", "http://a/\n"])
+def test_a_base_url_that_is_none_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(UsageError, match="the base URL must be http:// or https://") as caught:
+        backend(base_url=url)
+    assert str(caught.value).endswith("e.g. http://127.0.0.1:8765/api/v1")
+
+
 def test_a_model_that_the_region_lacks_is_a_problem_of_the_recipe(recipe: Path) -> None:
     with pytest.raises(RecipeError) as caught:
         api.plan(recipe, api.Options(backend="dashscope", region="singapore"))
@@ -175,6 +207,50 @@ def test_a_wrong_key_stops_the_account(recipe: Path, monkeypatch: pytest.MonkeyP
     told = "\n".join([*heard.notes, *record.json()])
     assert "InvalidApiKey" in told
     assert "sk-wrong" not in told
+
+
+def test_a_key_in_quotes_is_refused_before_anything_is_sent(
+    recipe: Path, origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", '"sk-test"')
+    with pytest.raises(UsageError, match=r"^the API key in DASHSCOPE_API_KEY holds quotes; put it there without them$"):
+        run(recipe, origin)
+    assert stats(origin)["refused"] == {}
+
+
+def test_a_model_of_another_region_is_told_with_model_and_region(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
+    with running(Emulation(speed=SPEED, paint="echo", region="ap-southeast-1")) as origin:
+        record, heard = run(recipe, origin)
+    assert record.exit_code == 1
+    [said, *_] = [outcome.error_message for outcome in heard.outcomes if outcome.error_code == "InvalidParameter"]
+    assert '(the service says "Model not exist.")' in said
+    assert "see that the region and the base URL are those of your account" in said
+    assert said.endswith("It was asked of wanx2.1-imageedit in cn-beijing.")
+
+
+class Impatient(Heard):
+    """Presses Ctrl-C when it hears that no answers come, and again when it hears what is waited for."""
+
+    def note(self, text: str) -> None:
+        super().note(text)
+        if text.startswith(("no answer about tasks", "still waiting for")):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_who_waits_for_tasks_is_told_what_for_and_how_to_leave(recipe: Path, origin: str) -> None:
+    faults = json.dumps({"faults": [{"kind": "500", "on": ["query"]}]}).encode()
+    urllib.request.urlopen(f"{origin}/__emulator__/faults", faults).close()  # noqa: S310 - on loopback
+    heard = Impatient()
+    options = api.Options(backend="dashscope", base_url=f"{origin}/api/v1")
+    _, record = api.run(recipe, options, listener=heard, clock=FastClock(SPEED))
+    assert record
+    assert record.exit_code == 130
+    silent, finishing, waiting, stopping = heard.notes
+    assert silent.startswith("no answer about tasks for 30 s (InternalError")
+    assert finishing == "finishing what is under way; press Ctrl-C again to stop at once"
+    assert waiting == "still waiting for 2 tasks at the provider; press Ctrl-C again to leave them to the next run"
+    assert stopping == "stopping at once; the next run takes up what goes on at the provider: 2"
 
 
 @pytest.mark.slow

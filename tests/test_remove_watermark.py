@@ -60,7 +60,24 @@ def test_text_on_a_photograph_is_found_and_taken_off() -> None:
     assert changed(made.picture.rgb, rgb)[text].mean() > 0.95
     assert psnr(made.picture.rgb, photo(), text) > psnr(rgb, photo(), text) + 9
     assert made.fidelity is Fidelity.APPROXIMATE
-    assert "found in 1 place" in made.warnings[0]
+    assert "found in 1 place (x " in made.warnings[0]
+
+
+def test_the_places_taken_off_are_named_in_pixels_of_the_picture() -> None:
+    rgb, text = written(photo())
+    twice = np.repeat(np.repeat(rgb, 2, 0), 2, 1)
+    rows, columns = np.flatnonzero(text.any(axis=1)), np.flatnonzero(text.any(axis=0))
+    for picture, scale in ((rgb, 1), (twice, 2)):
+        (found,) = find_writing(picture).places
+        wanted = np.array([columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1]) * scale
+        assert np.abs(np.array(found) - wanted).max() <= 10 * scale
+        assert "(x {}, y {}, width {}, height {})".format(*found) in removed(picture).warnings[0]
+
+
+@pytest.mark.parametrize(("name", "turns"), [("coffee", 1), ("camera", 2), ("astronaut", 1)])
+def test_a_turned_photograph_keeps_its_blots(name: str, turns: int) -> None:
+    rgb = np.rot90(np.asarray(Image.open(CHELSEA.with_name(f"{name}.jpg")).convert("RGB")), turns)
+    assert find_writing(np.ascontiguousarray(rgb)).places == ()
 
 
 def test_what_is_far_from_the_text_keeps_its_bytes() -> None:

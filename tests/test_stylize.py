@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Hint, Picture, apply, functions
+from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Hint, Picture, apply, foreseen, functions
+from wanflow.pixels.stamp import stamp_on
 from wanflow.pixels.stylize import stylize_all, stylize_local
+from wanflow.pixels.told import HOW
 
 PHOTOS = Path(__file__).parent / "photos"
 WHOLE = ("Convert to French picture book style", "Convert to gold foil art style")
@@ -178,7 +180,9 @@ def test_a_subject_on_its_ground_is_found() -> None:
     changed = (result.picture.rgb != rgb).any(axis=2)
     truth = disc(rgb, 0.31)
     assert (changed & truth).sum() / (changed | truth).sum() >= 0.9
-    assert result.warnings == ()
+    said = 'things are not recognised here: the main subject, x 31, y 31, width 99, height 99, was taken for "flower"; '
+    assert result.warnings == (said + HOW,)
+    assert local(rgb, "Change the subject to blue and white porcelain style").warnings == ()
 
 
 def test_the_ground_around_a_subject_can_be_changed() -> None:
@@ -195,10 +199,55 @@ def test_a_sky_named_is_the_part_changed() -> None:
     assert changed[-80:].mean() < 0.02
 
 
-def test_a_region_that_is_not_there_is_warned_of_and_the_subject_taken() -> None:
-    warnings = local(np.full((80, 120, 3), 90, np.uint8), "Change the lamps to wooden style").warnings
-    assert 'no "lamp" was found' in warnings[0]
-    assert "no clear subject" in warnings[1]
+def test_a_calm_area_is_not_said_to_be_the_sky_unless_it_looks_like_one() -> None:
+    (warning,) = local(photo("coffee", 400), "turn the sky into ice").warnings
+    assert "the calm area at the top" in warning and 'was taken for "sky"' in warning
+    assert local(photo("camera", 400), "turn the sky into ice").warnings == ()
+
+
+def stamped(result: Edited, rgb: np.ndarray) -> bool:
+    """Is this a proxy that wears the stamp and holds no edit?"""
+    kept = (result.picture.rgb == rgb)[rgb.shape[0] // 4 : rgb.shape[0] // 2, rgb.shape[1] // 4 : -rgb.shape[1] // 4]
+    return result.fidelity is Fidelity.PROXY and bool(stamp_on(result.picture.rgb).any() and kept.all())
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "thing"),
+    [
+        ("astronaut", "Change the lamps to wooden style", "lamp"),
+        ("chelsea", "change the door to wooden style", "door"),
+        ("hubble_deep_field", "change the house to wooden style", "house"),
+        ("rocket", "change the wyvern to ice style", "wyvern"),
+    ],
+)
+def test_what_is_not_found_with_confidence_is_stamped_with_the_way_to_point(name: str, prompt: str, thing: str) -> None:
+    rgb = photo(name, 400)
+    result = local(rgb, prompt)
+    assert stamped(result, rgb)
+    assert result.warnings == (f'"{thing}" was not found with confidence, so nothing was changed; {HOW}',)
+    pointed = local(rgb, prompt, disc(rgb))
+    assert (pointed.fidelity, pointed.warnings) == (Fidelity.APPROXIMATE, ())
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *("make the flower zorbified", "asdf qwer", "do not change the flower to ice", "不要把花变成冰"),
+        "make the flower ice. make the ground wooden",
+    ],
+)
+def test_a_prompt_without_one_known_style_is_stamped_with_the_names_of_the_known(prompt: str) -> None:
+    rgb = flower(512)
+    result = local(rgb, prompt)
+    assert stamped(result, rgb)
+    assert all(name in result.warnings[0] for name in MATERIALS)
+    assert foreseen("wan/stylization_local", {"prompt": prompt}) is Fidelity.PROXY
+
+
+@pytest.mark.parametrize("prompt", ["the flower, ice", "Change the flower to glass, keep the rest as it is", "冰雕"])
+def test_the_plan_foresees_a_style_that_is_known(prompt: str) -> None:
+    assert foreseen("wan/stylization_local", {"prompt": prompt}) is Fidelity.APPROXIMATE
+    assert local(flower(), prompt).fidelity is Fidelity.APPROXIMATE
 
 
 def test_the_whole_picture_can_be_asked_for() -> None:
@@ -206,17 +255,9 @@ def test_the_whole_picture_can_be_asked_for() -> None:
     assert (local(rgb, "Change the whole picture to weaving").picture.rgb != rgb).any(axis=2).mean() > 0.9
 
 
-def test_a_picture_without_a_subject_changes_its_middle_and_says_so() -> None:
-    rgb = np.full((80, 120, 3), 90, np.uint8)
-    result = local(rgb, "change the house to wooden style")
-    assert "no clear subject" in result.warnings[0] and "house" in result.warnings[0]
-    changed = (result.picture.rgb != rgb).any(axis=2)
-    assert changed[30:50, 40:80].all()
-    assert not changed[:4].any()
-
-
 def test_a_doubtful_subject_is_warned_of() -> None:
-    assert any("only guessed" in warning for warning in local(photo("chelsea", 300), "the cat, fluffy").warnings)
+    (warning,) = local(photo("astronaut", 512), "the woman to ice").warnings
+    assert '"woman" is was only guessed, x 0, y 197, width 366, height 315;' in warning and HOW in warning
 
 
 def test_a_rough_outline_is_warned_of() -> None:
@@ -225,19 +266,13 @@ def test_a_rough_outline_is_warned_of() -> None:
 
 def test_an_unknown_thing_is_taken_for_the_subject_and_that_is_said() -> None:
     result = local(flower(), "change the wyvern to ice style")
-    assert result.warnings == ('"wyvern" is not a word known here; the main subject was changed',)
+    assert 'was taken for "wyvern"' in result.warnings[0]
     assert np.array_equal(result.picture.rgb, local(flower(), "change the flower to ice style").picture.rgb)
 
 
-def test_a_part_that_has_no_place_is_warned_of() -> None:
-    assert any('"door"' in warning for warning in local(flower(), "change the door to wooden style").warnings)
-
-
-@pytest.mark.parametrize("function", [whole, local])
-def test_an_unknown_style_is_warned_of_with_the_names_of_the_known(function) -> None:  # type: ignore[no-untyped-def]
-    warning = function(flower(), "make the flower zorbified").warnings[0]
-    known = ("french picture book", "gold foil art") if function is whole else MATERIALS
-    assert all(name in warning for name in known)
+def test_an_unknown_style_of_the_whole_is_warned_of_with_the_names_of_the_known() -> None:
+    warning = whole(flower(), "make the flower zorbified").warnings[0]
+    assert all(name in warning for name in ("french picture book", "gold foil art"))
 
 
 def test_a_black_mask_is_not_used_and_that_is_said() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from wanflow.pixels import engine
 from wanflow.pixels.engine import EditRequest, Hint, Picture
-from wanflow.pixels.told import aimed, at_size, told
+from wanflow.pixels.told import aimed, at_size, place, told
 from wanflow.pixels.words import Kind
 
 BOX = (40, 60, 120, 160)
@@ -37,17 +37,17 @@ def changed(function: str, prompt: str, hint: Hint) -> np.ndarray:
 
 
 def test_a_mask_is_taken_as_it_is() -> None:
-    assert (told(grey(), Hint(mask=mask())) == mask()).all()
+    assert (told(grey(), Hint(mask=mask())).mask == mask()).all()
 
 
 def test_a_region_holds_a_thing_or_is_the_thing() -> None:
-    flat = told(grey(), Hint(BOX))
+    flat = told(grey(), Hint(BOX)).mask
     assert flat is not None
     assert not flat[~mask()].any()
     assert flat.sum() > 0.05 * mask().sum()
     rgb = np.full((200, 240, 3), 200, np.uint8)
     rgb[80:140, 60:100] = (30, 60, 160)
-    thing = told(rgb, Hint(BOX))
+    thing = told(rgb, Hint(BOX)).mask
     assert thing is not None
     wanted = np.zeros((200, 240), bool)
     wanted[80:140, 60:100] = True
@@ -58,7 +58,7 @@ def test_a_region_holds_a_thing_or_is_the_thing() -> None:
     "hint", [Hint(), Hint(mask=np.zeros((200, 240), bool)), Hint((5, 5, 5, 9)), Hint((300, 0, 310, 9))]
 )
 def test_a_hint_without_a_pixel_tells_nothing(hint: Hint) -> None:
-    assert told(grey(), hint) is None
+    assert told(grey(), hint).mask is None
 
 
 def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:
@@ -136,3 +136,27 @@ def test_who_gave_a_hint_is_not_told_to_give_one(function: str) -> None:
     prompt = "Change the cup to red and the sky to blue"
     assert any("hint:" in warning for warning in edited(function, prompt, Hint()).warnings)
     assert not any("hint:" in warning for warning in edited(function, prompt, Hint(mask=mask())).warnings)
+
+
+@pytest.mark.parametrize(
+    ("function", "prompt"),
+    [
+        ("wan/stylization_local", "Change the cup to ice style"),
+        ("wan/description_edit", "Change the cup to deep red"),
+        ("wan/colorization", "a deep red cup"),
+    ],
+)
+def test_a_region_that_misses_is_taken_whole_and_named(function: str, prompt: str) -> None:
+    rgb = np.full((200, 240, 3), 200, np.uint8)
+    rgb[80:140, 60:100] = (30, 60, 160)
+    missed, hit = (
+        engine.apply(EditRequest(function, (Picture(rgb),), parameters={"prompt": prompt}, hint=Hint(box))).warnings
+        for box in ((150, 20, 220, 120), BOX)
+    )
+    assert any("x 150, y 20, width 70, height 100" in warning for warning in missed)
+    assert not any("stands out" in warning for warning in hit)
+
+
+def test_a_place_is_told_in_pixels_of_the_picture() -> None:
+    assert place(mask()) == "x 40, y 60, width 80, height 100"
+    assert place(mask(), (480, 400)) == "x 80, y 120, width 160, height 200"

@@ -27,7 +27,7 @@ from wanflow.errors import (
     merge,
     unwritable,
 )
-from wanflow.halt import Halt
+from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
 from wanflow.outputs import Publisher
@@ -235,14 +235,19 @@ def _payments(
 
 async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:
     loop = asyncio.get_running_loop()
+    reminding: list[asyncio.Task[None]] = []
 
     def interrupt() -> None:
         if work.halt.stopping:
-            listener.note("stopping at once")
+            left = f"; the next run takes up what goes on at the provider: {work.waiting}" if work.waiting else ""
+            listener.note(f"stopping at once{left}")
             work.abort()
+            for reminder in reminding:
+                reminder.cancel()
         else:
             listener.note("finishing what is under way; press Ctrl-C again to stop at once")
             work.stop()
+            reminding.append(loop.create_task(remind(lambda: work.waiting, work.clock, listener.note)))
 
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.

@@ -338,9 +338,8 @@ def emulate(host: str, port: int, **flags: Any) -> int:
 
         server = _emulator_server()
         options = from_flags(**flags)
-        listener = server.bound(host, port)
-        click.echo(server.greeting(options, listener))
-        click.echo(server.farewell(options, server.serve(options, listener)))
+        with server.bound(host, port) as listener:
+            click.echo(server.farewell(options, server.serve(options, listener, click.echo)))
         return 0
 
     return _reported(work)

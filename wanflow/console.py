@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, TextIO
 
 from wanflow.errors import Problem, RefusedError, printable
@@ -66,24 +66,35 @@ def _headline(plan: Plan) -> Iterator[str]:
     if not (totals.run or totals.later):
         files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
         todo = files if totals.restore else "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
-        yield f"{plan.recipe.name} on {plan.backend}: {todo}; {count(totals.reuse, 'job')} reused"
+        yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
     work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
-    yield f"{plan.recipe.name} on {plan.backend}: {work}; {price(plan)}, about {duration(totals.seconds)}"
+    yield f"{plan.recipe.name} {_where(plan)}: {work}; {price(plan)}, about {duration(totals.seconds)}"
+
+
+def _where(plan: Plan) -> str:
+    return f"at {plan.place}" if plan.place else f"on {plan.backend}"
 
 
 def price(plan: Plan) -> str:
-    """What a plan costs: "free", "$0.08 (at most $0.24 for 12 images)"; what has no known price is said."""
+    """What a plan costs: "free", "$0.0803 (at most $0.2409 for 12 images)"; what has no known price is said so."""
     totals = plan.totals
     if not totals.paid_tasks:
         return "free"
-    more = f", and {count(totals.unpriced, 'image')} whose price is not known" if totals.unpriced else ""
-    return f"{dollars(totals.usd)} (at most {dollars(totals.usd_worst)} for {count(totals.paid_tasks, 'image')}){more}"
+    parts = []
+    if priced := totals.paid_tasks - totals.unpriced:
+        worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
+        parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
+    if totals.unpriced:
+        parts.append(f"an unknown amount (no price is known for {count(totals.unpriced, 'image')})")
+    return " and ".join(parts)
 
 
 def dollars(usd: Decimal) -> str:
-    """An amount to the cent; what is less than one is not shown as nothing."""
-    return "less than $0.01" if 0 < usd < Decimal("0.01") else f"${usd:,.2f}"
+    """An amount, never told as less than it is: to the cent, and below a dollar to four digits where they differ."""
+    digits = Decimal("0.0001") if usd < 1 else Decimal("0.01")
+    cents, _, rest = f"{usd.quantize(digits, ROUND_CEILING):,.4f}".partition(".")
+    return f"${cents}.{rest.rstrip('0'):0<2}"
 
 
 def _table(plan: Plan) -> Iterator[str]:
@@ -251,7 +262,7 @@ class Narrator:
         Raises RefusedError where nobody can be asked.
         """
         if plan.totals.paid_tasks and not yes:
-            cost = price(plan)
+            cost = f"{price(plan)} {_where(plan)}"
             if not (sys.stdin.isatty() and self.stream.isatty()):
                 raise RefusedError(f"this would cost {cost}; nothing was started. Say --yes to agree.")
             print(plan_text(plan), file=self.stream)

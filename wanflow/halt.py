@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from wanflow.clock import Clock
 from wanflow.errors import EditError, StoreError
+
+REMIND_S = 30.0
 
 
 class Halt:
@@ -46,3 +49,12 @@ class Halt:
             self.account_error = error
             self._note(f"{error}. Nothing more is started")
         self.stopping = True
+
+
+async def remind(waiting: Callable[[], int], clock: Clock, note: Callable[[str], None]) -> None:
+    """Tell every REMIND_S, until it is cancelled, how many tasks a run that was told to stop still waits for."""
+    while True:
+        await clock.sleep(REMIND_S)
+        if tasks := waiting():
+            left = f"still waiting for {tasks} task{'s' * (tasks > 1)} at the provider"
+            note(f"{left}; press Ctrl-C again to leave them to the next run")

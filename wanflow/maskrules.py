@@ -43,6 +43,15 @@ class Unfit(NamedTuple):
     hint: str
 
 
+_PAINT_HINT = "Paint the thing meant white and all else black, or leave the hint out."
+_OF_HINT = {
+    "MaskAlpha": {"hint": "Save it without transparency: the thing meant is white, all else is black."},
+    "MaskBlack": {"message": "black all over, so the hint shows nothing", "hint": _PAINT_HINT},
+    "MaskWhite": {"message": "white all over, so the hint tells nothing apart", "hint": _PAINT_HINT},
+    "MaskGrey": {"hint": f"{_PAINT_HINT} Save it as PNG with hard edges; at most {MOST_GREY:.0%} may be between."},
+}
+
+
 def size_fault(mask: tuple[int, int], image: tuple[int, int]) -> Unfit | None:
     """Why a mask of this width and height doesn't fit an image, or None."""
     if mask == image:
@@ -53,9 +62,10 @@ def size_fault(mask: tuple[int, int], image: tuple[int, int]) -> Unfit | None:
     return Unfit("MaskSize", message, hint)
 
 
-def fault(facts: MaskFacts) -> Unfit | None:
-    """Why a mask of these pixels can't be used, or None."""
-    return shape_fault(facts) or grey_fault(facts)
+def fault(facts: MaskFacts, *, hint: bool = False) -> Unfit | None:
+    """Why a mask of these pixels can't be used, or None; in the words of a `hint` if it only shows where a thing is."""
+    unfit = shape_fault(facts) or grey_fault(facts)
+    return unfit._replace(**_OF_HINT[unfit.code]) if unfit and hint else unfit
 
 
 def shape_fault(facts: MaskFacts) -> Unfit | None:

@@ -174,7 +174,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, why, and at what price."""
+    """What happens to one job, and why."""
 
     step: str
     action: Action
@@ -182,7 +182,6 @@ class Decision:
     changes: tuple[Change, ...] = ()
     key: str | None = None
     result: Result | None = None
-    usd: Decimal = Decimal(0)
     note: str = ""
 
 

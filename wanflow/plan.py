@@ -14,7 +14,6 @@ from pathlib import Path
 
 from wanflow import hints
 from wanflow.backends import Backend
-from wanflow.backends.draft import FREE
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
@@ -58,7 +57,7 @@ class Planner:
         self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
-        self.plan = Plan(self.recipe, self._identity(project), backend.name, self.expansion.steps)
+        self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
         self._refuse_steps()
         self.plan.terms = {step.id: backend.terms(step) for step in self.plan.steps}
         self.plan.by_step = {step.id: Counter() for step in self.plan.steps}
@@ -252,11 +251,10 @@ class Planner:
         if _symbol(key) in self._planned or _symbol(key) in fresh:
             return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         fresh.add(_symbol(key))
-        usd = self.plan.terms[job.step.id].usd or FREE
         if self.force:
-            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key, usd=usd), unmade
+            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key), unmade
         if not known:
-            return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key, usd=usd), unmade
+            return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key), unmade
         result = None if key in self._bad_keys else self.index.result(key)
         if result is None and (refusal := self.refusal(key)):
             fresh.discard(_symbol(key))
@@ -266,7 +264,7 @@ class Planner:
             )
         if result is None:
             reason, changes = self._why(job, key, parts)
-            return Decision(job.step.id, Action.RUN, reason, changes, key, usd=usd), unmade
+            return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         fresh.discard(_symbol(key))

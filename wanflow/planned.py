@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from wanflow.canon import lined
@@ -49,6 +50,7 @@ class Plan:
     recipe: Recipe
     identity: str
     backend: str
+    place: str
     steps: tuple[Step, ...]
     entries: list[RowPlan | Unchanged] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
@@ -150,6 +152,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "recipe": plan.recipe.name,
         "backend": plan.backend,
+        "place": plan.place,
         "totals": {
             "jobs": totals.jobs,
             "run": totals.run,
@@ -159,8 +162,8 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "restore": totals.restore,
             "paid_tasks": totals.paid_tasks,
             "images": totals.images,
-            "usd": money(totals.usd),
-            "usd_worst": money(totals.usd_worst),
+            "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
+            "usd_worst": None if totals.unpriced else money(totals.usd_worst),
             "seconds": round(totals.seconds, 1),
         },
         "problems": [problem.json() for problem in plan.problems],
@@ -176,6 +179,7 @@ def plan_json(plan: Plan) -> Iterator[str]:
 
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
+    usd = plan.terms[decision.step].usd if decision.action in (Action.RUN, Action.LATER) else Decimal(0)
     return {
         "job": f"{row}/{decision.step}",
         "function": function,
@@ -183,9 +187,14 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "reason": decision.reason.value,
         "fidelity": _fidelity(plan, decision),
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
-        "usd": money(decision.usd),
+        "usd": None if usd is None else money(usd),
         "note": decision.note,
     }
+
+
+def _unpriced(plan: Plan, action: Action) -> bool:
+    """Whether any job that is to be done so has no known price."""
+    return any(plan.by_step[step][action] for step, terms in plan.terms.items() if terms.usd is None)
 
 
 def _fidelity(plan: Plan, decision: Decision) -> str | None:

@@ -81,6 +81,11 @@ class Run:
         for task in self._tasks:
             task.cancel()
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks at the provider are waited for."""
+        return self.payments.service.waiting if self.payments else 0
+
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
         started = self.clock.now()

@@ -10,6 +10,7 @@ from typing import Any
 
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
+from wanflow.hints import MASK
 from wanflow.images import MAX_PIXELS
 from wanflow.inputs import Inputs, counted
 from wanflow.manifests import Manifest
@@ -99,14 +100,16 @@ class Supplier:
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
             complaint = _unfit(rule, supply, step.function.name)
-            unfit = Unfit("ImageSize", *complaint) if complaint else self._unfit_mask(rule, supply, taken)
+            unfit = Unfit("ImageSize", *complaint) if complaint else self._unfit_mask(slot, rule, supply, taken)
             if unfit:
                 what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
                 where, name = slot_place(step.id, slot), _rule_name(unfit.code)
                 problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
                 raise RowError(about_row(problem, row))
 
-    def _unfit_mask(self, rule: Mapping[str, Any], supply: Supply, taken: Mapping[str, Supply]) -> Unfit | None:
+    def _unfit_mask(
+        self, slot: str, rule: Mapping[str, Any], supply: Supply, taken: Mapping[str, Supply]
+    ) -> Unfit | None:
         """Why a picture can't be the mask of another; of one that a step makes, only the size is judged here."""
         image = taken.get(rule.get("same_size_as", ""))
         if image and image.size and supply.size and (unlike := size_fault(supply.size, image.size)):
@@ -114,19 +117,21 @@ class Supplier:
         if not rule.get("black_and_white") or not supply.file or not supply.blob:
             return None
         try:
-            return fault(self.inputs.mask(self.inputs.root / supply.file, supply.blob.sha256))
+            return fault(self.inputs.mask(self.inputs.root / supply.file, supply.blob.sha256), hint=slot == MASK)
         except EditError as error:
             return Unfit(error.code, error.message, "")
 
     async def check_made(self, step: Step, inputs: Mapping[str, tuple[str, str]]) -> None:
         """Judge the pixels of masks, now that all are made; `inputs` as in a Call. Raises EditError."""
-        masks = [slot for slot, rule in step.function.inputs.items() if rule.get("black_and_white") and slot in inputs]
-        for path, sha256 in (inputs[slot] for slot in masks):
+        for slot, (path, sha256) in inputs.items():
+            if not step.function.inputs.get(slot.partition(".")[0], {}).get("black_and_white"):
+                continue
             facts = self.inputs.known_mask(sha256)
             if facts is None:  # a large one takes a third of a second, in which the loop has others to serve
                 facts = self.inputs.note_mask(sha256, await asyncio.to_thread(counted, Path(path), sha256))
-            if unfit := fault(facts):
-                raise EditError(unfit.code, f"the mask is unfit: {unfit.message}. {unfit.hint}")
+            if unfit := fault(facts, hint=slot == MASK):
+                what = "the hint's mask" if slot == MASK else "the mask"
+                raise EditError(unfit.code, f"{what} is unfit: {unfit.message}. {unfit.hint}")
 
 
 def slot_place(step: str, slot: str) -> NodePath:

@@ -297,7 +297,8 @@ def test_size_that_can_not_be_kept_is_a_refusal() -> None:
         rules.made_size(catalog.models()["wan2.5-i2i-preview"], order(i2i()), (5000, 400))
 
 
-def test_interleaved_output_is_refused_in_words() -> None:
-    content = [{"text": "x"}, {"image": "https://a/b"}]
+@pytest.mark.parametrize("images", [0, 1])
+def test_interleaved_output_is_refused_in_words(images: int) -> None:
+    content = [{"text": "x"}, *[{"image": "https://a/b"}] * images]
     values = body("wan2.6-image", {"messages": [{"role": "user", "content": content}]}, enable_interleave=True)
-    assert "the emulator does not offer" in Desk().submit(values, ASYNC).json()["message"]
+    assert "the emulator does not do enable_interleave" in Desk().submit(values, ASYNC).json()["message"]

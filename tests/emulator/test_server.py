@@ -189,6 +189,28 @@ def test_missing_extra_is_said_with_its_remedy(tmp_path: Path) -> None:
     assert done.stderr == "wanflow: wanflow emulate needs uvicorn: pip install 'wanflow[emulator]'\n"
 
 
+def test_state_that_can_not_be_used_is_refused_before_any_greeting(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("these are my notes, and no database at all\n" * 50)
+    said = CliRunner().invoke(main, ["emulate", "--port", "0", "--state", str(tmp_path / "notes.txt")])
+    assert (said.exit_code, said.stdout) == (64, "")
+    assert "can't hold the emulator's state" in said.stderr
+
+
+@pytest.mark.parametrize("keys", [(), ("sk-right",)])
+def test_what_the_greeting_says_by_hand_is_taken(keys: tuple[str, ...]) -> None:
+    process, greeting, _ = started("--paint", "echo", *(f"--key={key}" for key in keys))
+    assert "sk-right" not in greeting
+    export = next(line for line in greeting.splitlines() if "export" in line).replace("=…", "=sk-right")
+    curl = greeting.partition("after that:\n")[2].partition("\n\n")[0]
+    program = f"curl() {{ printf '%s\\n' \"$@\"; }}\n{export}\n{curl}"
+    words = subprocess.run(["sh", "-ec", program], capture_output=True, text=True, check=True).stdout.splitlines()
+    headers = dict(words[place + 1].split(": ") for place, word in enumerate(words) if word == "-H")
+    answer = httpx.post(words[0], headers=headers, content=words[words.index("-d") + 1])
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert answer.status_code == 200, answer.text
+
+
 def started(*words: str) -> tuple[subprocess.Popen[str], str, str]:
     """`wanflow emulate` as a process, its greeting and its base URL."""
     command = [sys.executable, "-m", "wanflow.cli", "emulate", "--port", "0", *words]

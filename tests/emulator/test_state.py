@@ -70,6 +70,7 @@ def test_restart_continues_the_drawn_service_times(tmp_path: Path) -> None:
 def test_time_goes_on_where_it_stood(tmp_path: Path) -> None:
     desk = Desk(state=tmp_path / "state.db")
     desk.task(text(), TEXT)
+    desk.store.close()
     assert Store(tmp_path / "state.db").kept("now", 0) == desk.now
 
 
@@ -77,6 +78,15 @@ def test_state_of_another_region_is_refused(tmp_path: Path) -> None:
     Desk(state=tmp_path / "state.db").store.close()
     with pytest.raises(UsageError, match="holds tasks of cn-beijing; name another file, or --region cn-beijing"):
         Desk(state=tmp_path / "state.db", region="ap-southeast-1")
+
+
+def test_file_in_use_by_another_emulator_is_refused_until_that_one_ends(tmp_path: Path) -> None:
+    first = Store(tmp_path / "state.db")
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"state\.db is in use by another emulator; stop it"):
+            Store(tmp_path / "state.db")
+    first.close()
+    Store(tmp_path / "state.db").close()
 
 
 def test_file_that_is_no_state_is_refused_in_words(tmp_path: Path) -> None:

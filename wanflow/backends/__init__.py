@@ -19,6 +19,10 @@ class Backend(Protocol):
     name: str
     takes_hints: bool
 
+    @property
+    def place(self) -> str:
+        """Where requests, and the money, go; empty when nothing leaves this machine."""
+
     def fingerprint(self, step: Step) -> str:
         """What enters the key: who would perform this step, in the version that decides its result."""
 
@@ -65,6 +69,10 @@ class Service(Protocol):
 
     async def tasks(self, since: datetime, until: datetime, model: str) -> Sequence[Listed]:
         """The account's tasks of a model that were submitted in a span of time. Raises EditError."""
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks are waited for."""
 
     async def aclose(self) -> None:
         """Let go of connections; tasks that were submitted go on."""

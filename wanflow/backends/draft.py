@@ -17,6 +17,7 @@ class DraftBackend:
     """Edits pictures in worker processes of this machine."""
 
     name = "draft"
+    place = ""
     takes_hints = True
 
     def __init__(self, workers: Workers) -> None:

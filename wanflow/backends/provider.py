@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
@@ -19,6 +19,7 @@ from wanflow.settings import ModelSettings
 
 if TYPE_CHECKING:
     from wanflow.backends.dashscope import DashScope
+    from wanflow.backends.dashscope.secret import Secret
 
 REGION = "cn-beijing"
 # Tasks that wait in the provider's queue: a slot that falls free is taken before we hear of it.
@@ -37,6 +38,7 @@ class ProviderBackend:
         self._local = DraftBackend(services.workers)
         self._provider = services.provider
         self._region: Region = region_named(self._provider.region or REGION)
+        self._address = _address(self._provider.base_url)
         for name in self._provider.models:
             if name not in models():
                 known = did_you_mean(name, models())
@@ -44,11 +46,21 @@ class ProviderBackend:
 
     # -- what planning asks
 
+    @property
+    def place(self) -> str:
+        """The provider and the region; of another address its host, and that it isn't the provider's if so."""
+        if not self._address:
+            workspace = f", workspace {self._provider.workspace}" if self._provider.workspace else ""
+            return f"DashScope, {self._region.name}{workspace}"
+        if self._is_stand_in:
+            return f"{self._address.scheme}://{self._address.netloc.rpartition('@')[2]} (no provider's address)"
+        return f"DashScope, {self._address.hostname} (prices of {self._region.name})"
+
     def fingerprint(self, step: Step) -> str:
         """The model, and whether the provider itself or something in its place makes the picture."""
         if step.function.is_local:
             return local_fingerprint(step)
-        return f"dashscope:{step.model}:stand-in" if self._stand_in else f"dashscope:{step.model}"
+        return f"dashscope:{step.model}:stand-in" if self._is_stand_in else f"dashscope:{step.model}"
 
     def terms(self, step: Step) -> Terms:
         """The price and limits of the step's model in this region, unless the project sets others."""
@@ -77,10 +89,12 @@ class ProviderBackend:
 
     def account(self) -> Account:
         """Told apart by the key, or by the name that the project gives it. Raises UsageError naming what is missing."""
-        whose = f"name:{self._provider.account}" if self._provider.account else self._key
-        where = self._stand_in or "dashscope"
+        _ = self._base_url
+        key = self._key.reveal()
+        whose = f"name:{self._provider.account}" if self._provider.account else key
+        where = self.place if self._is_stand_in else "dashscope"
         digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
-        return Account(digest[:20], f"{self._provider.account or 'the account'} at {self._base_url}")
+        return Account(digest[:20], f"{self._provider.account or 'account'} at {self.place}")
 
     def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> DashScope:
         """The client. Raises UsageError naming what is missing."""
@@ -104,6 +118,10 @@ class ProviderBackend:
         return await self._local.perform(call)
 
     # -- parts
+
+    @property
+    def _is_stand_in(self) -> bool:
+        return self._address is not None and not (self._address.hostname or "").endswith(_OWN_HOSTS)
 
     def _model(self, step: Step) -> Model:
         return models()[str(step.model)]
@@ -129,15 +147,24 @@ class ProviderBackend:
         return self._region.base_url
 
     @property
-    def _key(self) -> str:
+    def _key(self) -> Secret:
+        from wanflow.backends.dashscope.secret import Secret
+
         variable = self._provider.key_variable
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
-        return key
+        return Secret(key, f"the API key in {variable}")
 
-    @property
-    def _stand_in(self) -> str:
-        """The address of what answers in the provider's place; empty for the provider itself."""
-        address = urlsplit(self._provider.base_url or "")
-        own = not self._provider.base_url or (address.hostname or "").endswith(_OWN_HOSTS)
-        return "" if own else f"{address.scheme}://{address.netloc}"
+
+def _address(base_url: str | None) -> SplitResult | None:
+    """The parts of a base URL. Raises UsageError, which does not show it: a password may stand in it."""
+    if not base_url:
+        return None
+    try:
+        address = urlsplit(base_url)
+        usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not base_url.isprintable():
+        raise UsageError("the base URL must be http:// or https:// and a host, e.g. http://127.0.0.1:8765/api/v1")
+    return address

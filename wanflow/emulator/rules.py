@@ -53,6 +53,8 @@ def order_of(model: Model, protocol: Protocol, body: Values, *, resolve: bool) -
     """What a body asks of a model, defaults filled in and the prompt cut. Raises Refusal."""
     wish = {name: value for name, value in body["input"].items() if value is not None}
     given = {name: value for name, value in body.get("parameters", {}).items() if value is not None}
+    if "enable_interleave" in model.parameters and given.get("enable_interleave") is True:
+        _refuse("the emulator does not do enable_interleave (text and images in a stream); the service does")
     function = _function(model, wish)
     if protocol.body == "messages":
         prompt, images = _message(model, wish)
@@ -62,8 +64,6 @@ def order_of(model: Model, protocol: Protocol, body: Values, *, resolve: bool) -
     negative = _negative_prompt(model, wish, given)
     parameters = _parameters(model, function, given)
     _check_size(model, parameters)
-    if parameters.get("enable_interleave"):
-        _refuse("enable_interleave needs a stream, which the emulator does not offer")
     # A prompt that is too long is cut without a word.
     return Order(function, prompt[: model.prompt["max_length"]], negative, parameters, images, resolve)
 

@@ -83,9 +83,12 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(options: Options, listener: socket.socket) -> dict[str, Any]:
-    """Serve until Ctrl-C; the figures of /__emulator__/stats at the end. Raises UsageError for an unusable state."""
-    return asyncio.run(_serve(options, listener))
+def serve(options: Options, listener: socket.socket, greet: Callable[[str], None]) -> dict[str, Any]:
+    """Greet, and serve until Ctrl-C; the figures of /__emulator__/stats at the end.
+
+    Raises UsageError for an unusable state, and greets nobody then.
+    """
+    return asyncio.run(_serve(options, listener, lambda server: greet(greeting(options, listener))))
 
 
 async def _serve(
@@ -141,15 +144,17 @@ def greeting(options: Options, listener: socket.socket) -> str:
     """What to do now that the emulator listens."""
     origin = origin_of(listener)
     path, body = _example(options.region)
+    # A key that was given may be a real one, so it is shown nowhere.
+    key, hint = ("…", "   # a key that --key named") if options.keys else ("sk-anything", "")
     return f"""wanflow emulator: {regions()[options.region].title}, time runs {options.speed:g} times as fast
 base URL: {origin}/api/v1
 figures:  {origin}/__emulator__/stats
 
 The official SDK:
-  export DASHSCOPE_HTTP_BASE_URL={origin}/api/v1 DASHSCOPE_API_KEY=sk-anything
-By hand:
+  export DASHSCOPE_HTTP_BASE_URL={origin}/api/v1 DASHSCOPE_API_KEY={key}{hint}
+By hand, after that:
   curl {origin}/api/v1{path} \\
-    -H 'Authorization: Bearer sk-anything' -H 'X-DashScope-Async: enable' \\
+    -H "Authorization: Bearer $DASHSCOPE_API_KEY" -H 'X-DashScope-Async: enable' \\
     -H 'Content-Type: application/json' -d '{body}'
 
 Ctrl-C stops it."""

@@ -27,10 +27,14 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         try:
-            self._db = sqlite3.connect(path or "", isolation_level=None)
+            self._db = sqlite3.connect(path or "", isolation_level=None, timeout=0)
+            # Two emulators on one file would overwrite each other's tasks. The lock ends with its holder.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             # The emulator's state is worth no wait for the disk; a rename-like commit still keeps it whole.
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _TABLES)
         except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise UsageError(f"{path} is in use by another emulator; stop it, or name another file") from error
             raise UsageError(f"{path} can't hold the emulator's state: {error}; name another file") from error
         self._place = self._db.execute("SELECT coalesce(max(place), 0) FROM tasks").fetchone()[0]
 

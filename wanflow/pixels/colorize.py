@@ -51,9 +51,10 @@ def colorize(request: EditRequest) -> Edited:
     rgb = picture.rgb
     dice = np.random.default_rng(request.seed) if request.seed else None
     light, hinted = small_lightness(rgb), told(rgb, request.hint)
-    scene = Scene(light, None if hinted is None else at_size(hinted, light.shape))
-    wishes = _aimed(parse(request.prompt)) if hinted is not None else parse(request.prompt)
+    scene = Scene(light, None if hinted.mask is None else at_size(hinted.mask, light.shape))
+    wishes = _aimed(parse(request.prompt)) if hinted.mask is not None else parse(request.prompt)
     layers, warnings = _asked(scene, wishes, dice) if wishes else (_guessed(scene, dice), [])
+    warnings[:0] = hinted.warnings
     if request.prompt.strip() and not wishes:
         warnings.append(f"no colour in the prompt was understood, so a default tint was used; try {EXAMPLES}")
     if _coloured(rgb):

@@ -20,7 +20,8 @@ from wanflow.pixels.regions import FAINT, Region
 from wanflow.pixels.scene import SURE
 from wanflow.pixels.sight import Sight
 from wanflow.pixels.stamp import stamped
-from wanflow.pixels.told import aimed, how, told
+from wanflow.pixels.target import AGREED, ROUGH, SHARP, guessed, taken_for
+from wanflow.pixels.told import HOW, aimed, how, place, told
 from wanflow.pixels.words import Kind
 
 # Each change takes up to 3 s of a 4096 px picture.
@@ -45,10 +46,11 @@ def describe_edit(request: EditRequest) -> Edited:
     picture, strength = request.image, float(request.parameters.get("strength", 0.5))
     if strength <= 0:
         return Edited(picture, Fidelity.APPROXIMATE, (UNCHANGED,))
-    instruction, hinted = read(request.prompt), told(picture.rgb, request.hint)
+    instruction, found = read(request.prompt), told(picture.rgb, request.hint)
+    hinted = found.mask
     sight = Sight(picture.rgb, hinted)
     wanted = list(dict.fromkeys(instruction.changes if hinted is None else _aimed(instruction.changes)))
-    rgb, warnings, undone = picture.rgb, list[str](), list(instruction.left)
+    rgb, warnings, undone = picture.rgb, list(found.warnings), list(instruction.left)
     undone += [_named(change) for change in wanted[MOST_CHANGES:]]
     for change in wanted[:MOST_CHANGES]:
         region = None if change.kind is Kind.WHOLE else sight.region(change.kind)
@@ -58,7 +60,10 @@ def describe_edit(request: EditRequest) -> Edited:
             continue
         brush = brush_for(rgb, change, region, strength, request.seed)
         rgb = np.concatenate(list(painted_strips(rgb, brush, sight.place(region) if region else None)))
-        warnings += _doubts(change, region, how(hinted))
+        if region:
+            warnings += _doubts(change, region, sight)
+        if change.tone and change.tone.chroma < 0.02:
+            warnings.append(f"light and shade are kept, so {change.colour} only takes the colour away")
     edited = replace(picture, rgb=rgb)
     if instruction.changes and not undone:
         return Edited(edited, Fidelity.APPROXIMATE, tuple(warnings))
@@ -82,10 +87,16 @@ def _undone(clauses: list[str]) -> str:
     return f"{what} can't be done without a generative model; without one, try {EXAMPLES}"
 
 
-def _doubts(change: Change, region: Region | None, more: str) -> Iterator[str]:
-    if region and change.kind is Kind.OTHER:
-        yield f"{quoted(change.region)} is not a word known here; the main subject was taken for it"
-    elif region and region.confidence < SURE:
-        yield f"where the {quoted(change.region)} is was only guessed; look before using it{more}"
-    if change.tone and change.tone.chroma < 0.02:
-        yield f"light and shade are kept, so {change.colour} only takes the colour away"
+def _doubts(change: Change, region: Region, sight: Sight) -> Iterator[str]:
+    """What to say of a region that was looked for."""
+    size, hinted = (sight.rgb.shape[1], sight.rgb.shape[0]), sight.told
+    if hinted is not None and change.kind in (Kind.SUBJECT, Kind.OTHER, Kind.PERSON):
+        return
+    at = place(region.mask > 0.5, size) if (region.mask > 0.5).any() else "nowhere in full"
+    if region.confidence < SURE or region.agreed < AGREED:
+        yield guessed(change.region, at) if hinted is None else guessed(change.region, at).removesuffix(f"; {HOW}")
+        return
+    if region.agreed < SHARP:
+        yield ROUGH.format(quoted(change.region))
+    if hinted is None:
+        yield from taken_for(change.region, change.kind, at, open_sky=change.kind is Kind.SKY and sight.scene.open_sky)

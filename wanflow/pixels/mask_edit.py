@@ -24,9 +24,10 @@ from wanflow.pixels.mask_wish import Deed, Deletion, MaskWish, Remake, wish
 from wanflow.pixels.masks import WORK_PIXELS
 from wanflow.pixels.materials import covered
 from wanflow.pixels.regions import Region
-from wanflow.pixels.removal import grown, remove
+from wanflow.pixels.removal import grown, remove, smears, with_rim
 from wanflow.pixels.stamp import stamped
 from wanflow.pixels.stylize import at_work_size, laid_over
+from wanflow.pixels.told import place
 from wanflow.pixels.words import Kind
 
 QUOTED = 3  # clauses of the prompt that a warning repeats
@@ -36,7 +37,8 @@ STRENGTH = 0.5
 SOFT_EDGE = 0.002
 COLOURLESS = 0.02
 TOO_SMALL = "the mask is too small for a stamp that could be read, so the whole picture wears it"
-EXAMPLES = '"" or "grass" (deletes), "a red coat", "wooden", "改成蓝色"'
+SMEARS = "the hole, {}, is wide for what is around it, so the fill may show; look at the picture before using it"
+EXAMPLES = '"" or "grass" (deletes), "make it red", "wooden", "改成蓝色"'
 
 
 def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
@@ -62,7 +64,7 @@ def edit_with_mask(request: EditRequest) -> Edited:
 def _done(deed: Deed, picture: Picture, hole: Bools, seed: int) -> tuple[Array, tuple[str, ...]]:
     """The picture after one deed, and what to say of it."""
     if isinstance(deed, Deletion):
-        return _deleted(picture, hole, seed), _said_of(deed, hole)
+        return _deleted(picture, hole, seed), _said_of(deed, picture.rgb, hole)
     if isinstance(deed, Remake):
         return _remade(picture.rgb, hole, deed.material, seed), ()
     return _changed(picture.rgb, hole, deed, seed), _doubts(deed)
@@ -72,15 +74,17 @@ def _unread(wanted: MaskWish) -> str:
     clauses = list(dict.fromkeys(wanted.left))
     more = [f"and {len(clauses) - QUOTED} more"] if len(clauses) > QUOTED else []
     what = "; ".join([*map(quoted, clauses[:QUOTED]), *more])
-    return f"no known word in the prompt: {what} needs a generative model; without one, try {EXAMPLES}"
+    return f"{what} needs a generative model; without one, try {EXAMPLES}"
 
 
-def _said_of(deed: Deletion, hole: Bools) -> tuple[str, ...]:
+def _said_of(deed: Deletion, rgb: Array, hole: Bools) -> tuple[str, ...]:
     said = []
     if deed.described:
         said.append(f"the mask was filled with what is around it; {quoted(deed.described)} itself was not painted")
     if hole.mean() > LARGE:
         said.append(f"the mask covers {hole.mean():.0%} of the picture; so large a hole is filled with mere texture")
+    elif smears(rgb, grown(hole)):
+        said.append(SMEARS.format(place(hole)))
     return tuple(said)
 
 
@@ -92,9 +96,9 @@ def _doubts(change: Change) -> tuple[str, ...]:
 
 
 def _deleted(picture: Picture, hole: Bools, seed: int) -> Array:
-    wide = grown(hole)
     # What can't be seen has any colour, and is no texture to copy.
     seen = None if picture.alpha is None else picture.alpha > 0
+    wide = with_rim(picture.rgb, hole, seen)
     return remove(picture.rgb, hole if wide.all() else wide, seen, seed)
 
 

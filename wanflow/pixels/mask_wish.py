@@ -1,7 +1,8 @@
 """What a prompt asks of the white part of a mask: take it away, change its colour or material, or draw something new.
 
 Clause by clause, as `instruction` does. A description of a background ("grass", "empty wooden table") asks for
-deletion, as the provider advises for large things; a thing that is not there yet needs a model.
+deletion, as the provider advises for large things. A description of a thing ("a red rose", "a wooden cup") asks for
+that thing, which needs a model; a bare colour or material and words of change ("make it red") are about what is there.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ _PLAIN = re.compile(
     r"|style|look|effect|material|made|sculpture|original|blurred|blurry|nothing|here|there|there's|same|like|seen|fresh|dry|wet|mown|pebbles?|mud|horizon"
     r"|空|空白|空荡荡|干净|纯|平整|光滑|自然|木|木质|木头|石头|砖|瓷砖|纹理|填充|填补|补全|恢复|原来|风格|材质|效果|质感|样式"
 )
+# Words that make what is there another; a clause without one describes something.
+_CHANGES = re.compile(
+    r"\b(?:make|turn|change|paint|dye|colou?r|recolou?r|tint|stain|convert|transform|render|set|let|should|must|becomes?)\b"
+    r"|[改变换染涂调让使把将成]"
+)
 # Without "of", "to" or "style" these are things, not what a thing is made of.
 _THINGS = re.compile(r"^(?:clouds?|balloons?|lanterns?|云.*|白云|气球|.*灯笼|花灯|宫灯|灯彩|ice|冰|冰块)$")
 _MADE = re.compile(
@@ -91,7 +97,8 @@ def _deeds(clause: str) -> Sequence[Deed]:
     if is_forbidden(clause):
         return []
     if changes := read(clause).changes:
-        return changes
+        painted = any(change.verb is Verb.RECOLOUR and change.kind is not Kind.WHOLE for change in changes)
+        return [] if painted and not _CHANGES.search(clause) else changes
     replaced = _REPLACED.match(clause)
     described = next(filter(None, replaced.groups()), "") if replaced else clause
     if remade := _remade(described, asked=True):
@@ -128,6 +135,8 @@ def _remade(clause: str, *, asked: bool) -> Remake | None:
     rest = [token for token in tokens(named.rest) if not _PLAIN.fullmatch(token.word)]
     if asked != bool(_MADE.search(named.rest)) or (not asked and _THINGS.match(word)):
         return None
+    if _things(rest) and not _CHANGES.search(clause):
+        return None
     return Remake(named.style) if _names_one_thing(rest) and not _colours(rest) else None
 
 
@@ -138,13 +147,15 @@ def _without(clause: str, rest: str) -> str:
 
 
 def _recoloured(clause: str) -> Change | None:
-    """The colour that a clause gives to one thing or none: "a red coat", "blue", "改成蓝色"."""
+    """The colour that is all a clause says: "blue", "改成蓝色"."""
     found = tokens(clause)
-    if len(colours := _colours(found)) != 1 or not _names_one_thing(found):
+    if len(colours := _colours(found)) != 1 or _things(found) or not _names_one_thing(found):
         return None
     colour = colours[0]
-    thing = next((token.word for token in _things(found)), "")
-    return Change(Verb.RECOLOUR, thing, Kind.OTHER, colour.name, tone(colour.name, colour.modifiers))
+    # "A rose" and "an orange" are things.
+    if colour.also or any(token.role is Role.ARTICLE for token in found):
+        return None
+    return Change(Verb.RECOLOUR, "picture", Kind.WHOLE, colour.name, tone(colour.name, colour.modifiers))
 
 
 def _colours(found: Sequence[Token]) -> list[Token]:

@@ -21,11 +21,15 @@ from wanflow.pixels.subject import recut
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A soft mask (h, w) float32 in [0, 1] at working size, and how far it can be believed (0-1)."""
+    """A soft mask (h, w) float32 in [0, 1] at working size, and how far it can be believed (0-1).
+
+    `agreed` is how far two ways of looking saw the same outline (intersection over union), 1 for one way alone.
+    """
 
     kind: Kind
     mask: Floats
     confidence: float
+    agreed: float = 1.0
 
 
 # Below this, a guess is no better than none.

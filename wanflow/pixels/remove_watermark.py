@@ -18,6 +18,7 @@ from wanflow.pixels.writing import Writing, find_writing
 
 # Diffusion closes thin strokes as well as patches do and a hundred times faster; across wider ones it smears.
 WIDEST_DIFFUSED = 8
+NAMED = 4  # places that a warning names
 # Texture around a place that is enough to guess and blend it.
 AROUND = 24
 NOTHING = "no text or mark was found; the picture is unchanged; to say where it is, give `hint:` a region or a mask"
@@ -46,10 +47,14 @@ def remove_watermark(request: EditRequest) -> Edited:
 
 
 def found_words(writing: Writing) -> str:
-    """What was found, in words."""
+    """What was found and where, the largest places first, in pixels."""
     share = 100 * float(writing.mask.mean())
-    where = "1 place" if writing.places == 1 else f"{writing.places} places"
-    return f"text or marks found in {where}, {share:.1f} % of the picture, and taken off; `hint:` restricts the search"
+    found = sorted(writing.places, key=lambda box: box[2] * box[3], reverse=True)
+    where = "1 place" if len(found) == 1 else f"{len(found)} places"
+    boxes = "; ".join("x {}, y {}, width {}, height {}".format(*box) for box in found[:NAMED])
+    more = f" and {len(found) - NAMED} smaller" if len(found) > NAMED else ""
+    said = f"text or marks found in {where} ({boxes}{more}), {share:.1f} % of the picture, and taken off"
+    return f"{said}; `hint:` restricts the search"
 
 
 def erased(rgb: Array, writing: Writing, seed: int) -> Array:

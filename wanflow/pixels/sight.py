@@ -73,7 +73,9 @@ class Sight:
         if kind not in _SUBJECTS and sure < FAINT:
             # A picture of no one thing is all background.
             mask, sure = np.ones_like(mask), FAINT
-        return Region(kind, self._soft(mask), sure)
+        either = int((subject.mask | thing.mask).sum())
+        agreed = float((subject.mask & thing.mask).sum() / max(either, 1))
+        return Region(kind, self._soft(mask), sure, agreed)
 
     @cached_property
     def colour(self) -> Floats:

@@ -5,7 +5,9 @@ Styles are painted on at most 1.5 megapixels and enlarged; what a style doesn't 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,14 +15,20 @@ import numpy as np
 from wanflow.pixels import styles
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Floats, edit
 from wanflow.pixels.gold_foil import gold_foil
+from wanflow.pixels.instruction import clauses
 from wanflow.pixels.materials import covered
+from wanflow.pixels.negation import is_forbidden
 from wanflow.pixels.picture_book import picture_book
+from wanflow.pixels.stamp import stamped
 from wanflow.pixels.target import find_target
 from wanflow.pixels.told import told
 
 WORK_PIXELS = 1_500_000
 DEFAULT_STRENGTH = 0.5
-DEFAULT_WHOLE, DEFAULT_LOCAL = "french picture book", "blue and white porcelain"
+DEFAULT_WHOLE = "french picture book"
+NO_MATERIAL = (
+    f"the prompt asks for no one style known here, so nothing was changed; known are: {', '.join(styles.LOCAL)}"
+)
 _STRIP_PIXELS = 1 << 19
 
 
@@ -43,19 +51,36 @@ def stylize_all(request: EditRequest) -> Edited:
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, warnings)
 
 
-@edit("wan/stylization_local")
+def _foreseen(parameters: Mapping[str, Any]) -> Fidelity:
+    """Approximate when one known style is asked for, though the thing may yet not be found in the picture."""
+    return Fidelity.APPROXIMATE if _material(str(parameters.get("prompt") or "")) else Fidelity.PROXY
+
+
+@edit("wan/stylization_local", foresee=_foreseen)
 def stylize_local(request: EditRequest) -> Edited:
-    """Remake what the prompt names, or the hint shows, in one of eight materials; the rest keeps its bytes."""
+    """Remake what the prompt names, or the hint shows, in one of eight materials; the rest keeps its bytes.
+
+    Stamped where the prompt asks for no one of them, or what it names is not found with confidence.
+    """
     picture = request.image
-    found = styles.named(request.prompt, styles.LOCAL, styles.NEAR_LOCAL)
-    style = found.style if found else DEFAULT_LOCAL
+    found = _material(request.prompt)
+    if found is None:
+        return stamped(picture, request.prompt, NO_MATERIAL)
     small = at_work_size(picture.rgb)
     hinted = told(picture.rgb, request.hint)
-    target = find_target(small, found.rest if found else request.prompt, hinted)
-    paint, cover = covered(small, target.mask, style, request.seed)
-    painted = laid_over(picture.rgb, paint, cover)
-    warnings = (*_doubts(found, style, styles.LOCAL), *target.warnings)
+    target = find_target(small, found.rest, hinted.mask, picture.size)
+    warnings = (*_doubts(found, found.style, styles.LOCAL), *hinted.warnings, *target.warnings)
+    if target.mask is None:
+        return stamped(picture, request.prompt, *warnings)
+    painted = laid_over(picture.rgb, *covered(small, target.mask, found.style, request.seed))
     return Edited(replace(picture, rgb=painted), Fidelity.APPROXIMATE, warnings)
+
+
+def _material(prompt: str) -> styles.Named | None:
+    """The one material that a prompt asks for; None where it names none or several, or only forbids it."""
+    wanted = [clause for clause in clauses(prompt) if not is_forbidden(clause)]
+    several = {found.style for clause in wanted if (found := styles.named(clause, styles.LOCAL, styles.LOCAL))}
+    return styles.named(", ".join(wanted), styles.LOCAL, styles.NEAR_LOCAL) if len(several) < 2 else None
 
 
 def _doubts(found: styles.Named | None, style: str, known: styles.Words) -> tuple[str, ...]:

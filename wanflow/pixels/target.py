@@ -1,11 +1,12 @@
 """Which part of a picture a prompt means: the region that it names, or the subject, agreed on by two finders.
 
 One finder goes by colour (`subject`), one by light alone (`scene`). Where they agree the subject is sure; where they
-don't, the surer one is taken and the doubt is told.
+don't, the surer one is taken and the doubt is told. None of them knows what a thing is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -18,13 +19,13 @@ from wanflow.pixels.masks import Mask, closed, opened, small_lightness
 from wanflow.pixels.regions import find
 from wanflow.pixels.scene import SURE, Guess, Scene
 from wanflow.pixels.subject import Subject, completed, find_subject, recut
-from wanflow.pixels.told import HOW, at_size
+from wanflow.pixels.told import HOW, at_size, place
 
 # Regions of one look and some size; lamps and clouds are neither.
 RECUT = (Kind.GROUND, Kind.GRASS, Kind.FOLIAGE, Kind.WATER, Kind.HAIR, Kind.SKIN, Kind.CLOTHES)
-LEAST = 0.45
 AGREED = 0.6
-SHARP = 0.8
+SHARP = 0.9
+ROUGH = "the outline of {} may be rough; look at the picture before using it"
 # Speech around the style ("... plank style") that names nothing in the picture.
 _IDLE = frozenset(
     (
@@ -33,21 +34,36 @@ _IDLE = frozenset(
         *("风格", "材质", "效果", "质感", "样式", "改", "换", "转", "变", "将", "请", "做"),
     )
 )
+# These mean the main subject, whatever it is.
+_ANYTHING = ("", "subject", "object", "product", "主体")
+_TAKEN = {
+    **dict.fromkeys((Kind.SUBJECT, Kind.OTHER, Kind.PERSON), "the main subject"),
+    Kind.CLOTHES: "the main subject without its upper end",
+    Kind.HAIR: "the dark part of the main subject's upper end",
+    Kind.SKIN: "the bright part of the main subject's upper end",
+    Kind.SURFACE: "all behind the main subject",
+    Kind.SKY: "the calm area at the top",
+    Kind.CLOUD: "the bright part of the calm area at the top",
+    Kind.WATER: "the calm area below",
+    Kind.GRASS: "the ground",
+    Kind.FOLIAGE: "fine texture",
+    Kind.LIGHT: "what is brightest",
+}
 _THINGS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The wanted part (h, w) and what has to be said about how it was found."""
+    """The wanted part (h, w), None where it was not found, and what has to be said about how it was found."""
 
-    mask: Mask
+    mask: Mask | None
     warnings: tuple[str, ...] = ()
 
 
-def find_target(rgb: Array, prompt: str, told: Mask | None = None) -> Target:
-    """The part of (h, w, 3) uint8 that the prompt names, or that was told by a mask of any size; never empty.
+def find_target(rgb: Array, prompt: str, told: Mask | None, size: tuple[int, int]) -> Target:
+    """The part of (h, w, 3) uint8 that the prompt names, or that was told by a mask of any size.
 
-    Raises nothing.
+    Places are told in pixels of the picture of this width and height. Raises nothing.
     """
     word, kind = asked(prompt)
     if told is not None and kind is not Kind.WHOLE:
@@ -55,19 +71,31 @@ def find_target(rgb: Array, prompt: str, told: Mask | None = None) -> Target:
         return Target(~mask if kind in (Kind.BACKGROUND, Kind.SURFACE) and not mask.all() else mask)
     if kind is Kind.WHOLE:
         return Target(np.ones(rgb.shape[:2], bool))
+    missing = Target(None, (f"{_name(word)} was not found with confidence, so nothing was changed; {HOW}",))
+    # A door has no place; bright spots are rarely lamps, and a material on each of them is nobody's wish.
+    if kind in (Kind.PART, Kind.LIGHT):
+        return missing
     scene = Scene(small_lightness(rgb))
-    if kind in (*_THINGS, Kind.BACKGROUND, Kind.SURFACE, Kind.PART):
-        return _thing(rgb, scene, word, kind)
+    if kind in (*_THINGS, Kind.BACKGROUND, Kind.SURFACE):
+        return _thing(rgb, scene, word, kind, size) or missing
     region = find(scene, [kind])[kind]
     mask = cv2.resize(region.mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-    if region.confidence < 0.2 or not mask.any():
-        found = _thing(rgb, scene, "", Kind.SUBJECT)
-        instead = f"no {quoted(word)} was found in the picture; the main subject was changed instead"
-        return Target(found.mask, (instead, *found.warnings))
+    if region.confidence < SURE or not mask.any():
+        return missing
     if kind in RECUT:
         mask = recut(rgb, mask)
-    doubt = f"where the {quoted(word)} is was only guessed; look at the picture before using it; {HOW}"
-    return Target(mask, () if region.confidence >= SURE else (doubt,))
+    return Target(mask, tuple(taken_for(word, kind, place(mask, size), open_sky=scene.open_sky)))
+
+
+def taken_for(word: str, kind: Kind, at: str, *, open_sky: bool = False) -> Iterator[str]:
+    """What to say of a word that a part of the picture, `at` a place, was taken for without knowing what it is."""
+    known = word in _ANYTHING or (kind is Kind.SKY and open_sky)
+    if kind in _TAKEN and not known:
+        yield f"things are not recognised here: {_TAKEN[kind]}, {at}, was taken for {quoted(word)}; {HOW}"
+
+
+def _name(word: str) -> str:
+    return quoted(word) if word else "the subject"
 
 
 def asked(prompt: str) -> tuple[str, Kind]:
@@ -86,25 +114,23 @@ def asked(prompt: str) -> tuple[str, Kind]:
     return (nouns[0], Kind.OTHER) if nouns else ("", Kind.SUBJECT)
 
 
-def _thing(rgb: Array, scene: Scene, word: str, kind: Kind) -> Target:
-    """The subject, or what is behind it; a centre oval where nothing stands out."""
+def _thing(rgb: Array, scene: Scene, word: str, kind: Kind, size: tuple[int, int]) -> Target | None:
+    """The subject, or what is behind it; None where nothing stands out."""
     mask, sure = _subject(rgb, scene)
-    name = quoted(word) if word else "the subject"
-    warnings = []
-    if sure < LEAST:
-        mask = _oval(mask.shape)
-        warnings.append(f"no clear subject was found, so the middle of the picture was changed for {name}; {HOW}")
-    elif sure < AGREED:
-        warnings.append(f"where {name} is was only guessed; look at the picture before using it; {HOW}")
-    elif sure < SHARP:
-        warnings.append(f"the outline of {name} may be rough; look at the picture before using it")
-    if kind is Kind.OTHER:
-        warnings.append(f"{name} is not a word known here; the main subject was changed")
-    if kind is Kind.PART:
-        warnings.append(f"a part such as {quoted(word)} can't be found here; the main subject was changed; {HOW}")
-    if kind in (Kind.BACKGROUND, Kind.SURFACE):
-        mask = ~mask if not mask.all() else mask
-    return Target(mask, tuple(warnings))
+    if sure < SURE:
+        return None
+    if kind in (Kind.BACKGROUND, Kind.SURFACE) and not mask.all():
+        mask = ~mask
+    at = place(mask, size)
+    if sure < AGREED:
+        return Target(mask, (guessed(word, at),))
+    rough = (ROUGH.format(_name(word)),) if sure < SHARP else ()
+    return Target(mask, (*rough, *taken_for(word, kind, at)))
+
+
+def guessed(word: str, at: str) -> str:
+    """What to say of a word whose place was guessed."""
+    return f"where {_name(word)} is was only guessed, {at}; look at the picture before using it; {HOW}"
 
 
 def _subject(rgb: Array, scene: Scene) -> tuple[Mask, float]:
@@ -153,8 +179,3 @@ def _filled(mask: Mask) -> Mask:
     padded = np.pad(~solid, 1, constant_values=True).astype(np.uint8)
     _, label = cv2.connectedComponents(padded, connectivity=4)
     return np.asarray((label != label[0, 0])[1:-1, 1:-1])
-
-
-def _oval(shape: tuple[int, int]) -> Mask:
-    y, x = ((np.arange(side, dtype=np.float32) + 0.5) * 2 / side - 1 for side in shape)
-    return np.asarray((y[:, None] / 0.72) ** 2 + (x[None, :] / 0.72) ** 2 < 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -10,25 +12,47 @@ from wanflow.pixels.lexicon import Kind
 from wanflow.pixels.subject import find_subject
 
 HOW = "hint: {region: [x, y, width, height]} says where it is"
+DRAW = "hint: {mask: file:...}, white where the thing is, says it exactly"
 # Of a region, less than this is no thing that somebody drew a box around.
 LEAST = 0.1
 _BEHIND = (Kind.BACKGROUND, Kind.SURFACE)
 _THINGS = (Kind.SUBJECT, Kind.OTHER, Kind.PERSON, Kind.PART)
 
 
-def told(rgb: Array, hint: Hint) -> Bools | None:
-    """The subject (h, w) of (h, w, 3) uint8 that a hint gives; None where it gives none."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The subject (h, w) that a hint gives, None where it gives none, and what has to be said of it."""
+
+    mask: Bools | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def told(rgb: Array, hint: Hint) -> Told:
+    """The subject of (h, w, 3) uint8 that a hint gives: its mask, the thing in its region, or all of the region."""
     if hint.mask is not None:
-        return shown(hint, rgb.shape)
+        return Told(shown(hint, rgb.shape))
     if hint.region is None:
-        return None
+        return Told()
     box = np.zeros(rgb.shape[:2], bool)
     left, top, right, bottom = hint.region
     box[top:bottom, left:right] = True
     if not box.any():
-        return None
+        return Told()
     found = find_subject(rgb, hint.region).mask & box
-    return found if found.sum() >= LEAST * box.sum() else box
+    if found.sum() >= LEAST * box.sum():
+        return Told(found)
+    return Told(
+        box, (f"nothing stands out in the hint's region, {place(box)}, so all of the rectangle was taken; {DRAW}",)
+    )
+
+
+def place(mask: Bools, size: tuple[int, int] | None = None) -> str:
+    """The box around a (h, w) mask with something in it, in pixels of its picture of this width and height."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    wide, high = ((full / own) for full, own in zip(size or mask.shape[::-1], mask.shape[::-1], strict=True))
+    left, top = int(columns[0] * wide), int(rows[0] * high)
+    width, height = round((columns[-1] + 1) * wide) - left, round((rows[-1] + 1) * high) - top
+    return f"x {left}, y {top}, width {width}, height {height}"
 
 
 def shown(hint: Hint, shape: tuple[int, ...]) -> Bools | None:

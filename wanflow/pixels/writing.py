@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -35,6 +35,8 @@ CLEAR, CLEAR_SHARE = 8.0, 2e-4
 LINE, IN_LINE = 4.0, 1.0
 # What repeats is writing if, all copies averaged, so much speaks for half of it: made-up dots and coins had -4 at most.
 LIKE_WRITING = -3.0
+# A line of letters is longer than high or of several parts; one or two squat parts have to be clear.
+SQUAT, FEW, CLEAREST = 3.0, 2, 0.95
 # What covers more than this is no writing on a picture but a picture that looks like writing.
 MOST_COVERED = 0.4
 # Pixels around a stroke that its soft edge and JPEG coding have changed.
@@ -43,11 +45,13 @@ RIM = 2
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Where ink is: `strokes` (h, w) bool alone, `mask` (h, w) bool with their soft edges, and in how many places."""
+    """Where ink is: `strokes` (h, w) bool alone, `mask` (h, w) bool with their soft edges; each place's x, y, width,
+    height.
+    """
 
     strokes: Bools
     mask: Bools
-    places: int
+    places: tuple[tuple[int, int, int, int], ...]
 
 
 def find_writing(rgb: Array, hint: Hint = NOWHERE) -> Writing:
@@ -60,17 +64,22 @@ def find_writing(rgb: Array, hint: Hint = NOWHERE) -> Writing:
     area = hinted(hint, (height, width))
     allowed = ~stamp_on(rgb) if area is None else area
     found = _within(found, allowed)
-    strokes = _strokes(found, ALONE if area is None else HINTED) | _repeated(rgb, found.shape)
+    strokes = _strokes(found, ALONE if area is None else HINTED)
+    if area is None:
+        strokes &= ~_blots(strokes, found)
+    strokes |= _repeated(rgb, found.shape)
     strokes = completed(small, strokes) & _small(allowed, found.shape)
     if area is None and strokes.mean() > MOST_COVERED:
         strokes[:] = False
-    places = count_places(strokes)
+    boxes = tuple(
+        (round(x / scale), round(y / scale), round(w / scale), round(h / scale)) for x, y, w, h in places(strokes)
+    )
     rim = RIM
     if scale < 1:
         rim += round(1 / scale)
         strokes = cv2.resize(strokes.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
     mask = cv2.dilate(strokes.astype(np.uint8), disc(2 * rim + 1)) > 0
-    return Writing(strokes & allowed, mask & allowed, places)
+    return Writing(strokes & allowed, mask & allowed, boxes)
 
 
 def hinted(hint: Hint, shape: tuple[int, int]) -> Bools | None:
@@ -127,13 +136,35 @@ def joined(found: Floats, likely: float, possible: float) -> Bools:
     return np.asarray(keep[labels])
 
 
-def count_places(strokes: Bools) -> int:
-    """In how many places strokes stand together."""
-    if not strokes.any():
-        return 0
+def places(strokes: Bools) -> list[tuple[int, int, int, int]]:
+    """Left, top, width and height of each place in which strokes stand together."""
+    boxes = []
+    for part, place in _places(strokes):
+        x, y, width, height = cv2.boundingRect(place.astype(np.uint8))
+        boxes.append((part[1].start + x, part[0].start + y, width, height))
+    return boxes
+
+
+def _places(strokes: Bools) -> Iterator[tuple[tuple[slice, slice], Bools]]:
+    """Each place in which strokes stand together: a window, and its strokes (h, w) in there."""
     reach = max(9, round(0.02 * min(strokes.shape))) | 1
     near = cv2.dilate(strokes.astype(np.uint8), np.ones((reach, reach), np.uint8))
-    return int(cv2.connectedComponents(near)[0]) - 1
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(near)
+    for label, (x, y, width, height, _) in enumerate(boxes.tolist()[1:], 1):
+        part = slice(y, y + height), slice(x, x + width)
+        yield part, strokes[part] & (labels[part] == label)
+
+
+def _blots(strokes: Bools, found: Floats) -> Bools:
+    """The places that are neither the shape of a line of letters nor clear: spoons, petals, leaves."""
+    blots = np.zeros_like(strokes)
+    for part, place in _places(strokes):
+        _, sides, _ = cv2.minAreaRect(cv2.findNonZero(place.astype(np.uint8)))
+        squat = max(sides) + 1 < SQUAT * (min(sides) + 1)
+        few = cv2.connectedComponents(place.astype(np.uint8))[0] - 1 <= FEW
+        if squat and few and np.quantile(found[part][place], CLEAREST) < CLEAR:
+            blots[part] |= place
+    return blots
 
 
 def _within(found: Floats, area: Bools) -> Floats:

@@ -70,6 +70,11 @@ class DashScope:
     def __repr__(self) -> str:
         return f"DashScope(base_url={self.base_url!r}, region={self.region!r})"
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks are waited for."""
+        return self._poller.waiting
+
     async def prepare(self, call: Call) -> Prepared:
         """Everything of a submission but its sending; costs nothing, and may upload pictures. Raises EditError."""
         model = str(call.model)
@@ -87,6 +92,9 @@ class DashScope:
             data = await self._connection.ask(prepared.request, Phase.SUBMIT, deadline_s)
         except EditError as error:
             self._reconsider(call, error)
+            if error.again is Again.NEVER:
+                asked = f"It was asked of {self._offered(model)[1].name} in {self.region}."
+                raise EditError(error.code, f"{error.message} {asked}") from error
             raise
         # Not before the request: its pictures may have taken long to get there.
         submitted_at = self._clock.now()

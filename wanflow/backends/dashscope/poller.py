@@ -18,7 +18,7 @@ LIFE = timedelta(hours=24)
 SPARE = timedelta(minutes=30)
 # Answers that make no sense, or that the task is unknown, may be a slip of one server; so often, they are not.
 SURE = 3
-SILENT_S = 300.0
+SILENT_S = 30.0
 # A wish to be left alone for longer than this is not granted: the picture may be done, and its day runs out.
 PATIENCE_S = 60.0
 
@@ -32,7 +32,7 @@ class _Waiting:
 
 
 class Poller:
-    """Waits for tasks. `note` is told when the service has not answered for minutes."""
+    """Waits for tasks. `note` is told when the service has not answered for SILENT_S."""
 
     def __init__(self, ask: Callable[[str], Awaitable[TaskState]], clock: Clock, note: Callable[[str], None]) -> None:
         self.cadence = Cadence()
@@ -45,6 +45,11 @@ class Poller:
         self._queries: set[asyncio.Task[None]] = set()
         self._silent_since: float | None = None
         self._told = False
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks are waited for."""
+        return len({waiting.task_id for waiting in self._waiting.values()})
 
     async def wait(self, task_id: str, kind: Kind, submitted_at: datetime) -> TaskState:
         """The state in which a task ends. Raises EditError: ACCOUNT, LOST, or UNSURE when no sense can be made."""
@@ -158,7 +163,7 @@ class Poller:
         self._silent_since = now if self._silent_since is None else self._silent_since
         if now - self._silent_since >= SILENT_S and not self._told:
             self._told = True
-            self._note(f"no answer about tasks for {SILENT_S / 60:.0f} minutes ({error}); asking on, tasks go on")
+            self._note(f"no answer about tasks for {SILENT_S:.0f} s ({error}); asking on, tasks go on")
 
     def _require_life(self, waiting: _Waiting, last: str) -> None:
         if self._clock.now() - waiting.submitted_at > LIFE + SPARE:

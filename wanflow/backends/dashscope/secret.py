@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from wanflow.errors import UsageError
 
-_KEY = re.compile(r"[!-~]{1,512}")
+_KEY = re.compile(r"sk-[!-~]{1,512}")
 
 
 class Secret:
@@ -15,9 +15,13 @@ class Secret:
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, name: str = "the API key") -> None:
+        if any(char in text for char in "'\"`"):
+            raise UsageError(f"{name} holds quotes; put it there without them")
+        if any(char.isspace() for char in text):
+            raise UsageError(f"{name} holds blanks or line ends; put it there without them")
         if not _KEY.fullmatch(text):
-            raise UsageError("the API key is empty or holds characters that no key has (spaces, line ends, quotes?)")
+            raise UsageError(f"{name} is none of DashScope's: those are sk- and ASCII letters; copy it anew, and whole")
         self._text = text
 
     def reveal(self) -> str:
