@@ -19,6 +19,12 @@ class Budget:
         self.reserved += usd or 0
         return True
 
+    def complaint(self, usd: Decimal | None) -> str:
+        """Why so much could not be set aside."""
+        if usd is None:
+            return f"no price is known for the next task, and at most ${self.cap} may be spent"
+        return f"the next task costs ${usd}, and ${self.reserved} of ${self.cap} are spent or in flight"
+
     def give_back(self, usd: Decimal | None) -> None:
         """What was set aside was not spent."""
         self.reserved -= usd or 0

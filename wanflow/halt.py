@@ -36,11 +36,11 @@ class Halt:
             self._note(f"{error}. Nothing more is started")
         self.stopping = True
 
-    def for_budget(self) -> None:
+    def for_budget(self, why: str) -> None:
         """The next task would cost more than may be spent; what is under way is finished and kept."""
         if not self.over_budget:
             self.over_budget = True
-            self._note("the next task would exceed the budget; starting nothing more")
+            self._note(f"{why}. Nothing more is started")
         self.stopping = True
 
     def for_account(self, error: EditError) -> None:

@@ -147,7 +147,7 @@ class Payments:
     async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
         price = order.usd_image and order.usd_image * order.images
         if not self.budget.reserve(price):
-            raise OverBudget
+            raise OverBudget(self.budget.complaint(price))
         try:
             await self._compare_clocks(order)
             return await self._submitted(order, passed_over, await self.service.prepare(order.call))

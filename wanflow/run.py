@@ -236,8 +236,8 @@ class Run:
             await self.planner.supplier.check_made(step, call.inputs)
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
-        except OverBudget:
-            self.halt.for_budget()
+        except OverBudget as over:
+            self.halt.for_budget(str(over))
             self._release_unstarted(job)
         except NotStarted:
             self._release_unstarted(job)
