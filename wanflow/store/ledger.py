@@ -32,8 +32,10 @@ from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_t
 
 FILE = "ledger.sqlite"
 FORMAT = 1
-# While one request of a lane is on its way no other of that lane is sent, so that after a crash at most one may have
-# been taken unheard; but one that hangs does not stop the lane for good.
+# While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
+# unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
+# or before it sends, does not stop the lane.
+UNHEARD_S = 330.0
 ALONE_S = 20.0
 NAP_S = 0.25
 # The provider keeps results for 24 hours.
@@ -160,8 +162,12 @@ class Ledger:
         return task.owner == self.owner.id or task.state not in (State.INTENT, State.SENDING)
 
     def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
-        """The last step before the request goes out: false when the task is not ours to send any more."""
-        return self.move(task, State.SENDING, now, sent_at=now, offset_s=offset_s)
+        """The last step before the request goes out: false when the task is not ours to send any more, or not now."""
+        with self.transaction():
+            if self._sending(task.lane, now, but=task.id):  # we were stopped, and somebody else went ahead
+                self._move(task, State.FAILED, now, "withdrawn: another request went first", {})
+                return False
+            return self._move(task, State.SENDING, now, "", {"sent_at": now, "offset_s": offset_s})
 
     # -- after
 
@@ -220,6 +226,10 @@ class Ledger:
         found = self._tasks("run = ? AND state IN ('sending', 'submitted', 'done')", (self.owner.run,))
         return {task.job: task for task in found}
 
+    def again(self, task: Task) -> Task:
+        """A task as it stands now."""
+        return self._task(task.id)
+
     def last(self, key: str) -> Task | None:
         """The newest task of a key, however it stands."""
         return next(iter(self._tasks("key = ? ORDER BY id DESC LIMIT 1", (key,))), None)
@@ -253,9 +263,12 @@ class Ledger:
         asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending', 'submitted')"
         return int(self._value(asked, lane))
 
-    def _sending(self, lane: str, now: float) -> bool:
-        asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND abs(? - at) < ?"
-        return bool(self._value(asked, lane, now, ALONE_S))
+    def _sending(self, lane: str, now: float, but: int = 0) -> bool:
+        asked = (
+            "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND id != ?"
+            " AND abs(? - at) < CASE state WHEN 'intent' THEN ? ELSE ? END"
+        )
+        return bool(self._value(asked, lane, but, now, ALONE_S, UNHEARD_S))
 
     def _pace(self, order: Order) -> Pace:
         found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
