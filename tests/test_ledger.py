@@ -143,16 +143,16 @@ from test_ledger import NOW, opened, order, sent, submitted
 ledger = opened(Path({str(tmp_path)!r}), "dead")
 submitted(ledger, "a")
 sent(ledger, "b", NOW + 30)
-ledger.claim(order("c"), NOW + 60)
+ledger.claim(order("c"), NOW + 400)
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", program], check=False)
     one, two = opened(tmp_path, "one"), opened(tmp_path, "two")
-    assert [(task.key, task.state, task.owner) for task in one.orphans(NOW + 90)] == [
+    assert [(task.key, task.state, task.owner) for task in one.orphans(NOW + 430)] == [
         ("a", State.SUBMITTED, "one"),
         ("b", State.SENDING, "one"),
     ]
-    assert two.orphans(NOW + 90) == []
+    assert two.orphans(NOW + 430) == []
     assert one.tasks(State.FAILED)[0].detail.startswith("withdrawn")
 
 

@@ -21,7 +21,7 @@ from wanflow.model import Call, Ending, Limits, Listed, Result
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
 from wanflow.store.ledger import Ledger
-from wanflow.store.tasks import Order, Owner, State
+from wanflow.store.tasks import Order, Owner, State, Task
 
 DONE = Result((), "real")
 PRICE = Decimal("0.02")
@@ -199,6 +199,23 @@ def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) 
     performed = desk.perform()
     assert performed.result.task_id == "task-1"
     assert "found in the account's list" in performed.result.warnings[-1]
+    assert len(desk.provider.sent) == 1
+
+
+def test_two_who_look_for_the_same_request_settle_it_once_and_at_once(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+
+    async def both(payments: Payments) -> list[bool]:
+        task = payments.ledger.claim(ORDER, payments.now())
+        assert isinstance(task, Task)
+        payments.ledger.fence(task, payments.now(), 0.0)
+        with pytest.raises(EditError):
+            await desk.provider.submit(ORDER.call)
+        left = payments.ledger.again(task)
+        return list(await asyncio.gather(payments.see_end(left), payments.see_end(left)))
+
+    assert desk.work(both) == [True, True]
+    assert desk.provider.clock.seconds < SETTLED_S
     assert len(desk.provider.sent) == 1
 
 

@@ -132,6 +132,10 @@ class Payments:
             return None
         if task.state is State.SENDING:
             return await self._reconciled(task)
+        if task.state is State.FAILED:
+            return None
+        if task.state is State.LOST:
+            raise EditError("TaskLost", task.detail, Again.LOST)
         if task.task_id is None:
             why = f"{task.model} was asked for an answer at once, and its process ended before that came"
             raise await self._uncertain(task, why)
@@ -210,7 +214,8 @@ class Payments:
         Raises EditError while that can't be told.
         """
         began, look_s = self._clock.monotonic(), LOOK_S
-        while True:
+        # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
+        while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
             listed = await self._listed(task)
             watched_s = self._clock.monotonic() - began
             offset_s = self.service.offset_s
@@ -219,10 +224,11 @@ class Payments:
             known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
             found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
             if found.task_id:
-                return await self._adopted(task, found.task_id)
+                await self._adopt(task, found.task_id)
+                continue
             if found.not_taken:
                 await self.write(self.ledger.move, task, State.FAILED, self.now(), "the service never got the request")
-                return None
+                continue
             if found.doubt:
                 raise await self._uncertain(task, found.doubt)
             if self._retries.stopping():
@@ -230,6 +236,7 @@ class Payments:
                 raise EditError("NoAnswer", message, Again.UNSURE)
             await self._clock.sleep(look_s)
             look_s = min(LONGEST_LOOK_S, look_s * 2)
+        return await self._settled(task)
 
     async def _listed(self, task: Task) -> Any:
         since, until = Sent.of(task).window
@@ -239,12 +246,11 @@ class Payments:
             message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
             raise EditError("NoAnswer", message, Again.UNSURE) from error
 
-    async def _adopted(self, task: Task, task_id: str) -> Task:
+    async def _adopt(self, task: Task, task_id: str) -> None:
         moment = task.sent_at or self.now()
         detail = "its answer was lost; found in the account's list by the time of its submission"
         move = partial(self.ledger.move, task_id=task_id, submitted_at=moment)
         await self.write(move, task, State.SUBMITTED, self.now(), detail)
-        return replace(task, state=State.SUBMITTED, detail=detail, task_id=task_id, submitted_at=moment)
 
     async def _uncertain(self, task: Task, why: str) -> EditError:
         await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
