@@ -68,8 +68,8 @@ def test_a_lane_sends_no_faster_than_its_rate_and_one_at_a_time(tmp_path: Path) 
     ledger.accepted(first, order("a"), "t", NOW + 0.1)
     early = ledger.claim(order("b"), NOW + 0.1)
     assert isinstance(early, Wait)
-    assert 0 < early.seconds < 0.5
-    assert isinstance(ledger.claim(order("b"), NOW + 0.6), Task)
+    assert early.seconds == pytest.approx(0.51)  # from the answer on: nobody knows how long the request was on its way
+    assert isinstance(ledger.claim(order("b"), NOW + 0.62), Task)
 
 
 def test_an_unanswered_request_is_alone_until_the_list_can_tell_and_does_not_stop_its_lane_for_good(

@@ -310,7 +310,15 @@ class Ledger:
             f"UPDATE tasks SET {settings} WHERE id = ? AND state = ? AND owner LIKE ?",  # noqa: S608 - names of ours
             [*values.values(), task.id, task.state.value, owner],
         )
+        if done.rowcount and task.state is State.SENDING and state is not State.SENDING:
+            self._heard(task.lane, now)
         return done.rowcount == 1
+
+    def _heard(self, lane: str, now: float) -> None:
+        if found := self._value("SELECT pace FROM lanes WHERE lane = ?", lane):
+            pace = Pace(*json.loads(found))
+            pace.heard(now)
+            self._keep_pace(lane, pace)
 
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / "owners" / owner
