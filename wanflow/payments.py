@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,6 +40,7 @@ class Payments:
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
         # Commits wait for the disk and for other processes; the loop must not.
         self._thread = ThreadPoolExecutor(1, "ledger")
+        self._comparing = asyncio.Lock()
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
@@ -48,6 +51,7 @@ class Payments:
         attempts, outage = 0, Outage(self._retries)
         while True:
             attempts += 1
+            await self._compare_clocks()
             try:
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
@@ -101,6 +105,18 @@ class Payments:
         """Seconds since 1970, as the ledger has them."""
         return self._clock.now().timestamp()
 
+    @property
+    def _ahead_s(self) -> float:
+        return self.service.offset_s or 0.0
+
+    async def _compare_clocks(self) -> None:
+        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes."""
+        async with self._comparing:
+            if self.service.offset_s is None:
+                moment, minute = self._clock.now(), timedelta(minutes=1)
+                with suppress(EditError):  # every answer tells the time; without any, nothing will be sent either
+                    await self.service.tasks(moment - minute, moment, None)
+
     async def leave(self) -> dict[str, Task]:
         """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
 
@@ -116,7 +132,9 @@ class Payments:
     # -- what is there already
 
     async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
-        while task := await self.write(self.ledger.current, order.call.key, self.now(), passed_over):
+        while task := await self.write(
+            self.ledger.current, order.call.key, self.now() + self._ahead_s, passed_over
+        ):
             if self.ledger.may_go_on(task):
                 settled = await self._settled(task)
                 return (settled, self._ticket(settled, order)) if settled else None
@@ -142,7 +160,8 @@ class Payments:
         return task
 
     def _ticket(self, task: Task, order: Order | None = None) -> Any:
-        return self.service.ticket(order.call if order else task.call, str(task.task_id), task.submitted)
+        taken_at = datetime.fromtimestamp(task.taken_at - self._ahead_s, UTC)
+        return self.service.ticket(order.call if order else task.call, str(task.task_id), taken_at)
 
     # -- sending
 
@@ -162,6 +181,7 @@ class Payments:
             task = await self._claimed(order, passed_over)
             if task.state is not State.INTENT:
                 raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
+            await self._compare_clocks()
             moment, offset_s = self.now(), self.service.offset_s
             if not await self.write(self.ledger.fence, task, moment, offset_s):
                 continue
@@ -183,7 +203,7 @@ class Payments:
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         while True:
-            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over)
+            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed
             await self._nap(claimed.seconds)

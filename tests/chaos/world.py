@@ -44,7 +44,7 @@ FAR = {"ledger commit": 30, "index commit": 8, "fsync": 8, "rename": 4}
 
 
 class Disturbance(NamedTuple):
-    """What happens to one process: kill, stop or full (at a boundary, or killed after so many seconds), a wrong clock."""
+    """What happens to one process: kill, stop or full at a boundary, or killed after so many seconds; a wrong clock."""
 
     act: str = ""
     at: tuple[str, int] | None = None

@@ -135,12 +135,15 @@ class Ledger:
 
     # -- before a task is sent
 
-    def claim(self, order: Order, now: float, passed_over: Collection[State] = ()) -> Task | Wait:
+    def claim(
+        self, order: Order, now: float, passed_over: Collection[State] = (), offset_s: float = 0.0
+    ) -> Task | Wait:
         """The intent to send an order, within the limits of its lane; or the task that does its work already; or how
-        long to wait. Tasks of the same key in states that are `passed_over` do not count.
+        long to wait. Tasks of the same key in states that are `passed_over` do not count. The provider's clock is
+        `offset_s` ahead.
         """
         with self.transaction():
-            if found := self.current(order.call.key, now, passed_over):
+            if found := self.current(order.call.key, now + offset_s, passed_over):
                 return found if self.may_go_on(found) else Wait(NAP_S)
             if (seconds := self._wait_s(order, now)) > 0:
                 return Wait(seconds)
@@ -150,9 +153,11 @@ class Ledger:
             return self._task(self._insert(order, now))
 
     def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
-        """The newest task of a key whose result can still be had from the provider, or that is in doubt."""
+        """The newest task of a key whose result can still be had from the provider, whose clock says `now`, or that is
+        in doubt.
+        """
         for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
-            fetchable = task.state not in (State.DONE, State.STORED) or now - task.submitted.timestamp() < KEPT_S
+            fetchable = task.state not in (State.DONE, State.STORED) or now - task.taken_at < KEPT_S
             if fetchable and task.state not in passed_over:
                 return task
         return None
