@@ -181,7 +181,6 @@ class Payments:
             task = await self._claimed(order, passed_over)
             if task.state is not State.INTENT:
                 raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
-            await self._compare_clocks()
             moment, offset_s = self.now(), self.service.offset_s
             if not await self.write(self.ledger.fence, task, moment, offset_s):
                 continue
@@ -203,6 +202,7 @@ class Payments:
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         while True:
+            await self._compare_clocks()
             claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed

@@ -145,7 +145,7 @@ class Ledger:
         with self.transaction():
             if found := self.current(order.call.key, now + offset_s, passed_over):
                 return found if self.may_go_on(found) else Wait(NAP_S)
-            if (seconds := self._wait_s(order, now)) > 0:
+            if (seconds := self._wait_s(order, now, offset_s)) > 0:
                 return Wait(seconds)
             pace = self._pace(order)
             pace.started(now)
@@ -169,7 +169,8 @@ class Ledger:
     def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
         """The last step before the request goes out: false when the task is not ours to send any more, or not now."""
         with self.transaction():
-            if self._sending(task.lane, now, but=task.id):  # we were stopped, and somebody else went ahead
+            # We were stopped, and somebody else went ahead.
+            if self._sending(task.lane, now, offset_s or 0.0, but=task.id):
                 self._move(task, State.FAILED, now, "withdrawn: another request went first", {})
                 return False
             return self._move(task, State.SENDING, now, "", {"sent_at": now, "offset_s": offset_s})
@@ -258,9 +259,9 @@ class Ledger:
 
     # -- parts
 
-    def _wait_s(self, order: Order, now: float) -> float:
+    def _wait_s(self, order: Order, now: float, offset_s: float) -> float:
         pace = self._pace(order)
-        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now):
+        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now, offset_s):
             return NAP_S
         return pace.wait_s(now)
 
@@ -268,12 +269,12 @@ class Ledger:
         asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending', 'submitted')"
         return int(self._value(asked, lane))
 
-    def _sending(self, lane: str, now: float, but: int = 0) -> bool:
+    def _sending(self, lane: str, now: float, offset_s: float, but: int = 0) -> bool:
         asked = (
-            "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND id != ?"
-            " AND abs(? - at) < CASE state WHEN 'intent' THEN ? ELSE ? END"
+            "SELECT count(*) FROM tasks WHERE lane = ? AND id != ? AND (state = 'intent' AND abs(? - at) < ?"
+            " OR state = 'sending' AND abs(? - sent_at - coalesce(offset_s, 0)) < ?)"
         )
-        return bool(self._value(asked, lane, but, now, ALONE_S, UNHEARD_S))
+        return bool(self._value(asked, lane, but, now, ALONE_S, now + offset_s, UNHEARD_S))
 
     def _pace(self, order: Order) -> Pace:
         found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
