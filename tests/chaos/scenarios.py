@@ -17,8 +17,9 @@ from random import Random
 from world import KINDS, MODEL, Disturbance, World, at_boundary
 
 SPEED = 100.0
+# At which two submissions are near enough to each other to be seen within a second.
+SLOW = 4.0
 HOUR_S, DAY_S = 3600.0, 86_400.0
-DEADLY = ("submit", "ledger commit")
 
 
 @dataclass
@@ -41,12 +42,10 @@ class Findings:
         told, expected, made = world.stats(), pictures(jobs), world.outputs()
         lost = sum(made.get(name) != raw for name, raw in expected.items())
         twice = max(told["duplicates"], told["images_billed"] - jobs)
-        self.count, self.jobs, self.lost, self.paid_twice = (
-            self.count + met,
-            self.jobs + jobs,
-            self.lost + lost,
-            self.paid_twice + twice,
-        )
+        self.count += met
+        self.jobs += jobs
+        self.lost += lost
+        self.paid_twice += twice
         self.fastest = max(self.fastest, told["models"][MODEL]["max_submissions_per_second"])
         if lost or twice:
             kept = Path(tempfile.mkdtemp(prefix="wanflow-chaos-"))
@@ -75,6 +74,7 @@ def campaign(
     crew: Sequence[str] = ("p",),
     split: bool = False,
     beside: Callable[[World, threading.Event], int] | None = None,
+    speed: float = SPEED,
 ) -> Findings:
     """Worlds one after the other until so many disturbances were met. `crew` names the project of each process that
     runs at once; the jobs are `split` among the projects or the same in all. `beside` works meanwhile.
@@ -91,7 +91,7 @@ def campaign(
 
     for number in count():
         with tempfile.TemporaryDirectory() as folder:
-            world = World(Path(folder), SPEED, faults, fault_seed=number)
+            world = World(Path(folder), speed, faults, fault_seed=number)
             with world.provider(), ThreadPoolExecutor(len(crew) + 1) as threads:
                 names = list(dict.fromkeys(crew))
                 share = jobs // len(names) if split else jobs
@@ -141,11 +141,12 @@ def provider(seed: int, wanted: int, jobs: int) -> Findings:
             met += 1
         return met
 
-    kills = (
-        Disturbance("kill", at_boundary(random, random.choice(KINDS))) if place % 2 else Disturbance()
-        for place in range(6)
+    killed = cycle([False, True])
+    lives = (
+        Disturbance("kill", at_boundary(random, random.choice(KINDS))) if next(killed) else Disturbance()
+        for _ in count()
     )
-    return campaign("the provider killed and restarted", wanted, jobs, _again(kills), beside=beside)
+    return campaign("the provider killed and restarted", wanted, jobs, lives, beside=beside)
 
 
 def full(seed: int, wanted: int, jobs: int) -> Findings:
@@ -181,19 +182,16 @@ def pauses(seed: int, wanted: int, jobs: int) -> Findings:
     return campaign("paused around a POST", wanted, jobs, stops, crew=("p", "p"))
 
 
-def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool = True, kills: bool) -> Findings:
-    """Several processes at once; undisturbed they never exceed the lane."""
+def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool = True) -> Findings:
+    """Several processes at once, killed again and again; for nothing `wanted` they live and are to keep the rate."""
     random = Random(seed)
-    deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in range(wanted * 2))
     projects = len(set(crew))
-    words = f"{len(crew)} processes, {projects} project{'s' * (projects > 1)}"
-    if projects > 1 and not split:
-        words += ", the same jobs"
-    name = f"{words}, killed" if kills else words
-    meant = _again(deadly) if kills else (Disturbance() for _ in crew)
-    found = campaign(name, wanted if kills else 0, jobs, meant, crew=crew, split=split)
-    found.count = found.count if kills else len(crew)
-    return found
+    name = f"{len(crew)} process{'es' * (len(crew) > 1)}, {projects} project{'s' * (projects > 1)}"
+    name += ", the same jobs" if projects > 1 and not split else ""
+    if wanted:
+        deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+        return campaign(f"{name}, killed", wanted, jobs, deadly, crew=crew, split=split)
+    return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, speed=SLOW)
 
 
 def faults(seed: int, wanted: int, jobs: int) -> Findings:
@@ -206,5 +204,21 @@ def faults(seed: int, wanted: int, jobs: int) -> Findings:
     return campaign("requests break, and killed", wanted, jobs, deadly, faults=kinds)
 
 
-def _again(disturbances: Iterator[Disturbance]) -> Iterator[Disturbance]:
-    return cycle(list(disturbances))
+# -- all of it
+
+LONE, PAIR, TWO, FOUR = ("p",), ("p", "p"), ("p", "q"), ("p", "p", "q", "q")
+
+
+def long(seed: int) -> Iterator[Findings]:
+    """Enough of it to trust in."""
+    yield boundaries(seed, 204, 40)
+    yield moments(seed, 60, 40)
+    yield provider(seed, 30, 40)
+    yield full(seed, 36, 12)
+    yield clocks(seed, 60, 12)
+    yield pauses(seed, 44, 12)
+    for crew in (LONE, PAIR, TWO, FOUR):
+        yield crowd(seed, 0, 16, crew)
+    for crew, split in ((PAIR, True), (TWO, True), (TWO, False), (FOUR, True)):
+        yield crowd(seed, 20, 16, crew, split=split)
+    yield faults(seed, 60, 12)
