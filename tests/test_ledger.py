@@ -12,7 +12,7 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Call, Limits
-from wanflow.store.ledger import ALONE_S, FILE, KEPT_S, Ledger, Wait
+from wanflow.store.ledger import ALONE_S, FILE, KEPT_S, UNHEARD_S, Ledger, Wait
 from wanflow.store.tasks import Order, Owner, State, Task
 from wanflow.store.uploads import Uploads
 
@@ -68,14 +68,27 @@ def test_a_lane_sends_no_faster_than_its_rate_and_one_at_a_time(tmp_path: Path) 
     ledger.accepted(first, order("a"), "t", NOW + 0.1)
     early = ledger.claim(order("b"), NOW + 0.1)
     assert isinstance(early, Wait)
-    assert 0.5 < early.seconds < 0.6
-    assert isinstance(ledger.claim(order("b"), NOW + 0.7), Task)
+    assert early.seconds == pytest.approx(0.51)  # from the answer on: nobody knows how long the request was on its way
+    assert isinstance(ledger.claim(order("b"), NOW + 0.62), Task)
 
 
-def test_one_that_hangs_does_not_stop_its_lane_for_good(tmp_path: Path) -> None:
+def test_an_unanswered_request_is_alone_until_the_list_can_tell_and_does_not_stop_its_lane_for_good(
+    tmp_path: Path,
+) -> None:
     ledger = opened(tmp_path)
     sent(ledger, "a")
-    assert isinstance(ledger.claim(order("b"), NOW + ALONE_S + 1), Task)
+    assert isinstance(ledger.claim(order("b"), NOW + UNHEARD_S - 1), Wait)
+    assert isinstance(ledger.claim(order("b"), NOW + UNHEARD_S + 2), Task)
+
+
+def test_one_that_was_stopped_before_it_sent_lets_others_go_first_and_then_withdraws(tmp_path: Path) -> None:
+    one, two = opened(tmp_path, "one"), opened(tmp_path, "two")
+    stopped = one.claim(order("a"), NOW)
+    assert isinstance(stopped, Task)
+    later = sent(two, "b", NOW + ALONE_S + 1)
+    assert not one.fence(stopped, NOW + ALONE_S + 2, None)
+    assert two.accepted(later, order("b"), "t", NOW + ALONE_S + 3)
+    assert isinstance(one.claim(order("a"), NOW + ALONE_S + 9), Task)
 
 
 def test_a_lane_holds_no_more_tasks_than_its_slots_and_those_ahead(tmp_path: Path) -> None:
@@ -130,16 +143,16 @@ from test_ledger import NOW, opened, order, sent, submitted
 ledger = opened(Path({str(tmp_path)!r}), "dead")
 submitted(ledger, "a")
 sent(ledger, "b", NOW + 30)
-ledger.claim(order("c"), NOW + 60)
+ledger.claim(order("c"), NOW + 400)
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", program], check=False)
     one, two = opened(tmp_path, "one"), opened(tmp_path, "two")
-    assert [(task.key, task.state, task.owner) for task in one.orphans(NOW + 90)] == [
+    assert [(task.key, task.state, task.owner) for task in one.orphans(NOW + 430)] == [
         ("a", State.SUBMITTED, "one"),
         ("b", State.SENDING, "one"),
     ]
-    assert two.orphans(NOW + 90) == []
+    assert two.orphans(NOW + 430) == []
     assert one.tasks(State.FAILED)[0].detail.startswith("withdrawn")
 
 

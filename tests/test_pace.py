@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from wanflow.model import Limits
-from wanflow.pace import FORGIVEN, LONGEST_S, MARGIN, MARGIN_S, Pace
+from wanflow.pace import FORGIVEN, LONGEST_S, MARGIN_S, Pace
 
 LIMITS = Limits(2, per_second=2, ahead=3)
-GAP = 0.5 * MARGIN + MARGIN_S
+GAP = 0.5 + MARGIN_S
 NOW = 1000.0
 
 
@@ -60,7 +60,19 @@ def test_after_a_burst_a_lane_starts_slowly_once_and_recovers() -> None:
     assert pace.gap_s == pytest.approx(GAP)
 
 
+def test_a_request_that_was_long_on_its_way_does_not_bunch_up_with_the_next() -> None:
+    pace = Pace.of(LIMITS)
+    pace.started(NOW)
+    pace.heard(NOW + 0.4)
+    assert pace.wait_s(NOW + 0.4) == pytest.approx(GAP)
+    refuse(pace, "Throttling.RateQuota", after=7.0)
+    pace.heard(NOW + 0.5)
+    assert pace.wait_s(NOW) == 7
+
+
 def test_a_clock_that_was_set_back_does_not_stop_a_lane() -> None:
     pace = Pace.of(LIMITS)
     pace.started(NOW)
-    assert pace.wait_s(NOW - 86_400) == LONGEST_S
+    assert pace.wait_s(NOW - 86_400) == 0
+    refuse(pace, "Throttling.RateQuota", after=86_400.0)
+    assert pace.wait_s(NOW) == LONGEST_S

@@ -6,7 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from wanflow.model import Call, Ending, Limits, Listed, Result
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
 from wanflow.store.ledger import Ledger
-from wanflow.store.tasks import Order, Owner, State
+from wanflow.store.tasks import Order, Owner, State, Task
 
 DONE = Result((), "real")
 PRICE = Decimal("0.02")
@@ -48,6 +48,12 @@ class Provider:
     taken: list[Line] = field(default_factory=list)
     offset_s: float | None = 0.0
     waiting: int = 0
+    ahead_s: float = 0.0
+
+    @property
+    def time(self) -> datetime:
+        """What its own clock says."""
+        return self.clock.now() + timedelta(seconds=self.ahead_s)
 
     async def prepare(self, call: Call) -> Call:
         return call
@@ -56,7 +62,7 @@ class Provider:
         self.sent.append(self.clock.seconds)
         fault = self.submits.pop(0) if self.submits else None
         if fault is None or self.takes_unheard:
-            self.taken.append(Line(f"task-{len(self.taken) + 1}", self.clock.now()))
+            self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))
         if fault:
             raise fault
         return self.taken[-1]
@@ -74,7 +80,8 @@ class Provider:
             raise self.fetches.pop(0)
         return Result((), "real", task_id=ticket.task_id, billed=ending.billed)
 
-    async def tasks(self, since: datetime, until: datetime, model: str) -> Sequence[Listed]:
+    async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
+        self.offset_s = self.ahead_s
         listed = [*self.taken, *self.foreign]
         return [line for line in listed if line.created_at and since <= line.created_at <= until]
 
@@ -200,6 +207,40 @@ def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) 
     performed = desk.perform()
     assert performed.result.task_id == "task-1"
     assert "found in the account's list" in performed.result.warnings[-1]
+    assert len(desk.provider.sent) == 1
+
+
+def test_a_clock_that_is_a_day_wrong_is_compared_before_anything_is_sent(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.offset_s, desk.provider.ahead_s = None, 86_400.0
+    assert desk.perform().result.task_id == "task-1"
+    assert len(desk.provider.sent) == 1
+
+
+def test_a_clock_that_was_set_forward_a_day_does_not_make_a_task_a_day_old(desk: Desk) -> None:
+    desk.provider.fetches = [error(Again.UNSURE, "DownloadFailed")]
+    with pytest.raises(EditError):
+        desk.perform()
+    desk.provider.clock.seconds += 86_400
+    desk.provider.offset_s, desk.provider.ahead_s = None, -86_400.0
+    assert desk.perform().result.task_id == "task-1"
+    assert len(desk.provider.sent) == 1
+
+
+def test_two_who_look_for_the_same_request_settle_it_once_and_at_once(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+
+    async def both(payments: Payments) -> list[bool]:
+        task = payments.ledger.claim(ORDER, payments.now())
+        assert isinstance(task, Task)
+        payments.ledger.fence(task, payments.now(), 0.0)
+        with pytest.raises(EditError):
+            await desk.provider.submit(ORDER.call)
+        left = payments.ledger.again(task)
+        return list(await asyncio.gather(payments.see_end(left), payments.see_end(left)))
+
+    assert desk.work(both) == [True, True]
+    assert desk.provider.clock.seconds < SETTLED_S
     assert len(desk.provider.sent) == 1
 
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from wanflow.model import Limits
 
-# Requests bunch up on their way, so that the provider would see some closer together than they were sent.
-MARGIN = 1.08
 MARGIN_S = 0.01
 SLOWEST_S = 30.0
-# No wish of the provider, and no clock that was set back, holds a lane up for longer.
+# No wish of the provider holds a lane up for longer; what seems to was said by a clock that was set back since.
 LONGEST_S = 600.0
 # After so many requests without a refusal, tasks may wait in the provider's queue again.
 FORGIVEN = 100
@@ -39,15 +37,21 @@ class Pace:
 
     def wait_s(self, now: float) -> float:
         """How long the next request has to wait."""
-        return min(max(0.0, self.next_start - now), LONGEST_S)
+        wait_s = self.next_start - now
+        return wait_s if 0 < wait_s <= LONGEST_S else 0.0
 
     def started(self, now: float) -> None:
-        """A request goes out, or was answered: it may have arrived at any time between, and the next keeps away."""
+        """A request goes out."""
+        self.next_start = now + self.gap_s
+
+    def heard(self, now: float) -> None:
+        """A request was answered: the gap counts from then, since it may have been long on its way, as the first on a
+        new connection is, and the provider counts when requests come.
+        """
         self.next_start = max(self.next_start, now + self.gap_s)
 
-    def accepted(self, limits: Limits, now: float) -> None:
+    def accepted(self, limits: Limits) -> None:
         """A request was taken: a lane that had slowed down comes back a little."""
-        self.started(now)
         self.gap_s = max(least_gap_s(limits), self.gap_s * RECOVERY)
         self.taken += 1
         if self.taken >= FORGIVEN:
@@ -65,10 +69,10 @@ class Pace:
         # Requests that were sent before the lane slowed down tell nothing of its new pace.
         if sent > self.slowed and (code.endswith("BurstRate") or self.gap_s > least_gap_s(limits)):
             self.gap_s, self.slowed = min(SLOWEST_S, 2 * self.gap_s), now
-        pause = retry_after_s if retry_after_s is not None else max(1.0, 2 * self.gap_s)
+        pause = min(retry_after_s if retry_after_s is not None else max(1.0, 2 * self.gap_s), LONGEST_S)
         self.next_start = max(self.next_start, now + pause)
 
 
 def least_gap_s(limits: Limits) -> float:
     """The time between two requests that the provider's rate allows, with a margin."""
-    return MARGIN / limits.per_second + MARGIN_S if limits.per_second else 0.0
+    return 1 / limits.per_second + MARGIN_S if limits.per_second else 0.0

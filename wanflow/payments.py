@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -39,7 +40,7 @@ class Payments:
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
         # Commits wait for the disk and for other processes; the loop must not.
         self._thread = ThreadPoolExecutor(1, "ledger")
-        self._greeting, self._greeted = asyncio.Lock(), False
+        self._comparing = asyncio.Lock()
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
@@ -50,6 +51,7 @@ class Payments:
         attempts, outage = 0, Outage(self._retries)
         while True:
             attempts += 1
+            await self._compare_clocks()
             try:
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
@@ -103,6 +105,18 @@ class Payments:
         """Seconds since 1970, as the ledger has them."""
         return self._clock.now().timestamp()
 
+    @property
+    def _ahead_s(self) -> float:
+        return self.service.offset_s or 0.0
+
+    async def _compare_clocks(self) -> None:
+        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes."""
+        async with self._comparing:
+            if self.service.offset_s is None:
+                moment, minute = self._clock.now(), timedelta(minutes=1)
+                with suppress(EditError):  # every answer tells the time; without any, nothing will be sent either
+                    await self.service.tasks(moment - minute, moment, None)
+
     async def leave(self) -> dict[str, Task]:
         """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
 
@@ -118,7 +132,7 @@ class Payments:
     # -- what is there already
 
     async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
-        while task := await self.write(self.ledger.current, order.call.key, self.now(), passed_over):
+        while task := await self.write(self.ledger.current, order.call.key, self.now() + self._ahead_s, passed_over):
             if self.ledger.may_go_on(task):
                 settled = await self._settled(task)
                 return (settled, self._ticket(settled, order)) if settled else None
@@ -134,13 +148,18 @@ class Payments:
             return None
         if task.state is State.SENDING:
             return await self._reconciled(task)
+        if task.state is State.FAILED:
+            return None
+        if task.state is State.LOST:
+            raise EditError("TaskLost", task.detail, Again.LOST)
         if task.task_id is None:
             why = f"{task.model} was asked for an answer at once, and its process ended before that came"
             raise await self._uncertain(task, why)
         return task
 
     def _ticket(self, task: Task, order: Order | None = None) -> Any:
-        return self.service.ticket(order.call if order else task.call, str(task.task_id), task.submitted)
+        taken_at = datetime.fromtimestamp(task.taken_at - self._ahead_s, UTC)
+        return self.service.ticket(order.call if order else task.call, str(task.task_id), taken_at)
 
     # -- sending
 
@@ -149,23 +168,10 @@ class Payments:
         if not self.budget.reserve(price):
             raise OverBudget(self.budget.complaint(price))
         try:
-            await self._compare_clocks(order)
             return await self._submitted(order, passed_over, await self.service.prepare(order.call))
         except BaseException:
             self.budget.give_back(price)
             raise
-
-    async def _compare_clocks(self, order: Order) -> None:
-        """Hear from the service before anything is sent: its clock dates what is sent, should no answer come."""
-        async with self._greeting:
-            if self.service.offset_s is None and not self._greeted:
-                self._greeted = True
-                moment = datetime.fromtimestamp(self.now(), UTC)
-                try:
-                    await self.service.tasks(moment - timedelta(minutes=1), moment, str(order.call.model))
-                except EditError as error:
-                    if error.again is Again.ACCOUNT:
-                        raise
 
     async def _submitted(self, order: Order, passed_over: Collection[State], prepared: Any) -> tuple[Task, Any]:
         began = self._clock.monotonic()
@@ -194,7 +200,8 @@ class Payments:
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         while True:
-            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over)
+            await self._compare_clocks()
+            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed
             await self._nap(claimed.seconds)
@@ -225,7 +232,8 @@ class Payments:
         Raises EditError while that can't be told.
         """
         began, look_s = self._clock.monotonic(), LOOK_S
-        while True:
+        # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
+        while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
             listed = await self._listed(task)
             watched_s = self._clock.monotonic() - began
             offset_s = self.service.offset_s
@@ -234,10 +242,11 @@ class Payments:
             known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
             found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
             if found.task_id:
-                return await self._adopted(task, found.task_id)
+                await self._adopt(task, found.task_id)
+                continue
             if found.not_taken:
                 await self.write(self.ledger.move, task, State.FAILED, self.now(), "the service never got the request")
-                return None
+                continue
             if found.doubt:
                 raise await self._uncertain(task, found.doubt)
             if self._retries.stopping():
@@ -245,6 +254,7 @@ class Payments:
                 raise EditError("NoAnswer", message, Again.UNSURE)
             await self._clock.sleep(look_s)
             look_s = min(LONGEST_LOOK_S, look_s * 2)
+        return await self._settled(task)
 
     async def _listed(self, task: Task) -> Any:
         since, until = Sent.of(task).window
@@ -254,12 +264,11 @@ class Payments:
             message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
             raise EditError("NoAnswer", message, Again.UNSURE) from error
 
-    async def _adopted(self, task: Task, task_id: str) -> Task:
+    async def _adopt(self, task: Task, task_id: str) -> None:
         moment = task.sent_at or self.now()
         detail = "its answer was lost; found in the account's list by the time of its submission"
         move = partial(self.ledger.move, task_id=task_id, submitted_at=moment)
         await self.write(move, task, State.SUBMITTED, self.now(), detail)
-        return replace(task, state=State.SUBMITTED, detail=detail, task_id=task_id, submitted_at=moment)
 
     async def _uncertain(self, task: Task, why: str) -> EditError:
         await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)

@@ -50,7 +50,7 @@ class Service(Protocol):
 
     @property
     def offset_s(self) -> float | None:
-        """How many seconds its clock is ahead of ours, once that is known."""
+        """How many seconds its clock is ahead of ours; None while that is not known."""
 
     async def prepare(self, call: Call) -> Any:
         """Everything but the sending; free, and may be thrown away. Raises EditError."""
@@ -67,8 +67,8 @@ class Service(Protocol):
     async def fetch(self, ticket: Any, ending: Ending) -> Result:
         """Store what a task made; may be called again. Raises EditError."""
 
-    async def tasks(self, since: datetime, until: datetime, model: str) -> Sequence[Listed]:
-        """The account's tasks of a model that were submitted in a span of time. Raises EditError."""
+    async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
+        """The account's tasks of a model (or all) that were submitted in a span of time. Raises EditError."""
 
     @property
     def waiting(self) -> int:

@@ -32,8 +32,10 @@ from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_t
 
 FILE = "ledger.sqlite"
 FORMAT = 1
-# While one request of a lane is on its way no other of that lane is sent, so that after a crash at most one may have
-# been taken unheard; but one that hangs does not stop the lane for good.
+# While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
+# unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
+# or before it sends, does not stop the lane.
+UNHEARD_S = 330.0
 ALONE_S = 20.0
 NAP_S = 0.25
 # The provider keeps results for 24 hours.
@@ -133,14 +135,17 @@ class Ledger:
 
     # -- before a task is sent
 
-    def claim(self, order: Order, now: float, passed_over: Collection[State] = ()) -> Task | Wait:
+    def claim(
+        self, order: Order, now: float, passed_over: Collection[State] = (), offset_s: float = 0.0
+    ) -> Task | Wait:
         """The intent to send an order, within the limits of its lane; or the task that does its work already; or how
-        long to wait. Tasks of the same key in states that are `passed_over` do not count.
+        long to wait. Tasks of the same key in states that are `passed_over` do not count. The provider's clock is
+        `offset_s` ahead.
         """
         with self.transaction():
-            if found := self.current(order.call.key, now, passed_over):
+            if found := self.current(order.call.key, now + offset_s, passed_over):
                 return found if self.may_go_on(found) else Wait(NAP_S)
-            if (seconds := self._wait_s(order, now)) > 0:
+            if (seconds := self._wait_s(order, now, offset_s)) > 0:
                 return Wait(seconds)
             pace = self._pace(order)
             pace.started(now)
@@ -148,9 +153,11 @@ class Ledger:
             return self._task(self._insert(order, now))
 
     def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
-        """The newest task of a key whose result can still be had from the provider, or that is in doubt."""
+        """The newest task of a key whose result can still be had from the provider, whose clock says `now`, or that is
+        in doubt.
+        """
         for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
-            fetchable = task.state not in (State.DONE, State.STORED) or now - task.submitted.timestamp() < KEPT_S
+            fetchable = task.state not in (State.DONE, State.STORED) or now - task.taken_at < KEPT_S
             if fetchable and task.state not in passed_over:
                 return task
         return None
@@ -160,8 +167,13 @@ class Ledger:
         return task.owner == self.owner.id or task.state not in (State.INTENT, State.SENDING)
 
     def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
-        """The last step before the request goes out: false when the task is not ours to send any more."""
-        return self.move(task, State.SENDING, now, sent_at=now, offset_s=offset_s)
+        """The last step before the request goes out: false when the task is not ours to send any more, or not now."""
+        with self.transaction():
+            # We were stopped, and somebody else went ahead.
+            if self._sending(task.lane, now, offset_s or 0.0, but=task.id):
+                self._move(task, State.FAILED, now, "withdrawn: another request went first", {})
+                return False
+            return self._move(task, State.SENDING, now, "", {"sent_at": now, "offset_s": offset_s})
 
     # -- after
 
@@ -174,7 +186,7 @@ class Ledger:
         """The provider took a task under this id."""
         with self.transaction():
             pace = self._pace(order)
-            pace.accepted(order.limits, now)
+            pace.accepted(order.limits)
             self._keep_pace(order.lane, pace)
             return self._move(task, State.SUBMITTED, now, "", {"task_id": task_id, "submitted_at": now})
 
@@ -220,6 +232,10 @@ class Ledger:
         found = self._tasks("run = ? AND state IN ('sending', 'submitted', 'done')", (self.owner.run,))
         return {task.job: task for task in found}
 
+    def again(self, task: Task) -> Task:
+        """A task as it stands now."""
+        return self._task(task.id)
+
     def last(self, key: str) -> Task | None:
         """The newest task of a key, however it stands."""
         return next(iter(self._tasks("key = ? ORDER BY id DESC LIMIT 1", (key,))), None)
@@ -243,9 +259,9 @@ class Ledger:
 
     # -- parts
 
-    def _wait_s(self, order: Order, now: float) -> float:
+    def _wait_s(self, order: Order, now: float, offset_s: float) -> float:
         pace = self._pace(order)
-        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now):
+        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now, offset_s):
             return NAP_S
         return pace.wait_s(now)
 
@@ -253,9 +269,12 @@ class Ledger:
         asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending', 'submitted')"
         return int(self._value(asked, lane))
 
-    def _sending(self, lane: str, now: float) -> bool:
-        asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending') AND abs(? - at) < ?"
-        return bool(self._value(asked, lane, now, ALONE_S))
+    def _sending(self, lane: str, now: float, offset_s: float, but: int = 0) -> bool:
+        asked = (
+            "SELECT count(*) FROM tasks WHERE lane = ? AND id != ? AND (state = 'intent' AND abs(? - at) < ?"
+            " OR state = 'sending' AND abs(? - sent_at - coalesce(offset_s, 0)) < ?)"
+        )
+        return bool(self._value(asked, lane, but, now, ALONE_S, now + offset_s, UNHEARD_S))
 
     def _pace(self, order: Order) -> Pace:
         found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
@@ -297,7 +316,15 @@ class Ledger:
             f"UPDATE tasks SET {settings} WHERE id = ? AND state = ? AND owner LIKE ?",  # noqa: S608 - names of ours
             [*values.values(), task.id, task.state.value, owner],
         )
+        if done.rowcount and task.state is State.SENDING and state is not State.SENDING:
+            self._heard(task.lane, now)
         return done.rowcount == 1
+
+    def _heard(self, lane: str, now: float) -> None:
+        if found := self._value("SELECT pace FROM lanes WHERE lane = ?", lane):
+            pace = Pace(*json.loads(found))
+            pace.heard(now)
+            self._keep_pace(lane, pace)
 
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / "owners" / owner

@@ -95,8 +95,13 @@ class Task:
 
     @property
     def submitted(self) -> datetime:
-        """When the provider took it."""
+        """When the provider took it, by this machine's clock of that time."""
         return datetime.fromtimestamp(self.submitted_at or self.sent_at or self.at, UTC)
+
+    @property
+    def taken_at(self) -> float:
+        """When the provider took it, by the provider's clock as far as that was known."""
+        return (self.sent_at or self.at) + (self.offset_s or 0.0)
 
 
 COLUMNS = (

@@ -135,7 +135,7 @@ class DashScope:
 
     @property
     def offset_s(self) -> float | None:
-        """How many seconds the provider's clock is ahead of ours; None before its first answer."""
+        """How many seconds the provider's clock is ahead of ours; None while that is not known."""
         return self._connection.offset_s
 
     async def cancel(self, ticket: Ticket) -> bool:

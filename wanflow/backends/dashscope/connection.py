@@ -29,6 +29,8 @@ CONNECT_S, WRITE_S, POOL_S = 10.0, 60.0, 60.0
 QUERY_S, SUBMIT_S, SYNC_S, TRANSFER_S = 20.0, 300.0, 600.0, 300.0
 READ_S = 30.0
 MAX_REDIRECTS = 3
+# By how much two clocks of this machine may disagree of how long something took before one of them was set.
+CLOCK_ERROR_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,18 @@ class Connection:
         self._clock = clock
         self._transport = transport
         self._opened: httpx.AsyncClient | None = None
-        self.offset_s: float | None = None
+        self._compared: tuple[float, float, float] | None = None
+
+    @property
+    def offset_s(self) -> float | None:
+        """How many seconds the provider's clock is ahead of ours; None before its first answer, and when our clock was
+        set, or the machine slept, since its last.
+        """
+        if self._compared is None:
+            return None
+        offset_s, now, monotonic = self._compared
+        passed_s = self._clock.now().timestamp() - now
+        return offset_s if abs(passed_s - (self._clock.monotonic() - monotonic)) < CLOCK_ERROR_S else None
 
     async def ask(self, request: Request, phase: Phase, deadline_s: float = QUERY_S) -> bytes:
         """The body of the answer 200. Raises EditError for every other answer, and for none."""
@@ -146,7 +159,9 @@ class Connection:
 
     def _compare_clocks(self, date: str | None) -> None:
         with contextlib.suppress(TypeError, ValueError):
-            self.offset_s = (parsedate_to_datetime(date or "") - self._clock.now()).total_seconds()
+            now = self._clock.now()
+            offset_s = (parsedate_to_datetime(date or "") - now).total_seconds()
+            self._compared = (offset_s, now.timestamp(), self._clock.monotonic())
 
     def _failure(self, error: Exception, phase: Phase) -> EditError:
         import httpx
