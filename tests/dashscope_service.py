@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 from fakes import picture
 
-from wanflow.backends.dashscope import DashScope
-from wanflow.model import Call
+from wanflow.backends.dashscope import DashScope, Ticket
+from wanflow.model import Call, Result
 
 KEY = "sk-0123456789abcdef-never-shown"
 BASE_URL = "https://api.example/api/v1"
@@ -136,5 +136,24 @@ def _policy() -> bytes:
     return json.dumps({"data": data}).encode()
 
 
-def call(function: str = "wan/t2i", **parameters: Any) -> Call:
-    return Call("key", function, {"prompt": "a house", **parameters}, {})
+T2I = "wan2.5-t2i-preview"
+
+
+def call(function: str = "wan/t2i", model: str = T2I, **parameters: Any) -> Call:
+    return Call("key", function, {"prompt": "a house", **parameters}, {}, model=model)
+
+
+async def submitted(client: DashScope, call: Call) -> Ticket:
+    return await client.submit(await client.prepare(call))
+
+
+async def collected(client: DashScope, ticket: Ticket) -> Result:
+    """What a task comes to: its pictures, or the error that ended it."""
+    ending = await client.wait(ticket)
+    if ending.error:
+        raise ending.error
+    return await client.fetch(ticket, ending)
+
+
+async def performed(client: DashScope, call: Call) -> Result:
+    return await collected(client, await submitted(client, call))

@@ -9,11 +9,27 @@ import pickle
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
-from dashscope_service import BASE_URL, FILES, KEY, QuickClock, Service, answer, call, refused, state, succeeded
+from dashscope_service import (
+    BASE_URL,
+    FILES,
+    KEY,
+    T2I,
+    QuickClock,
+    Service,
+    answer,
+    call,
+    collected,
+    performed,
+    refused,
+    state,
+    submitted,
+    succeeded,
+)
 from fakes import picture
 
 from wanflow.backends.dashscope import DashScope, Ticket
@@ -23,7 +39,6 @@ from wanflow.errors import Again, EditError, UsageError
 from wanflow.model import Call
 from wanflow.store.blobs import Blobs
 
-T2I = "wan2.5-t2i-preview"
 EDIT = "wanx2.1-imageedit"
 
 
@@ -45,16 +60,14 @@ def work(service, store, do, **more):
     return asyncio.run(all_of_it())
 
 
-def performed(service, store, job=None, model=T2I, **more):
-    async def do(client):
-        return await client.collect(await client.submit(job or call(), model))
-
-    return work(service, store, do, **more)
+def result_of(service, store, job=None, model=T2I, **more):
+    wanted = replace(job or call(), model=model)
+    return work(service, store, lambda client: performed(client, wanted), **more)
 
 
 def failure(service, store, job=None, model=T2I, **more):
     with pytest.raises(EditError) as caught:
-        performed(service, store, job, model, **more)
+        result_of(service, store, job, model, **more)
     return caught.value
 
 
@@ -73,7 +86,7 @@ def no_room(monkeypatch):
 
 
 def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_path):
-    result = performed(service, tmp_path, call(n=1))
+    result = result_of(service, tmp_path, call(n=1))
     assert service.kinds() == ["submit", "poll", "file"]
     assert (result.fidelity, result.task_id, result.billed, result.warnings) == ("real", "task-1", 1, ())
     (blob,) = result.blobs
@@ -84,27 +97,27 @@ def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_pa
 
 def test_only_the_service_itself_is_shown_the_key(service, tmp_path, no_room):
     job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
-    performed(service, tmp_path, job, EDIT)
+    result_of(service, tmp_path, job, EDIT)
     keyed = {kind for kind, request in service.seen if request.headers.get("authorization") == f"Bearer {KEY}"}
     assert keyed == {"policy", "submit", "poll"}
     assert all("authorization" not in request.headers for kind in ("upload", "file") for request in service.sent(kind))
 
 
 def test_a_workspace_is_named_in_the_header(service, tmp_path):
-    performed(service, tmp_path, workspace="ws-1")
+    result_of(service, tmp_path, workspace="ws-1")
     assert {request.headers.get("x-dashscope-workspace") for request in service.sent("submit")} == {"ws-1"}
 
 
 def test_what_became_of_the_prompt_is_kept(service, tmp_path):
     item = {"url": f"{FILES}/a.png", "orig_prompt": "a house", "actual_prompt": "a red house"}
     service.script["poll"] = [state("SUCCEEDED", results=[item])]
-    assert performed(service, tmp_path).prompts == ("a red house",)
+    assert result_of(service, tmp_path).prompts == ("a red house",)
 
 
 def test_a_protocol_with_choices_works_too(service, tmp_path):
     choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
     service.script["poll"] = [state("RUNNING"), state("SUCCEEDED", choices=[choice, choice])]
-    result = performed(service, tmp_path, call(n=3), "wan2.6-t2i")
+    result = result_of(service, tmp_path, call(n=3), "wan2.6-t2i")
     assert service.sent("submit")[0].url.path.endswith("/image-generation/generation")
     assert (len(result.blobs), result.warnings) == (2, ("1 of 3 images are missing in the answer",))
 
@@ -164,7 +177,7 @@ def test_a_region_goes_by_its_city_too(service, tmp_path):
 
 
 def test_a_model_has_its_regions_name_on_the_wire(service, tmp_path):
-    performed(service, tmp_path, model="wanx2.1-t2i-turbo", region="singapore")
+    result_of(service, tmp_path, model="wanx2.1-t2i-turbo", region="singapore")
     assert json.loads(service.sent("submit")[0].content)["model"] == "wan2.1-t2i-turbo"
 
 
@@ -179,17 +192,17 @@ def on_a_socket(serve, store):
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server:
-            await submitted(f"http://127.0.0.1:{port}/api/v1", store)
+            await sent_to(f"http://127.0.0.1:{port}/api/v1", store)
 
     with pytest.raises(EditError) as caught:
         asyncio.run(all_of_it())
     return caught.value
 
 
-async def submitted(base_url, store):
+async def sent_to(base_url, store):
     client = socket_client(base_url, store)
     try:
-        await client.submit(call(), T2I)
+        await submitted(client, call())
     finally:
         await client.aclose()
 
@@ -204,7 +217,7 @@ def test_a_reset_after_the_body_was_taken_is_never_sent_again(tmp_path):
 
 def test_a_port_where_nobody_listens_is_tried_again(tmp_path):
     with pytest.raises(EditError) as caught:
-        asyncio.run(submitted("http://127.0.0.1:9/api/v1", tmp_path))
+        asyncio.run(sent_to("http://127.0.0.1:9/api/v1", tmp_path))
     assert (caught.value.code, caught.value.again) == ("Unreachable", Again.SOON)
 
 
@@ -221,7 +234,7 @@ def test_a_proxy_that_is_set_is_used(tmp_path, monkeypatch):
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            await submitted("http://api.example/api/v1", tmp_path)
+            await sent_to("http://api.example/api/v1", tmp_path)
 
     with pytest.raises(EditError, match="HTTP502"):
         asyncio.run(all_of_it())
@@ -245,7 +258,7 @@ def test_a_failed_poll_only_means_ask_again(service, tmp_path):
         refused(404, "NotFound"),
         httpx.Response(200, text="no json"),
     ]
-    assert performed(service, tmp_path).billed == 1
+    assert result_of(service, tmp_path).billed == 1
     assert (service.submits, len(service.sent("poll"))) == (1, 12)
 
 
@@ -289,7 +302,7 @@ def test_a_task_unknown_after_its_day_has_expired(service, tmp_path):
 
     async def do(client):
         day_before = QuickClock().now() - timedelta(hours=25)
-        return await client.collect(Ticket("task-1", call(), T2I, day_before))
+        return await collected(client, Ticket("task-1", call(), T2I, day_before))
 
     with pytest.raises(EditError) as caught:
         work(service, tmp_path, do)
@@ -317,13 +330,13 @@ def test_a_key_that_is_withdrawn_ends_the_waiting_at_once(service, tmp_path):
 def test_a_bug_while_asking_is_told_to_whoever_waits(service, tmp_path):
     service.script["poll"] = [KeyError("a bug")]
     with pytest.raises(KeyError, match="a bug"):
-        performed(service, tmp_path)
+        result_of(service, tmp_path)
 
 
 def test_silence_for_minutes_is_told_once(service, tmp_path):
     told = []
     service.script["poll"] = [httpx.ConnectError("down")] * 25
-    performed(service, tmp_path, note=told.append)
+    result_of(service, tmp_path, note=told.append)
     assert len(told) == 1
     assert told[0].startswith("no answer about tasks for 5 minutes (Unreachable:")
 
@@ -331,7 +344,7 @@ def test_silence_for_minutes_is_told_once(service, tmp_path):
 def test_images_that_failed_are_told_with_their_codes(service, tmp_path):
     items = [{"url": f"{FILES}/a.png"}, {"code": "InternalError.Timeout", "message": "An internal timeout"}]
     service.script["poll"] = [state("SUCCEEDED", results=items)]
-    result = performed(service, tmp_path, call(n=2))
+    result = result_of(service, tmp_path, call(n=2))
     assert (len(result.blobs), result.billed) == (1, 1)
     assert result.warnings[0].startswith("image 2 of 2 failed: InternalError.Timeout: the model took too long")
 
@@ -349,11 +362,11 @@ def test_success_without_pictures_is_not_paid_again(service, tmp_path):
 
 def test_a_ticket_can_be_collected_again_after_a_crash(service, tmp_path):
     async def do(client):
-        ticket = await client.submit(call(), T2I)
-        return ticket, await client.collect(ticket)
+        ticket = await submitted(client, call())
+        return ticket, await collected(client, ticket)
 
     ticket, first = work(service, tmp_path, do)
-    again = work(service, tmp_path, lambda client: client.collect(ticket))
+    again = work(service, tmp_path, lambda client: collected(client, ticket))
     assert (again, service.submits) == (first, 1)
 
 
@@ -361,8 +374,8 @@ def test_two_may_wait_for_one_task_and_one_give_up(service, tmp_path):
     service.script["poll"] = [state("RUNNING") for _ in range(4)]
 
     async def do(client):
-        ticket = await client.submit(call(), T2I)
-        first, second = (asyncio.create_task(client.collect(ticket)) for _ in range(2))
+        ticket = await submitted(client, call())
+        first, second = (asyncio.create_task(collected(client, ticket)) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
         return await second
@@ -374,7 +387,7 @@ def test_a_synchronous_answer_is_its_own_ticket(service, tmp_path, monkeypatch):
     monkeypatch.setattr("wanflow.backends.dashscope.client.preferred", lambda model: model.protocols[0])
     choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
     service.script["submit"] = [answer(output={"choices": [choice], "finished": True}, usage={"image_count": 1})]
-    result = performed(service, tmp_path, model="wan2.6-t2i")
+    result = result_of(service, tmp_path, model="wan2.6-t2i")
     assert (service.kinds(), result.task_id, result.billed) == (["submit", "file"], None, 1)
     request = service.sent("submit")[0]
     assert request.url.path.endswith("/multimodal-generation/generation")
@@ -434,7 +447,7 @@ SPOILT = {
 @pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
 def test_a_spoilt_download_is_fetched_again(service, tmp_path, spoilt):
     service.script["file"] = [spoilt(), spoilt()]
-    result = performed(service, tmp_path)
+    result = result_of(service, tmp_path)
     assert Blobs(tmp_path).read(result.blobs[0].sha256) == WHOLE
     assert (len(service.sent("file")), service.submits) == (3, 1)
     assert list(tmp_path.rglob("*.part")) == []
@@ -457,7 +470,7 @@ def test_a_body_without_end_is_stopped(service, tmp_path, monkeypatch):
 def test_a_url_that_expired_is_asked_for_anew(service, tmp_path):
     service.script["poll"] = [succeeded(f"{FILES}/old.png"), succeeded(f"{FILES}/new.png")]
     service.script["file"] = [httpx.Response(403)]
-    performed(service, tmp_path)
+    result_of(service, tmp_path)
     assert [request.url.path for request in service.sent("file")] == ["/old.png", "/new.png"]
 
 
@@ -475,7 +488,7 @@ def test_a_task_that_vanishes_before_its_picture_was_fetched_is_lost(service, tm
 
 def test_redirects_of_a_picture_are_followed(service, tmp_path):
     service.script["file"] = [httpx.Response(302, headers={"location": "https://other.example/b.png"})]
-    performed(service, tmp_path)
+    result_of(service, tmp_path)
     assert [request.url.host for request in service.sent("file")] == ["files.example", "other.example"]
 
 
@@ -505,7 +518,7 @@ def inputs_of(request):
 
 def test_small_files_travel_within_the_request(service, tmp_path):
     place = file_input(tmp_path)
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": place}), EDIT)
+    result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": place}), EDIT)
     url = inputs_of(service.sent("submit")[0])["base_image_url"]
     assert url.startswith("data:image/png;base64,")
     assert base64.b64decode(url.partition(",")[2]) == picture(1)
@@ -514,17 +527,17 @@ def test_small_files_travel_within_the_request(service, tmp_path):
 
 def test_a_public_url_is_sent_as_it_is(service, tmp_path):
     url = "https://photos.example/a.png?token=1"
-    performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": (url, "")}), "wan2.5-i2i-preview")
+    result_of(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": (url, "")}), "wan2.5-i2i-preview")
     assert inputs_of(service.sent("submit")[0])["images"] == [url]
 
 
 def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, tmp_path):
     image = large(tmp_path)
-    job = Call("k", "wan/colorization", {}, {"image": image})
+    job = Call("k", "wan/colorization", {}, {"image": image}, model=EDIT)
 
     async def do(client):
-        await asyncio.gather(client.submit(job, EDIT), client.submit(job, EDIT))
-        return await client.submit(job, EDIT)
+        await asyncio.gather(submitted(client, job), submitted(client, job))
+        return await submitted(client, job)
 
     work(service, tmp_path, do)
     assert (len(service.sent("policy")), len(service.sent("upload"))) == (1, 1)
@@ -537,7 +550,7 @@ def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, t
 def test_two_files_of_one_name_never_meet(service, tmp_path, no_room):
     one, two = file_input(tmp_path / "a", "img.png", 1), file_input(tmp_path / "b", "img.png", 2)
     inputs = {"images.0": one, "images.1": two}
-    performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, inputs), "wan2.5-i2i-preview")
+    result_of(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, inputs), "wan2.5-i2i-preview")
     urls = inputs_of(service.sent("submit")[0])["images"]
     assert [url.rpartition("/")[2] for url in urls] == [f"{one[1]}.png", f"{two[1]}.png"]
 
@@ -546,7 +559,7 @@ def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, mon
     first, second = file_input(tmp_path, "a.png", 1), file_input(tmp_path, "b.png", 2, size=(800, 800))
     monkeypatch.setattr("wanflow.backends.dashscope.pictures.INLINE_BYTES", len(picture(1)) + 10)
     job = Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": second, "images.1": first})
-    performed(service, tmp_path, job, "wan2.5-i2i-preview")
+    result_of(service, tmp_path, job, "wan2.5-i2i-preview")
     schemes = [url.partition(":")[0] for url in inputs_of(service.sent("submit")[0])["images"]]
     assert schemes == ["oss", "data"]
 
@@ -560,7 +573,7 @@ def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, mon
 )
 def test_an_upload_gets_over_what_is_harmless(service, tmp_path, no_room, reactions, policies):
     service.script["upload"] = reactions
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}), EDIT)
+    result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}), EDIT)
     assert len(service.sent("policy")) == policies
 
 
@@ -583,13 +596,13 @@ def test_an_upload_that_fails_costs_nothing(service, tmp_path, no_room, script, 
 
 
 def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path, no_room):
-    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}, model=EDIT)
     service.script["poll"] = [state("FAILED", code="InvalidParameter.DataInspection", message="Unable to download")]
 
     async def do(client):
         with pytest.raises(EditError):
-            await client.collect(await client.submit(job, EDIT))
-        return await client.submit(job, EDIT)
+            await collected(client, await submitted(client, job))
+        return await submitted(client, job)
 
     work(service, tmp_path, do)
     assert len(service.sent("upload")) == 2
@@ -598,7 +611,7 @@ def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path, no_
 def test_uploads_can_be_remembered_from_outside(service, tmp_path, no_room):
     image = file_input(tmp_path)
     kept = {(EDIT, image[1]): ("oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1))}
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
+    result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
     assert inputs_of(service.sent("submit")[0])["base_image_url"] == "oss://kept/a.bmp"
 
 
@@ -672,7 +685,7 @@ def test_the_key_appears_nowhere(service, tmp_path, no_room, caplog, kind, react
     service.script[kind] = [reaction] * 30
     job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
     try:
-        performed(service, tmp_path, job, EDIT, note=notes.append)
+        result_of(service, tmp_path, job, EDIT, note=notes.append)
     except EditError as error:
         text = told(error)
     else:
