@@ -14,7 +14,7 @@ GROUPS = [
     "errors",
     "model canon clock maskrules budget",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
-    "recipe build hints expand store reasons record pixels wire",
+    "address recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",

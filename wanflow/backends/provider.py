@@ -7,11 +7,11 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from wanflow.address import address
 from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
-from wanflow.catalog import Model, Offer, Region, models, region_named
+from wanflow.catalog import Model, Offer, models
 from wanflow.errors import UsageError, did_you_mean
 from wanflow.model import Account, Call, Limits, Result, Terms
 from wanflow.recipe import Step
@@ -20,10 +20,8 @@ from wanflow.settings import ModelSettings
 if TYPE_CHECKING:
     from wanflow.backends.dashscope import DashScope
 
-REGION = "cn-beijing"
 # Tasks that wait in the provider's queue: a slot that falls free is taken before we hear of it.
 AHEAD = 3
-_OWN_HOSTS = ".aliyuncs.com"
 
 
 class ProviderBackend:
@@ -36,7 +34,8 @@ class ProviderBackend:
         self._services = services
         self._local = DraftBackend(services.workers)
         self._provider = services.provider
-        self._region: Region = region_named(self._provider.region or REGION)
+        self._address = address(self._provider)
+        self._region = self._address.region
         for name in self._provider.models:
             if name not in models():
                 known = did_you_mean(name, models())
@@ -48,7 +47,7 @@ class ProviderBackend:
         """The model, and whether the provider itself or something in its place makes the picture."""
         if step.function.is_local:
             return local_fingerprint(step)
-        return f"dashscope:{step.model}:stand-in" if self._stand_in else f"dashscope:{step.model}"
+        return f"dashscope:{step.model}:stand-in" if self._address.stand_in else f"dashscope:{step.model}"
 
     def terms(self, step: Step) -> Terms:
         """The price and limits of the step's model in this region, unless the project sets others."""
@@ -61,7 +60,9 @@ class ProviderBackend:
             own.submissions_per_second or offer.submissions_per_second,
             AHEAD if own.submit_ahead is None else own.submit_ahead,
         )
-        return Terms("real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits)
+        return Terms(
+            "real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits, paid=True
+        )
 
     def refuses(self, step: Step) -> str:
         """Why this account can't do a step: its model isn't offered in the region; empty when it can."""
@@ -78,9 +79,9 @@ class ProviderBackend:
     def account(self) -> Account:
         """Told apart by the key, or by the name that the project gives it. Raises UsageError naming what is missing."""
         whose = f"name:{self._provider.account}" if self._provider.account else self._key
-        where = self._stand_in or "dashscope"
+        where = self._address.stand_in or "dashscope"
         digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
-        return Account(digest[:20], f"{self._provider.account or 'the account'} at {self._base_url}")
+        return Account(digest[:20], f"{self._provider.account or 'the account'} at {self._address.required()}")
 
     def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> DashScope:
         """The client. Raises UsageError naming what is missing."""
@@ -88,7 +89,7 @@ class ProviderBackend:
 
         slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
         return DashScope(
-            base_url=self._base_url,
+            base_url=self._address.required(),
             key=self._key,
             region=self._region.name,
             workspace=self._provider.workspace,
@@ -117,27 +118,8 @@ class ProviderBackend:
         return self._provider.models.get(str(step.model), ModelSettings())
 
     @property
-    def _base_url(self) -> str:
-        if self._provider.base_url:
-            return self._provider.base_url
-        if self._provider.workspace:
-            return self._region.workspace_url.replace("{WorkspaceId}", self._provider.workspace)
-        if self._region.base_url is None:
-            raise UsageError(
-                f"{self._region.name} is only reached through a workspace; set workspace in [dashscope] of wanflow.toml"
-            )
-        return self._region.base_url
-
-    @property
     def _key(self) -> str:
         variable = self._provider.key_variable
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
         return key
-
-    @property
-    def _stand_in(self) -> str:
-        """The address of what answers in the provider's place; empty for the provider itself."""
-        address = urlsplit(self._provider.base_url or "")
-        own = not self._provider.base_url or (address.hostname or "").endswith(_OWN_HOSTS)
-        return "" if own else f"{address.scheme}://{address.netloc}"
