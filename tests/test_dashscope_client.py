@@ -33,6 +33,7 @@ from dashscope_service import (
 from fakes import picture
 
 from wanflow.backends.dashscope import DashScope, Ticket
+from wanflow.backends.dashscope.connection import KEEPALIVE_S, READ_S, SUBMIT_S
 from wanflow.backends.dashscope.pictures import INLINE_BYTES
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.errors import Again, EditError, UsageError
@@ -130,13 +131,14 @@ SUBMIT_ANSWERS = [
     (refused(429, "PostpaidBillOverdue"), Again.ACCOUNT, None),
     (refused(400, "Arrearage"), Again.ACCOUNT, None),
     (refused(401, "InvalidApiKey", "Invalid API-key provided."), Again.ACCOUNT, None),
-    (refused(403, "AllocationQuota.FreeTierOnly"), Again.ACCOUNT, None),
+    (refused(403, "AllocationQuota.FreeTierOnly"), Again.MODEL, None),
     (refused(400, "DataInspectionFailed"), Again.REFUSED, None),
     (refused(400, "InvalidParameter", "url error, please check url!"), Again.NEVER, None),
     (refused(500, "InternalError"), Again.UNSURE, None),
     (refused(500, "InternalError.Algo"), Again.SOON, None),
     (refused(503, "ModelServingError", "", {"retry-after": "3"}), Again.THROTTLED, 3.0),
     (httpx.Response(502, html="<html>bad gateway</html>"), Again.UNSURE, None),
+    (httpx.Response(408), Again.UNSURE, None),
     (httpx.Response(302, headers={"location": "https://elsewhere.example"}), Again.NEVER, None),
     (httpx.Response(200, text="<html>sign in to the network</html>"), Again.UNSURE, None),
     (answer(code="InvalidParameter", message="odd gateways answer 200"), Again.UNSURE, None),
@@ -159,6 +161,46 @@ def test_a_submit_that_fails_says_whether_to_send_it_again(service, tmp_path, re
     error = failure(service, tmp_path)
     assert (error.again, error.retry_after_s) == (again, wait_s)
     assert service.kinds() == ["submit"], "nothing paid is repeated"
+
+
+@pytest.mark.parametrize("status", [None, "ACCEPTED", 7])
+def test_a_task_that_was_accepted_is_waited_for_whatever_state_is_told(service, tmp_path, status):
+    service.script["submit"] = [answer(output={"task_id": "task-7", "task_status": status})]
+    assert result_of(service, tmp_path).task_id == "task-7"
+
+
+def test_a_submit_may_take_its_whole_time_to_answer_and_a_query_may_not(service, tmp_path):
+    result_of(service, tmp_path)
+    waits = {kind: service.sent(kind)[0].extensions["timeout"]["read"] for kind in ("submit", "poll")}
+    assert waits == {"submit": SUBMIT_S, "poll": READ_S}
+
+
+def test_an_address_that_nothing_can_be_sent_to_is_said_so(tmp_path):
+    with pytest.raises(EditError, match="Look at the base URL") as caught:
+        asyncio.run(sent_to("http://127.0.0.1:99999/api/v1", tmp_path))
+    assert (caught.value.code, caught.value.again) == ("Unreachable", Again.NEVER)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTP_PROXY", "ftp://127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://127.0.0.1:notaport"),
+        ("SSL_CERT_FILE", "/no/such/file.pem"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named_before_anything_is_sent(tmp_path, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match=rf"requests can't be sent: .*{variable}"):
+        socket_client("https://api.example/api/v1", tmp_path).open()
+
+
+def test_an_idle_connection_is_dropped_before_the_other_end_closes_it(service, tmp_path):
+    async def do(client):
+        return client._connection.open()._transport._pool._keepalive_expiry
+
+    assert work(service, tmp_path, do, transport=None) == KEEPALIVE_S < 10
 
 
 def test_a_model_of_another_region_is_refused_before_anything_is_sent(service, tmp_path):
@@ -255,11 +297,14 @@ def test_a_failed_poll_only_means_ask_again(service, tmp_path):
         state("PENDING"),
         state("UNKNOWN"),
         state("RUNNING"),
+        state("ARCHIVING"),
+        state("ARCHIVING"),
+        state("ARCHIVING"),
         refused(404, "NotFound"),
         httpx.Response(200, text="no json"),
     ]
     assert result_of(service, tmp_path).billed == 1
-    assert (service.submits, len(service.sent("poll"))) == (1, 12)
+    assert (service.submits, len(service.sent("poll"))) == (1, 15)
 
 
 FAILED = [
@@ -355,6 +400,37 @@ def test_a_task_all_of_whose_images_failed_has_failed(service, tmp_path):
     assert failure(service, tmp_path, call(n=2)).again is Again.REFUSED
 
 
+def test_an_odd_image_costs_none_of_the_others(service, tmp_path):
+    items = [{}, {"url": f"{FILES}/a.png"}, {"url": f"{FILES}:99999/b.png"}]
+    service.script["poll"] = [state("SUCCEEDED", results=items)]
+    result = result_of(service, tmp_path, call(n=3))
+    assert (len(result.blobs), result.billed) == (1, 1)
+    assert result.warnings[0].startswith("image 1 of 3 failed: BadAnswer: the service's answer makes no sense: ")
+    assert len(result.warnings) == 2
+
+
+def test_images_that_cannot_be_read_are_not_paid_again(service, tmp_path):
+    service.script["poll"] = [state("SUCCEEDED", results=[{"code": "InternalError"}, {"url": "https://[::1"}])]
+    error = failure(service, tmp_path, call(n=2))
+    assert (error.code, error.again) == ("BadAnswer", Again.UNSURE)
+
+
+def test_what_is_billed_is_what_the_service_says(service, tmp_path):
+    body = {"task_id": "task-1", "task_status": "SUCCEEDED", "results": [{"url": f"{FILES}/a.png"}]}
+    service.script["poll"] = [answer(output=body, usage={"image_count": 3})]
+    assert result_of(service, tmp_path, call(n=3)).billed == 3
+
+
+def test_a_task_that_failed_for_its_model_says_so_at_no_cost(service, tmp_path):
+    service.script["poll"] = [state("FAILED", code="AllocationQuota.FreeTierOnly")]
+
+    async def do(client):
+        return await client.wait(await submitted(client, call()))
+
+    ending = work(service, tmp_path, do)
+    assert (ending.error.again, ending.billed) == (Again.MODEL, 0)
+
+
 def test_success_without_pictures_is_not_paid_again(service, tmp_path):
     service.script["poll"] = [state("SUCCEEDED", results=[])]
     assert failure(service, tmp_path).again is Again.UNSURE
@@ -428,6 +504,12 @@ def piecewise(*pieces, **headers):
 
 WHOLE = picture(1)
 SPOILT = {
+    "a raw error of the system": lambda: ConnectionResetError("reset"),
+    "a raw error in the middle": lambda: piecewise(WHOLE[:100], ConnectionResetError("reset")),
+    "a redirect to a port that can't be": lambda: httpx.Response(
+        302, headers={"location": "https://files.example:99999"}
+    ),
+    "a redirect to nothing": lambda: httpx.Response(302, headers={"location": "https://[::1"}),
     "cut short": lambda: piecewise(WHOLE[:100], **{"content-length": str(len(WHOLE))}),
     "cut short without a length": lambda: piecewise(WHOLE[:100]),
     "less than was announced": lambda: piecewise(WHOLE, **{"content-length": str(len(WHOLE) + 1)}),
@@ -459,6 +541,18 @@ def test_a_download_that_always_fails_is_never_paid_again(service, tmp_path, spo
     error = failure(service, tmp_path)
     assert (error.code, error.again) == ("DownloadFailed", Again.UNSURE)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_pictures_are_asked_for_uncompressed(service, tmp_path):
+    result_of(service, tmp_path)
+    assert service.sent("file")[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_query_that_fails_after_success_never_pays_again(service, tmp_path):
+    service.script["poll"] = [succeeded(f"{FILES}/old.png"), *[refused(500, "InternalError")] * 10]
+    service.script["file"] = [httpx.Response(403)]
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("InternalError", Again.UNSURE)
 
 
 def test_a_body_without_end_is_stopped(service, tmp_path, monkeypatch):
@@ -650,9 +744,17 @@ def test_tasks_are_listed_page_by_page_and_day_by_day(service, tmp_path):
     assert [(q["page_no"], q["start_time"]) for q in queries] == [
         ("1", "20261120200000"),
         ("2", "20261120200000"),
-        ("1", "20261121200000"),
+        ("1", "20261121195959"),
     ]
     assert {query["model_name"] for query in queries} == {T2I}
+
+
+def test_a_list_too_long_to_be_read_is_never_taken_for_whole(service, tmp_path, monkeypatch):
+    monkeypatch.setattr("wanflow.backends.dashscope.client.MAX_PAGES", 2)
+    service.script["list"] = [listed("a", pages=3), listed("b", pages=3)]
+    since = QuickClock().start
+    with pytest.raises(EditError, match="TooManyTasks: the account has more than 100 tasks in a day"):
+        work(service, tmp_path, lambda client: client.tasks(since, since + timedelta(hours=1), T2I))
 
 
 # -- the key

@@ -88,7 +88,7 @@ class ProviderBackend:
         from wanflow.backends.dashscope import DashScope
 
         slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
-        return DashScope(
+        client = DashScope(
             base_url=self._address.required(),
             key=self._key,
             region=self._region.name,
@@ -99,6 +99,8 @@ class ProviderBackend:
             note=self._services.note,
             uploads=uploads,
         )
+        client.open()
+        return client
 
     async def perform(self, call: Call) -> Result:
         """Do a local/* step. Raises EditError."""
