@@ -29,6 +29,7 @@ from dashscope_service import (
     state,
     submitted,
     succeeded,
+    uploaded,
 )
 from fakes import picture
 
@@ -78,6 +79,15 @@ def file_input(folder, name="a.png", colour=1, **save):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(raw)
     return str(path), hashlib.sha256(raw).hexdigest()
+
+
+class StillClock(QuickClock):
+    """Time that passes when it is told to."""
+
+    passed_s = 0.0
+
+    def monotonic(self):
+        return self.passed_s
 
 
 @pytest.fixture
@@ -635,7 +645,7 @@ def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, t
 
     work(service, tmp_path, do)
     assert (len(service.sent("policy")), len(service.sent("upload"))) == (1, 1)
-    address = f"oss://dashscope-instant/0a/2025-11-20/ad2e1bf5/{image[1]}.bmp"
+    address = f"oss://dashscope-instant/0a/2025-11-20/place-1/{image[1]}.bmp"
     assert {inputs_of(request)["base_image_url"] for request in service.sent("submit")} == {address}
     assert {request.headers["x-dashscope-ossresourceresolve"] for request in service.sent("submit")} == {"enable"}
     assert dict(service.sent("policy")[0].url.params) == {"action": "getPolicy", "model": EDIT}
@@ -699,7 +709,49 @@ def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path, no_
         return await submitted(client, job)
 
     work(service, tmp_path, do)
-    assert len(service.sent("upload")) == 2
+    lying = [uploaded(request) for request in service.sent("upload")]
+    urls = [inputs_of(request)["base_image_url"] for request in service.sent("submit")]
+    assert urls == [f"oss://{key}" for key in lying]
+    assert len({*urls}) == 2, "what lies at the old place can't be written over"
+
+
+def mask_job(folder):
+    image = file_input(folder)
+    return Call("k", "wan/description_edit_with_mask", {"prompt": "p"}, {"image": image, "mask": image}, model=EDIT)
+
+
+def test_a_file_that_is_picture_and_mask_is_sent_as_both(service, tmp_path, no_room):
+    result_of(service, tmp_path, mask_job(tmp_path), EDIT)
+    assert len({uploaded(request) for request in service.sent("upload")}) == 2
+    assert sum(picture(1) in request.content for request in service.sent("upload")) == 1, "the mask is black or white"
+
+
+@pytest.mark.parametrize(("hours", "uploads"), [(46.9, 1), (47.1, 2)])
+def test_an_upload_is_used_for_less_than_its_two_days(service, tmp_path, no_room, hours, uploads):
+    clock = StillClock()
+
+    async def do(client):
+        job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}, model=EDIT)
+        await client.prepare(job)
+        clock.passed_s += hours * 3600
+        await client.prepare(job)
+
+    work(service, tmp_path, do, clock=clock)
+    assert len(service.sent("upload")) == uploads
+
+
+@pytest.mark.parametrize(("seconds", "policies"), [(269, 1), (271, 2)])
+def test_leave_to_upload_is_asked_for_anew_before_it_ends(service, tmp_path, no_room, seconds, policies):
+    clock = StillClock()
+
+    async def do(client):
+        for name in "ab":
+            job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path, name, name)}, model=EDIT)
+            await client.prepare(job)
+            clock.passed_s += seconds
+
+    work(service, tmp_path, do, clock=clock)
+    assert len(service.sent("policy")) == policies
 
 
 def test_uploads_can_be_remembered_from_outside(service, tmp_path, no_room):

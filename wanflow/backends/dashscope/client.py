@@ -78,8 +78,7 @@ class DashScope:
         model = str(call.model)
         entry, offer = self._offered(model)
         protocol = preferred(entry)
-        opaque = entry.images is not None and not entry.images.get("alpha", True)
-        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, opaque=opaque)
+        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, entry.images or {})
         return Prepared(call, requests.submission(entry, protocol, offer.name, call, urls), protocol.is_async)
 
     async def submit(self, prepared: Prepared) -> Ticket:
