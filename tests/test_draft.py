@@ -60,6 +60,7 @@ def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) 
 def test_a_draft_of_another_size_has_another_key(tmp_path: Path) -> None:
     found = steps(
         tmp_path,
+        "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
         "old: {uses: wan/i2i, images: [row.photo], with: {prompt: a}}",
         "new: {uses: wan/i2i, model: wan2.6-image, images: [row.photo], with: {prompt: a}}",
     )
