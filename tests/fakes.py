@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from wanflow import sizes
-from wanflow.project import Options
+from wanflow.api import Options
 from wanflow.backends.draft import DraftBackend
 from wanflow.catalog import functions
 from wanflow.errors import EditError

@@ -134,7 +134,7 @@ def test_negative_prompt_stands_where_each_model_has_it() -> None:
     assert {name for name, place in places.items() if place == "parameters"} == {"wan2.6-t2i", "wan2.6-image"}
 
 
-# What the provider's pages say, copied by hand. By region: submissions a second, tasks at once, price (None: not known).
+# What the provider says, copied by hand. By region: submissions a second, tasks at once, price (None: not known).
 BEIJING, SINGAPORE, VIRGINIA, FRANKFURT = "cn-beijing", "ap-southeast-1", "us-east-1", "eu-central-1"
 LIMITS: dict[str, dict[str, tuple[int, int, str | None]]] = {
     "wanx2.1-imageedit": {BEIJING: (2, 2, "CNY 0.14")},
