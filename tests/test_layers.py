@@ -28,7 +28,8 @@ GROUPS = [
     "run",
     "console",
     "api",
-    "cli __main__ __init__",
+    "cli __init__",
+    "__main__",
 ]
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {

@@ -89,8 +89,13 @@ def test_what_a_model_lacks_is_refused_in_words(check, step: str, message: str) 
 def test_a_recipe_may_set_every_size_that_its_model_makes(check, size: str) -> None:
     step = f'{{uses: wan/i2i, model: wan2.6-image, images: [row.photo], with: {{prompt: a, size: "{size}"}}}}'
     assert check(step) == ""
-    assert "size" in check(step.replace("wan2.6-image", "wan2.5-i2i-preview")) or size == "768*1024"
-    assert "does not have the form" in check(step.replace(size, "4K"))
+    assert "size must be like 1280*720" in check(step.replace(size, "4K"))
+
+
+def test_sizes_of_one_model_are_none_of_another(check) -> None:
+    step = '{uses: wan/i2i, images: [row.photo], with: {prompt: a, size: "1K"}}'
+    assert "size must be like 1280*720" in check(step)
+    assert "size 2048*2048 has 4194304 pixels" in check(step.replace("1K", "2048*2048"))
 
 
 @pytest.mark.parametrize(("size", "made"), [("1K", (1280, 1280)), ("2K", (2048, 2048)), ("1000*1000", (1008, 1008))])

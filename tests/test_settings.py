@@ -34,7 +34,7 @@ def test_the_file_is_read_with_a_byte_order_mark_too(tmp_path):
         ),
         (
             "[dashscope]\nkey_variable = 'GITHUB_TOKEN'",
-            'wanflow.toml: dashscope.key_variable: "GITHUB_TOKEN" does not have the form',
+            'wanflow.toml: dashscope.key_variable must be like TEAM_DASHSCOPE_KEY, got "GITHUB_TOKEN"',
         ),
         (
             "[dashscope.models.m]\nprice_usd = nan\nsubmissions_per_second = inf",

@@ -67,8 +67,8 @@ class Hint:
 class EditRequest:
     """One image wanted from one function: inputs, resolved parameters (defaults filled in) and the candidate's seed.
 
-    The real model finds its subject by itself; `hint` steers the draft engine only. `size` is the rule of the model that
-    the picture stands in for (see `sizes`), where that has one of its own.
+    The real model finds its subject by itself; `hint` steers the draft engine only. `size` is the size rule of the
+    model that the picture stands in for, where that has one of its own.
     """
 
     function: str
