@@ -14,7 +14,7 @@ GROUPS = [
     "errors",
     "model canon clock maskrules budget",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
-    "recipe build hints expand store reasons record pixels wire",
+    "address recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
@@ -28,7 +28,8 @@ GROUPS = [
     "run",
     "console",
     "api",
-    "cli __main__ __init__",
+    "cli __init__",
+    "__main__",
 ]
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {

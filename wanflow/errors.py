@@ -207,6 +207,7 @@ class Again(StrEnum):
     SOON = "transient"  # starting afresh is safe: nothing was accepted, or the task failed at no cost
     THROTTLED = "throttled"  # refused for rate or queue: safe to send again, later
     ACCOUNT = "account"  # nobody with this account can go on
+    MODEL = "model"  # nobody with this account can go on with this model
     REFUSED = "moderation"  # an outcome of the row, not sent again until the request changes
     UNSURE = "ambiguous"  # the request may have been accepted, so it is never sent again by itself
     LOST = "lost"  # the task was there, but its result can't be had any more

@@ -216,6 +216,7 @@ class Limits:
 class Terms:
     """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
     price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
+    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it.
     """
 
     fidelity: str
@@ -223,6 +224,7 @@ class Terms:
     seconds: float
     lane: str
     limits: Limits
+    paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,10 +122,11 @@ class Plan:
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
         totals.images += self._open_jobs(step)
-        usd = self.terms[step.id].usd
+        terms = self.terms[step.id]
+        usd = terms.usd
         if usd is None:
             totals.unpriced += self._open_jobs(step)
-        elif not usd:
+        elif not usd and not terms.paid:
             return
         totals.paid_tasks += self._open_jobs(step)
         totals.usd += (usd or 0) * counts[Action.RUN]

@@ -11,7 +11,7 @@ from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.backends.services import Services, silent
 from wanflow.clock import Clock
 from wanflow.errors import UsageError, did_you_mean, is_text, quoted
-from wanflow.settings import STORE, Settings, cores, find_root, read_settings, secret
+from wanflow.settings import FLAG, STORE, Settings, cores, find_root, read_settings, secret
 from wanflow.workers import Workers
 
 
@@ -66,8 +66,9 @@ class Project:
     def open_backend(self, workers: Workers, clock: Clock, note: Callable[[str], None] = silent) -> Backend:
         """The backend, working in these workers."""
         said = self.settings.dashscope
-        region, base_url = self.options.region or said.region, self.options.base_url or said.base_url
-        provider = replace(said, region=region, base_url=base_url)
+        provider = replace(said, region=self.options.region or said.region)
+        if self.options.base_url:
+            provider = replace(provider, base_url=self.options.base_url, base_url_by=FLAG)
         return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from wanflow.errors import UsageError, describe_os_error
 FILE = "wanflow.toml"
 STORE = ".wanflow"
 KEY = "DASHSCOPE_API_KEY"
+FLAG = "--base-url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,12 @@ class ModelSettings:
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
     """How to reach DashScope: a region's name or a base URL, the environment variable that holds the key, and a
-    name for the account where several keys belong to it.
+    name for the account where several keys belong to it. `base_url_by` is who says the URL: the file, or the flag.
     """
 
     region: str | None = None
     base_url: str | None = None
+    base_url_by: str = f"{FILE}: dashscope.base_url"
     workspace: str | None = None
     key_variable: str = KEY
     account: str | None = None
@@ -66,7 +69,7 @@ def read_settings(root: Path) -> Settings:
     """The settings of a project. Raises UsageError naming the file and the entry."""
     path = root / FILE
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite)
     except FileNotFoundError:
         return Settings()
     except OSError as error:
@@ -78,6 +81,12 @@ def read_settings(root: Path) -> Settings:
     provider = dict(entries.pop("dashscope", {}))
     models = {name: ModelSettings(**values) for name, values in provider.pop("models", {}).items()}
     return Settings(**entries, dashscope=ProviderSettings(**provider, models=models))
+
+
+def _finite(text: str) -> float | str:
+    # TOML knows nan and inf, which are no limit and no price; as texts the schema refuses them by their names.
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 def secret(name: str) -> str | None:

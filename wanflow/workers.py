@@ -15,6 +15,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wanflow.catalog import models
 from wanflow.errors import Again, EditError, unwritable
 from wanflow.model import Blob, Call, Result
 from wanflow.store.blobs import Blobs, read_checked
@@ -120,7 +121,8 @@ def perform(call: Call, store: Path) -> Result:
     base = [pictures[slot] for slot in ("image", *_numbered(pictures)) if slot in pictures]
     seed = call.parameters.get("seed") or 0
     hint = _hint(call, pictures)
-    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed, hint)
+    size = models()[call.model].size if call.model else None
+    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed, hint, size)
     try:
         edited = engine.apply(request)
     except EditError:

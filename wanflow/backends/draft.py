@@ -24,8 +24,11 @@ class DraftBackend:
         self.workers = workers
 
     def fingerprint(self, step: Step) -> str:
-        """Backend and engine version; the model does not matter to a draft."""
-        return local_fingerprint(step) if step.function.is_local else f"draft:{step.function.engine_version}"
+        """Backend and engine version; of the model, only how it rounds sizes matters to a draft."""
+        if step.function.is_local:
+            return local_fingerprint(step)
+        multiple = step.function.size.get("multiple")
+        return f"draft:{step.function.engine_version}" + (f":{multiple}" if multiple else "")
 
     def terms(self, step: Step) -> Terms:
         """Free, as good as the function's definition claims; all edits of this machine share its cores."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 MAX_PAGES = 200
-WINDOW = timedelta(hours=24)
 
 
 class DashScope:
@@ -75,13 +74,16 @@ class DashScope:
         """How many tasks are waited for."""
         return self._poller.waiting
 
+    def open(self) -> None:
+        """Make ready to send. Raises UsageError when proxies or certificates are set that can't be used."""
+        self._connection.open()
+
     async def prepare(self, call: Call) -> Prepared:
         """Everything of a submission but its sending; costs nothing, and may upload pictures. Raises EditError."""
         model = str(call.model)
         entry, offer = self._offered(model)
         protocol = preferred(entry)
-        opaque = entry.images is not None and not entry.images.get("alpha", True)
-        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, opaque=opaque)
+        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, entry.images or {})
         return Prepared(call, requests.submission(entry, protocol, offer.name, call, urls), protocol.is_async)
 
     async def submit(self, prepared: Prepared) -> Ticket:
@@ -99,7 +101,7 @@ class DashScope:
         # Not before the request: its pictures may have taken long to get there.
         submitted_at = self._clock.now()
         if prepared.is_async:
-            return Ticket(answers.task(data).task_id, call, model, submitted_at)
+            return Ticket(answers.accepted(data), call, model, submitted_at)
         return Ticket("", call, model, submitted_at, answers.finished(data))
 
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Ticket:
@@ -153,7 +155,7 @@ class DashScope:
         name = self._offered(model)[1].name if model else None
         found: dict[str, ListedTask] = {}
         while since < until:
-            end = min(since + WINDOW, until)
+            end = min(since + requests.WINDOW, until)
             found |= {task.task_id: task for task in await self._listed(since, end, name)}
             since = end
         return list(found.values())
@@ -229,9 +231,10 @@ class DashScope:
             page = answers.page(await self._connection.ask(request, Phase.QUERY))
             found += page.tasks
             if number >= page.pages:
-                break
+                return found
             await self._clock.sleep(1 / QUERIES_PER_S)
-        return found
+        message = f"the account has more than {MAX_PAGES * PAGE_SIZE} tasks in a day, too many to look through"
+        raise EditError("TooManyTasks", message)
 
 
 def preferred(model: Model) -> Protocol:
@@ -242,16 +245,23 @@ def preferred(model: Model) -> Protocol:
 def _warnings(ticket: Ticket, state: TaskState) -> list[str]:
     total = max(ticket.images, len(state.items))
     failed = [
-        f"image {place} of {total} failed: {judged(item.code, item.message, Phase.TASK)}"
-        for place, item in enumerate(state.items, 1)
-        if not item.url
+        f"image {place} of {total} failed: {_told(item)}" for place, item in enumerate(state.items, 1) if not item.url
     ]
     # Protocols with choices leave failed images out.
     missing = ticket.images - len(state.items)
     return [*failed, f"{missing} of {total} images are missing in the answer"] if missing > 0 else failed
 
 
+def _told(item: Item) -> EditError:
+    if item.code == answers.BAD:
+        return EditError(item.code, f"the service's answer makes no sense: {item.message}", Again.UNSURE)
+    return judged(item.code, item.message, Phase.TASK)
+
+
 def _without_pictures(state: TaskState) -> EditError:
+    # What can't be read may have been made, and billed.
+    if odd := next((item for item in state.items if item.code == answers.BAD), None):
+        return _told(odd)
     if state.items:
-        return judged(state.items[0].code, state.items[0].message, Phase.TASK)
-    return EditError("BadAnswer", "the task succeeded, and its answer names no picture", Again.UNSURE)
+        return _told(state.items[0])
+    return EditError(answers.BAD, "the task succeeded, and its answer names no picture", Again.UNSURE)

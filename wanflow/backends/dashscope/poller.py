@@ -147,7 +147,7 @@ class Poller:
         if error.again is Again.ACCOUNT:
             _settle(waiting, error)
             return
-        if error.again in (Again.NEVER, Again.UNSURE, Again.REFUSED):
+        if error.again in (Again.NEVER, Again.UNSURE, Again.REFUSED, Again.MODEL):
             waiting.doubts += 1
             if waiting.doubts >= SURE:
                 # The task goes on and may be asked after later, so this is not its end.
