@@ -27,7 +27,7 @@ GROUPS = [
     "publishing",
     "run",
     "console",
-    "api",
+    "api cache cachetext",
     "cli __main__ __init__",
 ]
 # Within a group, these may be imported by their neighbours.

@@ -41,6 +41,7 @@ from wanflow.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.status import Status, look
+from wanflow.store import locks
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
@@ -114,10 +115,22 @@ def status(here: Path | None = None) -> Status:
 @contextlib.contextmanager
 def _index(project: Project, *, create: bool) -> Iterator[Index]:
     index = Index.open(project.store, repair=create) if create or project.store.is_dir() else Index.memory()
-    with index.in_use():
+    with index.in_use(), contextlib.ExitStack() as held:
         if create:
             _require_writable(project, index)
+            held.enter_context(_in_use(project))
         yield index
+
+
+@contextlib.contextmanager
+def _in_use(project: Project) -> Iterator[None]:
+    """Nothing is removed from the store while this is held; it waits while something is."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locks.shared(project.store / locks.IN_USE))
+        except OSError as error:
+            raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
+        yield
 
 
 def _require_writable(project: Project, index: Index) -> None:

@@ -52,18 +52,23 @@ class Blobs:
 
     def fault(self, sha256: str) -> str:
         """What is wrong with a stored blob, in a word; empty when it is whole."""
-        try:
-            with self.path(sha256).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            return "missing"
-        except OSError:
-            return "unreadable"
-        return "" if found == sha256 else "damaged"
+        return fault_of(self.path(sha256), sha256)
 
     def discard(self, sha256: str) -> None:
         """Remove a blob that was found damaged, so that it can be stored anew."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+def fault_of(path: Path, sha256: str) -> str:
+    """What is wrong with a file that should have this digest, in a word; empty when it has."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "unreadable"
+    return "" if found == sha256 else "damaged"
 
 
 def read_checked(path: Path, sha256: str) -> bytes:

@@ -213,7 +213,7 @@ class Index:
         made: list[Any] = [[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
         if result.task_id or result.billed or result.prompts:
             made.append([result.task_id, result.billed, list(result.prompts)])
-        if self._receipts and (result.task_id or result.billed):
+        if self._receipts and result.task_id:
             try:
                 self._receipts.add(Receipt(key, made, components))
             except OSError as error:
@@ -316,6 +316,21 @@ class Index:
             "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
             ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
         )
+
+    # -- all of it, for upkeep
+
+    def results(self) -> Iterator[tuple[str, Result, list[Any]]]:
+        """Every result, by key, with the components of the key."""
+        for key, made, components in self._db.execute("SELECT key, made, components FROM results ORDER BY key"):
+            yield key, _result(made), json.loads(components)
+
+    def jobs(self) -> Iterator[tuple[str, str, str]]:
+        """The key that each job had when it was last done: recipe, job, key."""
+        yield from self._db.execute("SELECT recipe, job, key FROM jobs ORDER BY recipe, job")
+
+    def outputs(self) -> Iterator[tuple[str, str]]:
+        """What was last written to each output path: path, sha256."""
+        yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:

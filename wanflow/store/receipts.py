@@ -7,6 +7,7 @@ short is passed over.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Receipts:
             # One write, so that lines of several processes don't mix; a line cut short before is ended first.
             text = (b"" if _ends_whole(descriptor) else b"\n") + line.encode("utf-8", "surrogatepass")
             if os.write(descriptor, text) != len(text):
-                raise OSError("the receipt of a paid picture was cut short; the disk may be full")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
