@@ -153,6 +153,7 @@ def test_commits_lost_in_a_power_cut_come_back(tmp_path: Path) -> None:
 def test_no_paid_result_is_kept_without_its_receipt(tmp_path: Path) -> None:
     with Index.open(tmp_path).in_use() as index:
         (tmp_path / FILE).mkdir()
-        with pytest.raises(StoreError, match="receipt of a paid picture can't be kept: .*receipts.jsonl can't be written: Is a directory"), index.transaction():
+        wanted = r"receipt of a paid picture can't be kept: .*receipts.jsonl can't be written: Is a directory"
+        with pytest.raises(StoreError, match=wanted), index.transaction():
             index.remember("k", Result((), "real", task_id="task-1", billed=1), "[]")
         assert index.result("k") is None

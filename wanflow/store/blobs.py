@@ -101,7 +101,7 @@ def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make a folder and those above it, durably. Raises OSError."""
-    if folder.is_dir():
+    if folder.exists():
         return
     make_folder(folder.parent, mode)
     folder.mkdir(mode, exist_ok=True)
