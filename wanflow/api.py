@@ -47,7 +47,6 @@ from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
 from wanflow.store.uploads import Uploads
-from wanflow.workers import Workers
 
 __all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
 
@@ -152,7 +151,7 @@ def _planner(project: Project, index: Index) -> Planner:
         columns = list(rows.column_problems(recipe, manifest))
         problems += [problem for _, problem in columns]
         recipe = _checkable(recipe, [where for where, _ in columns])
-    backend = project.open_backend(Workers(project.jobs, project.store), RealClock())
+    backend = project.open_backend(project.workers(), RealClock())
     planner = Planner(project, recipe, manifest, index, backend)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
@@ -214,7 +213,7 @@ def _require_room(project: Project, plan: Plan) -> None:
 
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    workers = Workers(project.jobs, project.store)
+    workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)

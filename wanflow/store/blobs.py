@@ -101,9 +101,10 @@ def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make a folder and those above it, durably. Raises OSError."""
-    if folder.exists():
+    if folder.is_dir():
         return
-    make_folder(folder.parent, mode)
+    if not folder.parent.exists():
+        make_folder(folder.parent, mode)
     folder.mkdir(mode, exist_ok=True)
     sync_folder(folder.parent)
 
