@@ -12,7 +12,7 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget",
+    "model canon clock maskrules budget anatomy",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
     "address recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",
@@ -27,7 +27,7 @@ GROUPS = [
     "publishing",
     "run",
     "console",
-    "api",
+    "api cache cachetext",
     "cli __init__",
     "__main__",
 ]

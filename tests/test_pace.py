@@ -40,7 +40,7 @@ def test_tasks_wait_ahead_until_the_provider_refuses_that_and_again_after_a_whil
     assert pace.ahead == 0
     for _ in range(FORGIVEN):
         assert pace.ahead == 0
-        pace.accepted(LIMITS, NOW)
+        pace.accepted(LIMITS)
     assert pace.ahead == 3
 
 
@@ -56,7 +56,7 @@ def test_after_a_burst_a_lane_starts_slowly_once_and_recovers() -> None:
         refuse(pace, "Throttling.BurstRate", sent=NOW - 1, after=0)
     assert pace.gap_s == pytest.approx(2 * GAP)
     for _ in range(9):
-        pace.accepted(LIMITS, NOW)
+        pace.accepted(LIMITS)
     assert pace.gap_s == pytest.approx(GAP)
 
 

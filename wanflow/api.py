@@ -41,12 +41,12 @@ from wanflow.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.status import Status, look
+from wanflow.store import locks
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
 from wanflow.store.uploads import Uploads
-from wanflow.workers import Workers
 
 __all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
 
@@ -114,10 +114,22 @@ def status(here: Path | None = None) -> Status:
 @contextlib.contextmanager
 def _index(project: Project, *, create: bool) -> Iterator[Index]:
     index = Index.open(project.store, repair=create) if create or project.store.is_dir() else Index.memory()
-    with index.in_use():
+    with index.in_use(), contextlib.ExitStack() as held:
         if create:
             _require_writable(project, index)
+            held.enter_context(_in_use(project))
         yield index
+
+
+@contextlib.contextmanager
+def _in_use(project: Project) -> Iterator[None]:
+    """Nothing is removed from the store while this is held; it waits while something is."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locks.shared(project.store / locks.IN_USE))
+        except OSError as error:
+            raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
+        yield
 
 
 def _require_writable(project: Project, index: Index) -> None:
@@ -139,7 +151,7 @@ def _planner(project: Project, index: Index) -> Planner:
         columns = list(rows.column_problems(recipe, manifest))
         problems += [problem for _, problem in columns]
         recipe = _checkable(recipe, [where for where, _ in columns])
-    backend = project.open_backend(Workers(project.jobs, project.store), RealClock())
+    backend = project.open_backend(project.workers(), RealClock())
     planner = Planner(project, recipe, manifest, index, backend)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
@@ -201,7 +213,7 @@ def _require_room(project: Project, plan: Plan) -> None:
 
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    workers = Workers(project.jobs, project.store)
+    workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)

@@ -15,6 +15,8 @@ from wanflow.model import Call, Result
 from wanflow.store.tasks import Task
 
 MAX_ATTEMPTS = 3
+# An edit whose process died takes the next one with it, unless something outside was to blame.
+FEWER_ATTEMPTS = {"WorkerDied": 2}
 RETRY_DELAY_S = 1.0
 # How long a request is sent again that comes too early, or that meets an outage: minutes must not fail every row.
 PATIENCE_S = 1800.0
@@ -62,7 +64,7 @@ class Retries:
         """Wait before another attempt, or raise the error where none is safe or left."""
         # A task that failed of throttling cost nothing.
         safe = error.again in (Again.SOON, Again.THROTTLED)
-        if not safe or error.attempts >= MAX_ATTEMPTS or self.stopping():
+        if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS) or self.stopping():
             raise error
         self.note(f"{job}: {error}; trying again")
         await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))

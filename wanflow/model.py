@@ -190,7 +190,7 @@ class Call:
     """One job resolved for an executor: everything that decides its result, and where the inputs' bytes lie.
 
     `inputs` maps a slot (image, mask, images.0, hint.mask) to a file path and the sha256 that its bytes must have;
-    `region` is the hint's x, y, width and height.
+    `region` is the hint's x, y, width and height; `pixels` are those of the largest picture in it, 0 when not known.
     """
 
     key: str
@@ -199,6 +199,7 @@ class Call:
     inputs: Mapping[str, tuple[str, str]]
     region: tuple[int, int, int, int] | None = None
     model: str | None = None
+    pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

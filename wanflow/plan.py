@@ -218,7 +218,7 @@ class Planner:
         job = self.expansion.job(step, row)
         if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
-        base = _base_size(taken)
+        base = base_size({slot: supply.size for slot, supply in taken.items()})
         size = self.expansion.size(job, base)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self.expansion.region(step, row, base):
@@ -381,10 +381,10 @@ def out_of_place(publication: Publication, root: Path, index: Index) -> Reason |
     return Reason.OUTPUT_MODIFIED
 
 
-def _base_size(taken: Mapping[str, Supply]) -> tuple[int, int] | None:
-    """The size of the picture that decides the result's: the image, or the last of several."""
-    bases = [supply for slot, supply in taken.items() if slot == "image" or slot.startswith("images.")]
-    return bases[-1].size if bases else None
+def base_size(sizes: Mapping[str, tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The size of the picture that decides the result's, of those in the slots: the image, or the last of several."""
+    bases = [size for slot, size in sizes.items() if slot == "image" or slot.startswith("images.")]
+    return bases[-1] if bases else None
 
 
 def _symbol(key: str) -> bytes:

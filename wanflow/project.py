@@ -71,6 +71,10 @@ class Project:
             provider = replace(provider, base_url=self.options.base_url, base_url_by=FLAG)
         return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
 
+    def workers(self) -> Workers:
+        """This machine's workers, as many as edits may run at once; none is started yet."""
+        return Workers(self.jobs, self.store, seconds_per_megapixel=self.settings.seconds_per_megapixel)
+
     @property
     def jobs(self) -> int:
         """How many edits may run at once on this machine."""

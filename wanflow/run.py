@@ -19,10 +19,10 @@ from wanflow.expand import RowError, key_of, key_parts
 from wanflow.halt import Halt
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener
-from wanflow.model import Call, Ref, RefKind, Result, Row, Status
+from wanflow.model import Blob, Call, Ref, RefKind, Result, Row, Status
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
-from wanflow.plan import PROXY, Planner
+from wanflow.plan import PROXY, Planner, base_size
 from wanflow.progress import Progress
 from wanflow.publishing import Publishing
 from wanflow.record import RunRecord
@@ -203,22 +203,24 @@ class Run:
     def _call(self, state: RowState, number: int) -> tuple[Call, str]:
         row, step = state.entry.row, self.steps[number]
         job = self.planner.expansion.job(step, row)
-        inputs: dict[str, tuple[str, str]] = {}
-        for slot, ref in step.inputs.items():
-            inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
+        pictures = {slot: self._picture(state, ref, row, step.id, slot) for slot, ref in step.inputs.items()}
+        inputs = {slot: (path, blob.sha256) for slot, (path, blob) in pictures.items()}
+        sizes = {slot: blob.size for slot, (_, blob) in pictures.items()}
+        made = self.planner.expansion.size(job, base_size(sizes))
+        pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model), parts
+        return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model, pixels), parts
 
-    def _bytes_of(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
+    def _picture(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, Blob]:
         origin = state.origin(ref)
         if origin.kind is RefKind.STEP:
             blob = state.blobs[origin.name]
-            return str(self.blobs.path(blob.sha256)), blob.sha256
+            return str(self.blobs.path(blob.sha256)), blob
         source = self.planner.supplier.file(origin, row, slot_place(step, slot))
-        return str(self.inputs.root / source.path), source.blob.sha256
+        return str(self.inputs.root / source.path), source.blob
 
     def _known(self, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""

@@ -50,6 +50,7 @@ class Settings:
     backend: str = "draft"
     out: str = "."
     jobs: int | None = None
+    seconds_per_megapixel: float = 60.0
     dashscope: ProviderSettings = ProviderSettings()
 
 

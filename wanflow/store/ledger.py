@@ -27,6 +27,7 @@ from typing import Any
 from wanflow.errors import StoreError, describe_os_error
 from wanflow.pace import Pace
 from wanflow.store import locks
+from wanflow.store.blobs import make_folder
 from wanflow.store.database import begin_wal
 from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_text, read_task
 
@@ -86,7 +87,7 @@ class Ledger:
     def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
         """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives."""
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder, 0o700)
             lock = locks.take(folder / "owners" / owner.id)
         except OSError as error:
             raise StoreError(_unusable(folder, describe_os_error(error))) from error
