@@ -89,9 +89,10 @@ def campaign(
                 return
             yield meant
 
-    for number in count():
+    worlds = count()
+    while True:
         with tempfile.TemporaryDirectory() as folder:
-            world = World(Path(folder), speed, faults, fault_seed=number)
+            world = World(Path(folder), speed, faults, fault_seed=next(worlds))
             with world.provider(), ThreadPoolExecutor(len(crew) + 1) as threads:
                 names = list(dict.fromkeys(crew))
                 share = jobs // len(names) if split else jobs
