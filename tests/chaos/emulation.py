@@ -28,5 +28,4 @@ if __name__ == "__main__":
         fault_seed=seed,
     )
     listener = bound("127.0.0.1", told["port"])
-    print(origin_of(listener), flush=True)
-    serve(options, listener)
+    serve(options, listener, greet=lambda text: print(origin_of(listener), flush=True))
