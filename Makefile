@@ -8,7 +8,7 @@ OLDEST_READY := $(OLDEST)/.installed
 # The oldest official SDK that the provider's pages allow; the newest is in the virtual environment itself.
 OLD_SDK := $(VENV)/dashscope-1.25.2
 
-.PHONY: demo test test-oldest explore check format schemas bench bench-pictures sheets clean
+.PHONY: demo test test-oldest explore chaos check format schemas bench bench-pictures sheets clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 define environment
@@ -59,6 +59,10 @@ test-oldest: $(OLDEST_READY) $(OLD_SDK)/dashscope/version.py
 ## explore: the property tests with other, and ten times as many, examples
 explore: $(READY) $(OLD_SDK)/dashscope/version.py
 	HYPOTHESIS_PROFILE=explore OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+## chaos: kill, stop, starve and mislead wanflow many hundred times, and count what was paid twice or lost
+chaos: $(READY)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/chaos $(SEED)
 
 ## check: format, lint, types
 check: $(READY)

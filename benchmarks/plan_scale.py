@@ -65,7 +65,7 @@ def png(number: int) -> bytes:
 class Seeder(draft.DraftBackend):
     """The draft backend with editing left out."""
 
-    async def collect(self, ticket: Call) -> Result:
+    async def perform(self, call: Call) -> Result:
         blobs = Blobs(self.workers.store)
         if not hasattr(self, "_result"):
             sha256 = blobs.put(png(0))

@@ -33,3 +33,9 @@ def refuse_network(event, arguments):
 @pytest.fixture(autouse=True, scope="session")
 def no_network():
     sys.addaudithook(refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory, monkeypatch):
+    """A test's ledgers are its own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))

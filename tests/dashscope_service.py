@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from typing import Any
 import httpx
 from fakes import picture
 
-from wanflow.backends.dashscope import DashScope
-from wanflow.model import Call
+from wanflow.backends.dashscope import DashScope, Ticket
+from wanflow.model import Call, Result
 
 KEY = "sk-0123456789abcdef-never-shown"
 BASE_URL = "https://api.example/api/v1"
@@ -64,7 +65,8 @@ class Service:
     def __init__(self) -> None:
         self.script: dict[str, list[Reaction]] = defaultdict(list)
         self.seen: list[tuple[str, httpx.Request]] = []
-        self.submits = 0
+        self.submits, self.policies = 0, 0
+        self.lying: set[str] = set()
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.react)
@@ -87,8 +89,8 @@ class Service:
             "poll": lambda request: succeeded(f"{FILES}/{task_of(request)}.png", task_id=task_of(request)),
             "cancel": lambda request: answer(request_id="r"),
             "list": lambda request: answer(data=[], total=0, total_page=0, page_no=1, page_size=10),
-            "policy": lambda request: httpx.Response(200, content=_policy()),
-            "upload": lambda request: httpx.Response(200),
+            "policy": self._policy,
+            "upload": self._upload,
             "file": lambda request: httpx.Response(200, content=picture(1), headers={"content-type": "image/png"}),
         }
         script = self.script[kind]
@@ -96,6 +98,17 @@ class Service:
         if isinstance(reaction, Exception):
             raise reaction
         return reaction if isinstance(reaction, httpx.Response) else reaction(request)
+
+    def _policy(self, request: httpx.Request) -> httpx.Response:
+        self.policies += 1
+        return httpx.Response(200, content=_policy(f"dashscope-instant/0a/2025-11-20/place-{self.policies}"))
+
+    def _upload(self, request: httpx.Request) -> httpx.Response:
+        """Nothing is written over."""
+        key = uploaded(request)
+        status = 409 if key in self.lying else 200
+        self.lying.add(key)
+        return httpx.Response(status)
 
     def _submit(self, request: httpx.Request) -> httpx.Response:
         self.submits += 1
@@ -121,11 +134,18 @@ def _kind(request: httpx.Request) -> str:
     return "list" if path.endswith("/tasks") else "poll"
 
 
-def _policy() -> bytes:
+def uploaded(request: httpx.Request) -> str:
+    """Where an upload wants to lie."""
+    found = re.search(rb'name="key"\r\n\r\n([^\r]+)', request.read())
+    assert found
+    return found[1].decode()
+
+
+def _policy(place: str) -> bytes:
     data = {
         "policy": "cA==",
         "signature": "c2ln",
-        "upload_dir": "dashscope-instant/0a/2025-11-20/ad2e1bf5",
+        "upload_dir": place,
         "upload_host": "https://oss.example",
         "expire_in_seconds": 300,
         "max_file_size_mb": 100,
@@ -136,5 +156,24 @@ def _policy() -> bytes:
     return json.dumps({"data": data}).encode()
 
 
-def call(function: str = "wan/t2i", **parameters: Any) -> Call:
-    return Call("key", function, {"prompt": "a house", **parameters}, {})
+T2I = "wan2.5-t2i-preview"
+
+
+def call(function: str = "wan/t2i", model: str = T2I, **parameters: Any) -> Call:
+    return Call("key", function, {"prompt": "a house", **parameters}, {}, model=model)
+
+
+async def submitted(client: DashScope, call: Call) -> Ticket:
+    return await client.submit(await client.prepare(call))
+
+
+async def collected(client: DashScope, ticket: Ticket) -> Result:
+    """What a task comes to: its pictures, or the error that ended it."""
+    ending = await client.wait(ticket)
+    if ending.error:
+        raise ending.error
+    return await client.fetch(ticket, ending)
+
+
+async def performed(client: DashScope, call: Call) -> Result:
+    return await collected(client, await submitted(client, call))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 from PIL import Image
@@ -18,7 +20,7 @@ from wanflow.backends.draft import DraftBackend
 from wanflow.catalog import functions
 from wanflow.errors import EditError
 from wanflow.images import describe
-from wanflow.model import Blob, Call, Limits, Result, Terms
+from wanflow.model import Account, Blob, Call, Ending, Limits, Listed, Result, Terms
 from wanflow.recipe import Step
 from wanflow.store.blobs import Blobs
 from wanflow.workers import Workers
@@ -70,21 +72,19 @@ class FakeBackend(DraftBackend):
         super().__init__(workers)
         self.fakery = fakery
 
-    async def collect(self, ticket: Call) -> Result:
-        self.fakery.asked.append(ticket)
-        if faults := self.fakery.faults.get(ticket.function):
+    async def perform(self, call: Call) -> Result:
+        self.fakery.asked.append(call)
+        if faults := self.fakery.faults.get(call.function):
             raise faults.pop(0)
-        data = json.dumps([self._size(ticket), self.fakery.paint(ticket)]).encode()
+        data = json.dumps([self._size(call), self.fakery.paint(call)]).encode()
         sha256 = Blobs(self.workers.store).put(data)
-        return Result(
-            (Blob(sha256, *self._size(ticket), "PNG", len(data)),), self.fakery.fidelity, self.fakery.warnings
-        )
+        return Result((Blob(sha256, *self._size(call), "PNG", len(data)),), self.fakery.fidelity, self.fakery.warnings)
 
-    def _size(self, ticket: Call) -> tuple[int, int]:
-        path, _ = ticket.inputs["image"]
+    def _size(self, call: Call) -> tuple[int, int]:
+        path, _ = call.inputs["image"]
         raw = Path(path).read_bytes()
         before = describe(raw).size if raw.startswith(b"\x89PNG") else json.loads(raw)[0]
-        return sizes.resulting(functions()[ticket.function].size, before, ticket.parameters)
+        return sizes.resulting(functions()[call.function].size, before, call.parameters)
 
 
 class PaidBackend(FakeBackend):
@@ -102,5 +102,51 @@ class PaidBackend(FakeBackend):
             return super().terms(step)
         return Terms("real", self.usd, 10.0, "paid", Limits(2))
 
-    async def collect(self, ticket: Call) -> Result:
-        return replace(await super().collect(ticket), task_id=f"task-{ticket.key[:6]}", billed=1)
+    def account(self) -> Account:
+        return Account("fake", "a fake account")
+
+    def service(self, uploads: object) -> PaidService:
+        return PaidService(super().perform)
+
+
+@dataclass(frozen=True)
+class FakeTicket:
+    """A call that was sent."""
+
+    task_id: str
+    call: Call
+
+
+class PaidService:
+    """Gives each call an id of its own; its pictures are made when it is waited for."""
+
+    offset_s = 0.0
+    waiting = 0
+
+    def __init__(self, perform: Callable[[Call], Awaitable[Result]]) -> None:
+        self._perform = perform
+        self._numbers = count(1)
+
+    async def prepare(self, call: Call) -> Call:
+        return call
+
+    async def submit(self, prepared: Call) -> FakeTicket:
+        return FakeTicket(f"task-{prepared.key[:6]}-{next(self._numbers)}", prepared)
+
+    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> FakeTicket:
+        return FakeTicket(task_id, call)
+
+    async def wait(self, ticket: FakeTicket) -> Ending:
+        try:
+            return Ending(None, 1, await self._perform(ticket.call))
+        except EditError as error:
+            return Ending(error, 0)
+
+    async def fetch(self, ticket: FakeTicket, ending: Ending) -> Result:
+        made: Result = ending.state
+        return replace(made, task_id=ticket.task_id, billed=ending.billed)
+
+    async def tasks(self, since: datetime, until: datetime, model: str) -> list[Listed]:
+        return []
+
+    async def aclose(self) -> None: ...

@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,12 @@ def test_help_of_a_command_shows_an_example(command: str) -> None:
 
 def test_version_is_told() -> None:
     assert wanflow("--version").stdout == f"wanflow, version {__version__}\n"
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "wanflow", "--version"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"wanflow, version {__version__}\n"
 
 
 @pytest.mark.parametrize(

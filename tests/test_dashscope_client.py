@@ -9,21 +9,38 @@ import pickle
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
-from dashscope_service import BASE_URL, FILES, KEY, QuickClock, Service, answer, call, refused, state, succeeded
+from dashscope_service import (
+    BASE_URL,
+    FILES,
+    KEY,
+    T2I,
+    QuickClock,
+    Service,
+    answer,
+    call,
+    collected,
+    performed,
+    refused,
+    state,
+    submitted,
+    succeeded,
+    uploaded,
+)
 from fakes import picture
 
 from wanflow.backends.dashscope import DashScope, Ticket
+from wanflow.backends.dashscope.connection import KEEPALIVE_S, READ_S, SUBMIT_S
 from wanflow.backends.dashscope.pictures import INLINE_BYTES
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.errors import Again, EditError, UsageError
 from wanflow.model import Call
 from wanflow.store.blobs import Blobs
 
-T2I = "wan2.5-t2i-preview"
 EDIT = "wanx2.1-imageedit"
 
 
@@ -45,16 +62,14 @@ def work(service, store, do, **more):
     return asyncio.run(all_of_it())
 
 
-def performed(service, store, job=None, model=T2I, **more):
-    async def do(client):
-        return await client.collect(await client.submit(job or call(), model))
-
-    return work(service, store, do, **more)
+def result_of(service, store, job=None, model=T2I, **more):
+    wanted = replace(job or call(), model=model)
+    return work(service, store, lambda client: performed(client, wanted), **more)
 
 
 def failure(service, store, job=None, model=T2I, **more):
     with pytest.raises(EditError) as caught:
-        performed(service, store, job, model, **more)
+        result_of(service, store, job, model, **more)
     return caught.value
 
 
@@ -66,6 +81,15 @@ def file_input(folder, name="a.png", colour=1, **save):
     return str(path), hashlib.sha256(raw).hexdigest()
 
 
+class StillClock(QuickClock):
+    """Time that passes when it is told to."""
+
+    passed_s = 0.0
+
+    def monotonic(self):
+        return self.passed_s
+
+
 @pytest.fixture
 def no_room(monkeypatch):
     """Every picture is uploaded, however small."""
@@ -73,7 +97,7 @@ def no_room(monkeypatch):
 
 
 def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_path):
-    result = performed(service, tmp_path, call(n=1))
+    result = result_of(service, tmp_path, call(n=1))
     assert service.kinds() == ["submit", "poll", "file"]
     assert (result.fidelity, result.task_id, result.billed, result.warnings) == ("real", "task-1", 1, ())
     (blob,) = result.blobs
@@ -84,27 +108,27 @@ def test_a_call_becomes_a_task_and_its_picture_lies_in_the_store(service, tmp_pa
 
 def test_only_the_service_itself_is_shown_the_key(service, tmp_path, no_room):
     job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
-    performed(service, tmp_path, job, EDIT)
+    result_of(service, tmp_path, job, EDIT)
     keyed = {kind for kind, request in service.seen if request.headers.get("authorization") == f"Bearer {KEY}"}
     assert keyed == {"policy", "submit", "poll"}
     assert all("authorization" not in request.headers for kind in ("upload", "file") for request in service.sent(kind))
 
 
 def test_a_workspace_is_named_in_the_header(service, tmp_path):
-    performed(service, tmp_path, workspace="ws-1")
+    result_of(service, tmp_path, workspace="ws-1")
     assert {request.headers.get("x-dashscope-workspace") for request in service.sent("submit")} == {"ws-1"}
 
 
 def test_what_became_of_the_prompt_is_kept(service, tmp_path):
     item = {"url": f"{FILES}/a.png", "orig_prompt": "a house", "actual_prompt": "a red house"}
     service.script["poll"] = [state("SUCCEEDED", results=[item])]
-    assert performed(service, tmp_path).prompts == ("a red house",)
+    assert result_of(service, tmp_path).prompts == ("a red house",)
 
 
 def test_a_protocol_with_choices_works_too(service, tmp_path):
     choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
     service.script["poll"] = [state("RUNNING"), state("SUCCEEDED", choices=[choice, choice])]
-    result = performed(service, tmp_path, call(n=3), "wan2.6-t2i")
+    result = result_of(service, tmp_path, call(n=3), "wan2.6-t2i")
     assert service.sent("submit")[0].url.path.endswith("/image-generation/generation")
     assert (len(result.blobs), result.warnings) == (2, ("1 of 3 images are missing in the answer",))
 
@@ -117,13 +141,14 @@ SUBMIT_ANSWERS = [
     (refused(429, "PostpaidBillOverdue"), Again.ACCOUNT, None),
     (refused(400, "Arrearage"), Again.ACCOUNT, None),
     (refused(401, "InvalidApiKey", "Invalid API-key provided."), Again.ACCOUNT, None),
-    (refused(403, "AllocationQuota.FreeTierOnly"), Again.ACCOUNT, None),
+    (refused(403, "AllocationQuota.FreeTierOnly"), Again.MODEL, None),
     (refused(400, "DataInspectionFailed"), Again.REFUSED, None),
     (refused(400, "InvalidParameter", "url error, please check url!"), Again.NEVER, None),
     (refused(500, "InternalError"), Again.UNSURE, None),
     (refused(500, "InternalError.Algo"), Again.SOON, None),
     (refused(503, "ModelServingError", "", {"retry-after": "3"}), Again.THROTTLED, 3.0),
     (httpx.Response(502, html="<html>bad gateway</html>"), Again.UNSURE, None),
+    (httpx.Response(408), Again.UNSURE, None),
     (httpx.Response(302, headers={"location": "https://elsewhere.example"}), Again.NEVER, None),
     (httpx.Response(200, text="<html>sign in to the network</html>"), Again.UNSURE, None),
     (answer(code="InvalidParameter", message="odd gateways answer 200"), Again.UNSURE, None),
@@ -148,6 +173,46 @@ def test_a_submit_that_fails_says_whether_to_send_it_again(service, tmp_path, re
     assert service.kinds() == ["submit"], "nothing paid is repeated"
 
 
+@pytest.mark.parametrize("status", [None, "ACCEPTED", 7])
+def test_a_task_that_was_accepted_is_waited_for_whatever_state_is_told(service, tmp_path, status):
+    service.script["submit"] = [answer(output={"task_id": "task-7", "task_status": status})]
+    assert result_of(service, tmp_path).task_id == "task-7"
+
+
+def test_a_submit_may_take_its_whole_time_to_answer_and_a_query_may_not(service, tmp_path):
+    result_of(service, tmp_path)
+    waits = {kind: service.sent(kind)[0].extensions["timeout"]["read"] for kind in ("submit", "poll")}
+    assert waits == {"submit": SUBMIT_S, "poll": READ_S}
+
+
+def test_an_address_that_nothing_can_be_sent_to_is_said_so(tmp_path):
+    with pytest.raises(EditError, match="Look at the base URL") as caught:
+        asyncio.run(sent_to("http://127.0.0.1:99999/api/v1", tmp_path))
+    assert (caught.value.code, caught.value.again) == ("Unreachable", Again.NEVER)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTP_PROXY", "ftp://127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://127.0.0.1:notaport"),
+        ("SSL_CERT_FILE", "/no/such/file.pem"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named_before_anything_is_sent(tmp_path, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match=rf"requests can't be sent: .*{variable}"):
+        socket_client("https://api.example/api/v1", tmp_path).open()
+
+
+def test_an_idle_connection_is_dropped_before_the_other_end_closes_it(service, tmp_path):
+    async def do(client):
+        return client._connection.open()._transport._pool._keepalive_expiry
+
+    assert work(service, tmp_path, do, transport=None) == KEEPALIVE_S < 10
+
+
 def test_a_model_of_another_region_is_refused_before_anything_is_sent(service, tmp_path):
     error = failure(service, tmp_path, model="wanx2.1-imageedit", region="singapore")
     assert (str(error), error.again) == (
@@ -164,7 +229,7 @@ def test_a_region_goes_by_its_city_too(service, tmp_path):
 
 
 def test_a_model_has_its_regions_name_on_the_wire(service, tmp_path):
-    performed(service, tmp_path, model="wanx2.1-t2i-turbo", region="singapore")
+    result_of(service, tmp_path, model="wanx2.1-t2i-turbo", region="singapore")
     assert json.loads(service.sent("submit")[0].content)["model"] == "wan2.1-t2i-turbo"
 
 
@@ -179,17 +244,17 @@ def on_a_socket(serve, store):
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server:
-            await submitted(f"http://127.0.0.1:{port}/api/v1", store)
+            await sent_to(f"http://127.0.0.1:{port}/api/v1", store)
 
     with pytest.raises(EditError) as caught:
         asyncio.run(all_of_it())
     return caught.value
 
 
-async def submitted(base_url, store):
+async def sent_to(base_url, store):
     client = socket_client(base_url, store)
     try:
-        await client.submit(call(), T2I)
+        await submitted(client, call())
     finally:
         await client.aclose()
 
@@ -204,7 +269,7 @@ def test_a_reset_after_the_body_was_taken_is_never_sent_again(tmp_path):
 
 def test_a_port_where_nobody_listens_is_tried_again(tmp_path):
     with pytest.raises(EditError) as caught:
-        asyncio.run(submitted("http://127.0.0.1:9/api/v1", tmp_path))
+        asyncio.run(sent_to("http://127.0.0.1:9/api/v1", tmp_path))
     assert (caught.value.code, caught.value.again) == ("Unreachable", Again.SOON)
 
 
@@ -221,7 +286,7 @@ def test_a_proxy_that_is_set_is_used(tmp_path, monkeypatch):
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            await submitted("http://api.example/api/v1", tmp_path)
+            await sent_to("http://api.example/api/v1", tmp_path)
 
     with pytest.raises(EditError, match="HTTP502"):
         asyncio.run(all_of_it())
@@ -242,11 +307,14 @@ def test_a_failed_poll_only_means_ask_again(service, tmp_path):
         state("PENDING"),
         state("UNKNOWN"),
         state("RUNNING"),
+        state("ARCHIVING"),
+        state("ARCHIVING"),
+        state("ARCHIVING"),
         refused(404, "NotFound"),
         httpx.Response(200, text="no json"),
     ]
-    assert performed(service, tmp_path).billed == 1
-    assert (service.submits, len(service.sent("poll"))) == (1, 12)
+    assert result_of(service, tmp_path).billed == 1
+    assert (service.submits, len(service.sent("poll"))) == (1, 15)
 
 
 FAILED = [
@@ -289,7 +357,7 @@ def test_a_task_unknown_after_its_day_has_expired(service, tmp_path):
 
     async def do(client):
         day_before = QuickClock().now() - timedelta(hours=25)
-        return await client.collect(Ticket("task-1", call(), T2I, day_before))
+        return await collected(client, Ticket("task-1", call(), T2I, day_before))
 
     with pytest.raises(EditError) as caught:
         work(service, tmp_path, do)
@@ -317,13 +385,13 @@ def test_a_key_that_is_withdrawn_ends_the_waiting_at_once(service, tmp_path):
 def test_a_bug_while_asking_is_told_to_whoever_waits(service, tmp_path):
     service.script["poll"] = [KeyError("a bug")]
     with pytest.raises(KeyError, match="a bug"):
-        performed(service, tmp_path)
+        result_of(service, tmp_path)
 
 
 def test_silence_is_told_once(service, tmp_path):
     told = []
     service.script["poll"] = [httpx.ConnectError("down")] * 25
-    performed(service, tmp_path, note=told.append)
+    result_of(service, tmp_path, note=told.append)
     assert len(told) == 1
     assert told[0].startswith("no answer about tasks for 30 s (Unreachable:")
 
@@ -331,7 +399,7 @@ def test_silence_is_told_once(service, tmp_path):
 def test_images_that_failed_are_told_with_their_codes(service, tmp_path):
     items = [{"url": f"{FILES}/a.png"}, {"code": "InternalError.Timeout", "message": "An internal timeout"}]
     service.script["poll"] = [state("SUCCEEDED", results=items)]
-    result = performed(service, tmp_path, call(n=2))
+    result = result_of(service, tmp_path, call(n=2))
     assert (len(result.blobs), result.billed) == (1, 1)
     assert result.warnings[0].startswith("image 2 of 2 failed: InternalError.Timeout: the model took too long")
 
@@ -342,6 +410,37 @@ def test_a_task_all_of_whose_images_failed_has_failed(service, tmp_path):
     assert failure(service, tmp_path, call(n=2)).again is Again.REFUSED
 
 
+def test_an_odd_image_costs_none_of_the_others(service, tmp_path):
+    items = [{}, {"url": f"{FILES}/a.png"}, {"url": f"{FILES}:99999/b.png"}]
+    service.script["poll"] = [state("SUCCEEDED", results=items)]
+    result = result_of(service, tmp_path, call(n=3))
+    assert (len(result.blobs), result.billed) == (1, 1)
+    assert result.warnings[0].startswith("image 1 of 3 failed: BadAnswer: the service's answer makes no sense: ")
+    assert len(result.warnings) == 2
+
+
+def test_images_that_cannot_be_read_are_not_paid_again(service, tmp_path):
+    service.script["poll"] = [state("SUCCEEDED", results=[{"code": "InternalError"}, {"url": "https://[::1"}])]
+    error = failure(service, tmp_path, call(n=2))
+    assert (error.code, error.again) == ("BadAnswer", Again.UNSURE)
+
+
+def test_what_is_billed_is_what_the_service_says(service, tmp_path):
+    body = {"task_id": "task-1", "task_status": "SUCCEEDED", "results": [{"url": f"{FILES}/a.png"}]}
+    service.script["poll"] = [answer(output=body, usage={"image_count": 3})]
+    assert result_of(service, tmp_path, call(n=3)).billed == 3
+
+
+def test_a_task_that_failed_for_its_model_says_so_at_no_cost(service, tmp_path):
+    service.script["poll"] = [state("FAILED", code="AllocationQuota.FreeTierOnly")]
+
+    async def do(client):
+        return await client.wait(await submitted(client, call()))
+
+    ending = work(service, tmp_path, do)
+    assert (ending.error.again, ending.billed) == (Again.MODEL, 0)
+
+
 def test_success_without_pictures_is_not_paid_again(service, tmp_path):
     service.script["poll"] = [state("SUCCEEDED", results=[])]
     assert failure(service, tmp_path).again is Again.UNSURE
@@ -349,11 +448,11 @@ def test_success_without_pictures_is_not_paid_again(service, tmp_path):
 
 def test_a_ticket_can_be_collected_again_after_a_crash(service, tmp_path):
     async def do(client):
-        ticket = await client.submit(call(), T2I)
-        return ticket, await client.collect(ticket)
+        ticket = await submitted(client, call())
+        return ticket, await collected(client, ticket)
 
     ticket, first = work(service, tmp_path, do)
-    again = work(service, tmp_path, lambda client: client.collect(ticket))
+    again = work(service, tmp_path, lambda client: collected(client, ticket))
     assert (again, service.submits) == (first, 1)
 
 
@@ -361,8 +460,8 @@ def test_two_may_wait_for_one_task_and_one_give_up(service, tmp_path):
     service.script["poll"] = [state("RUNNING") for _ in range(4)]
 
     async def do(client):
-        ticket = await client.submit(call(), T2I)
-        first, second = (asyncio.create_task(client.collect(ticket)) for _ in range(2))
+        ticket = await submitted(client, call())
+        first, second = (asyncio.create_task(collected(client, ticket)) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
         return await second
@@ -374,7 +473,7 @@ def test_a_synchronous_answer_is_its_own_ticket(service, tmp_path, monkeypatch):
     monkeypatch.setattr("wanflow.backends.dashscope.client.preferred", lambda model: model.protocols[0])
     choice = {"message": {"content": [{"image": f"{FILES}/a.png"}]}}
     service.script["submit"] = [answer(output={"choices": [choice], "finished": True}, usage={"image_count": 1})]
-    result = performed(service, tmp_path, model="wan2.6-t2i")
+    result = result_of(service, tmp_path, model="wan2.6-t2i")
     assert (service.kinds(), result.task_id, result.billed) == (["submit", "file"], None, 1)
     request = service.sent("submit")[0]
     assert request.url.path.endswith("/multimodal-generation/generation")
@@ -415,6 +514,12 @@ def piecewise(*pieces, **headers):
 
 WHOLE = picture(1)
 SPOILT = {
+    "a raw error of the system": lambda: ConnectionResetError("reset"),
+    "a raw error in the middle": lambda: piecewise(WHOLE[:100], ConnectionResetError("reset")),
+    "a redirect to a port that can't be": lambda: httpx.Response(
+        302, headers={"location": "https://files.example:99999"}
+    ),
+    "a redirect to nothing": lambda: httpx.Response(302, headers={"location": "https://[::1"}),
     "cut short": lambda: piecewise(WHOLE[:100], **{"content-length": str(len(WHOLE))}),
     "cut short without a length": lambda: piecewise(WHOLE[:100]),
     "less than was announced": lambda: piecewise(WHOLE, **{"content-length": str(len(WHOLE) + 1)}),
@@ -434,7 +539,7 @@ SPOILT = {
 @pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT)
 def test_a_spoilt_download_is_fetched_again(service, tmp_path, spoilt):
     service.script["file"] = [spoilt(), spoilt()]
-    result = performed(service, tmp_path)
+    result = result_of(service, tmp_path)
     assert Blobs(tmp_path).read(result.blobs[0].sha256) == WHOLE
     assert (len(service.sent("file")), service.submits) == (3, 1)
     assert list(tmp_path.rglob("*.part")) == []
@@ -448,6 +553,18 @@ def test_a_download_that_always_fails_is_never_paid_again(service, tmp_path, spo
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_pictures_are_asked_for_uncompressed(service, tmp_path):
+    result_of(service, tmp_path)
+    assert service.sent("file")[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_query_that_fails_after_success_never_pays_again(service, tmp_path):
+    service.script["poll"] = [succeeded(f"{FILES}/old.png"), *[refused(500, "InternalError")] * 10]
+    service.script["file"] = [httpx.Response(403)]
+    error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("InternalError", Again.UNSURE)
+
+
 def test_a_body_without_end_is_stopped(service, tmp_path, monkeypatch):
     monkeypatch.setattr("wanflow.backends.dashscope.download.MAX_BYTES", 1000)
     service.script["file"] = [piecewise(*[b"\x89PNG" * 200] * 3) for _ in range(5)]
@@ -457,7 +574,7 @@ def test_a_body_without_end_is_stopped(service, tmp_path, monkeypatch):
 def test_a_url_that_expired_is_asked_for_anew(service, tmp_path):
     service.script["poll"] = [succeeded(f"{FILES}/old.png"), succeeded(f"{FILES}/new.png")]
     service.script["file"] = [httpx.Response(403)]
-    performed(service, tmp_path)
+    result_of(service, tmp_path)
     assert [request.url.path for request in service.sent("file")] == ["/old.png", "/new.png"]
 
 
@@ -475,7 +592,7 @@ def test_a_task_that_vanishes_before_its_picture_was_fetched_is_lost(service, tm
 
 def test_redirects_of_a_picture_are_followed(service, tmp_path):
     service.script["file"] = [httpx.Response(302, headers={"location": "https://other.example/b.png"})]
-    performed(service, tmp_path)
+    result_of(service, tmp_path)
     assert [request.url.host for request in service.sent("file")] == ["files.example", "other.example"]
 
 
@@ -505,7 +622,7 @@ def inputs_of(request):
 
 def test_small_files_travel_within_the_request(service, tmp_path):
     place = file_input(tmp_path)
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": place}), EDIT)
+    result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": place}), EDIT)
     url = inputs_of(service.sent("submit")[0])["base_image_url"]
     assert url.startswith("data:image/png;base64,")
     assert base64.b64decode(url.partition(",")[2]) == picture(1)
@@ -514,21 +631,21 @@ def test_small_files_travel_within_the_request(service, tmp_path):
 
 def test_a_public_url_is_sent_as_it_is(service, tmp_path):
     url = "https://photos.example/a.png?token=1"
-    performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": (url, "")}), "wan2.5-i2i-preview")
+    result_of(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": (url, "")}), "wan2.5-i2i-preview")
     assert inputs_of(service.sent("submit")[0])["images"] == [url]
 
 
 def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, tmp_path):
     image = large(tmp_path)
-    job = Call("k", "wan/colorization", {}, {"image": image})
+    job = Call("k", "wan/colorization", {}, {"image": image}, model=EDIT)
 
     async def do(client):
-        await asyncio.gather(client.submit(job, EDIT), client.submit(job, EDIT))
-        return await client.submit(job, EDIT)
+        await asyncio.gather(submitted(client, job), submitted(client, job))
+        return await submitted(client, job)
 
     work(service, tmp_path, do)
     assert (len(service.sent("policy")), len(service.sent("upload"))) == (1, 1)
-    address = f"oss://dashscope-instant/0a/2025-11-20/ad2e1bf5/{image[1]}.bmp"
+    address = f"oss://dashscope-instant/0a/2025-11-20/place-1/{image[1]}.bmp"
     assert {inputs_of(request)["base_image_url"] for request in service.sent("submit")} == {address}
     assert {request.headers["x-dashscope-ossresourceresolve"] for request in service.sent("submit")} == {"enable"}
     assert dict(service.sent("policy")[0].url.params) == {"action": "getPolicy", "model": EDIT}
@@ -537,7 +654,7 @@ def test_large_files_are_uploaded_once_per_model_and_named_by_content(service, t
 def test_two_files_of_one_name_never_meet(service, tmp_path, no_room):
     one, two = file_input(tmp_path / "a", "img.png", 1), file_input(tmp_path / "b", "img.png", 2)
     inputs = {"images.0": one, "images.1": two}
-    performed(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, inputs), "wan2.5-i2i-preview")
+    result_of(service, tmp_path, Call("k", "wan/i2i", {"prompt": "p"}, inputs), "wan2.5-i2i-preview")
     urls = inputs_of(service.sent("submit")[0])["images"]
     assert [url.rpartition("/")[2] for url in urls] == [f"{one[1]}.png", f"{two[1]}.png"]
 
@@ -546,7 +663,7 @@ def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, mon
     first, second = file_input(tmp_path, "a.png", 1), file_input(tmp_path, "b.png", 2, size=(800, 800))
     monkeypatch.setattr("wanflow.backends.dashscope.pictures.INLINE_BYTES", len(picture(1)) + 10)
     job = Call("k", "wan/i2i", {"prompt": "p"}, {"images.0": second, "images.1": first})
-    performed(service, tmp_path, job, "wan2.5-i2i-preview")
+    result_of(service, tmp_path, job, "wan2.5-i2i-preview")
     schemes = [url.partition(":")[0] for url in inputs_of(service.sent("submit")[0])["images"]]
     assert schemes == ["oss", "data"]
 
@@ -560,7 +677,7 @@ def test_pictures_of_one_request_share_the_room_within_it(service, tmp_path, mon
 )
 def test_an_upload_gets_over_what_is_harmless(service, tmp_path, no_room, reactions, policies):
     service.script["upload"] = reactions
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}), EDIT)
+    result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}), EDIT)
     assert len(service.sent("policy")) == policies
 
 
@@ -583,22 +700,64 @@ def test_an_upload_that_fails_costs_nothing(service, tmp_path, no_room, script, 
 
 
 def test_pictures_of_a_task_that_failed_are_uploaded_anew(service, tmp_path, no_room):
-    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}, model=EDIT)
     service.script["poll"] = [state("FAILED", code="InvalidParameter.DataInspection", message="Unable to download")]
 
     async def do(client):
         with pytest.raises(EditError):
-            await client.collect(await client.submit(job, EDIT))
-        return await client.submit(job, EDIT)
+            await collected(client, await submitted(client, job))
+        return await submitted(client, job)
 
     work(service, tmp_path, do)
-    assert len(service.sent("upload")) == 2
+    lying = [uploaded(request) for request in service.sent("upload")]
+    urls = [inputs_of(request)["base_image_url"] for request in service.sent("submit")]
+    assert urls == [f"oss://{key}" for key in lying]
+    assert len({*urls}) == 2, "what lies at the old place can't be written over"
+
+
+def mask_job(folder):
+    image = file_input(folder)
+    return Call("k", "wan/description_edit_with_mask", {"prompt": "p"}, {"image": image, "mask": image}, model=EDIT)
+
+
+def test_a_file_that_is_picture_and_mask_is_sent_as_both(service, tmp_path, no_room):
+    result_of(service, tmp_path, mask_job(tmp_path), EDIT)
+    assert len({uploaded(request) for request in service.sent("upload")}) == 2
+    assert sum(picture(1) in request.content for request in service.sent("upload")) == 1, "the mask is black or white"
+
+
+@pytest.mark.parametrize(("hours", "uploads"), [(46.9, 1), (47.1, 2)])
+def test_an_upload_is_used_for_less_than_its_two_days(service, tmp_path, no_room, hours, uploads):
+    clock = StillClock()
+
+    async def do(client):
+        job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}, model=EDIT)
+        await client.prepare(job)
+        clock.passed_s += hours * 3600
+        await client.prepare(job)
+
+    work(service, tmp_path, do, clock=clock)
+    assert len(service.sent("upload")) == uploads
+
+
+@pytest.mark.parametrize(("seconds", "policies"), [(269, 1), (271, 2)])
+def test_leave_to_upload_is_asked_for_anew_before_it_ends(service, tmp_path, no_room, seconds, policies):
+    clock = StillClock()
+
+    async def do(client):
+        for name in "ab":
+            job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path, name, name)}, model=EDIT)
+            await client.prepare(job)
+            clock.passed_s += seconds
+
+    work(service, tmp_path, do, clock=clock)
+    assert len(service.sent("policy")) == policies
 
 
 def test_uploads_can_be_remembered_from_outside(service, tmp_path, no_room):
     image = file_input(tmp_path)
     kept = {(EDIT, image[1]): ("oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1))}
-    performed(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
+    result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
     assert inputs_of(service.sent("submit")[0])["base_image_url"] == "oss://kept/a.bmp"
 
 
@@ -637,9 +796,17 @@ def test_tasks_are_listed_page_by_page_and_day_by_day(service, tmp_path):
     assert [(q["page_no"], q["start_time"]) for q in queries] == [
         ("1", "20261120200000"),
         ("2", "20261120200000"),
-        ("1", "20261121200000"),
+        ("1", "20261121195959"),
     ]
     assert {query["model_name"] for query in queries} == {T2I}
+
+
+def test_a_list_too_long_to_be_read_is_never_taken_for_whole(service, tmp_path, monkeypatch):
+    monkeypatch.setattr("wanflow.backends.dashscope.client.MAX_PAGES", 2)
+    service.script["list"] = [listed("a", pages=3), listed("b", pages=3)]
+    since = QuickClock().start
+    with pytest.raises(EditError, match="TooManyTasks: the account has more than 100 tasks in a day"):
+        work(service, tmp_path, lambda client: client.tasks(since, since + timedelta(hours=1), T2I))
 
 
 # -- the key
@@ -672,7 +839,7 @@ def test_the_key_appears_nowhere(service, tmp_path, no_room, caplog, kind, react
     service.script[kind] = [reaction] * 30
     job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)})
     try:
-        performed(service, tmp_path, job, EDIT, note=notes.append)
+        result_of(service, tmp_path, job, EDIT, note=notes.append)
     except EditError as error:
         text = told(error)
     else:

@@ -5,7 +5,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dashscope_service import QuickClock
+from dashscope_service import QuickClock, collected, performed, submitted
 from fakes import picture
 
 from wanflow import catalog
@@ -60,12 +60,8 @@ def inputs(folder, function):
 FUNCTIONS = {name: function for name, function in catalog.functions().items() if not function.is_local}
 
 
-def job(folder, name, **more):
-    return Call("key", name, {"prompt": "a red house", **more}, inputs(folder, FUNCTIONS[name]))
-
-
-async def perform(client, call, model):
-    return await client.collect(await client.submit(call, model))
+def job(folder, name, model, **more):
+    return Call("key", name, {"prompt": "a red house", **more}, inputs(folder, FUNCTIONS[name]), model=model)
 
 
 def test_every_function_of_every_model_that_has_it(tmp_path):
@@ -73,7 +69,7 @@ def test_every_function_of_every_model_that_has_it(tmp_path):
         made = {}
         for name, function in FUNCTIONS.items():
             for model in function.models:
-                made[name, model] = await perform(client, job(tmp_path, name), model)
+                made[name, model] = await performed(client, job(tmp_path, name, model))
                 await client._clock.sleep(1.0)
         return made
 
@@ -85,8 +81,7 @@ def test_every_function_of_every_model_that_has_it(tmp_path):
 
 def test_several_images_and_what_became_of_the_prompt(tmp_path):
     async def do(client):
-        call = job(tmp_path, "wan/i2i", n=3, prompt_extend=True)
-        return await perform(client, call, "wan2.5-i2i-preview")
+        return await performed(client, job(tmp_path, "wan/i2i", "wan2.5-i2i-preview", n=3, prompt_extend=True))
 
     result = work(tmp_path, do)
     assert (len(result.blobs), result.billed) == (3, 3)
@@ -97,7 +92,7 @@ def test_uploads_are_found_by_the_service(tmp_path, monkeypatch):
     monkeypatch.setattr("wanflow.backends.dashscope.pictures.INLINE_BYTES", 0)
 
     async def do(client):
-        return await perform(client, job(tmp_path, "wan/colorization"), "wanx2.1-imageedit")
+        return await performed(client, job(tmp_path, "wan/colorization", "wanx2.1-imageedit"))
 
     result = work(tmp_path, do)
     assert result.blobs[0].size == (640, 600)
@@ -106,7 +101,7 @@ def test_uploads_are_found_by_the_service(tmp_path, monkeypatch):
 def test_a_wrong_key_ends_everything(tmp_path):
     async def do(client):
         with pytest.raises(EditError) as caught:
-            await client.submit(job(tmp_path, "wan/t2i"), "wan2.6-t2i")
+            await submitted(client, job(tmp_path, "wan/t2i", "wan2.6-t2i"))
         return caught.value
 
     error = work(tmp_path, do, key="sk-other", keys=frozenset({"sk-test"}))
@@ -117,11 +112,11 @@ def test_a_waiting_task_can_be_canceled_and_is_listed(tmp_path):
     async def do(client):
         tickets = []
         for _ in range(3):
-            tickets.append(await client.submit(job(tmp_path, "wan/colorization"), "wanx2.1-imageedit"))
+            tickets.append(await submitted(client, job(tmp_path, "wan/colorization", "wanx2.1-imageedit")))
             await client._clock.sleep(0.6)
         canceled = [await client.cancel(ticket) for ticket in tickets]
         with pytest.raises(EditError, match="Canceled"):
-            await client.collect(tickets[2])
+            await collected(client, tickets[2])
         now = client._clock.now()
         listed = await client.tasks(now - timedelta(hours=1), now + timedelta(hours=1), "wanx2.1-imageedit")
         return canceled, tickets, listed
@@ -137,7 +132,7 @@ HARMLESS += [{"kind": kind, "times": 1} for kind in ("truncated", "short", "corr
 
 def test_faults_of_queries_and_downloads_cost_only_time(tmp_path):
     async def do(client):
-        return await perform(client, job(tmp_path, "wan/colorization"), "wanx2.1-imageedit")
+        return await performed(client, job(tmp_path, "wan/colorization", "wanx2.1-imageedit"))
 
     assert work(tmp_path, do, faults=HARMLESS).billed == 1
 
@@ -157,7 +152,7 @@ def test_faults_that_end_a_job_are_labelled(tmp_path):
         met = []
         for _ in LABELLED:
             try:
-                await perform(client, job(tmp_path, "wan/colorization"), "wanx2.1-imageedit")
+                await performed(client, job(tmp_path, "wan/colorization", "wanx2.1-imageedit"))
             except EditError as error:
                 met.append(error.again)
             await client._clock.sleep(1.0)

@@ -57,13 +57,23 @@ def test_fingerprint_names_the_engine_version_and_not_the_model(tmp_path: Path) 
     assert {backend.terms(step).usd for step in found.values()} == {0}
 
 
-def test_submitting_does_nothing_and_collecting_performs(tmp_path: Path) -> None:
+def test_a_draft_of_another_size_has_another_key(tmp_path: Path) -> None:
+    found = steps(
+        tmp_path,
+        "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
+        "old: {uses: wan/i2i, images: [row.photo], with: {prompt: a}}",
+        "new: {uses: wan/i2i, model: wan2.6-image, images: [row.photo], with: {prompt: a}}",
+    )
+    backend = DraftBackend(FakeWorkers())
+    assert backend.fingerprint(found["new"]) != backend.fingerprint(found["old"])
+
+
+def test_calls_are_performed_by_workers_and_cost_nobody_money(tmp_path: Path) -> None:
     workers = FakeWorkers()
     backend = DraftBackend(workers)
+    assert backend.account() is None
     call = Call("k", "local/fit", {}, {})
-    assert asyncio.run(backend.submit(call)) is call
-    assert workers.calls == []
-    asyncio.run(backend.collect(call))
+    asyncio.run(backend.perform(call))
     assert workers.calls == [call]
 
 

@@ -12,21 +12,24 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules",
-    "source schemas catalog narrow templates manifests graph images settings sizes lanes schedule halt listener",
-    "recipe build hints expand store reasons record pixels wire",
+    "model canon clock maskrules budget anatomy",
+    "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
+    "address recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
     "backends emulator",
     "project",
-    "plan rows starter attempts",
+    "plan rows starter attempts reconcile status",
+    "payments",
+    "salvage",
     "progress",
     "publishing",
     "run",
     "console",
-    "api",
-    "cli __main__ __init__",
+    "api cache cachetext",
+    "cli __init__",
+    "__main__",
 ]
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {

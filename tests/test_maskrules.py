@@ -245,9 +245,9 @@ MADE = RECIPE.replace("    mask: row.mask\n", "    mask: steps.fit\n").replace(
 class Masking(FakeBackend):
     """Makes a real picture for local/fit: a mask with grey in it."""
 
-    async def collect(self, ticket: Call) -> Result:
-        if ticket.function != "local/fit":
-            return await super().collect(ticket)
+    async def perform(self, call: Call) -> Result:
+        if call.function != "local/fit":
+            return await super().perform(call)
         raw = coded(with_grey())
         blob = Blob(Blobs(self.workers.store).put(raw), 520, 520, "PNG", len(raw))
         return Result((blob,), "real")

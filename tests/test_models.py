@@ -134,6 +134,97 @@ def test_negative_prompt_stands_where_each_model_has_it() -> None:
     assert {name for name, place in places.items() if place == "parameters"} == {"wan2.6-t2i", "wan2.6-image"}
 
 
+# What the provider says, copied by hand. By region: submissions a second, tasks at once, price (None: not known).
+BEIJING, SINGAPORE, VIRGINIA, FRANKFURT = "cn-beijing", "ap-southeast-1", "us-east-1", "eu-central-1"
+LIMITS: dict[str, dict[str, tuple[int, int, str | None]]] = {
+    "wanx2.1-imageedit": {BEIJING: (2, 2, "CNY 0.14")},
+    "wan2.5-i2i-preview": {BEIJING: (5, 5, "CNY 0.20"), SINGAPORE: (5, 5, "USD 0.03")},
+    "wan2.6-image": {BEIJING: (5, 5, "CNY 0.20"), SINGAPORE: (5, 5, "USD 0.03"), VIRGINIA: (5, 5, None)},
+    "wan2.6-t2i": {
+        BEIJING: (1, 5, "CNY 0.20"),
+        SINGAPORE: (5, 5, "USD 0.03"),
+        VIRGINIA: (5, 5, None),
+        FRANKFURT: (5, 5, None),
+    },
+    "wan2.5-t2i-preview": {BEIJING: (5, 5, "CNY 0.20"), SINGAPORE: (5, 5, "USD 0.03")},
+    "wan2.2-t2i-flash": {BEIJING: (2, 2, "CNY 0.14"), SINGAPORE: (2, 2, "USD 0.025")},
+    "wan2.2-t2i-plus": {BEIJING: (2, 2, "CNY 0.20"), SINGAPORE: (2, 2, "USD 0.05")},
+    "wanx2.1-t2i-turbo": {BEIJING: (2, 2, "CNY 0.14"), SINGAPORE: (2, 2, "USD 0.025")},
+    "wanx2.1-t2i-plus": {BEIJING: (2, 2, "CNY 0.20"), SINGAPORE: (2, 2, "USD 0.05")},
+    "wanx2.0-t2i-turbo": {BEIJING: (2, 2, "CNY 0.04")},
+    "wanx-v1": {BEIJING: (2, 1, "CNY 0.16")},
+}
+
+# Characters of prompt and negative prompt; pictures: how many, sides in pixels, megabytes; sizes that are made.
+SIDES = {"default": [1024, 1024], "min_side": 512, "max_side": 1440}
+WISHES = {"default": [1280, 1280], "min_pixels": 1280 * 1280, "max_pixels": 1440 * 1440, "max_ratio": 4}
+REQUESTS: dict[str, tuple[int, int | None, tuple[int, ...] | None, dict[str, Any] | None]] = {
+    "wanx2.1-imageedit": (800, None, (1, 1, 512, 4096, 10), None),
+    "wan2.5-i2i-preview": (
+        2000,
+        500,
+        (1, 3, 384, 5000, 10),
+        {"pixels": 1280 * 1280, "min_pixels": 768 * 768, "max_pixels": 1280 * 1280, "max_ratio": 4},
+    ),
+    "wan2.6-image": (
+        2000,
+        500,
+        (1, 4, 240, 8000, 10),
+        {
+            "pixels": 1280 * 1280,
+            "names": {"1K": 1280 * 1280, "2K": 2048 * 2048},
+            "multiple": 16,
+            "min_pixels": 768 * 768,
+            "max_pixels": 2048 * 2048,
+            "max_ratio": 4,
+        },
+    ),
+    "wan2.6-t2i": (2100, 500, None, WISHES),
+    "wan2.5-t2i-preview": (2000, 500, None, WISHES),
+    "wan2.2-t2i-flash": (500, 500, None, SIDES),
+    "wan2.2-t2i-plus": (500, 500, None, SIDES),
+    "wanx2.1-t2i-turbo": (500, 500, None, SIDES),
+    "wanx2.1-t2i-plus": (500, 500, None, SIDES),
+    "wanx2.0-t2i-turbo": (800, 500, None, SIDES),
+    "wanx-v1": (
+        800,
+        500,
+        (0, 1, 1, 8000, 10),
+        {"default": [1024, 1024], "choices": ["1024*1024", "720*1280", "768*1152", "1280*720"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_and_prices_are_the_providers(name: str) -> None:
+    found = {
+        region: (
+            offer.submissions_per_second,
+            offer.concurrent_tasks,
+            f"{offer.price.currency} {offer.price.amount}" if offer.price else None,
+        )
+        for region, offer in MODELS[name].offers.items()
+    }
+    assert found == LIMITS[name]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_a_request_may_hold_is_the_providers(name: str) -> None:
+    model, images = MODELS[name], MODELS[name].images
+    pictures = images and (*(images[k] for k in ("min", "max", "min_side", "max_side")), images["max_bytes"] // 2**20)
+    sizes = model.size and {k: v for k, v in model.size.items() if k not in ("rule", "source", "note")}
+    negative = model.negative_prompt and model.negative_prompt["max_length"]
+    assert (model.prompt["max_length"], negative, pictures, sizes) == REQUESTS[name]
+
+
+def test_every_model_stands_in_both_tables() -> None:
+    assert set(LIMITS) == set(REQUESTS) == NAMES
+    assert [images["max_ratio"] for m in MODELS.values() if (images := m.images) and "max_ratio" in images] == [4]
+    flat = {name for name, model in MODELS.items() if model.images and not model.images["alpha"]}
+    tiff = {name for name, model in MODELS.items() if model.images and "TIFF" in model.images["formats"]}
+    assert (flat, tiff) == ({"wan2.5-i2i-preview"}, {"wanx2.1-imageedit"})
+
+
 # -- one with the functions
 
 EDITS = MODELS["wanx2.1-imageedit"]

@@ -98,6 +98,31 @@ def test_what_a_model_lacks_is_refused_in_words(check, step: str, message: str) 
     assert message in check(step)
 
 
+@pytest.mark.parametrize("size", ["1K", "2K", "2048*2048", "768*1024"])
+def test_a_recipe_may_set_every_size_that_its_model_makes(check, size: str) -> None:
+    step = f'{{uses: wan/i2i, model: wan2.6-image, images: [row.photo], with: {{prompt: a, size: "{size}"}}}}'
+    assert check(step) == ""
+    assert "size must be like 1280*720" in check(step.replace(size, "4K"))
+
+
+def test_sizes_of_one_model_are_none_of_another(check) -> None:
+    step = '{uses: wan/i2i, images: [row.photo], with: {prompt: a, size: "1K"}}'
+    assert "size must be like 1280*720" in check(step)
+    assert "size 2048*2048 has 4194304 pixels" in check(step.replace("1K", "2048*2048"))
+
+
+@pytest.mark.parametrize(("size", "made"), [("1K", (1280, 1280)), ("2K", (2048, 2048)), ("1000*1000", (1008, 1008))])
+def test_a_draft_is_as_large_as_its_model_would_make_it(tmp_path: Path, size: str, made: tuple[int, int]) -> None:
+    Image.new("RGB", (600, 600), (9, 90, 200)).save(tmp_path / "a.png")
+    (tmp_path / "rows.csv").write_text("id,photo\n1,a.png\n")
+    step = f"{{uses: wan/i2i, model: wan2.6-image, images: [row.photo], with: {{prompt: a, size: '{size}'}}}}"
+    output = "outputs:\n  it: {image: steps.it, to: it.png}\n"
+    (tmp_path / "r.yaml").write_text(f"wanflow: 1\nmanifest: {{from: rows.csv}}\nsteps:\n  it: {step}\n{output}")
+    api.run(tmp_path / "r.yaml")
+    with Image.open(tmp_path / "it.png") as image:
+        assert image.size == made
+
+
 def test_limits_on_pictures_are_the_models(check) -> None:
     i2i = "{uses: wan/i2i, images: [row.photo], with: {prompt: a}}"
     assert "takes 384 to 5000 px a side" in check(i2i, (300, 400))

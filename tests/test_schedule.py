@@ -3,7 +3,6 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanflow.clock import RealClock
 from wanflow.lanes import Lanes
 from wanflow.model import Limits
 from wanflow.schedule import Job, Schedule
@@ -74,7 +73,7 @@ def work(draw):
 def test_needs_come_first_every_job_ends_once_and_no_lane_is_overfull(given_work, dice) -> None:
     rows, lane_of = given_work
     slots = {"a": 1, "b": 2}
-    lanes = Lanes({lane: Limits(count) for lane, count in slots.items()}, RealClock())
+    lanes = Lanes({lane: Limits(count) for lane, count in slots.items()})
     schedule = Schedule(rows, lane_of)
     needs = {(row, step): [(row, need) for need in wanted] for row, steps in rows for step, wanted in steps.items()}
     under_way: list[Job] = []

@@ -21,7 +21,7 @@ def test_the_file_is_read_with_a_byte_order_mark_too(tmp_path):
         ("jobs = true", "wanflow.toml: jobs must be a whole number, got true"),
         ("jobs = 0", "wanflow.toml: jobs must be between 1 and 256, got 0"),
         ("out = 3", "wanflow.toml: out must be text, got 3"),
-        ("[dashscope]\nkey = 'sk-1'", "wanflow.toml: dashscope.key is not known. Known here: base_url, key_variable,"),
+        ("[dashscope]\nkey = 'sk-1'", "wanflow.toml: dashscope.key is not known. Known here: account, base_url,"),
         ("[dashscope]\nbase_url = 'ftp://x'", 'wanflow.toml: dashscope.base_url: "ftp://x" does not have the form'),
         (
             "[dashscope.models.m]\nprice_usd = -1\nconcurrent_tasks = 0",
@@ -32,6 +32,16 @@ def test_the_file_is_read_with_a_byte_order_mark_too(tmp_path):
             "[dashscope.models.m]\nsubmissions_per_second = 0",
             "wanflow.toml: dashscope.models.m.submissions_per_second must be more than 0, got 0",
         ),
+        (
+            "[dashscope]\nkey_variable = 'GITHUB_TOKEN'",
+            'wanflow.toml: dashscope.key_variable must be like TEAM_DASHSCOPE_KEY, got "GITHUB_TOKEN"',
+        ),
+        (
+            "[dashscope.models.m]\nprice_usd = nan\nsubmissions_per_second = inf",
+            'wanflow.toml: dashscope.models.m.price_usd must be a number, got "nan"\n'
+            'wanflow.toml: dashscope.models.m.submissions_per_second must be a number, got "inf"',
+        ),
+        ("[dashscope.models.m]\nprice_usd = 1e999", "wanflow.toml: dashscope.models.m.price_usd must be a number"),
         ("jobs = ", "wanflow.toml: not valid TOML: Invalid value (at end of document)"),
     ],
 )
@@ -47,6 +57,11 @@ def test_the_provider_is_set_by_a_table_of_its_own(tmp_path):
     (tmp_path / "wanflow.toml").write_text(text)
     models = {"wan2.6-t2i": ModelSettings(price_usd=0.025)}
     assert read_settings(tmp_path).dashscope == ProviderSettings(region="singapore", models=models)
+
+
+def test_another_key_of_the_providers_may_be_named(tmp_path):
+    (tmp_path / "wanflow.toml").write_text('[dashscope]\nkey_variable = "TEAM_DASHSCOPE_KEY"')
+    assert read_settings(tmp_path).dashscope.key_variable == "TEAM_DASHSCOPE_KEY"
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):

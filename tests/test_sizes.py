@@ -63,3 +63,30 @@ def test_each_rule_gives_its_size():
     assert resulting({"rule": "scale", "by": "f"}, (5, 6), {"f": 4}) == (20, 24)
     assert resulting({"rule": "expand"}, (100, 100), {"top_scale": 2.0}) == (100, 150)
     assert resulting({"rule": "fit"}, (100, 100), {"max_side": 50}) == (50, 50)
+
+
+NAMED = {
+    "rule": "about",
+    "pixels": 1638400,
+    "names": {"1K": 1638400, "2K": 4194304},
+    "multiple": 16,
+    "min_pixels": 589824,
+    "max_pixels": 4194304,
+    "max_ratio": 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("wish", "before", "made"),
+    [
+        ("1000*1000", (700, 700), (1008, 1008)),
+        ("1000*1000", None, (1008, 1008)),
+        ("1039*1041", None, (1040, 1040)),
+        ("1K", (1000, 500), (1808, 896)),
+        ("2K", (1000, 1000), (2048, 2048)),
+        ("2K", None, None),
+        (None, (1000, 1000), (1280, 1280)),
+    ],
+)
+def test_a_wish_is_rounded_and_named_as_the_model_does(wish, before, made):
+    assert resulting(NAMED, before, {"size": wish}) == made

@@ -2,14 +2,19 @@ import asyncio
 import hashlib
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
+from clocks import Stopwatch
 from projects import coded, gradient, photo
 
+from wanflow.attempts import Retries
+from wanflow.backends.draft import DraftBackend
 from wanflow.errors import Again, EditError
-from wanflow.model import Call
+from wanflow.model import Call, Result
 from wanflow.pixels import codec
 from wanflow.pixels.engine import BLACK_HINT
 from wanflow.store.blobs import Blobs
@@ -54,7 +59,7 @@ def test_store_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file")
     with pytest.raises(EditError) as caught:
         perform(call(tmp_path), tmp_path / "store")
-    assert str(caught.value) == f"StoreNotWritten: {tmp_path}/store/objects/ca can't be written: Not a directory"
+    assert str(caught.value) == f"StoreNotWritten: {tmp_path}/store/objects can't be written: Not a directory"
 
 
 def test_error_of_an_edit_crosses_the_process_border_and_its_worker_lives_on(tmp_path: Path) -> None:
@@ -93,21 +98,102 @@ def test_killed_worker_fails_its_job_alone_and_may_be_tried_again(tmp_path: Path
     assert (error.code, error.again, width) == ("WorkerDied", Again.SOON, 16)
 
 
-def test_edit_that_hangs_is_ended_at_the_deadline(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.png")  # reading it waits for ever
-    hanging = Call("k" * 64, "local/fit", {"max_side": 16}, {"image": (str(tmp_path / "a.png"), "0" * 64)})
+@pytest.mark.parametrize("sign", ["segfault", "abort", "kill", "exit"])
+def test_a_job_that_ends_its_process_fails_alone_while_others_work(tmp_path: Path, sign: str) -> None:
+    async def several() -> list[Result | BaseException]:
+        workers = Workers(3, tmp_path / "store", work=hostile.work)
+        try:
+            calls = [call(tmp_path), replace(call(tmp_path), function=sign), call(tmp_path)]
+            return await asyncio.gather(*map(workers.perform, calls), return_exceptions=True)
+        finally:
+            workers.close()
 
-    async def hang() -> EditError:
-        workers = Workers(1, tmp_path / "store", deadline_s=1.5)
+    one, poisoned, other = asyncio.run(several())
+    assert isinstance(poisoned, EditError)
+    assert (poisoned.code, poisoned.again) == ("WorkerDied", Again.SOON)
+    assert isinstance(one, Result)
+    assert one == other
+
+
+def test_a_job_that_ends_its_process_is_tried_once_more(tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    async def tried() -> EditError:
+        workers = Workers(1, tmp_path / "store", work=hostile.work)
+        retries = Retries(Stopwatch(), lambda: False, notes.append)
         try:
             with pytest.raises(EditError) as caught:
-                await workers.perform(hanging)
+                await retries.perform(DraftBackend(workers), "1/a", replace(call(tmp_path), function="kill"))
             return caught.value
         finally:
             workers.close()
 
-    error = asyncio.run(hang())
-    assert (error.code, error.message, error.again) == ("Deadline", "not done after 2 s", Again.NEVER)
+    error = asyncio.run(tried())
+    assert (error.code, error.attempts, len(notes)) == ("WorkerDied", 2, 1)
+
+
+def test_a_job_that_wants_too_much_memory_is_refused_in_words_and_its_worker_lives_on(tmp_path: Path) -> None:
+    async def greedy() -> tuple[EditError, int]:
+        workers = Workers(1, tmp_path / "store", work=hostile.work)
+        try:
+            with pytest.raises(EditError) as caught:
+                await workers.perform(replace(call(tmp_path), function="hoard"))
+            return caught.value, len(workers._idle)
+        finally:
+            workers.close()
+
+    error, idle = asyncio.run(greedy())
+    assert (error.code, error.again, idle) == ("OutOfMemory", Again.NEVER, 1)
+    assert error.message == "the picture is too large for this machine's memory"
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="Linux chooses so")
+def test_the_system_ends_a_worker_before_wanflow(tmp_path: Path) -> None:
+    async def scores() -> int:
+        workers = Workers(1, tmp_path / "store")
+        try:
+            await workers.perform(call(tmp_path))
+            (process,) = workers._idle[0]._processes.values()
+            return int(Path(f"/proc/{process.pid}/oom_score_adj").read_text())
+        finally:
+            workers.close()
+
+    assert asyncio.run(scores()) > int(Path("/proc/self/oom_score_adj").read_text())
+
+
+@pytest.mark.parametrize(
+    ("pixels", "said"),
+    [(3_000_000, "local/fit of 3.0 million pixels was not done after 2 s"), (0, "local/fit was not done after 61 s")],
+)
+def test_edit_that_hangs_is_ended_at_a_deadline_that_grows_with_its_pictures(
+    tmp_path: Path, pixels: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "a.png")  # reading it waits for ever
+    inputs = {"image": (str(tmp_path / "a.png"), "0" * 64)}
+    hanging = Call("k" * 64, "local/fit", {"max_side": 16}, inputs, pixels=pixels)
+    waited: list[float] = []
+    wait_for = asyncio.wait_for
+
+    async def quick(running: asyncio.Future[Result], timeout: float) -> Result:
+        waited.append(timeout)
+        return await wait_for(running, 1.0)
+
+    monkeypatch.setattr("wanflow.workers.asyncio.wait_for", quick)
+
+    async def hang() -> tuple[EditError, int]:
+        workers = Workers(1, tmp_path / "store", seconds_per_megapixel=0.5, least_s=0.75)
+        try:
+            with pytest.raises(EditError) as caught:
+                await workers.perform(hanging)
+            (tmp_path / "b").mkdir()
+            return caught.value, (await workers.perform(call(tmp_path / "b"))).blobs[0].width
+        finally:
+            workers.close()
+
+    error, width = asyncio.run(hang())
+    assert (error.code, error.again, width) == ("Deadline", Again.NEVER, 16)
+    assert error.message == f"{said} and was ended; seconds_per_megapixel in wanflow.toml, now 0.5, sets the limit"
+    assert waited[0] == 0.75 + 0.5 * (pixels or 120_000_000) / 1e6
 
 
 def with_masks(folder: Path, function: str, masks: dict[str, bytes]) -> Call:

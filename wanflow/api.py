@@ -9,33 +9,44 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from wanflow import rows
+from wanflow.attempts import Retries
+from wanflow.backends import Backend
+from wanflow.budget import Budget
 from wanflow.build import build
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import (
     Problem,
     RecipeError,
+    RefusedError,
     StoreError,
     merge,
     unwritable,
 )
-from wanflow.halt import remind
+from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
 from wanflow.outputs import Publisher
+from wanflow.payments import Payments
 from wanflow.plan import Planner
 from wanflow.planned import Plan, RowPlan
 from wanflow.project import Options, Project, open_project
 from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
 from wanflow.run import Run
-from wanflow.settings import shown
+from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
+from wanflow.status import Status, look
+from wanflow.store import locks
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
-from wanflow.workers import Workers
+from wanflow.store.ledger import Ledger
+from wanflow.store.tasks import Owner
+from wanflow.store.uploads import Uploads
 
 __all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
 
@@ -81,12 +92,20 @@ def run(
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
         if not planner.plan.nothing_to_do:
-            planner.backend.require()
+            planner.backend.account()
+            _require_budget(planner.plan)
             _require_room(project, planner.plan)
         if not consent(planner.plan):
             return planner.plan, None
         _save(planner)
         return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
+
+
+def status(here: Path | None = None) -> Status:
+    """The last runs of the project that a folder belongs to, and this user's paid tasks. Raises StoreError."""
+    here = (here or Path.cwd()).resolve()
+    store = find_root(here / "recipe", here) / STORE
+    return look(store, state_folder() / "accounts", datetime.now(UTC))
 
 
 # -- from a file to a plan
@@ -95,10 +114,22 @@ def run(
 @contextlib.contextmanager
 def _index(project: Project, *, create: bool) -> Iterator[Index]:
     index = Index.open(project.store, repair=create) if create or project.store.is_dir() else Index.memory()
-    with index.in_use():
+    with index.in_use(), contextlib.ExitStack() as held:
         if create:
             _require_writable(project, index)
+            held.enter_context(_in_use(project))
         yield index
+
+
+@contextlib.contextmanager
+def _in_use(project: Project) -> Iterator[None]:
+    """Nothing is removed from the store while this is held; it waits while something is."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locks.shared(project.store / locks.IN_USE))
+        except OSError as error:
+            raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
+        yield
 
 
 def _require_writable(project: Project, index: Index) -> None:
@@ -120,7 +151,7 @@ def _planner(project: Project, index: Index) -> Planner:
         columns = list(rows.column_problems(recipe, manifest))
         problems += [problem for _, problem in columns]
         recipe = _checkable(recipe, [where for where, _ in columns])
-    backend = project.open_backend(Workers(project.jobs, project.store), RealClock())
+    backend = project.open_backend(project.workers(), RealClock())
     planner = Planner(project, recipe, manifest, index, backend)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
@@ -165,6 +196,12 @@ def _save(planner: Planner) -> None:
         raise StoreError(f"nothing was started: {error}") from error
 
 
+def _require_budget(plan: Plan) -> None:
+    """Refuse a plan that may cost more than its recipe allows. Raises RefusedError."""
+    if complaint := plan.over_budget:
+        raise RefusedError(f"nothing was started: {complaint}")
+
+
 def _require_room(project: Project, plan: Plan) -> None:
     """Refuse to start work whose pictures could not be put anywhere. Raises StoreError."""
     entries = [entry for entry in plan.entries if isinstance(entry, RowPlan)]
@@ -176,18 +213,36 @@ def _require_room(project: Project, plan: Plan) -> None:
 
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    workers = Workers(project.jobs, project.store)
+    workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
-    keep_going = project.options.keep_going
+    halt = Halt(listener.note, keep_going=project.options.keep_going)
+    retries = Retries(clock, lambda: halt.stopping, listener.note)
+    payments = None
+    if not planner.plan.nothing_to_do:
+        payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
-    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()}, clock)
-    work = Run(planner, backend, publisher, lanes, listener, clock, keep_going=keep_going)
+    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()})
+    work = Run(planner, backend, publisher, lanes, listener, halt, retries, payments)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))
     finally:
         workers.close()
     return _recorded(project, work, record)
+
+
+def _payments(
+    project: Project, backend: Backend, run_id: str, retries: Retries, allowed: Decimal | None
+) -> Payments | None:
+    """Leave to spend money, by the account's ledger. Raises UsageError, StoreError."""
+    if not (account := backend.account()):
+        return None
+    owner = Owner(run_id, os.getpid(), str(project.root), run_id)
+    folder = state_folder() / "accounts" / account.id
+    ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
+    budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
+    again = project.options.resubmit_uncertain
+    return Payments(backend.service(Uploads(ledger)), ledger, retries, budget, resubmit_uncertain=again)
 
 
 async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:
@@ -196,15 +251,15 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
 
     def interrupt() -> None:
         if work.halt.stopping:
-            left = work.backend.waiting
-            listener.note(f"stopping at once{f'; tasks that go on at the provider: {left}' if left else ''}")
+            left = f"; the next run takes up what goes on at the provider: {work.waiting}" if work.waiting else ""
+            listener.note(f"stopping at once{left}")
             work.abort()
             for reminder in reminding:
                 reminder.cancel()
         else:
             listener.note("finishing what is under way; press Ctrl-C again to stop at once")
             work.stop()
-            reminding.append(loop.create_task(remind(lambda: work.backend.waiting, work.clock, listener.note)))
+            reminding.append(loop.create_task(remind(lambda: work.waiting, work.clock, listener.note)))
 
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.

@@ -1,4 +1,4 @@
-"""Gets one call done: waits for its turn, sends it, collects the result, and tries again where that is safe.
+"""When a failed call is tried again, and what came of one that was done.
 
 Retrying has this one owner; backends only label their errors. What may have been accepted is never sent again.
 """
@@ -11,64 +11,84 @@ from dataclasses import dataclass
 from wanflow.backends import Backend
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
-from wanflow.lanes import Lanes
 from wanflow.model import Call, Result
+from wanflow.store.tasks import Task
 
 MAX_ATTEMPTS = 3
+# An edit whose process died takes the next one with it, unless something outside was to blame.
+FEWER_ATTEMPTS = {"WorkerDied": 2}
 RETRY_DELAY_S = 1.0
-# How long a request is sent again that the provider refuses for coming too early.
+# How long a request is sent again that comes too early, or that meets an outage: minutes must not fail every row.
 PATIENCE_S = 1800.0
+LONGEST_DELAY_S = 60.0
+OUTAGES = ("Unreachable", "ModelUnavailable")
 
 
 class NotStarted(Exception):  # noqa: N818 - no error: the run was told to stop before this call was sent
     """The call was not sent."""
 
 
-@dataclass(slots=True)
-class Performer:
-    """Performs calls for one run; `stopping` tells whether nothing new shall be started."""
+class OverBudget(NotStarted):
+    """The call would have cost more than the run may spend."""
 
-    backend: Backend
-    lanes: Lanes
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What came of a call: the result, how often it was tried, and the paid task that made it."""
+
+    result: Result
+    attempts: int
+    task: Task | None = None
+
+
+@dataclass(slots=True)
+class Retries:
+    """Decides for one run; `stopping` tells whether nothing new shall be started."""
+
     clock: Clock
     stopping: Callable[[], bool]
     note: Callable[[str], None]
 
-    async def perform(self, job: str, lane: str, call: Call) -> tuple[Result, int]:
-        """The result and how often it was tried, within the lane's rate. Raises EditError (with `attempts` set)
-        and NotStarted.
-        """
+    async def perform(self, backend: Backend, job: str, call: Call) -> Performed:
+        """Do a free call, however many attempts it takes. Raises EditError (with `attempts` set)."""
         attempts = 0
-        refused_since: float | None = None
         while True:
-            sent = await self.lanes.start(lane, self.stopping)
-            if self.stopping():
-                raise NotStarted
             attempts += 1
             try:
-                ticket = await self.backend.submit(call)
+                return Performed(await backend.perform(call), attempts)
             except EditError as error:
                 error.attempts = attempts
-                refused_since = sent if refused_since is None else refused_since
-                if error.again is not Again.THROTTLED or self.clock.monotonic() - refused_since > PATIENCE_S:
-                    await self._again(job, error)
-                    continue
-                attempts -= 1
-                self.lanes.refused(lane, error.code, sent, error.retry_after_s)
-                continue
-            refused_since = None
-            self.lanes.accepted(lane)
-            try:
-                return await self.backend.collect(ticket), attempts
-            except EditError as error:
-                error.attempts = attempts
-                await self._again(job, error)
+                await self.pause(job, error)
 
-    async def _again(self, job: str, error: EditError) -> None:
+    async def pause(self, job: str, error: EditError) -> None:
         """Wait before another attempt, or raise the error where none is safe or left."""
-        # From collect, throttling means a task that failed of it, at no cost.
-        safe = error.again is Again.SOON or (error.again is Again.THROTTLED and error.attempts)
-        if not safe or error.attempts >= MAX_ATTEMPTS or self.stopping():
+        # A task that failed of throttling cost nothing.
+        safe = error.again in (Again.SOON, Again.THROTTLED)
+        if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS) or self.stopping():
             raise error
         self.note(f"{job}: {error}; trying again")
         await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))
+
+
+class Outage:
+    """A service that can't be reached for a while, as one call meets it."""
+
+    def __init__(self, retries: Retries) -> None:
+        self._retries = retries
+        self._since: float | None = None
+        self._delay_s = RETRY_DELAY_S
+
+    async def sat_out(self, job: str, error: EditError) -> bool:
+        """Wait before the call is sent again; false when the error is of another kind, or this has lasted too long."""
+        if error.again is not Again.SOON or error.code not in OUTAGES or self._retries.stopping():
+            self._since = None
+            return False
+        now = self._retries.clock.monotonic()
+        if self._since is None:
+            self._since, self._delay_s = now, RETRY_DELAY_S
+            self._retries.note(f"{job}: {error}; trying on for {PATIENCE_S / 60:.0f} minutes")
+        if now - self._since > PATIENCE_S:
+            return False
+        await self._retries.clock.sleep(self._delay_s)
+        self._delay_s = min(LONGEST_DELAY_S, 2 * self._delay_s)
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ class _Builder:
         data = self.document.data if isinstance(self.document.data, dict) else {}
         name = data.get("name")
         named = name if isinstance(name, str) else re.sub(r"\W", "_", self.file.stem)
-        return Recipe(named, self.file, self.document, params, manifest, steps, outputs)
+        budget = data.get("budget")
+        cap = Decimal(str(budget)) if isinstance(budget, int | float) else None
+        return Recipe(named, self.file, self.document, params, manifest, steps, outputs, cap)
 
     def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
         self.problems.append(self.document.problem(where, rule, message, hint, key=key))

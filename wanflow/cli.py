@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,22 @@ def main() -> None:
     wanflow check recipe.yaml      every problem of a recipe, its manifest and its rows
     wanflow plan recipe.yaml       what a run would do, why, and what it costs
     wanflow run recipe.yaml        do it; a rerun does only what changed
+    wanflow status                 paid tasks: what is in flight, what was spent
     wanflow emulate                the provider's service on this machine, to try things for nothing
     """
+
+
+class _Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            usd = Decimal(value)
+        except InvalidOperation:
+            usd = Decimal("nan")
+        if not usd.is_finite() or usd < 0:
+            self.fail(f"{value!r} is no amount in USD, e.g. 2.50", param, ctx)
+        return usd
 
 
 def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -215,6 +230,13 @@ def _show_plan(plan: Any, form: str) -> int:
 )
 @click.option("-B", "--force", is_flag=True, help="Run every job, also those whose result is stored.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before work that costs money.")
+@click.option("--max-cost", type=_Money(), metavar="USD", help="Agree to so much, and start nothing that exceeds it.")
+@click.option("--retry-refused", is_flag=True, help="Send again what the service refused for its content.")
+@click.option(
+    "--resubmit-uncertain",
+    is_flag=True,
+    help="Send again what the service may have taken already: it may be paid twice.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> int:
     """Do what the plan says. A rerun does only what changed.
@@ -223,13 +245,13 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
     wanflow run restore.yaml
     wanflow run restore.yaml -m my-photos.csv -o restored
     wanflow run restore.yaml -p upscale=4 -j 2
+    wanflow run restore.yaml --backend dashscope --max-cost 2.50
 
     Ctrl-C finishes what is under way; a second one stops at once.
     """
     from wanflow import api
 
     if dry_run:
-        flags.pop("keep_going")
         return _reported(
             lambda: _show_plan(api.plan(recipe, _options(**flags)), "json" if as_json else "text"), as_json
         )
@@ -241,7 +263,12 @@ def _run(recipe: Path, options: Options, yes: bool, as_json: bool) -> int:
 
     began = console.now()
     with console.Narrator() as narrator:
-        plan, record = api.run(recipe, options, listener=narrator, consent=lambda plan: narrator.consent(plan, yes))
+        plan, record = api.run(
+            recipe,
+            options,
+            listener=narrator,
+            consent=lambda plan: narrator.consent(plan, yes or options.max_cost is not None),
+        )
     assert record  # noqa: S101 - told to mypy; who doesn't consent raises
     if plan.problems:
         click.echo(console.problems_text(plan.problems), err=True)
@@ -253,6 +280,29 @@ def _run(recipe: Path, options: Options, yes: bool, as_json: bool) -> int:
     else:
         click.echo(console.record_text(record, console.now() - began))
     return record.exit_code
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--billing", is_flag=True, help="What was spent, by month and model.")
+def status(as_json: bool, billing: bool) -> int:
+    """Show this project's last runs and every paid task in flight: its age, its cost, and who holds a slot.
+
+    \b
+    wanflow status
+    wanflow status --billing
+    """
+    from wanflow import api, console
+
+    def work() -> int:
+        found = api.status()
+        if as_json:
+            click.echo(found.json())
+        else:
+            click.echo(console.status_text(found, billing=billing))
+        return 0
+
+    return _reported(work)
 
 
 @main.command()
@@ -303,6 +353,88 @@ def _emulator_server() -> Any:
     except ModuleNotFoundError as error:
         raise UsageError(f"wanflow emulate needs {error.name}: pip install 'wanflow[emulator]'") from error
     return server
+
+
+_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell it.")
+
+
+@main.group()
+def cache() -> None:
+    """Look after what is stored in .wanflow: verify it, remove what nobody needs, count it."""
+
+
+def _tell(found: Any, form: str, text: Callable[[Any], str], values: Callable[[Any], Any]) -> None:
+    import json
+
+    click.echo(json.dumps(values(found), ensure_ascii=False, indent=1) if form == "json" else text(found))
+
+
+@cache.command("verify")
+@click.option("--mend", is_flag=True, help="Put back what an equal output file can give.")
+@_FORMAT
+def verify(mend: bool, form: str) -> int:
+    """Read every stored picture; exit 1 if one is damaged or missing, and say what a run will do about it.
+
+    \b
+    wanflow cache verify
+    """
+    from wanflow import cache, cachetext
+
+    def work() -> int:
+        found = cache.verify(mend=mend)
+        _tell(found, form, cachetext.verified_text, cachetext.verified_json)
+        return 1 if found.faults else 0
+
+    return _reported(work)
+
+
+@cache.command("gc")
+@click.option("--older-than", default="30d", show_default=True, metavar="AGE", help="Keep what was stored since then.")
+@click.option("--paid", is_flag=True, help="Remove also what was paid for; to have it again costs money again.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only list what would be removed.")
+@_FORMAT
+def gc(older_than: str, form: str, **flags: Any) -> int:
+    """Remove pictures that no job of any recipe had when it was last done, and what died runs left behind.
+
+    \b
+    wanflow cache gc --dry-run
+    wanflow cache gc --older-than 7d
+    """
+    from wanflow import cache, cachetext
+
+    def work() -> int:
+        found = cache.gc(older_than_s=_age(older_than), **flags)
+        _tell(found, form, cachetext.collected_text, cachetext.collected_json)
+        return 0
+
+    return _reported(work)
+
+
+def _age(text: str) -> float:
+    from wanflow.cachetext import seconds
+    from wanflow.errors import UsageError
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise UsageError(f"--older-than: {error}") from error
+
+
+@cache.command("stats")
+@_FORMAT
+def stats(form: str) -> int:
+    """Count pictures, room and money by recipe and backend.
+
+    \b
+    wanflow cache stats
+    """
+    from wanflow import cache, cachetext
+
+    def work() -> int:
+        _tell(cache.stats(), form, cachetext.stats_text, cachetext.stats_json)
+        return 0
+
+    return _reported(work)
 
 
 @main.command()

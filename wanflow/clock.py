@@ -38,12 +38,17 @@ class RealClock:
 
 
 class FastClock:
-    """The real clock, `speed` times as fast: for work against an emulator of the same speed."""
+    """The real clock, `speed` times as fast: for work against an emulator of the same speed.
 
-    def __init__(self, speed: float) -> None:
+    It is right at `since`, which processes that shall agree on the time have in common; else when it is made.
+    """
+
+    def __init__(self, speed: float, since: datetime | None = None) -> None:
         self.speed = speed
         self._began = time.monotonic()
-        self._start = datetime.now(UTC)
+        now = datetime.now(UTC)
+        since = since or now
+        self._start = since + (now - since) * speed
 
     def now(self) -> datetime:
         """The time of day, in UTC, as it has run since the start."""

@@ -14,6 +14,10 @@ from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planned import Plan, Unchanged
 from wanflow.recipe import Step
 from wanflow.record import RunRecord
+from wanflow.status import Held
+from wanflow.status import Status as Overview
+from wanflow.store.ledger import KEPT_S
+from wanflow.store.tasks import State
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -33,6 +37,7 @@ _REASONS = {
     Reason.BYPASSED: "when is false: its image goes on",
     Reason.SKIPPED: "when is false, or what it needs is skipped",
     Reason.REFUSED: "refused, see the problems",
+    Reason.MODERATED: "refused by the service before; --retry-refused asks again",
 }
 
 
@@ -146,6 +151,8 @@ def _restores(plan: Plan) -> Iterator[str]:
 
 
 def _notes(plan: Plan) -> Iterator[str]:
+    if plan.over_budget:
+        yield f"  over budget: {plan.over_budget}; a run is refused"
     yield from (f"  note: {printable(note)}" for note in plan.notes)
 
 
@@ -180,9 +187,61 @@ def record_text(record: RunRecord, seconds: float) -> str:
         )
     if record.not_written:
         parts.append(f"{count(record.not_written, 'file')} not written")
-    if usd := sum((outcome.usd for outcome in record.outcomes), Decimal(0)):
-        parts.append(f"{dollars(usd)} paid")
+    if record.usd:
+        parts.append(f"{dollars(record.usd)} paid")
+    elif record.usd is None:
+        parts.append(UNPRICED)
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
+
+
+def status_text(status: Overview, *, billing: bool = False) -> str:
+    """The last runs, and the paid tasks of every account."""
+    lines = [*_runs_text(status)]
+    for account in status.accounts:
+        lines += [
+            "",
+            f"{account.label}: {dollars(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
+        ]
+        for held in account.held:
+            lines.append(printable(f"  {_held_text(held)}"))
+        if billing:
+            for (month, model), (images, usd) in sorted(account.spent.items()):
+                lines.append(f"  {month}  {model:<24}  {count(images, 'image'):>14}  {dollars(usd):>10}")
+    if not status.accounts:
+        lines += ["", "no paid tasks yet"]
+    return "\n".join(lines)
+
+
+def _runs_text(status: Overview) -> Iterator[str]:
+    if not status.runs:
+        yield "no runs in this folder yet"
+    for run in status.runs:
+        totals = run["totals"]
+        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals[name])
+        ended = "interrupted" if run["interrupted"] else bad or "all well"
+        paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
+        paid = f", {UNPRICED}" if totals["usd"] is None else paid
+        yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
+
+
+UNPRICED = "paid at prices that are not known"
+_BAD = ("failed", "blocked", "refused", "not_started")
+
+
+def _held_text(held: Held) -> str:
+    task = held.task
+    age = duration(max(0.0, KEPT_S - held.left_s))
+    what = f"{task.job} of {task.recipe} in {task.project}, {task.model}, {dollars(task.usd)}"
+    match task.state:
+        case State.DONE:
+            left = f"to be had for {duration(held.left_s)}" if held.left_s > 0 else "no longer to be had"
+            return f"done       {what}: {left}; run the recipe again to fetch it"
+        case State.UNCERTAIN:
+            return f"uncertain  {what}: {task.detail}"
+        case State.LOST:
+            return f"lost       {what}: {task.detail}"
+    holder = f"run {task.run} holds its slot" if held.alive else "its run is dead; the next run takes it up"
+    return f"{task.state.value:<9}  {what}: for {age}, {duration(held.left_s)} left; {holder}"
 
 
 class Narrator:

@@ -207,15 +207,21 @@ class Again(StrEnum):
     SOON = "transient"  # starting afresh is safe: nothing was accepted, or the task failed at no cost
     THROTTLED = "throttled"  # refused for rate or queue: safe to send again, later
     ACCOUNT = "account"  # nobody with this account can go on
+    MODEL = "model"  # nobody with this account can go on with this model
     REFUSED = "moderation"  # an outcome of the row, not sent again until the request changes
     UNSURE = "ambiguous"  # the request may have been accepted, so it is never sent again by itself
     LOST = "lost"  # the task was there, but its result can't be had any more
 
 
 class EditError(WanflowError):
-    """One job failed, after so many `attempts`. Picklable, since workers raise it across a process border."""
+    """One job failed, after so many `attempts`. Picklable, since workers raise it across a process border.
+
+    `task_id` names the paid task that it was, `billed` the images of it that were paid for all the same.
+    """
 
     attempts = 0
+    task_id: str | None = None
+    billed = 0
 
     def __init__(self, code: str, message: str, again: Again = Again.NEVER, retry_after_s: float | None = None) -> None:
         super().__init__(code, message, again, retry_after_s)

@@ -1,4 +1,4 @@
-"""Why a run starts nothing more: it was told to stop, nothing more can be written, or the account can't go on."""
+"""Why a run starts nothing more: told to stop, nothing can be written, budget used up, or an account can't go on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Halt:
 
     def __init__(self, note: Callable[[str], None], *, keep_going: bool) -> None:
         self.stopping = self.aborted = self.interrupted = False
+        self.over_budget = False
         self.store_error: StoreError | None = None
         self.account_error: EditError | None = None
         self._note, self._keep_going = note, keep_going
@@ -35,6 +36,13 @@ class Halt:
             self._note(f"{error}. Nothing more is started")
         self.stopping = True
 
+    def for_budget(self, why: str) -> None:
+        """The next task would cost more than may be spent; what is under way is finished and kept."""
+        if not self.over_budget:
+            self.over_budget = True
+            self._note(f"{why}. Nothing more is started")
+        self.stopping = True
+
     def for_account(self, error: EditError) -> None:
         """Every further request of this account would be refused alike; what is under way is finished and kept."""
         if self.account_error is None:
@@ -48,4 +56,5 @@ async def remind(waiting: Callable[[], int], clock: Clock, note: Callable[[str],
     while True:
         await clock.sleep(REMIND_S)
         if tasks := waiting():
-            note(f"still waiting for {tasks} task{'s' * (tasks > 1)} at the provider; press Ctrl-C again to leave them")
+            left = f"still waiting for {tasks} task{'s' * (tasks > 1)} at the provider"
+            note(f"{left}; press Ctrl-C again to leave them to the next run")

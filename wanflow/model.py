@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, Protocol
+
+from wanflow.errors import EditError
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Reason(StrEnum):
     BYPASSED = "bypassed"
     SKIPPED = "skipped"
     REFUSED = "refused"
+    MODERATED = "moderated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,38 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a paid task ended: the images billed, or the error of one that failed at no cost or can't be had any more.
+
+    `state` is the backend's own knowledge of a task that succeeded.
+    """
+
+    error: EditError | None
+    billed: int
+    state: Any = None
+
+
+class Listed(Protocol):
+    """A line of a provider's list of tasks."""
+
+    @property
+    def task_id(self) -> str:
+        """The task's id."""
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account at a provider: a name for folders that tells nothing of the key, and one for people."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What happens to one job, and why."""
 
@@ -154,7 +190,7 @@ class Call:
     """One job resolved for an executor: everything that decides its result, and where the inputs' bytes lie.
 
     `inputs` maps a slot (image, mask, images.0, hint.mask) to a file path and the sha256 that its bytes must have;
-    `region` is the hint's x, y, width and height.
+    `region` is the hint's x, y, width and height; `pixels` are those of the largest picture in it, 0 when not known.
     """
 
     key: str
@@ -163,6 +199,7 @@ class Call:
     inputs: Mapping[str, tuple[str, str]]
     region: tuple[int, int, int, int] | None = None
     model: str | None = None
+    pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +217,7 @@ class Limits:
 class Terms:
     """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
     price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
+    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it.
     """
 
     fidelity: str
@@ -187,6 +225,7 @@ class Terms:
     seconds: float
     lane: str
     limits: Limits
+    paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +275,7 @@ class Outcome:
     outputs: list[OutputFile] = field(default_factory=list)
     attempts: int = 0
     task_id: str | None = None
-    usd: Decimal = Decimal(0)
+    usd: Decimal | None = Decimal(0)
     seconds: float = 0.0
     fidelity: str | None = None
     warnings: tuple[str, ...] = ()

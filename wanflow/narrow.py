@@ -48,8 +48,9 @@ def _rule(name: str, rule: Schema, model: Model) -> dict[str, Any]:
         return {**rule, "maxLength": model.prompt["max_length"]}
     if name == "negative_prompt" and model.negative_prompt:
         return {**rule, "maxLength": model.negative_prompt["max_length"]}
-    if name == "size" and model.size and "default" in model.size:
-        return {**rule, "default": "*".join(map(str, model.size["default"]))}
+    if name == "size" and model.size:
+        default = {"default": "*".join(map(str, model.size["default"]))} if "default" in model.size else {}
+        return {**rule, **model.parameters["size"], **default}
     return {**model.parameters.get(name, {}), **rule}
 
 

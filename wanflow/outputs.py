@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
-import shutil
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wanflow.errors import EditError, is_full, quoted, unwritable
 from wanflow.model import FileStat, Publication
-from wanflow.store.blobs import Blobs, read_checked, write_whole
+from wanflow.store.blobs import Blobs, make_folder, read_checked, sync_folder, write_whole
 from wanflow.store.index import Published
 
 FORMATS: Mapping[str, str] = {
@@ -143,8 +143,15 @@ class Publisher:
             return ""
         inside = os.path.relpath(target, self.root).replace("..", "up")
         aside = self.keep_folder / inside
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(target, aside)  # a rename, or a copy when the output folder is on another disk
+        make_folder(aside.parent)
+        try:
+            target.rename(aside)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with target.open("rb") as file:  # the output folder is on another disk; what stands there is replaced next
+                write_whole(aside, iter(lambda: file.read(1 << 20), b""))
+        sync_folder(aside.parent)
         return os.path.relpath(aside, self.root)
 
 

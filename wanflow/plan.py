@@ -53,6 +53,7 @@ class Planner:
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.force, self.no_proxy = project.options.force, project.options.no_proxy
+        self.retry_refused = project.options.retry_refused
         self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
@@ -217,7 +218,7 @@ class Planner:
         job = self.expansion.job(step, row)
         if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
-        base = _base_size(taken)
+        base = base_size({slot: supply.size for slot, supply in taken.items()})
         size = self.expansion.size(job, base)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self.expansion.region(step, row, base):
@@ -255,6 +256,12 @@ class Planner:
         if not known:
             return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key), unmade
         result = None if key in self._bad_keys else self.index.result(key)
+        if result is None and (refusal := self.refusal(key)):
+            fresh.discard(_symbol(key))
+            note = f"{refusal[0]}: {refusal[1]}"
+            return Decision(job.step.id, Action.SKIP, Reason.MODERATED, key=key, note=note), Supply(
+                absent=Reason.MODERATED
+            )
         if result is None:
             reason, changes = self._why(job, key, parts)
             return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
@@ -264,6 +271,10 @@ class Planner:
         blob = result.blobs[0]
         supply = Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, result=result), supply
+
+    def refusal(self, key: str) -> tuple[str, str] | None:
+        """Code and words with which the provider refused this very request before, unless it shall be asked again."""
+        return None if self.retry_refused else self.index.refusal(key)
 
     def _proxy_refused(self, job: Job) -> Problem:
         name = job.step.function.name
@@ -370,10 +381,10 @@ def out_of_place(publication: Publication, root: Path, index: Index) -> Reason |
     return Reason.OUTPUT_MODIFIED
 
 
-def _base_size(taken: Mapping[str, Supply]) -> tuple[int, int] | None:
-    """The size of the picture that decides the result's: the image, or the last of several."""
-    bases = [supply for slot, supply in taken.items() if slot == "image" or slot.startswith("images.")]
-    return bases[-1].size if bases else None
+def base_size(sizes: Mapping[str, tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The size of the picture that decides the result's, of those in the slots: the image, or the last of several."""
+    bases = [size for slot, size in sizes.items() if slot == "image" or slot.startswith("images.")]
+    return bases[-1] if bases else None
 
 
 def _symbol(key: str) -> bytes:

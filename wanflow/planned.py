@@ -67,6 +67,16 @@ class Plan:
         """True when a run would neither do a job nor write a file."""
         return not (self.totals.run or self.totals.later or self.totals.restore)
 
+    @property
+    def over_budget(self) -> str:
+        """In words, when the recipe's budget does not allow what this may cost; else empty."""
+        budget, totals = self.recipe.budget, self.totals
+        if budget is None or not (totals.usd_worst > budget or totals.unpriced):
+            return ""
+        if totals.unpriced:
+            return f"{totals.unpriced} images have no known price, and the recipe's budget is ${budget}"
+        return f"this may cost ${totals.usd_worst}, and the recipe's budget is ${budget}"
+
     def decisions(self) -> Iterator[tuple[str, Decision]]:
         """Every (row key, decision) in order; those of unchanged rows are made on the way."""
         for entry in self.entries:
@@ -112,10 +122,11 @@ class Plan:
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
         totals.images += self._open_jobs(step)
-        usd = self.terms[step.id].usd
+        terms = self.terms[step.id]
+        usd = terms.usd
         if usd is None:
             totals.unpriced += self._open_jobs(step)
-        elif not usd:
+        elif not usd and not terms.paid:
             return
         totals.paid_tasks += self._open_jobs(step)
         totals.usd += (usd or 0) * counts[Action.RUN]

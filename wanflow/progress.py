@@ -15,6 +15,7 @@ from wanflow.plan import Planner
 from wanflow.planned import Unchanged, shape_of
 from wanflow.record import RunRecord
 from wanflow.rowstate import RowState
+from wanflow.store.tasks import Task
 
 
 class Progress:
@@ -47,11 +48,22 @@ class Progress:
         elif decision.reason is Reason.REFUSED:
             note = decision.note or "see the problems of this row"
             self.tell(decision.step, state.fail(decision.step, "Refused", note, Status.REFUSED))
+        elif decision.reason is Reason.MODERATED:
+            self._moderated(state, decision)
         elif decision.action is Action.SKIP:
             self.tell(decision.step, state.end(decision.step, Status.SKIPPED))
         else:
             return False
         return True
+
+    def _moderated(self, state: RowState, decision: Decision) -> None:
+        code, _, words = decision.note.partition(": ")
+        if not code:
+            why = "needs a picture that the service refused to make"
+            self.tell(decision.step, state.fail(decision.step, "Blocked", why, Status.BLOCKED))
+            return
+        said = f"not sent again until the request changes, or with --retry-refused; last time: {words}"
+        self.tell(decision.step, state.fail(decision.step, code, said, Status.REFUSED))
 
     def reused(self, state: RowState, step: str, key: str, result: Result) -> None:
         """A job's picture was there already."""
@@ -108,12 +120,19 @@ class Progress:
 
     # -- at the end
 
-    def leave(self) -> None:
-        """What was not started, or was under way when the run was aborted, is said so."""
+    def leave(self, at_the_provider: Mapping[str, Task]) -> None:
+        """Say what was not started, and what is left at the provider (tasks that go on, by job)."""
         for state in self.rows.values():
             for step in self._steps:
-                if step.id not in state.outcomes:
-                    self.tell(step.id, state.end(step.id, Status.NOT_STARTED))
+                if step.id in state.outcomes:
+                    continue
+                if task := at_the_provider.get(state.address(step.id)):
+                    why = "left at the provider, where it goes on; the next run brings its picture"
+                    outcome = state.fail(step.id, "LeftInFlight", why)
+                    outcome.task_id, outcome.attempts = task.task_id, 1
+                else:
+                    outcome = state.end(step.id, Status.NOT_STARTED)
+                self.tell(step.id, outcome)
 
     def flush(self, *, when_many: bool = False) -> None:
         """Write what is to be remembered of rows and files."""
@@ -126,7 +145,7 @@ class Progress:
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""
         plan = self._plan
-        record = RunRecord(run_id, plan.recipe.name, plan.backend, started, finished)
+        record = RunRecord(run_id, plan.recipe.name, plan.backend, plan.place, started, finished)
         for place, entry in enumerate(plan.entries):
             if isinstance(entry, Unchanged):
                 record.unchanged_rows += 1

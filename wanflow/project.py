@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.backends.services import Services, silent
 from wanflow.clock import Clock
 from wanflow.errors import UsageError, did_you_mean, is_text, quoted
-from wanflow.settings import STORE, Settings, cores, find_root, read_settings, secret
+from wanflow.settings import FLAG, STORE, Settings, cores, find_root, read_settings, secret
 from wanflow.workers import Workers
 
 
@@ -28,6 +29,9 @@ class Options:
     no_proxy: bool = False
     region: str | None = None
     base_url: str | None = None
+    max_cost: Decimal | None = None
+    resubmit_uncertain: bool = False
+    retry_refused: bool = False
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 
@@ -62,9 +66,14 @@ class Project:
     def open_backend(self, workers: Workers, clock: Clock, note: Callable[[str], None] = silent) -> Backend:
         """The backend, working in these workers."""
         said = self.settings.dashscope
-        region, base_url = self.options.region or said.region, self.options.base_url or said.base_url
-        provider = replace(said, region=region, base_url=base_url)
+        provider = replace(said, region=self.options.region or said.region)
+        if self.options.base_url:
+            provider = replace(provider, base_url=self.options.base_url, base_url_by=FLAG)
         return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
+
+    def workers(self) -> Workers:
+        """This machine's workers, as many as edits may run at once; none is started yet."""
+        return Workers(self.jobs, self.store, seconds_per_megapixel=self.settings.seconds_per_megapixel)
 
     @property
     def jobs(self) -> int:

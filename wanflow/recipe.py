@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ class Recipe:
     manifest: ManifestSpec | None
     steps: tuple[Step, ...]
     outputs: tuple[Output, ...]
+    budget: Decimal | None = None
 
     @property
     def folder(self) -> Path:

@@ -7,28 +7,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from wanflow import hints
-from wanflow.attempts import NotStarted, Performer
+from wanflow.attempts import NotStarted, OverBudget, Performed, Retries
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
-from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.expand import RowError, key_of, key_parts
 from wanflow.halt import Halt
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener
-from wanflow.model import Call, Ref, RefKind, Result, Row, Status
+from wanflow.model import Blob, Call, Ref, RefKind, Result, Row, Status
 from wanflow.outputs import Publisher
-from wanflow.plan import PROXY, Planner
+from wanflow.payments import Payments
+from wanflow.plan import PROXY, Planner, base_size
 from wanflow.progress import Progress
 from wanflow.publishing import Publishing
+from wanflow.recipe import Step
 from wanflow.record import RunRecord
 from wanflow.rowstate import RowState
+from wanflow.salvage import Salvage
 from wanflow.schedule import Job, Schedule
 from wanflow.store.claims import Claims
+from wanflow.store.tasks import Order, Task
 from wanflow.supply import slot_place
 
 ELSEWHERE_S = 0.2
@@ -46,17 +50,17 @@ class Run:
         publisher: Publisher,
         lanes: Lanes,
         listener: Listener,
-        clock: Clock,
-        *,
-        keep_going: bool = True,
+        halt: Halt,
+        retries: Retries,
+        payments: Payments | None = None,
     ) -> None:
         self.planner, self.plan, self.steps = planner, planner.plan, planner.plan.steps
         self.index, self.blobs, self.inputs = planner.index, planner.blobs, planner.inputs
         if unknown := {terms.lane for terms in self.plan.terms.values() if terms.lane not in lanes}:
             raise ValueError(f"no limits are set for the lanes {unknown}")
-        self.backend, self.lanes, self.clock = backend, lanes, clock
-        self.halt = Halt(listener.note, keep_going=keep_going)
-        self.performer = Performer(backend, lanes, clock, lambda: self.halt.stopping, listener.note)
+        self.backend, self.lanes, self.clock, self.halt = backend, lanes, retries.clock, halt
+        self.retries, self.payments = retries, payments
+        self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note) if payments else None
         self.progress = Progress(planner, listener, self.halt)
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.claims = Claims(planner.blobs.root)
@@ -79,6 +83,11 @@ class Run:
         for task in self._tasks:
             task.cancel()
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks at the provider are waited for."""
+        return self.payments.service.waiting if self.payments else 0
+
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
         started = self.clock.now()
@@ -90,22 +99,45 @@ class Run:
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
-            await self._drive()
+            await self._with_salvage()
+        except StoreError as error:
+            self.halt.for_store(error)
         finally:
-            await self.backend.close()
-            self.progress.leave()
+            self.progress.leave(await self._left_at_the_provider())
             self.progress.flush()
         return self._record(run_id, started)
+
+    async def _left_at_the_provider(self) -> Mapping[str, Task]:
+        """Closes the ledger; what this run leaves there, by job."""
+        if not self.payments:
+            return {}
+        try:
+            return await self.payments.leave()
+        except StoreError as error:
+            self.halt.for_store(error)
+            return {}
 
     def _record(self, run_id: str, started: datetime) -> RunRecord:
         record = self.progress.record(run_id, started, self.clock.now())
         unwritten = len(self.publishing.waiting)
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
-        record.account_stopped = self.halt.account_error is not None
+        record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
+        record.over_budget = self.halt.over_budget
         return record
 
     # -- the loop itself
+
+    async def _with_salvage(self) -> None:
+        if not self.salvage:
+            return await self._drive()
+        try:
+            await self.salvage.start()
+            await self._drive()
+            if not self.halt.stopping:
+                await self.salvage.finish()
+        finally:
+            await self.salvage.stop()
 
     async def _drive(self) -> None:
         while True:
@@ -131,6 +163,8 @@ class Run:
                 continue
             if result := self._known(call.key):
                 self._reuse(job, call.key, result)
+            elif refusal := self.planner.refusal(call.key):
+                self._fail(job, EditError(*refusal, Again.NEVER), 0)
             elif call.key in self._followers:
                 self._followers[call.key].append(job)
             else:
@@ -171,22 +205,24 @@ class Run:
     def _call(self, state: RowState, number: int) -> tuple[Call, str]:
         row, step = state.entry.row, self.steps[number]
         job = self.planner.expansion.job(step, row)
-        inputs: dict[str, tuple[str, str]] = {}
-        for slot, ref in step.inputs.items():
-            inputs[slot] = self._bytes_of(state, ref, row, step.id, slot)
+        pictures = {slot: self._picture(state, ref, row, step.id, slot) for slot, ref in step.inputs.items()}
+        inputs = {slot: (path, blob.sha256) for slot, (path, blob) in pictures.items()}
+        sizes = {slot: blob.size for slot, (_, blob) in pictures.items()}
+        made = self.planner.expansion.size(job, base_size(sizes))
+        pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model), parts
+        return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model, pixels), parts
 
-    def _bytes_of(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, str]:
+    def _picture(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, Blob]:
         origin = state.origin(ref)
         if origin.kind is RefKind.STEP:
             blob = state.blobs[origin.name]
-            return str(self.blobs.path(blob.sha256)), blob.sha256
+            return str(self.blobs.path(blob.sha256)), blob
         source = self.planner.supplier.file(origin, row, slot_place(step, slot))
-        return str(self.inputs.root / source.path), source.blob.sha256
+        return str(self.inputs.root / source.path), source.blob
 
     def _known(self, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
@@ -198,22 +234,62 @@ class Run:
         return result
 
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
-        state, step = self.progress.rows[job[0]], self.steps[job[1]]
+        step = self.steps[job[1]]
         began = self.clock.monotonic()
-        lane = self._lane(job[1])
         try:
             await self.planner.supplier.check_made(step, call.inputs)
-            result, attempts = await self.performer.perform(state.address(step.id), lane, call)
-            self._require_fidelity(result)
+            performed = await self._performed(job, call, parts)
+            self._require_fidelity(performed.result)
+        except OverBudget as over:
+            self.halt.for_budget(str(over))
+            self._release_unstarted(job)
         except NotStarted:
             self._release_unstarted(job)
         except EditError as error:
+            self._note_refusal(call.key, error)
             self._fail(job, error, error.attempts)
+        except StoreError as error:
+            self._fail(job, EditError("StoreNotWritten", str(error)), 0)
         else:
-            self._keep(job, call, parts, result, attempts, self.clock.monotonic() - began)
+            if self._keep(job, call, parts, performed, self.clock.monotonic() - began):
+                await self._paid_for(performed)
         finally:
             self.claims.free(call.key, claim)
-            self.lanes.free(lane)
+            self.lanes.free(self._lane(job[1]))
+
+    async def _performed(self, job: Job, call: Call, parts: str) -> Performed:
+        step, address = self.steps[job[1]], self.progress.rows[job[0]].address(self.steps[job[1]].id)
+        if not self.payments or step.function.is_local:
+            return await self.retries.perform(self.backend, address, call)
+        terms = self.plan.terms[step.id]
+        order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
+        return await self.payments.perform(order, afresh=self.planner.force)
+
+    def _note_refusal(self, key: str, error: EditError) -> None:
+        if error.again is Again.REFUSED:
+            try:
+                with self.index.transaction():
+                    self.index.note_refusal(key, error.code, error.message)
+            except StoreError as unwritten:
+                self.halt.for_store(unwritten)
+
+    async def _paid_for(self, performed: Performed) -> None:
+        """The pictures of a paid task are in the index, so nobody has to ask for them again."""
+        if self.payments and performed.task:
+            try:
+                await self.payments.stored(performed.task)
+            except StoreError as error:
+                self.halt.for_store(error)
+
+    def _keep_salvaged(self, task: Task, performed: Performed) -> bool:
+        """Remember what an earlier run paid for and no job of this one took; false when that can't be written."""
+        try:
+            with self.index.transaction():
+                self.index.remember(task.key, performed.result, task.components)
+        except StoreError as error:
+            self.halt.for_store(error)
+            return False
+        return True
 
     def _release_unstarted(self, job: Job) -> None:
         """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
@@ -221,6 +297,11 @@ class Run:
 
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
+
+    def _cost(self, step: Step, images: int) -> Decimal | None:
+        """What so many images cost; None when that is not known."""
+        usd = self.plan.terms[step.id].usd
+        return images * usd if usd is not None else None if images else FREE
 
     def _is_refused(self, result: Result) -> bool:
         return self.planner.no_proxy and result.fidelity == PROXY
@@ -230,8 +311,10 @@ class Run:
             why = "; ".join(result.warnings) or "this edit needs a generative model"
             raise EditError("ProxyRefused", f"only a picture stamped DRAFT came out, and --no-proxy was given: {why}")
 
-    def _keep(self, job: Job, call: Call, parts: str, result: Result, attempts: int, seconds: float) -> None:
-        state, step = self.progress.rows[job[0]], self.steps[job[1]]
+    def _keep(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> bool:
+        """Remember and tell a result; false when it could not be remembered."""
+        state, step, result = self.progress.rows[job[0]], self.steps[job[1]], performed.result
+        kept = False
         try:
             with self.index.transaction():
                 self.index.remember(call.key, result, parts)
@@ -239,16 +322,18 @@ class Run:
         except StoreError as error:
             self.halt.for_store(error)
         else:
+            kept = True
             self.kept += 1
         self._made.add(call.key)
         outcome = state.end(step.id, Status.DONE, result, call.key)
-        outcome.attempts, outcome.seconds = attempts, seconds
+        outcome.attempts, outcome.seconds = performed.attempts, seconds
         outcome.task_id = result.task_id
-        outcome.usd = result.billed * (self.plan.terms[step.id].usd or FREE)
+        outcome.usd = self._cost(step, result.billed)
         self.progress.tell(step.id, outcome)
         self._succeed(job)
         for follower in self._followers.pop(self._leading.pop(job)):
             self._reuse(follower, call.key, result)
+        return kept
 
     # -- how jobs end
 
@@ -268,7 +353,8 @@ class Run:
     def _fail(self, job: Job, error: EditError, attempts: int) -> None:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
         outcome = state.fail(step.id, error.code, error.message)
-        outcome.attempts = attempts
+        outcome.attempts, outcome.task_id = attempts, error.task_id
+        outcome.usd = self._cost(step, error.billed)
         self.progress.tell(step.id, outcome)
         blocked = self._schedule.failed(job)
         for _, number in blocked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from wanflow.errors import UsageError, describe_os_error
 FILE = "wanflow.toml"
 STORE = ".wanflow"
 KEY = "DASHSCOPE_API_KEY"
+FLAG = "--base-url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,16 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """How to reach DashScope: a region's name or a base URL, and the environment variable that holds the key."""
+    """How to reach DashScope: a region's name or a base URL, the environment variable that holds the key, and a
+    name for the account where several keys belong to it. `base_url_by` is who says the URL: the file, or the flag.
+    """
 
     region: str | None = None
     base_url: str | None = None
+    base_url_by: str = f"{FILE}: dashscope.base_url"
     workspace: str | None = None
     key_variable: str = KEY
+    account: str | None = None
     models: Mapping[str, ModelSettings] = field(default_factory=dict)
 
 
@@ -44,6 +50,7 @@ class Settings:
     backend: str = "draft"
     out: str = "."
     jobs: int | None = None
+    seconds_per_megapixel: float = 60.0
     dashscope: ProviderSettings = ProviderSettings()
 
 
@@ -63,7 +70,7 @@ def read_settings(root: Path) -> Settings:
     """The settings of a project. Raises UsageError naming the file and the entry."""
     path = root / FILE
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite)
     except FileNotFoundError:
         return Settings()
     except OSError as error:
@@ -77,9 +84,21 @@ def read_settings(root: Path) -> Settings:
     return Settings(**entries, dashscope=ProviderSettings(**provider, models=models))
 
 
+def _finite(text: str) -> float | str:
+    # TOML knows nan and inf, which are no limit and no price; as texts the schema refuses them by their names.
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
 def secret(name: str) -> str | None:
     """A secret from the environment, or None; it must never be kept, shown or written."""
     return os.environ.get(name) or None
+
+
+def state_folder() -> Path:
+    """Where this user's programs keep what must outlive projects (XDG base directory specification)."""
+    given = os.environ.get("XDG_STATE_HOME")
+    return (Path(given) if given and Path(given).is_absolute() else Path.home() / ".local" / "state") / "wanflow"
 
 
 def cores() -> int:

@@ -60,14 +60,15 @@ def fitted(width: int, height: int, parameters: Parameters) -> Size:
 
 
 def given(parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
-    """The size parameter ("W*H") as numbers, within the rule's limits; None when it isn't set. Raises SizeError."""
+    """The size parameter ("W*H") as the model makes it; None when it isn't set. Raises SizeError."""
     text = parameters.get("size")
     if text is None:
         return None
     width, height = (int(number) for number in str(text).split("*"))
     if broken := broken_limit(width, height, rule):
         raise SizeError(*_SAID[broken](text, width * height, rule))
-    return width, height
+    step = rule.get("multiple", 1)
+    return step * _rounded(width / step), step * _rounded(height / step)
 
 
 def broken_limit(width: int, height: int, rule: Mapping[str, Any]) -> str | None:
@@ -121,12 +122,13 @@ def _sixteens(value: float) -> int:
 
 
 def _chosen(size: Size | None, parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
-    if chosen := given(parameters, rule):
+    pixels = rule.get("names", {}).get(parameters.get("size"))
+    if pixels is None and (chosen := given(parameters, rule)):
         return chosen
     if rule["rule"] == "given":
         width, height = rule["default"]
         return width, height
-    return size and about(*size, rule["pixels"], rule["max_ratio"])
+    return size and about(*size, pixels or rule["pixels"], rule["max_ratio"])
 
 
 def _scaled(width: int, height: int, parameters: Parameters, by: str) -> Size:

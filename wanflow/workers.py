@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wanflow.errors import Again, EditError, unwritable
+from wanflow.catalog import models
+from wanflow.errors import Again, EditError, describe_os_error, unwritable
+from wanflow.images import MAX_PIXELS
 from wanflow.model import Blob, Call, Result
 from wanflow.store.blobs import Blobs, read_checked
 
@@ -23,17 +26,30 @@ if TYPE_CHECKING:
     from wanflow.pixels.engine import Hint, Picture
 
 LANE = "this machine"
-# The slowest edit promised is 90 s for 4096 x 4096; ten times that is a hang.
-DEADLINE_S = 900.0
+# The slowest edit promised takes 90 s for 17 million pixels; ten times that is a hang.
+SECONDS_PER_MEGAPIXEL = 60.0
+LEAST_S = 60.0
+# All workers together may have so much of the machine's memory, and each what any ordinary edit needs.
+MEMORY_SHARE = 0.8
+LEAST_BYTES = 2 << 30
 
 
 class Workers:
     """`slots` processes that perform calls and store what they make. Processes start when first needed."""
 
-    def __init__(self, slots: int, store: Path, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        slots: int,
+        store: Path,
+        *,
+        seconds_per_megapixel: float = SECONDS_PER_MEGAPIXEL,
+        least_s: float = LEAST_S,
+        work: Callable[[Call, Path], Result] | None = None,
+    ) -> None:
         self.slots = slots
         self.store = store
-        self._deadline_s = deadline_s
+        self._seconds_per_megapixel, self._least_s = seconds_per_megapixel, least_s
+        self._work = work or perform
         self._idle: list[ProcessPoolExecutor] = []
         self._busy: set[ProcessPoolExecutor] = set()
 
@@ -41,16 +57,21 @@ class Workers:
         """Perform one call in a worker of its own. Raises EditError."""
         worker = self._idle.pop() if self._idle else self._start()
         self._busy.add(worker)
+        deadline_s = self._least_s + self._seconds_per_megapixel * (call.pixels or MAX_PIXELS) / 1e6
         try:
-            running = asyncio.get_running_loop().run_in_executor(worker, perform, call, self.store)
-            result = await asyncio.wait_for(running, self._deadline_s)
+            running = asyncio.get_running_loop().run_in_executor(worker, self._work, call, self.store)
+            result = await asyncio.wait_for(running, deadline_s)
         except BrokenProcessPool as error:
             self._drop(worker)
-            message = "the worker process died (out of memory, or killed from outside)"
+            message = "the worker process died (out of memory, a crash in a library, or killed from outside)"
             raise EditError("WorkerDied", message, Again.SOON) from error
         except TimeoutError as error:
             self._drop(worker)
-            raise EditError("Deadline", f"not done after {self._deadline_s:.0f} s") from error
+            raise EditError("Deadline", self._too_slow(call, deadline_s)) from error
+        except OSError as error:
+            self._drop(worker)
+            message = f"no worker process can be started: {describe_os_error(error)}"
+            raise EditError("WorkerNotStarted", message, Again.SOON) from error
         except EditError:
             self._release(worker)
             raise
@@ -59,6 +80,11 @@ class Workers:
             raise
         self._release(worker)
         return result
+
+    def _too_slow(self, call: Call, deadline_s: float) -> str:
+        of = f" of {call.pixels / 1e6:.1f} million pixels" if call.pixels else ""
+        limit = f"seconds_per_megapixel in wanflow.toml, now {self._seconds_per_megapixel:g}, sets the limit"
+        return f"{call.function}{of} was not done after {deadline_s:,.0f} s and was ended; {limit}"
 
     def close(self) -> None:
         """End all workers."""
@@ -69,7 +95,8 @@ class Workers:
     def _start(self) -> ProcessPoolExecutor:
         # Read when numpy is loaded, so set before the fork server starts: OpenBLAS's spinning threads cost 10x.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        return ProcessPoolExecutor(1, mp_context=_context(), initializer=_begin)
+        limit_bytes = max(LEAST_BYTES, int(_memory_bytes() * MEMORY_SHARE / self.slots))
+        return ProcessPoolExecutor(1, mp_context=_context(), initializer=_begin, initargs=(limit_bytes,))
 
     def _release(self, worker: ProcessPoolExecutor) -> None:
         self._busy.discard(worker)
@@ -99,10 +126,32 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _begin() -> None:
+def _memory_bytes() -> int:
+    """How much memory the machine has; 0 where it doesn't say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def _begin(limit_bytes: int) -> None:
     # Ctrl-C goes to the whole process group; what is under way is the loop's to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _bound_memory(limit_bytes)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _bound_memory(limit_bytes: int) -> None:
+    # What asks for more fails alone and in words. Where memory ends all the same, the system shall end the worker that
+    # has it, not wanflow itself.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    with contextlib.suppress(
+        ImportError, OSError, ValueError
+    ):  # Windows has no such limits, and some systems lower ones
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def _end_with_parent() -> None:
@@ -114,20 +163,28 @@ def _end_with_parent() -> None:
 
 def perform(call: Call, store: Path) -> Result:
     """Read a call's inputs, edit, and store the picture; runs in a worker process. Raises EditError."""
+    try:
+        return _performed(call, store)
+    except MemoryError as error:
+        raise EditError("OutOfMemory", "the picture is too large for this machine's memory") from error
+
+
+def _performed(call: Call, store: Path) -> Result:
     from wanflow.pixels import codec, engine
 
     pictures = {slot: codec.decode(read_checked(Path(path), sha256)) for slot, (path, sha256) in call.inputs.items()}
     base = [pictures[slot] for slot in ("image", *_numbered(pictures)) if slot in pictures]
     seed = call.parameters.get("seed") or 0
     hint = _hint(call, pictures)
-    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed, hint)
+    size = models()[call.model].size if call.model else None
+    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed, hint, size)
     try:
         edited = engine.apply(request)
-    except EditError:
+    except (EditError, MemoryError):
         raise
-    except MemoryError as error:
-        raise EditError("OutOfMemory", "the picture is too large for this machine's memory") from error
     except Exception as error:
+        if "OutOfMemoryError" in str(error):  # as OpenCV says it
+            raise MemoryError from error
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         raise EditError("EngineBug", f"a bug in wanflow's engine: {type(error).__name__}: {error} ({where})") from error

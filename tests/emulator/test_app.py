@@ -60,6 +60,8 @@ def test_upload_through_a_multipart_form_and_edit_it() -> None:
             query = {"action": "getPolicy", "model": "wanx2.1-imageedit"}
             data = (await here.get("/uploads", params=query)).json()["data"]
             form = {"key": f"{data['upload_dir']}/a b.png", "policy": data["policy"], "Signature": data["signature"]}
+            form |= {"OSSAccessKeyId": data["oss_access_key_id"], "x-oss-object-acl": data["x_oss_object_acl"]}
+            form |= {"x-oss-forbid-overwrite": data["x_oss_forbid_overwrite"]}
             sent = await here.post(data["upload_host"], data=form, files={"file": ("a b.png", photo(0, 512, 512))})
             assert sent.status_code == 204
             again = await here.post(data["upload_host"], data=form, files={"file": ("a b.png", b"other")})

@@ -244,6 +244,14 @@ def test_faults_are_read_from_a_line() -> None:
     assert read("rate=0.1")[0][0].kinds == tuple(KINDS)
 
 
+def test_a_seed_holds_whichever_fault_it_is_said_with() -> None:
+    def seed(*faults: str) -> int:
+        return from_flags(region="beijing", keys=(), service=None, latency=None, fault=faults).fault_seed
+
+    assert seed("kind=hang,seed=7", "kind=500") == seed("kind=500", "kind=hang,seed=7") == 7
+    assert seed("kind=hang,seed=7", "kind=500,seed=0") == seed("kind=hang") == 0
+
+
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
 def test_faults_are_read_from_a_file(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"faults{suffix}"
@@ -262,6 +270,8 @@ def test_faults_are_read_from_a_file(suffix: str, tmp_path: Path) -> None:
         ("kind=hang,rat=1", 'a fault has no "rat". Did you mean rate'),
         ("rate=much", 'a fault\'s rate must be a number, got "much"'),
         ("rate=2", "a fault's rate is between 0 and 1, got 2"),
+        ("seconds=inf", 'a fault\'s seconds must be a number, got "inf"'),
+        ("seconds=nan", 'a fault\'s seconds must be a number, got "nan"'),
         ("times=-1", "a fault's times can't be below 0"),
         ("on=sumbit", 'on: "sumbit" is not known. Did you mean submit'),
         ("seed=x,kind=hang", "a fault's seed must be a number"),
@@ -272,6 +282,11 @@ def test_fault_that_can_not_be_read_is_refused_in_words(text: str, said: str) ->
     with pytest.raises(UsageError) as caught:
         read(text)
     assert said in str(caught.value)
+
+
+def test_a_count_without_end_is_refused_in_words() -> None:
+    with pytest.raises(UsageError, match='a fault\'s times must be a number, got "inf"'):
+        parse(json.loads('{"faults": [{"kind": "500", "times": Infinity}]}'))
 
 
 def test_fault_file_that_is_broken_is_refused_in_words(tmp_path: Path) -> None:

@@ -99,7 +99,10 @@ def test_image_may_be_the_result_of_another_task_without_a_way_over_the_network(
 def uploaded(desk: Desk) -> str:
     data = desk.send("GET", "/uploads", query={"action": "getPolicy", "model": "wanx2.1-imageedit"}).json()["data"]
     key = f"{data['upload_dir']}/a.png"
-    desk.upload({"Signature": data["signature"], "policy": data["policy"], "key": key}, blank(512, 512))
+    form = {"Signature": data["signature"], "policy": data["policy"], "key": key}
+    form |= {"OSSAccessKeyId": data["oss_access_key_id"], "x-oss-object-acl": data["x_oss_object_acl"]}
+    form |= {"x-oss-forbid-overwrite": data["x_oss_forbid_overwrite"]}
+    assert desk.upload(form, blank(512, 512)).status == 204
     return f"oss://{key}"
 
 

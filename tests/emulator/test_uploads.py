@@ -75,6 +75,23 @@ def test_same_name_twice_under_one_policy_is_refused() -> None:
     assert storage(desk).resolved(f"oss://{data['upload_dir']}/a.png", "wanx2.1-imageedit", desk.now) == b"first"
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("OSSAccessKeyId", "InvalidAccessKeyId"),
+        ("x-oss-object-acl", "AccessDenied"),
+        ("x-oss-forbid-overwrite", "AccessDenied"),
+    ],
+)
+@pytest.mark.parametrize("value", [None, "", "false", "public-read"])
+def test_fields_of_the_form_must_be_those_of_the_policy(name: str, code: str, value: str | None) -> None:
+    desk = Desk()
+    form = fields(policy(desk)) | ({name: value} if value is not None else {})
+    if value is None:
+        del form[name]
+    assert error(desk.upload(form, b"x")) == (403, code)
+
+
 def test_two_policies_have_two_folders() -> None:
     desk = Desk()
     assert policy(desk)["upload_dir"] != policy(desk)["upload_dir"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from wanflow.backends.draft import DraftBackend
 from wanflow.backends.provider import ProviderBackend
 from wanflow.backends.services import Services
-from wanflow.model import Call, Result, Terms
+from wanflow.model import Account, Call, Ending, Listed, Result, Terms
 from wanflow.recipe import Step
 
 
@@ -34,20 +35,46 @@ class Backend(Protocol):
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The best fidelity that can come of these parameters; may load what planning as such must not."""
 
-    def require(self) -> None:
-        """Raise UsageError when something to perform with, such as a key, is missing. Planning needs nothing."""
+    def account(self) -> Account | None:
+        """Whose money it spends; None when it is free. Raises UsageError when the key or the address is missing."""
 
-    async def submit(self, call: Call) -> Any:
-        """Start a call; may cost money. Returns a ticket. Raises EditError."""
+    def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> Service:
+        """Who does the paid calls of that account; `uploads` remembers what lies there."""
 
-    async def collect(self, ticket: Any) -> Result:
-        """The result of a ticket; may be called again after a crash. Raises EditError."""
+    async def perform(self, call: Call) -> Result:
+        """Do a free call. Raises EditError."""
+
+
+class Service(Protocol):
+    """Does paid calls, each step of it apart, so that the ledger can say between them how far it got."""
+
+    @property
+    def offset_s(self) -> float | None:
+        """How many seconds its clock is ahead of ours; None while that is not known."""
+
+    async def prepare(self, call: Call) -> Any:
+        """Everything but the sending; free, and may be thrown away. Raises EditError."""
+
+    async def submit(self, prepared: Any) -> Any:
+        """Send it; costs money. Returns a ticket, which has a `task_id`. Raises EditError."""
+
+    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Any:
+        """The ticket of a call that was sent before."""
+
+    async def wait(self, ticket: Any) -> Ending:
+        """How a task ends; may be called again. Raises EditError when that can't be learnt."""
+
+    async def fetch(self, ticket: Any, ending: Ending) -> Result:
+        """Store what a task made; may be called again. Raises EditError."""
+
+    async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
+        """The account's tasks of a model (or all) that were submitted in a span of time. Raises EditError."""
 
     @property
     def waiting(self) -> int:
-        """How many tasks that were submitted go on elsewhere and are waited for."""
+        """How many tasks are waited for."""
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of connections; tasks that were submitted go on."""
 
 

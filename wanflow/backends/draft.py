@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from wanflow.model import Call, Limits, Result, Terms
 from wanflow.recipe import Step
@@ -19,14 +19,16 @@ class DraftBackend:
     name = "draft"
     place = ""
     takes_hints = True
-    waiting = 0
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
 
     def fingerprint(self, step: Step) -> str:
-        """Backend and engine version; the model does not matter to a draft."""
-        return local_fingerprint(step) if step.function.is_local else f"draft:{step.function.engine_version}"
+        """Backend and engine version; of the model, only how it rounds sizes matters to a draft."""
+        if step.function.is_local:
+            return local_fingerprint(step)
+        multiple = step.function.size.get("multiple")
+        return f"draft:{step.function.engine_version}" + (f":{multiple}" if multiple else "")
 
     def terms(self, step: Step) -> Terms:
         """Free, as good as the function's definition claims; all edits of this machine share its cores."""
@@ -45,19 +47,16 @@ class DraftBackend:
 
         return engine.foreseen(step.function.name, parameters) or step.function.fidelity
 
-    def require(self) -> None:
-        """Nothing is needed."""
+    def account(self) -> None:
+        """Nobody pays."""
 
-    async def submit(self, call: Call) -> Call:
-        """Nothing happens before collect: a draft costs nothing and leaves nothing behind."""
-        return call
+    def service(self, uploads: object) -> NoReturn:
+        """There are no paid calls."""
+        raise NotImplementedError
 
-    async def collect(self, ticket: Call) -> Result:
+    async def perform(self, call: Call) -> Result:
         """The edited picture, stored. Raises EditError."""
-        return await self.workers.perform(ticket)
-
-    async def close(self) -> None:
-        """Workers belong to whoever made them."""
+        return await self.workers.perform(call)
 
 
 def local_fingerprint(step: Step) -> str:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
+from wanflow.address import address
 from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
-from wanflow.catalog import Model, Offer, Region, models, region_named
+from wanflow.catalog import Model, Offer, models
 from wanflow.errors import UsageError, did_you_mean
-from wanflow.model import Call, Limits, Result, Terms
+from wanflow.model import Account, Call, Limits, Result, Terms
 from wanflow.recipe import Step
 from wanflow.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from wanflow.backends.dashscope import DashScope, Ticket
+    from wanflow.backends.dashscope import DashScope
+    from wanflow.backends.dashscope.secret import Secret
 
-REGION = "cn-beijing"
 # Tasks that wait in the provider's queue: a slot that falls free is taken before we hear of it.
 AHEAD = 3
-_OWN_HOSTS = ".aliyuncs.com"
 
 
 class ProviderBackend:
@@ -35,8 +35,8 @@ class ProviderBackend:
         self._services = services
         self._local = DraftBackend(services.workers)
         self._provider = services.provider
-        self._region: Region = region_named(self._provider.region or REGION)
-        self._address = _address(self._provider.base_url)
+        self._address = address(self._provider)
+        self._region = self._address.region
         for name in self._provider.models:
             if name not in models():
                 known = did_you_mean(name, models())
@@ -47,18 +47,18 @@ class ProviderBackend:
     @property
     def place(self) -> str:
         """The provider and the region; of another address its host, and that it isn't the provider's if so."""
-        if not self._address:
+        if self._address.stand_in:
+            return f"{self._address.stand_in} (no provider's address)"
+        if not self._provider.base_url:
             workspace = f", workspace {self._provider.workspace}" if self._provider.workspace else ""
             return f"DashScope, {self._region.name}{workspace}"
-        if self._is_stand_in:
-            return f"{self._address.scheme}://{self._address.netloc.rpartition('@')[2]} (no provider's address)"
-        return f"DashScope, {self._address.hostname} (prices of {self._region.name})"
+        return f"DashScope, {self._address.host} (prices of {self._region.name})"
 
     def fingerprint(self, step: Step) -> str:
         """The model, and whether the provider itself or something in its place makes the picture."""
         if step.function.is_local:
             return local_fingerprint(step)
-        return f"dashscope:{step.model}:stand-in" if self._is_stand_in else f"dashscope:{step.model}"
+        return f"dashscope:{step.model}:stand-in" if self._address.stand_in else f"dashscope:{step.model}"
 
     def terms(self, step: Step) -> Terms:
         """The price and limits of the step's model in this region, unless the project sets others."""
@@ -71,7 +71,9 @@ class ProviderBackend:
             own.submissions_per_second or offer.submissions_per_second,
             AHEAD if own.submit_ahead is None else own.submit_ahead,
         )
-        return Terms("real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits)
+        return Terms(
+            "real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits, paid=True
+        )
 
     def refuses(self, step: Step) -> str:
         """Why this account can't do a step: its model isn't offered in the region; empty when it can."""
@@ -83,39 +85,41 @@ class ProviderBackend:
         """A model draws what it is asked for."""
         return self._local.foresee(step, parameters) if step.function.is_local else "real"
 
-    def require(self) -> None:
-        """The key and the address. Raises UsageError naming what is missing."""
-        _ = self._client
-
     # -- what a run asks
 
-    async def submit(self, call: Call) -> Call | Ticket:
-        """Send a call; costs money, but for local/* steps. Raises EditError."""
-        if call.model is None:
-            return call
-        return await self._client.submit(call, call.model)
+    def account(self) -> Account:
+        """Told apart by the key, or by the name that the project gives it. Raises UsageError naming what is missing."""
+        key = self._key.reveal()
+        whose = f"name:{self._provider.account}" if self._provider.account else key
+        where = self._address.stand_in or "dashscope"
+        digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
+        self._address.required()
+        return Account(digest[:20], f"{self._provider.account or 'account'} at {self.place}")
 
-    async def collect(self, ticket: Call | Ticket) -> Result:
-        """Wait for the task and store its pictures. Raises EditError."""
-        if isinstance(ticket, Call):
-            return await self._local.collect(ticket)
-        return await self._client.collect(ticket)
+    def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> DashScope:
+        """The client. Raises UsageError naming what is missing."""
+        from wanflow.backends.dashscope import DashScope
 
-    @property
-    def waiting(self) -> int:
-        """How many tasks at the provider are waited for."""
-        return self._client.waiting if "_client" in self.__dict__ else 0
+        slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
+        client = DashScope(
+            base_url=self._address.required(),
+            key=self._key,
+            region=self._region.name,
+            workspace=self._provider.workspace,
+            store=self._services.workers.store,
+            clock=self._services.clock,
+            concurrent=slots,
+            note=self._services.note,
+            uploads=uploads,
+        )
+        client.open()
+        return client
 
-    async def close(self) -> None:
-        """Stop asking; tasks go on at the provider."""
-        if "_client" in self.__dict__:
-            await self._client.aclose()
+    async def perform(self, call: Call) -> Result:
+        """Do a local/* step. Raises EditError."""
+        return await self._local.perform(call)
 
     # -- parts
-
-    @property
-    def _is_stand_in(self) -> bool:
-        return self._address is not None and not (self._address.hostname or "").endswith(_OWN_HOSTS)
 
     def _model(self, step: Step) -> Model:
         return models()[str(step.model)]
@@ -129,48 +133,10 @@ class ProviderBackend:
         return self._provider.models.get(str(step.model), ModelSettings())
 
     @property
-    def _base_url(self) -> str:
-        if self._provider.base_url:
-            return self._provider.base_url
-        if self._provider.workspace:
-            return self._region.workspace_url.replace("{WorkspaceId}", self._provider.workspace)
-        if self._region.base_url is None:
-            raise UsageError(
-                f"{self._region.name} is only reached through a workspace; set workspace in [dashscope] of wanflow.toml"
-            )
-        return self._region.base_url
-
-    @cached_property
-    def _client(self) -> DashScope:
-        from wanflow.backends.dashscope import DashScope
+    def _key(self) -> Secret:
         from wanflow.backends.dashscope.secret import Secret
 
         variable = self._provider.key_variable
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
-        secret = Secret(key, f"the API key in {variable}")
-        slots = {name: own.concurrent_tasks for name, own in self._provider.models.items() if own.concurrent_tasks}
-        return DashScope(
-            base_url=self._base_url,
-            key=secret,
-            region=self._region.name,
-            workspace=self._provider.workspace,
-            store=self._services.workers.store,
-            clock=self._services.clock,
-            concurrent=slots,
-            note=self._services.note,
-        )
-
-
-def _address(base_url: str | None) -> SplitResult | None:
-    """The parts of a base URL. Raises UsageError, which does not show it: a password may stand in it."""
-    if not base_url:
-        return None
-    try:
-        address = urlsplit(base_url)
-        usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not base_url.isprintable():
-        raise UsageError("the base URL must be http:// or https:// and a host, e.g. http://127.0.0.1:8765/api/v1")
-    return address
+        return Secret(key, f"the API key in {variable}")

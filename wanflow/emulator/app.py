@@ -94,7 +94,7 @@ class Emulator:
         self._go_on()
         if response.awaits:
             response = delivered(await self._held(response.awaits, request.origin), delay_s=response.delay_s)
-        return Delivery(response, self.clock.speed, self._closing)
+        return Delivery(response, self.clock.now, self.clock.speed, self._closing)
 
     def _go_on(self) -> None:
         """Let time pass: begin the work that is due, and come back when the next task ends by itself."""

@@ -6,7 +6,9 @@ import asyncio
 import socket
 import struct
 from asyncio import Transport
+from collections.abc import Callable
 from contextlib import suppress
+from email.utils import formatdate
 
 from starlette.types import Receive, Scope, Send
 
@@ -22,8 +24,8 @@ class Delivery:
     Once `closing` is set nothing is held back any more, so that the server can end.
     """
 
-    def __init__(self, response: Response, speed: float, closing: asyncio.Event) -> None:
-        self._response, self._speed, self._closing = response, speed, closing
+    def __init__(self, response: Response, now: Callable[[], float], speed: float, closing: asyncio.Event) -> None:
+        self._response, self._now, self._speed, self._closing = response, now, speed, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deliver."""
@@ -35,6 +37,7 @@ class Delivery:
         if response.ending in (Ending.HANG, Ending.RESET):
             return await _reset(transport, receive)
         headers = [
+            (b"date", formatdate(self._now(), usegmt=True).encode()),
             (b"content-type", response.media_type.encode()),
             (b"content-length", str(len(response.body)).encode()),
             *((name.encode(), value.encode()) for name, value in response.headers.items()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -73,13 +74,13 @@ class Fault:
 class Faults:
     """The faults in force. At most one is met at a time; each request may meet another at its next try."""
 
-    def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
+    def __init__(self, faults: Sequence[Fault] = (), seed: int | None = None) -> None:
         self.met: Counter[str] = Counter()
         self.order(faults, seed)
 
-    def order(self, faults: Sequence[Fault], seed: int = 0) -> None:
+    def order(self, faults: Sequence[Fault], seed: int | None = None) -> None:
         """Put these faults in force instead of those before."""
-        self.faults, self.seed = tuple(faults), seed
+        self.faults, self.seed = tuple(faults), seed or 0
         self._tries: Counter[tuple[str, str]] = Counter()
         self._seen: Counter[int] = Counter()
         self._hits: Counter[int] = Counter()
@@ -114,8 +115,11 @@ def _point(*parts: object) -> float:
 # -- how faults are written
 
 
-def read(text: str) -> tuple[tuple[Fault, ...], int]:
-    """Faults and seed from a file (.json, .yaml) or from `rate=0.1,kinds=500+hang,seed=7`. Raises UsageError."""
+def read(text: str) -> tuple[tuple[Fault, ...], int | None]:
+    """Faults and seed (None: not said) from a file (.json, .yaml) or from `rate=0.1,kinds=500+hang,seed=7`.
+
+    Raises UsageError.
+    """
     if "=" not in text and Path(text).suffix in (".json", ".yaml", ".yml"):
         return parse(_file(Path(text)))
     entry: dict[str, Any] = {}
@@ -124,8 +128,8 @@ def read(text: str) -> tuple[tuple[Fault, ...], int]:
         if not equals:
             raise UsageError(f"a fault is written as name=value,name=value; got {quoted(pair)}")
         entry[name.strip()] = value.strip()
-    seed = entry.pop("seed", 0)
-    return parse({"seed": seed, "faults": [entry]})
+    said = {"seed": entry.pop("seed")} if "seed" in entry else {}
+    return parse({**said, "faults": [entry]})
 
 
 def _file(path: Path) -> Any:
@@ -140,13 +144,17 @@ def _file(path: Path) -> Any:
         raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def parse(values: Any) -> tuple[tuple[Fault, ...], int]:
-    """Faults and seed from {"seed": 7, "faults": [{"kinds": ["500"], "rate": 0.1}]}. Raises UsageError."""
+def parse(values: Any) -> tuple[tuple[Fault, ...], int | None]:
+    """Faults and seed (None: not said) from {"seed": 7, "faults": [{"kinds": ["500"], "rate": 0.1}]}.
+
+    Raises UsageError.
+    """
     if isinstance(values, list):
         values = {"faults": values}
     if not isinstance(values, dict) or not isinstance(values.get("faults"), list):
         raise UsageError('faults are given as {"seed": 7, "faults": [{"kinds": ["500"], "rate": 0.1}]}')
-    return tuple(_fault(entry) for entry in values["faults"]), _number("seed", values.get("seed", 0), int)
+    seed = _number("seed", values["seed"], int) if "seed" in values else None
+    return tuple(_fault(entry) for entry in values["faults"]), seed
 
 
 _NUMBERS: Mapping[str, type[int] | type[float]] = {
@@ -188,7 +196,9 @@ def _words(name: str, value: Any, known: Iterable[str]) -> tuple[str, ...]:
 def _number(name: str, value: Any, kind: type[int] | type[float]) -> Any:
     try:
         number = kind(value)
-    except (TypeError, ValueError) as error:
+        if not math.isfinite(number):
+            raise ValueError(number)
+    except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"a fault's {name} must be a number, got {quoted(str(value))}") from error
     if number < 0:
         raise UsageError(f"a fault's {name} can't be below 0, got {number}")

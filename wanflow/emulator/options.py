@@ -59,8 +59,9 @@ def from_flags(
     wanted: list[Fault] = []
     seed = 0
     for text in fault:
-        more, seed = read(text)
+        more, said = read(text)
         wanted += more
+        seed = seed if said is None else said
     return Options(
         region=region_named(region).name,
         keys=frozenset(keys),

@@ -13,7 +13,7 @@ from wanflow.catalog import Model, Protocol, functions
 from wanflow.emulator.exchange import Refusal, Request, refusal
 from wanflow.emulator.tasks import Order
 from wanflow.model import Blob
-from wanflow.sizes import Size, SizeError, about, broken_limit, resulting
+from wanflow.sizes import Size, SizeError, broken_limit, resulting
 
 Values = Mapping[str, Any]
 _CONFORM = "the parameters must conform"
@@ -248,9 +248,6 @@ def _made_size(model: Model, order: Order, size: Size | None) -> Size:
     rule, wish = model.size, order.parameters
     if rule is None:
         rule = functions()[f"wan/{order.function}"].size
-    if pixels := rule.get("names", {}).get(wish.get("size")):
-        return about(*(size or (1, 1)), pixels, rule["max_ratio"])
     made = resulting(rule, size or (1, 1), wish)
     assert made  # noqa: S101 - told to mypy; a size went in
-    step = rule.get("multiple", 1)
-    return round(made[0] / step) * step, round(made[1] / step) * step
+    return made

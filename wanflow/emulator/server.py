@@ -59,7 +59,9 @@ class Server(uvicorn.Server):
 
     def __init__(self, emulator: Emulator) -> None:
         settings: dict[str, Any] = {"http": Cuttable, "ws": "none", "lifespan": "off", "log_level": "warning"}
-        super().__init__(uvicorn.Config(emulator, **settings, access_log=False, timeout_graceful_shutdown=1))
+        super().__init__(
+            uvicorn.Config(emulator, **settings, access_log=False, date_header=False, timeout_graceful_shutdown=1)
+        )
         self._emulator = emulator
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -17,6 +17,7 @@ from wanflow.emulator.tasks import day
 
 PATH = "/oss"
 _ID = "emulated-access-key-id"
+_MUST = (("x-oss-object-acl", "private"), ("x-oss-forbid-overwrite", "true"))
 _SECRET = b"nobody is kept out by this"
 
 
@@ -87,10 +88,15 @@ class Storage:
         policy, key = form.fields.get("policy", ""), form.fields.get("key", "")
         if not _signed(form.fields.get("Signature", ""), policy):
             return _error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
+        if form.fields.get("OSSAccessKeyId") != _ID:
+            return _error(
+                403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records."
+            )
         said = json.loads(base64.b64decode(policy))
         if now >= said["expiration"]:
             return _error(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
-        if not key.startswith(said["folder"] + "/"):
+        # That the policy asks for these two as well is assumed: getPolicy names them, and the SDK sends them.
+        if not key.startswith(said["folder"] + "/") or any(form.fields.get(name) != must for name, must in _MUST):
             return _error(403, "AccessDenied", "Invalid according to Policy: Policy Condition failed.")
         if len(form.content) > said["bytes"]:
             return _error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.")

@@ -19,12 +19,11 @@ from wanflow.pixels.lettering import Colour, draw, filling, leading
 from wanflow.pixels.lexicon import Role, tokens
 from wanflow.pixels.stamp import BLACK, YELLOW, free_area, stamped
 from wanflow.pixels.words import tone
-from wanflow.sizes import SizeError, about, given
+from wanflow.sizes import SizeError, given, resulting
 
 NOT_COMBINED = "the inputs are only shown side by side; what the prompt asks of them was not done"
 NOT_PAINTED = "the prompt is only set on a coloured card; what it describes was not painted"
-_LIMITS = {"min_pixels": 1, "max_pixels": 1 << 24, "max_ratio": 4}
-_PIXELS = 1280 * 1280
+_LIMITS = {"rule": "about", "pixels": 1280 * 1280, "min_pixels": 1, "max_pixels": 1 << 24, "max_ratio": 4}
 # One of them by the seed, so that candidates can be told apart.
 _DESKS: tuple[Colour, ...] = ((58, 60, 64), (74, 66, 58), (54, 66, 62), (62, 58, 72))
 _SHEET: Colour = (250, 247, 240)
@@ -61,9 +60,11 @@ def card(request: EditRequest) -> Edited:
 
 def _size(request: EditRequest) -> tuple[int, int]:
     try:
-        return given(request.parameters, _LIMITS) or about(*request.images[-1].size, _PIXELS, 4)
+        size = resulting(request.size or _LIMITS, request.images[-1].size, request.parameters)
     except SizeError as error:
         raise EditError("ImageSize", str(error)) from error
+    assert size  # noqa: S101 - told to mypy; a size went in
+    return size
 
 
 # -- inputs side by side

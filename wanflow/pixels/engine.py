@@ -67,7 +67,8 @@ class Hint:
 class EditRequest:
     """One image wanted from one function: inputs, resolved parameters (defaults filled in) and the candidate's seed.
 
-    The real model finds its subject by itself; `hint` steers the draft engine only.
+    The real model finds its subject by itself; `hint` steers the draft engine only. `size` is the size rule of the
+    model that the picture stands in for, where that has one of its own.
     """
 
     function: str
@@ -76,6 +77,7 @@ class EditRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     hint: Hint = Hint()
+    size: Mapping[str, Any] | None = None
 
     @property
     def image(self) -> Picture:

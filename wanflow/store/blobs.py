@@ -31,20 +31,20 @@ class Blobs:
     def part(self) -> Path:
         """A new name below the store for a file that grows there until `adopt`. Raises OSError."""
         folder = self.root / "objects"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder / f".wanflow-{secrets.token_hex(8)}.part"
 
     def adopt(self, part: Path, sha256: str) -> None:
         """Make a whole file of this digest a blob, durably; the file is gone afterwards. Raises OSError."""
+        target = self.path(sha256)
         if not self.fault(sha256):
             part.unlink()
-            return
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        target = self.path(sha256)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.replace(target)
-        _sync_folder(target.parent)
+        else:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            make_folder(target.parent)
+            part.replace(target)
+        sync_folder(target.parent)  # also of one that was there: whoever put it may have died before this
 
     def read(self, sha256: str) -> bytes:
         """The bytes of a blob. Raises EditError when it is missing or damaged."""
@@ -52,18 +52,23 @@ class Blobs:
 
     def fault(self, sha256: str) -> str:
         """What is wrong with a stored blob, in a word; empty when it is whole."""
-        try:
-            with self.path(sha256).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            return "missing"
-        except OSError:
-            return "unreadable"
-        return "" if found == sha256 else "damaged"
+        return fault_of(self.path(sha256), sha256)
 
     def discard(self, sha256: str) -> None:
         """Remove a blob that was found damaged, so that it can be stored anew."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+def fault_of(path: Path, sha256: str) -> str:
+    """What is wrong with a file that should have this digest, in a word; empty when it has."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "unreadable"
+    return "" if found == sha256 else "damaged"
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
@@ -80,7 +85,7 @@ def read_checked(path: Path, sha256: str) -> bytes:
 
 def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
     """Write a file so that it is there whole or not at all, also after a power cut. Raises OSError."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     part = target.parent / f".wanflow-{secrets.token_hex(8)}.part"
     try:
         with part.open("xb") as file:
@@ -91,11 +96,21 @@ def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    # The rename itself is durable only when the folder is.
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it, durably. Raises OSError."""
+    if folder.is_dir():
+        return
+    if not folder.parent.exists():
+        make_folder(folder.parent, mode)
+    folder.mkdir(mode, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was created, renamed or removed in a folder durable: a rename is so only when its folder is."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,23 +1,25 @@
 """What the project knows, in SQLite (.wanflow/index.sqlite): results by key, last keys, file stats, unchanged rows.
 
-Everything here can be lost without losing a picture: a missing entry is a miss. Results of paid tasks are recorded
-elsewhere as well. Paths are relative to the project, so that the folder may be moved.
+Everything here can be lost without losing a picture: a missing entry is a miss, and results that were paid for are
+taken from their receipts again. Paths are relative to the project, so that the folder may be moved.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.errors import StoreError, no_room, unwritable
+from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
 from wanflow.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat, Result
+from wanflow.store.blobs import Blobs, make_folder
+from wanflow.store.database import begin_wal
+from wanflow.store.receipts import FILE, Receipt, Receipts
 
 # What each version of the format added to the one before.
 _TABLES = (
@@ -32,6 +34,8 @@ CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT 
 """,
     "CREATE TABLE masks (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;",
     "ALTER TABLE outputs ADD COLUMN writer TEXT NOT NULL DEFAULT '';",
+    "CREATE TABLE refusals (key TEXT PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE receipts (file TEXT PRIMARY KEY, read_bytes INT NOT NULL) WITHOUT ROWID;",
 )
 VERSION = len(_TABLES)
 
@@ -68,6 +72,8 @@ class Index:
     def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:
         self._db = connection
         self._folder = folder
+        self._receipts: Receipts | None = None
+        self._blobs: Blobs | None = None
         self.read_only = read_only
         self.notice = ""
 
@@ -77,9 +83,14 @@ class Index:
 
         A file that is no database is put aside when it may be repaired, and left alone otherwise; said in `notice`.
         """
-        path = folder / "index.sqlite"
+        index = cls._found(folder / "index.sqlite", repair)
+        index._receipts, index._blobs = Receipts(folder), Blobs(folder)
+        return index
+
+    @classmethod
+    def _found(cls, path: Path, repair: bool) -> Index:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             return cls._opened(path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
@@ -112,11 +123,33 @@ class Index:
                 raise StoreError(f"{path} can't be read: {unreadable}. Is it wanflow's?") from error
         return index
 
+    def _catch_up(self) -> None:
+        """Take in what the receipts tell and this file doesn't, as far as the pictures are there. Raises StoreError."""
+        if not self._receipts or not self._blobs:
+            return
+        try:
+            found = self._db.execute("SELECT read_bytes FROM receipts WHERE file = ?", (FILE,)).fetchone()
+            start, size = found[0] if found else 0, self._receipts.size_bytes()
+            if start == size:
+                return
+            # A file that is shorter than what was read of it is another one.
+            news = list(self._receipts.read(start if start < size else 0))
+        except OSError as error:
+            raise StoreError(f"the receipts of paid pictures can't be read: {describe_os_error(error)}") from error
+        if not news:
+            return
+        with self.transaction():
+            for receipt, _ in news:
+                if all(self._blobs.path(blob[0]).exists() for blob in receipt.made[0]):
+                    self._keep(receipt.key, receipt.made, receipt.components)
+            self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?)", (FILE, news[-1][1]))
+
     @classmethod
     def _opened(cls, path: Path) -> Index:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         try:
-            _begin_wal(connection)
+            begin_wal(connection)
+            # A power cut may take the last commits; what must not be lost has a receipt, which is on disk.
             connection.execute("PRAGMA synchronous = NORMAL")
             _prepare(connection, path)
         except BaseException:
@@ -137,8 +170,9 @@ class Index:
 
     @contextmanager
     def in_use(self) -> Iterator[Index]:
-        """Close at the end. Raises StoreError for damage that shows only while pages are read."""
+        """Catch up with the receipts, and close at the end. Raises StoreError for damage that shows only then."""
         try:
+            self._catch_up()
             yield self
         except sqlite3.DatabaseError as error:
             message = f"the project's index (.wanflow/index.sqlite) is damaged: {error}"
@@ -175,15 +209,34 @@ class Index:
         return parts
 
     def remember(self, key: str, result: Result, components: str) -> None:
-        """Keep a result under its key."""
+        """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
         made: list[Any] = [[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
         if result.task_id or result.billed or result.prompts:
             made.append([result.task_id, result.billed, list(result.prompts)])
+        if self._receipts and result.task_id:
+            try:
+                self._receipts.add(Receipt(key, made, components))
+            except OSError as error:
+                why = unwritable(self._folder, error)
+                raise StoreError(f"the receipt of a paid picture can't be kept: {why}") from error
+        self._keep(key, made, components)
+
+    def _keep(self, key: str, made: list[Any], components: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, json.dumps(made), components))
+        self._db.execute("DELETE FROM refusals WHERE key = ?", (key,))
 
     def forget(self, key: str) -> None:
         """Drop a result whose picture is gone."""
         self._db.execute("DELETE FROM results WHERE key = ?", (key,))
+
+    def refusal(self, key: str) -> tuple[str, str] | None:
+        """The code and the words with which a request was refused for what it shows or asks for, or None."""
+        found = self._db.execute("SELECT code, message FROM refusals WHERE key = ?", (key,)).fetchone()
+        return (found[0], found[1]) if found else None
+
+    def note_refusal(self, key: str, code: str, message: str) -> None:
+        """Keep that a request was refused; the same one would be refused again."""
+        self._db.execute("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)", (key, code, message))
 
     # -- the last key of each job, for reasons
 
@@ -264,18 +317,20 @@ class Index:
             ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
         )
 
+    # -- all of it, for upkeep
 
-def _begin_wal(connection: sqlite3.Connection) -> None:
-    # SQLite changes the journal only while nobody else is there, and does not wait for that by itself; two first
-    # runs at once would clash.
-    for patience in reversed(range(200)):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not patience:
-                raise
-        time.sleep(0.02)
+    def results(self) -> Iterator[tuple[str, Result, list[Any]]]:
+        """Every result, by key, with the components of the key."""
+        for key, made, components in self._db.execute("SELECT key, made, components FROM results ORDER BY key"):
+            yield key, _result(made), json.loads(components)
+
+    def jobs(self) -> Iterator[tuple[str, str, str]]:
+        """The key that each job had when it was last done: recipe, job, key."""
+        yield from self._db.execute("SELECT recipe, job, key FROM jobs ORDER BY recipe, job")
+
+    def outputs(self) -> Iterator[tuple[str, str]]:
+        """What was last written to each output path: path, sha256."""
+        yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:

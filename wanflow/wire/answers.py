@@ -21,6 +21,7 @@ from wanflow.wire.reading import (
     china_time,
     count,
     epoch_time,
+    is_url,
     needed_map,
     optional_map,
     read,
@@ -29,13 +30,13 @@ from wanflow.wire.reading import (
 )
 
 MAX_ITEMS = 100
-_CODE, _PROMPT, _URL_LENGTH = 100, 20_000, 16_000
+BAD = "BadAnswer"
+_CODE, _PROMPT = 100, 20_000
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-_URL = re.compile(r"https?://[!-~]+")
 
 
 class TaskStatus(StrEnum):
-    """The provider's states of a task; UNKNOWN also means that it has expired."""
+    """The provider's states of a task; UNKNOWN also means that it has expired, OTHER a state that is new to us."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -44,16 +45,17 @@ class TaskStatus(StrEnum):
     FAILED = "FAILED"
     CANCELED = "CANCELED"
     UNKNOWN = "UNKNOWN"
+    OTHER = "OTHER"
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is to be awaited."""
-        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.SUSPENDED)
+        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.SUSPENDED, TaskStatus.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image of a task: its URL, or why it failed."""
+    """One image of a task: its URL, or why it failed; `code` is BAD where the answer doesn't tell."""
 
     url: str = ""
     code: str = ""
@@ -122,8 +124,16 @@ class Refusal:
     message: str = ""
 
 
+def accepted(data: bytes) -> str:
+    """The id of the task that a submit made; it is paid, so nothing else of the answer has to be right.
+
+    Raises EditError.
+    """
+    return _identity(needed_map(read(data), "output"))
+
+
 def task(data: bytes) -> TaskState:
-    """A task as a submit (asynchronous) or a poll tells it. Raises EditError."""
+    """A task as a poll tells it. Raises EditError."""
     answer = read(data)
     output = needed_map(answer, "output")
     return TaskState(
@@ -172,8 +182,10 @@ def policy(data: bytes) -> Policy:
             bad(f"data.{name} is {shown(value)}")
         return value
 
+    if not is_url(host := must("upload_host")):
+        bad(f"data.upload_host is {shown(host)}")
     return Policy(
-        host=must("upload_host", _URL),
+        host=host,
         upload_dir=must("upload_dir", re.compile(r"[A-Za-z0-9._/-]{1,500}")),
         policy=must("policy"),
         signature=must("signature"),
@@ -197,35 +209,47 @@ def refusal(data: bytes) -> Refusal:
 # -- parts
 
 
+# An item that makes no sense is one that failed: it must not cost the others, which are paid.
+
+
 def _items(output: Mapping[str, Any]) -> Iterator[Item]:
     if output.get("results") is not None:
         for entry in as_list(output["results"], "output.results", MAX_ITEMS):
-            yield _item(as_map(entry, "output.results"))
+            yield _item(entry)
     elif output.get("choices") is not None:
         for choice in as_list(output["choices"], "output.choices", MAX_ITEMS):
-            yield from _contents(as_map(choice, "output.choices"))
+            yield from _contents(choice)
 
 
-def _contents(choice: Mapping[str, Any]) -> Iterator[Item]:
-    message = needed_map(choice, "message", "output.choices.message")
-    for content in as_list(message.get("content"), "output.choices.message.content", MAX_ITEMS):
-        if image := as_map(content, "output.choices.message.content").get("image"):
-            yield Item(_link(image))
+def _contents(choice: object) -> Iterator[Item]:
+    message = optional_map(choice, "message") if isinstance(choice, dict) else {}
+    contents = message.get("content")
+    if not isinstance(contents, list) or len(contents) > MAX_ITEMS:
+        yield Item(code=BAD, message="an item of output.choices has no list of contents")
+        return
+    for content in contents:
+        if not isinstance(content, dict):
+            yield Item(code=BAD, message=f"an image of output.choices is {shown(content)}")
+        elif image := content.get("image"):
+            yield _linked(image)
 
 
-def _item(entry: Mapping[str, Any]) -> Item:
+def _item(entry: object) -> Item:
+    if not isinstance(entry, dict):
+        return Item(code=BAD, message=f"an item of output.results is {shown(entry)}")
     prompts = {name: text(entry.get(name), _PROMPT) for name in ("orig_prompt", "actual_prompt")}
     if entry.get("url"):
-        return Item(_link(entry["url"]), **prompts)
-    if not entry.get("code"):
-        bad("an item of output.results has neither url nor code")
-    return Item("", text(entry["code"], _CODE) or "TaskFailed", text(entry.get("message")), **prompts)
+        return _linked(entry["url"], **prompts)
+    code, message = text(entry.get("code"), _CODE), text(entry.get("message"))
+    if not code and not message:
+        return Item(code=BAD, message="an item of output.results has neither url nor code", **prompts)
+    return Item("", code or "TaskFailed", message, **prompts)
 
 
-def _link(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _URL_LENGTH or not _URL.fullmatch(value):
-        bad(f"an image's URL is {shown(value)}")
-    return value
+def _linked(value: object, **prompts: str) -> Item:
+    if isinstance(value, str) and is_url(value):
+        return Item(value, **prompts)
+    return Item(code=BAD, message=f"an image's URL is {shown(value)}", **prompts)
 
 
 def _identity(output: Mapping[str, Any]) -> str:
@@ -236,7 +260,9 @@ def _identity(output: Mapping[str, Any]) -> str:
 
 
 def _status(value: object, where: str) -> TaskStatus:
-    try:
-        return TaskStatus(str(value))
-    except ValueError:
+    if not isinstance(value, str) or not value:
         bad(f"{where} is {shown(value)}")
+    try:
+        return TaskStatus(value)
+    except ValueError:
+        return TaskStatus.OTHER

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from wanflow.errors import Again, EditError, printable, quoted
 
 CHINA = timezone(timedelta(hours=8))
 MAX_BYTES = 10_000_000
+_URL = re.compile(r"https?://[!-~]+")
 
 
 def read(data: bytes) -> Mapping[str, Any]:
@@ -69,10 +72,11 @@ def count(value: object) -> int | None:
 
 
 def china_time(value: object) -> datetime | None:
-    """A moment as answers write it, in China's time, or None."""
+    """A moment as answers write it, in China's time unless it names its zone, or None."""
     if not isinstance(value, str):
         return None
-    return _moment(lambda: datetime.fromisoformat(value).replace(tzinfo=CHINA))
+    moment = _moment(lambda: datetime.fromisoformat(value))
+    return moment.replace(tzinfo=CHINA) if moment and moment.tzinfo is None else moment
 
 
 def epoch_time(value: object) -> datetime | None:
@@ -87,6 +91,17 @@ def _moment(read: Callable[[], datetime]) -> datetime | None:
         return read()
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def is_url(value: str) -> bool:
+    """Whether a request can be sent there: http or https, ASCII, at most 16000 characters, with a host and a port."""
+    if len(value) > 16_000 or not _URL.fullmatch(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        return bool(parts.hostname) and parts.port != 0  # reading the port checks it
+    except ValueError:
+        return False
 
 
 def shown(value: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,10 @@ from wanflow.wire.reading import CHINA
 
 # Parameters that have a place of their own; the catalogue says where negative_prompt goes.
 _PROMPTS = ("prompt", "negative_prompt")
+
+
+# The provider lists a day at once; both ends are told in whole seconds, which may add one.
+WINDOW = timedelta(hours=24) - timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,12 @@ def listing(
     page: int = 1,
     size: int = 10,
 ) -> Request:
-    """A page of the account's tasks, submitted within a window of at most 24 h, of the model of that name."""
+    """A page of the account's tasks, submitted within a window of at most WINDOW, of the model of that name."""
     query = {"page_no": str(page), "page_size": str(size)}
     if since:
         query["start_time"] = _moment(since)
     if until:
-        query["end_time"] = _moment(until)
+        query["end_time"] = _moment(until + timedelta(microseconds=999_999))  # whole seconds, and none is left out
     return Request("GET", "/tasks", query | ({"model_name": name} if name else {}))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from wanflow.errors import Again, EditError, quoted
 from wanflow.schemas import load
 
-_TIMELY = (408, 425, 429)
+_TIMELY = (408, 425)
 _LONGEST_WAIT_S = 3600.0
 
 
@@ -73,7 +73,9 @@ def _by_status(phase: Phase, status: int) -> _Meaning:
     if status == 401:
         return _Meaning(Again.ACCOUNT, "the API key is not accepted", "Look at the key and the region.")
     if status in _TIMELY:
-        return _Meaning(Again.SOON, "the request came at a bad time", "Run again.")
+        # Something on the way may say so although the service has the request.
+        again = Again.UNSURE if phase is Phase.SUBMIT else Again.SOON
+        return _Meaning(again, f"the service answers with HTTP {status}: not in time", "Run again.")
     if 300 <= status < 400:
         return _Meaning(Again.NEVER, "the base URL leads to another address", "Look at the region and the base URL.")
     if 400 <= status < 500:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,11 +20,11 @@ from wanflow.backends.dashscope.download import Downloads, Fresh
 from wanflow.backends.dashscope.pictures import Pictures, Uploads
 from wanflow.backends.dashscope.poller import LIFE, Poller
 from wanflow.backends.dashscope.secret import Secret
-from wanflow.backends.dashscope.ticket import Ticket
+from wanflow.backends.dashscope.ticket import Prepared, Ticket
 from wanflow.catalog import Model, Offer, Protocol
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
-from wanflow.model import Blob, Call, Result
+from wanflow.model import Blob, Call, Ending, Result
 from wanflow.wire import answers, requests
 from wanflow.wire.answers import Item, ListedTask, TaskState, TaskStatus
 from wanflow.wire.verdicts import Phase, judged
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 MAX_PAGES = 200
-WINDOW = timedelta(hours=24)
 
 
 class DashScope:
@@ -75,35 +74,56 @@ class DashScope:
         """How many tasks are waited for."""
         return self._poller.waiting
 
-    async def submit(self, call: Call, model: str) -> Ticket:
-        """Send a call to a model of the catalogue; costs money. Raises EditError."""
+    def open(self) -> None:
+        """Make ready to send. Raises UsageError when proxies or certificates are set that can't be used."""
+        self._connection.open()
+
+    async def prepare(self, call: Call) -> Prepared:
+        """Everything of a submission but its sending; costs nothing, and may upload pictures. Raises EditError."""
+        model = str(call.model)
         entry, offer = self._offered(model)
         protocol = preferred(entry)
-        opaque = entry.images is not None and not entry.images.get("alpha", True)
-        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, opaque=opaque)
-        request = requests.submission(entry, protocol, offer.name, call, urls)
+        urls = await self._pictures.urls(call, requests.slots(entry, call), offer.name, entry.images or {})
+        return Prepared(call, requests.submission(entry, protocol, offer.name, call, urls), protocol.is_async)
+
+    async def submit(self, prepared: Prepared) -> Ticket:
+        """Send it; costs money. Raises EditError."""
+        call, model = prepared.call, str(prepared.call.model)
+        deadline_s = SUBMIT_S if prepared.is_async else SYNC_S
         try:
-            data = await self._connection.ask(request, Phase.SUBMIT, SUBMIT_S if protocol.is_async else SYNC_S)
+            data = await self._connection.ask(prepared.request, Phase.SUBMIT, deadline_s)
         except EditError as error:
-            self._reconsider(call, model, error)
+            self._reconsider(call, error)
             if error.again is Again.NEVER:
-                asked = f"It was asked of {offer.name} in {self.region}."
+                asked = f"It was asked of {self._offered(model)[1].name} in {self.region}."
                 raise EditError(error.code, f"{error.message} {asked}") from error
             raise
         # Not before the request: its pictures may have taken long to get there.
         submitted_at = self._clock.now()
-        if protocol.is_async:
-            return Ticket(answers.task(data).task_id, call, model, submitted_at)
+        if prepared.is_async:
+            return Ticket(answers.accepted(data), call, model, submitted_at)
         return Ticket("", call, model, submitted_at, answers.finished(data))
 
-    async def collect(self, ticket: Ticket) -> Result:
-        """Wait for a task, store its pictures, tell what came of it; may be called again. Raises EditError."""
+    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Ticket:
+        """The ticket of a task that was sent before, by whomever."""
+        return Ticket(task_id, call, str(call.model), submitted_at)
+
+    async def wait(self, ticket: Ticket) -> Ending:
+        """How a task ends; may be called again. Raises EditError when that can't be learnt: ACCOUNT or UNSURE."""
         try:
             state = ticket.answer or await self._poller.wait(ticket.task_id, self._kind(ticket), ticket.submitted_at)
             self._require_success(ticket, state)
         except EditError as error:
-            self._reconsider(ticket.call, ticket.model, error)
-            raise
+            self._reconsider(ticket.call, error)
+            if error.again in (Again.ACCOUNT, Again.UNSURE):
+                raise
+            return Ending(error, 0)
+        made = sum(1 for item in state.items if item.url)
+        return Ending(None, made if state.image_count is None else state.image_count, state)
+
+    async def fetch(self, ticket: Ticket, ending: Ending) -> Result:
+        """Store the pictures of a task that succeeded; may be called again. Raises EditError: UNSURE or LOST."""
+        state: TaskState = ending.state
         made = [(place, item) for place, item in enumerate(state.items) if item.url]
         try:
             blobs = await self._fetched(ticket, made)
@@ -111,9 +131,14 @@ class DashScope:
             if error.again in (Again.SOON, Again.THROTTLED):  # of a query; the task itself is done and billed
                 raise EditError(error.code, error.message, Again.UNSURE) from error
             raise
-        billed = len(made) if state.image_count is None else state.image_count
         prompts = tuple(item.actual_prompt for _, item in made) if any(item.actual_prompt for _, item in made) else ()
-        return Result(tuple(blobs), "real", tuple(_warnings(ticket, state)), ticket.task_id or None, billed, prompts)
+        warnings = tuple(_warnings(ticket, state))
+        return Result(tuple(blobs), "real", warnings, ticket.task_id or None, ending.billed, prompts)
+
+    @property
+    def offset_s(self) -> float | None:
+        """How many seconds the provider's clock is ahead of ours; None while that is not known."""
+        return self._connection.offset_s
 
     async def cancel(self, ticket: Ticket) -> bool:
         """Stop a task that still waits; False when it is too late for that. Raises EditError."""
@@ -130,7 +155,7 @@ class DashScope:
         name = self._offered(model)[1].name if model else None
         found: dict[str, ListedTask] = {}
         while since < until:
-            end = min(since + WINDOW, until)
+            end = min(since + requests.WINDOW, until)
             found |= {task.task_id: task for task in await self._listed(since, end, name)}
             since = end
         return list(found.values())
@@ -174,10 +199,10 @@ class DashScope:
         )
         return EditError("TaskLost", message, Again.LOST)
 
-    def _reconsider(self, call: Call, model: str, error: EditError) -> None:
+    def _reconsider(self, call: Call, error: EditError) -> None:
         # The fault may lie with the pictures as they were uploaded, so another try does not rely on them.
         if error.again in (Again.SOON, Again.NEVER):
-            self._pictures.forget(call, self._offered(model)[1].name)
+            self._pictures.forget(call, self._offered(str(call.model))[1].name)
 
     async def _fetched(self, ticket: Ticket, made: list[tuple[int, Item]]) -> list[Blob]:
         fetches = (self._downloads.fetch(item.url, self._fresh(ticket, place)) for place, item in made)
@@ -206,9 +231,10 @@ class DashScope:
             page = answers.page(await self._connection.ask(request, Phase.QUERY))
             found += page.tasks
             if number >= page.pages:
-                break
+                return found
             await self._clock.sleep(1 / QUERIES_PER_S)
-        return found
+        message = f"the account has more than {MAX_PAGES * PAGE_SIZE} tasks in a day, too many to look through"
+        raise EditError("TooManyTasks", message)
 
 
 def preferred(model: Model) -> Protocol:
@@ -219,16 +245,23 @@ def preferred(model: Model) -> Protocol:
 def _warnings(ticket: Ticket, state: TaskState) -> list[str]:
     total = max(ticket.images, len(state.items))
     failed = [
-        f"image {place} of {total} failed: {judged(item.code, item.message, Phase.TASK)}"
-        for place, item in enumerate(state.items, 1)
-        if not item.url
+        f"image {place} of {total} failed: {_told(item)}" for place, item in enumerate(state.items, 1) if not item.url
     ]
     # Protocols with choices leave failed images out.
     missing = ticket.images - len(state.items)
     return [*failed, f"{missing} of {total} images are missing in the answer"] if missing > 0 else failed
 
 
+def _told(item: Item) -> EditError:
+    if item.code == answers.BAD:
+        return EditError(item.code, f"the service's answer makes no sense: {item.message}", Again.UNSURE)
+    return judged(item.code, item.message, Phase.TASK)
+
+
 def _without_pictures(state: TaskState) -> EditError:
+    # What can't be read may have been made, and billed.
+    if odd := next((item for item in state.items if item.code == answers.BAD), None):
+        return _told(odd)
     if state.items:
-        return judged(state.items[0].code, state.items[0].message, Phase.TASK)
-    return EditError("BadAnswer", "the task succeeded, and its answer names no picture", Again.UNSURE)
+        return _told(state.items[0])
+    return EditError(answers.BAD, "the task succeeded, and its answer names no picture", Again.UNSURE)

@@ -6,15 +6,17 @@ httpx's own exceptions carry requests, and those carry the key, so none of them 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from wanflow import __version__
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError, printable
+from wanflow.errors import Again, EditError, UsageError, printable
 from wanflow.wire import answers, reading
 from wanflow.wire.requests import Request
 from wanflow.wire.verdicts import Phase, judged, retry_after
@@ -26,7 +28,10 @@ CONNECT_S, WRITE_S, POOL_S = 10.0, 60.0, 60.0
 # An answer that drips in byte by byte keeps every single read short, so the whole has an end too.
 QUERY_S, SUBMIT_S, SYNC_S, TRANSFER_S = 20.0, 300.0, 600.0, 300.0
 READ_S = 30.0
+KEEPALIVE_S = 5.0
 MAX_REDIRECTS = 3
+# By how much two clocks of this machine may disagree of how long something took before one of them was set.
+CLOCK_ERROR_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,33 @@ class Connection:
         self._workspace = {"X-DashScope-WorkSpace": workspace} if workspace else {}
         self._clock = clock
         self._transport = transport
-        self._opened: httpx.AsyncClient | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._compared: tuple[float, float, float] | None = None
+
+    @property
+    def offset_s(self) -> float | None:
+        """How many seconds the provider's clock is ahead of ours; None before its first answer, and when our clock was
+        set, or the machine slept, since its last.
+        """
+        if self._compared is None:
+            return None
+        offset_s, now, monotonic = self._compared
+        passed_s = self._clock.now().timestamp() - now
+        return offset_s if abs(passed_s - (self._clock.monotonic() - monotonic)) < CLOCK_ERROR_S else None
+
+    def open(self) -> httpx.AsyncClient:
+        """The pool, set up as the environment says. Raises UsageError when that can't be done."""
+        if self._client is None:
+            import httpx
+
+            # What httpx says of proxies and certificates that it can't use.
+            try:
+                self._client = self._pool()
+            except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+                message = f"requests can't be sent: {self._words(error)}"
+                hint = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+                raise UsageError(f"{message}; look at the environment variables {hint}") from None
+        return self._client
 
     async def ask(self, request: Request, phase: Phase, deadline_s: float = QUERY_S) -> bytes:
         """The body of the answer 200. Raises EditError for every other answer, and for none."""
@@ -78,73 +109,101 @@ class Connection:
     async def download(self, url: str) -> AsyncIterator[httpx.Response]:
         """The answer to a GET, its body not yet read; redirects are followed, but never from https to http.
 
-        Raises EditError "DownloadFailed" for whatever breaks here or while the body is read.
+        Raises EditError "DownloadFailed". The body is read with `pieces`.
         """
-        import httpx
-
         failure = None
         try:
             async with asyncio.timeout(TRANSFER_S):
-                response = await self._followed(self._client().build_request("GET", url))
+                response = await self._followed(url)
                 try:
                     yield response
                 finally:
                     await response.aclose()
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            failure = EditError("DownloadFailed", f"the picture can't be fetched: {self._words(error)}", Again.UNSURE)
+        except TimeoutError as error:
+            failure = self._unfetched(error)
         if failure:
             raise failure
 
-    async def _followed(self, request: httpx.Request) -> httpx.Response:
-        for _ in range(MAX_REDIRECTS):
-            response = await self._client().send(request, stream=True)
-            onward = response.next_request
-            if onward is None or onward.url.scheme not in ("https", request.url.scheme):
-                return response
-            await response.aclose()
-            request = onward
-        return await self._client().send(request, stream=True)
+    async def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body of a download, piece by piece. Raises EditError "DownloadFailed"."""
+        failure = None
+        try:
+            async for piece in response.aiter_bytes():
+                yield piece
+        except _broken() as error:
+            failure = self._unfetched(error)
+        if failure:
+            raise failure
+
+    async def _followed(self, url: str) -> httpx.Response:
+        import httpx
+
+        try:
+            # A compressed body could unfold to any size before it is counted, and pictures gain nothing by it.
+            request = self.open().build_request("GET", url, headers={"Accept-Encoding": "identity"})
+            for _ in range(MAX_REDIRECTS):
+                response = await self.open().send(request, stream=True)
+                onward = response.next_request
+                if onward is None or onward.url.scheme not in ("https", request.url.scheme):
+                    return response
+                await response.aclose()
+                if not reading.is_url(str(onward.url)):
+                    raise httpx.InvalidURL(f"a redirect leads to {onward.url}")
+                request = onward
+            return await self.open().send(request, stream=True)
+        except _broken() as error:
+            failure = self._unfetched(error)
+        raise failure
+
+    def _unfetched(self, error: Exception) -> EditError:
+        return EditError("DownloadFailed", f"the picture can't be fetched: {self._words(error)}", Again.UNSURE)
 
     async def aclose(self) -> None:
         """Let go of all connections."""
-        if self._opened:
-            await self._opened.aclose()
+        if self._client:
+            await self._client.aclose()
 
-    def _client(self) -> httpx.AsyncClient:
-        if self._opened is None:
-            import httpx
+    def _pool(self) -> httpx.AsyncClient:
+        import httpx
 
-            self._opened = httpx.AsyncClient(
-                transport=self._transport,
-                timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
-                # A connection that idles longer may just be closed by the other end when a request goes out on it,
-                # and then nobody knows whether the request arrived.
-                limits=httpx.Limits(max_connections=40, max_keepalive_connections=20, keepalive_expiry=5.0),
-                follow_redirects=False,
-                headers={"User-Agent": f"wanflow/{__version__}", "Accept": "*/*"},
-            )
-        return self._opened
+        return httpx.AsyncClient(
+            transport=self._transport,
+            timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
+            # A connection that idles longer may just be closed by the other end when a request goes out on it,
+            # and then nobody knows whether the request arrived.
+            limits=httpx.Limits(max_connections=40, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S),
+            follow_redirects=False,
+            headers={"User-Agent": f"wanflow/{__version__}", "Accept": "*/*"},
+        )
 
     async def _sent(self, method: str, url: str, phase: Phase, deadline_s: float, **request: Any) -> Answer:
         import httpx
 
-        # Only the answer to a synchronous call may be long in coming.
-        read_s = deadline_s if deadline_s == SYNC_S else READ_S
+        # Whoever gives up on a paid request loses sight of what it made, so its answer may take all the time there is.
+        read_s = deadline_s if phase is Phase.SUBMIT else READ_S
         request["timeout"] = httpx.Timeout(connect=CONNECT_S, read=read_s, write=WRITE_S, pool=POOL_S)
         try:
-            async with asyncio.timeout(deadline_s), self._client().stream(method, url, **request) as response:
+            if not reading.is_url(url):  # sockets have no one way to say so
+                raise httpx.InvalidURL(url)
+            async with asyncio.timeout(deadline_s), self.open().stream(method, url, **request) as response:
                 data = await _limited(response)
+                self._compare_clocks(response.headers.get("date"))
                 return Answer(response.status_code, response.headers.get("retry-after"), self._key.hidden_in(data))
-        # A transport that was passed in may raise what httpx's own would translate, so OSError too.
-        except (OSError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except _broken() as error:
             failure = self._failure(error, phase)
         raise failure
+
+    def _compare_clocks(self, date: str | None) -> None:
+        with contextlib.suppress(TypeError, ValueError):
+            now = self._clock.now()
+            offset_s = (parsedate_to_datetime(date or "") - now).total_seconds()
+            self._compared = (offset_s, now.timestamp(), self._clock.monotonic())
 
     def _failure(self, error: Exception, phase: Phase) -> EditError:
         import httpx
 
         words = self._words(error)
-        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError | UnicodeError):
             return EditError("Unreachable", f"the request can't be sent: {words}. Look at the base URL")
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
             message = f"the service can't be reached: {words}. Nothing was sent; look at the network and the base URL"
@@ -157,6 +216,14 @@ class Connection:
     def _words(self, error: Exception) -> str:
         said = self._key.hidden_in(str(error).encode(errors="replace")).decode()
         return printable(f"{type(error).__name__} {said}".strip()[:200])
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    import httpx
+
+    # A transport that was passed in may raise what httpx's own would translate, so OSError too. An impossible host name
+    # is a UnicodeError.
+    return OSError, UnicodeError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError
 
 
 async def _limited(response: httpx.Response) -> bytes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -61,23 +62,22 @@ class Downloads:
             attempt += 1
 
     async def _once(self, url: str) -> Blob:
-        try:
+        with _writing():
             part = self._blobs.part()
-            try:
-                sha256 = await self._stream(url, part)
+        try:
+            sha256 = await self._stream(url, part)
+            with _writing():
                 return await asyncio.to_thread(self._keep, part, sha256)
-            finally:
-                part.unlink(missing_ok=True)
-        except OSError as error:
-            message = f"the store can't be written: {describe_os_error(error)}"
-            raise EditError("StoreNotWritten", message, Again.UNSURE) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     async def _stream(self, url: str, part: Path) -> str:
         digest, size = hashlib.sha256(), 0
         async with self._connection.download(url) as response:
             expected = _expected_bytes(response)
-            with part.open("xb") as file:
-                async for piece in response.aiter_bytes():
+            # What breaks in the network comes as an EditError, so an OSError is the disk's.
+            with _writing(), part.open("xb") as file:
+                async for piece in self._connection.pieces(response):
                     size += len(piece)
                     _require_size(size)
                     digest.update(piece)
@@ -95,6 +95,15 @@ class Downloads:
             raise _failed(error.message) from error
         self._blobs.adopt(part, sha256)
         return blob
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"the store can't be written: {describe_os_error(error)}"
+        raise EditError("StoreNotWritten", message, Again.UNSURE) from error
 
 
 def _expected_bytes(response: httpx.Response) -> int | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from wanflow.backends.dashscope.connection import Answer, Connection
-from wanflow.backends.dashscope.upright import upright
+from wanflow.backends.dashscope.upright import pure, upright
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
 from wanflow.model import Call
@@ -27,6 +28,7 @@ from wanflow.wire.verdicts import Phase
 INLINE_BYTES = 7_000_000
 KEPT = timedelta(hours=47)
 POLICY_MARGIN_S = 30.0
+_MASK = "mask"
 _URLS = ("http://", "https://", "oss://", "data:")
 _MAGIC = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -37,14 +39,14 @@ _MAGIC = (
     (b"RIFF", "webp"),
 )
 
-# (model's name, sha256) -> (oss URL, until when). A mapping that writes through makes uploads outlive the process.
+# (model's name, the picture's name) -> (oss URL, until when). A mapping that writes through outlives the process.
 Uploads = MutableMapping[tuple[str, str], tuple[str, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
     slot: str
-    sha256: str
+    name: str
     data: bytes
 
     @property
@@ -66,12 +68,12 @@ class Pictures:
         self._policy_locks: dict[str, asyncio.Lock] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def urls(self, call: Call, slots: Sequence[str], name: str, *, opaque: bool = False) -> dict[str, str]:
-        """URLs by slot, in the order of `slots`; `name` is the model's in its region, which may take only `opaque`
+    async def urls(self, call: Call, slots: Sequence[str], name: str, rules: Mapping[str, Any]) -> dict[str, str]:
+        """URLs by slot, in the order of `slots`; `name` is the model's in its region, `rules` are those for its
         pictures. Raises EditError.
         """
         given = {slot: call.inputs[slot][0] for slot in slots if call.inputs[slot][0].startswith(_URLS)}
-        files = [await _read(slot, *call.inputs[slot], opaque) for slot in slots if slot not in given]
+        files = [await _read(slot, *call.inputs[slot], rules) for slot in slots if slot not in given]
         room = INLINE_BYTES
         for picture in sorted(files, key=lambda picture: len(picture.data)):
             room -= len(picture.data)
@@ -79,12 +81,13 @@ class Pictures:
         return {slot: given[slot] for slot in slots}
 
     def forget(self, call: Call, name: str) -> None:
-        """Upload a call's pictures anew next time."""
-        for _, sha256 in call.inputs.values():
-            self._uploads.pop((name, sha256), None)
+        """Upload a call's pictures anew next time, and to another place: nothing is ever written over."""
+        for slot, (_, sha256) in call.inputs.items():
+            if self._uploads.pop((name, _named(slot, sha256)), None):
+                self._policies.pop(name, None)
 
     async def _uploaded(self, picture: _Picture, name: str) -> str:
-        place = (name, picture.sha256)
+        place = (name, picture.name)
         async with self._locks.setdefault(place, asyncio.Lock()):
             known = self._uploads.get(place)
             if known and known[1] > self._clock.now():
@@ -98,7 +101,7 @@ class Pictures:
             policy = await self._policy(name, fresh)
             if len(picture.data) > policy.max_bytes:
                 raise EditError("UploadRefused", f"the picture has over {policy.max_bytes // 1_000_000} MB")
-            filename = f"{picture.sha256}.{picture.kind}"
+            filename = f"{picture.name}.{picture.kind}"
             form = requests.upload_form(policy, filename, picture.media_type)
             answer = await self._connection.upload(policy.host, form, filename, picture.media_type, picture.data)
             # 409: the picture lies there already, from an upload whose answer was lost; its name is its digest.
@@ -119,11 +122,19 @@ class Pictures:
             return policy
 
 
-async def _read(slot: str, path: str, sha256: str, opaque: bool) -> _Picture:
+async def _read(slot: str, path: str, sha256: str, rules: Mapping[str, Any]) -> _Picture:
     def work() -> bytes:
-        return upright(read_checked(Path(path), sha256), opaque=opaque)
+        data = read_checked(Path(path), sha256)
+        if slot == _MASK:
+            return pure(data, max_bytes=rules["max_bytes"])
+        return upright(data, opaque=not rules.get("alpha", True), max_bytes=rules["max_bytes"])
 
-    return _Picture(slot, sha256, await asyncio.to_thread(work))
+    return _Picture(slot, _named(slot, sha256), await asyncio.to_thread(work))
+
+
+def _named(slot: str, sha256: str) -> str:
+    """What a picture is called by its content; a mask may be sent otherwise than the same file as an image."""
+    return f"{sha256}-{slot}" if slot == _MASK else sha256
 
 
 def _inline(picture: _Picture) -> str:

@@ -27,7 +27,7 @@ PATIENCE_S = 60.0
 class _Waiting:
     task_id: str
     future: asyncio.Future[TaskState]
-    submitted_at: datetime
+    submitted: float
     doubts: int = 0
 
 
@@ -55,9 +55,10 @@ class Poller:
         """The state in which a task ends. Raises EditError: ACCOUNT, LOST, or UNSURE when no sense can be made."""
         watch = f"{next(self._numbers)} {task_id}"
         future: asyncio.Future[TaskState] = asyncio.get_running_loop().create_future()
-        self._waiting[watch] = _Waiting(task_id, future, submitted_at)
-        age_s = max(0.0, (self._clock.now() - submitted_at).total_seconds())
-        self.cadence.add(watch, kind, self._clock.monotonic() - age_s)
+        # From here on by a clock that nobody sets.
+        submitted = self._clock.monotonic() - max(0.0, (self._clock.now() - submitted_at).total_seconds())
+        self._waiting[watch] = _Waiting(task_id, future, submitted)
+        self.cadence.add(watch, kind, submitted)
         self._start()
         try:
             return await future
@@ -146,7 +147,7 @@ class Poller:
         if error.again is Again.ACCOUNT:
             _settle(waiting, error)
             return
-        if error.again in (Again.NEVER, Again.UNSURE, Again.REFUSED):
+        if error.again in (Again.NEVER, Again.UNSURE, Again.REFUSED, Again.MODEL):
             waiting.doubts += 1
             if waiting.doubts >= SURE:
                 # The task goes on and may be asked after later, so this is not its end.
@@ -166,7 +167,7 @@ class Poller:
             self._note(f"no answer about tasks for {SILENT_S:.0f} s ({error}); asking on, tasks go on")
 
     def _require_life(self, waiting: _Waiting, last: str) -> None:
-        if self._clock.now() - waiting.submitted_at > LIFE + SPARE:
+        if self._clock.monotonic() - waiting.submitted > (LIFE + SPARE).total_seconds():
             message = f"the service keeps tasks for 24 hours, and nothing was heard in time ({last})"
             _settle(waiting, EditError("TaskExpired", message, Again.LOST))
 

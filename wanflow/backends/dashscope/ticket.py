@@ -1,4 +1,4 @@
-"""What a submit leaves behind: enough to ask for the result later, also after a crash."""
+"""What goes into a submit, and what it leaves behind: enough to ask for the result later, also after a crash."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from datetime import datetime
 
 from wanflow.model import Call
 from wanflow.wire.answers import TaskState
+from wanflow.wire.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call as it will be sent."""
+
+    call: Call
+    request: Request
+    is_async: bool
 
 
 @dataclass(frozen=True, slots=True)

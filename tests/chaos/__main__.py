@@ -1,0 +1,21 @@
+"""The long form: python tests/chaos [seed]. Prints what was done, how often, and what came of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import scenarios
+
+if __name__ == "__main__":
+    good, began = True, time.monotonic()
+    print(f"{'scenario':42}{'count':>7}{'jobs':>7}{'lost':>6}{'paid twice':>12}{'most a second':>15}")
+    for found in scenarios.long(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+        figures = f"{found.count:7}{found.jobs:7}{found.lost:6}{found.paid_twice:12}{found.fastest:15}"
+        print(f"{found.scenario:42}{figures}{found.evidence}", flush=True)
+        good = good and found.good and found.fastest <= 2
+    print(f"in {time.monotonic() - began:.0f} s")
+    sys.exit(not good)

@@ -1,0 +1,222 @@
+"""What is done to wanflow, how often, and what came of it by the provider's own count and by the files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import count, cycle
+from pathlib import Path
+from random import Random
+
+from world import KINDS, MODEL, Disturbance, World, at_boundary
+
+SPEED = 100.0
+# At which two submissions are near enough to each other to be seen within a second.
+SLOW = 4.0
+HOUR_S, DAY_S = 3600.0, 86_400.0
+
+
+@dataclass
+class Findings:
+    """Disturbances that were met; jobs without their picture; pictures paid again; most submissions in a second."""
+
+    scenario: str
+    count: int = 0
+    jobs: int = 0
+    lost: int = 0
+    paid_twice: int = 0
+    fastest: int = 0
+    evidence: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.lost == self.paid_twice == 0
+
+    def add(self, world: World, met: int, jobs: int) -> None:
+        told, expected, made = world.stats(), pictures(jobs), world.outputs()
+        lost = sum(made.get(name) != raw for name, raw in expected.items())
+        twice = max(told["duplicates"], told["images_billed"] - jobs)
+        self.count += met
+        self.jobs += jobs
+        self.lost += lost
+        self.paid_twice += twice
+        self.fastest = max(self.fastest, told["models"][MODEL]["max_submissions_per_second"])
+        if lost or twice:
+            kept = Path(tempfile.mkdtemp(prefix="wanflow-chaos-"))
+            shutil.copytree(world.folder, kept, dirs_exist_ok=True)
+            (kept / "log.txt").write_text("\n".join(world.log))
+            self.evidence += f" {kept}"
+
+
+@cache
+def pictures(jobs: int) -> dict[str, bytes]:
+    """What an undisturbed run makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), SPEED)
+        with world.provider():
+            assert world.live(world.project("undisturbed", jobs)).code == 0
+            return world.outputs()
+
+
+def campaign(
+    name: str,
+    wanted: int,
+    jobs: int,
+    disturbances: Iterator[Disturbance],
+    *,
+    faults: Sequence[dict[str, object]] = (),
+    crew: Sequence[str] = ("p",),
+    split: bool = False,
+    beside: Callable[[World, threading.Event], int] | None = None,
+    speed: float = SPEED,
+) -> Findings:
+    """Worlds one after the other until so many disturbances were met. `crew` names the project of each process that
+    runs at once; the jobs are `split` among the projects or the same in all. `beside` works meanwhile.
+    """
+    found, turn = Findings(name), threading.Lock()
+
+    def next_of() -> Iterator[Disturbance]:
+        while True:
+            with turn:
+                meant = next(disturbances, None)
+            if meant is None:
+                return
+            yield meant
+
+    for number in count():
+        with tempfile.TemporaryDirectory() as folder:
+            world = World(Path(folder), speed, faults, fault_seed=number)
+            with world.provider(), ThreadPoolExecutor(len(crew) + 1) as threads:
+                names = list(dict.fromkeys(crew))
+                share = jobs // len(names) if split else jobs
+                homes = {
+                    name: world.project(name, share, place * share if split else 0) for place, name in enumerate(names)
+                }
+                over = threading.Event()
+                other = threads.submit(beside, world, over) if beside else None
+                lives = [threads.submit(world.outlive, homes[name], next_of()) for name in crew]
+                met = sum(life.result() for life in lives)
+                over.set()
+                met += other.result() if other else 0
+                found.add(world, met, jobs)
+        if found.count >= wanted or (beside is None and not met) or not found.good:
+            return found
+
+
+# -- the scenarios: each gives its findings for a seed, so many disturbances, and so many jobs a project
+
+
+def boundaries(seed: int, wanted: int, jobs: int) -> Findings:
+    """Killed before, amid or after every request, fsync, rename and commit, in turn."""
+    random = Random(seed)
+    kinds = cycle(random.sample(KINDS, len(KINDS)))
+    return campaign(
+        "killed at a boundary", wanted, jobs, (Disturbance("kill", at_boundary(random, kind)) for kind in kinds)
+    )
+
+
+def moments(seed: int, wanted: int, jobs: int) -> Findings:
+    """Killed at any time."""
+    random = Random(seed)
+    times = (Disturbance("kill", after_s=random.uniform(0.4, 1.6)) for _ in count())
+    return campaign("killed at any time", wanted, jobs, times)
+
+
+def provider(seed: int, wanted: int, jobs: int) -> Findings:
+    """The provider goes away and comes back, knowing what it knew; wanflow is killed at times, too."""
+    random = Random(seed)
+
+    def beside(world: World, over: threading.Event) -> int:
+        met = 0
+        while not over.wait(random.uniform(0.8, 2.0)):
+            world.kill_provider()
+            time.sleep(random.uniform(0.0, 0.5))
+            world.start_provider()
+            met += 1
+        return met
+
+    killed = cycle([False, True])
+    lives = (
+        Disturbance("kill", at_boundary(random, random.choice(KINDS))) if next(killed) else Disturbance()
+        for _ in count()
+    )
+    return campaign("the provider killed and restarted", wanted, jobs, lives, beside=beside)
+
+
+def full(seed: int, wanted: int, jobs: int) -> Findings:
+    """No room from some boundary on: for the project, the ledger, or both."""
+    random = Random(seed)
+    kinds = [kind for kind in KINDS if kind.startswith("before") and not kind.endswith(("submit", "wait", "fetch"))]
+    acts = cycle(["full", "full project", "full ledger"])
+    disks = (Disturbance(next(acts), at_boundary(random, random.choice(kinds))) for _ in count())
+    return campaign("no room on the disk", wanted, jobs, disks)
+
+
+def clocks(seed: int, wanted: int, jobs: int) -> Findings:
+    """The clock is wrong by an hour or a day, from the start or all of a sudden; and wanflow is killed."""
+    random = Random(seed)
+
+    def wrong() -> float:
+        return random.choice([-1, 1]) * random.choice([HOUR_S, DAY_S, DAY_S + 2 * HOUR_S])
+
+    def meant() -> Disturbance:
+        shifts = [(0.0, random.choice([0.0, wrong()])), (random.uniform(20, 80), wrong())]
+        return Disturbance("kill", at_boundary(random, random.choice(KINDS)), shifts=shifts)
+
+    return campaign("the clock jumps", wanted, jobs, (meant() for _ in count()))
+
+
+def pauses(seed: int, wanted: int, jobs: int) -> Findings:
+    """Stopped for 2 to 5 s around a POST, while another process works on the same project."""
+    random = Random(seed)
+    kinds = cycle(["before submit", "amid submit", "after submit", "before ledger commit", "after ledger commit"])
+    stops = (Disturbance("stop", at_boundary(random, next(kinds)), pause_s=random.uniform(2.0, 5.0)) for _ in count())
+    return campaign("paused around a POST", wanted, jobs, stops, crew=("p", "p"))
+
+
+def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool = True) -> Findings:
+    """Several processes at once, killed again and again; for nothing `wanted` they live and are to keep the rate."""
+    random = Random(seed)
+    projects = len(set(crew))
+    name = f"{len(crew)} process{'es' * (len(crew) > 1)}, {projects} project{'s' * (projects > 1)}"
+    name += ", the same jobs" if projects > 1 and not split else ""
+    if wanted:
+        deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+        return campaign(f"{name}, killed", wanted, jobs, deadly, crew=crew, split=split)
+    return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, speed=SLOW)
+
+
+def faults(seed: int, wanted: int, jobs: int) -> Findings:
+    """Connections break before and after requests are taken, or no answer comes; and wanflow is killed."""
+    random = Random(seed)
+    kinds = [{"kinds": ["reset_after", "reset_before", "hang", "hang_after"], "rate": 0.1, "on": ["submit"]}]
+    kinds += [{"kinds": ["reset_before", "reset_after", "hang", "500"], "rate": 0.05, "on": ["query", "list"]}]
+    kinds += [{"kinds": ["truncated", "corrupt", "reset_before"], "rate": 0.1, "on": ["download"]}]
+    deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+    return campaign("requests break, and killed", wanted, jobs, deadly, faults=kinds)
+
+
+# -- all of it
+
+LONE, PAIR, TWO, FOUR = ("p",), ("p", "p"), ("p", "q"), ("p", "p", "q", "q")
+
+
+def long(seed: int) -> Iterator[Findings]:
+    """Enough of it to trust in."""
+    yield boundaries(seed, 204, 40)
+    yield moments(seed, 60, 40)
+    yield provider(seed, 30, 40)
+    yield full(seed, 36, 12)
+    yield clocks(seed, 60, 12)
+    yield pauses(seed, 44, 12)
+    for crew in (LONE, PAIR, TWO, FOUR):
+        yield crowd(seed, 0, 16, crew)
+    for crew, split in ((PAIR, True), (TWO, True), (TWO, False), (FOUR, True)):
+        yield crowd(seed, 20, 16, crew, split=split)
+    yield faults(seed, 60, 12)

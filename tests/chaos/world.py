@@ -1,0 +1,203 @@
+"""A provider, an account and projects on this machine, and wanflow processes in them that do not live long."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from projects import coded, gradient
+
+HERE = Path(__file__).parent
+MODEL = "wanx2.1-imageedit"
+RECIPE = """\
+wanflow: 1
+manifest: {from: rows.csv, types: {seed: integer}}
+steps:
+  colour: {uses: wan/colorization, image: row.photo, with: {prompt: "sky ${{ row.id }}", seed: "${{ row.seed }}"}}
+outputs:
+  colour: {image: steps.colour, to: "out/${{ row.id }}.png"}
+"""
+# A run that was disturbed may leave jobs to the next, which has to bring them in.
+LAST_RUNS = 4
+MOST_DISTURBED = 20
+LIFETIME_S = 25.0
+KINDS = tuple(
+    f"{when} {what}"
+    for what in ("submit", "wait", "fetch", "fsync", "rename", "ledger commit", "index commit")
+    for when in (("before", "amid", "after") if what in ("submit", "wait", "fetch") else ("before", "after"))
+)
+# How often a boundary of a kind is passed at most before the one that is chosen.
+FAR = {"ledger commit": 30, "index commit": 8, "fsync": 8, "rename": 4}
+
+
+class Disturbance(NamedTuple):
+    """What happens to one process: kill, stop or full at a boundary, or killed after so many seconds; a wrong clock."""
+
+    act: str = ""
+    at: tuple[str, int] | None = None
+    after_s: float | None = None
+    pause_s: float = 0.0
+    shifts: Sequence[tuple[float, float]] = ()
+
+
+class Life(NamedTuple):
+    """How a process ended, and whether it met what was meant for it."""
+
+    code: int
+    disturbed: bool
+    said: str
+
+
+def at_boundary(random: Random, kind: str) -> tuple[str, int]:
+    """A boundary of a kind, early or late."""
+    return kind, random.randint(1, FAR.get(kind.partition(" ")[2], 5))
+
+
+@dataclass
+class World:
+    """One emulator with an account, and projects that share it."""
+
+    folder: Path
+    speed: float
+    faults: Sequence[Mapping[str, Any]] = ()
+    fault_seed: int = 0
+    projects: dict[str, int] = field(default_factory=dict)
+    origin: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.since = time.time()
+        self._port, self._numbers, self._turn = 0, 0, threading.Lock()
+
+    # -- the provider
+
+    @contextlib.contextmanager
+    def provider(self) -> Iterator[World]:
+        self.start_provider()
+        try:
+            yield self
+        finally:
+            self.kill_provider()
+
+    def start_provider(self) -> None:
+        told = {
+            "port": self._port,
+            "speed": self.speed,
+            "since": self.since,
+            "state": str(self.folder / "emulator.sqlite"),
+            "faults": {"seed": self.fault_seed, "faults": list(self.faults)},
+        }
+        with (self.folder / "emulator.log").open("a") as log:
+            command = [sys.executable, str(HERE / "emulation.py"), json.dumps(told)]
+            self._emulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment(), text=True)
+        assert self._emulator.stdout
+        self.origin = self._emulator.stdout.readline().strip()
+        self._port = int(self.origin.rpartition(":")[2])
+
+    def kill_provider(self) -> None:
+        self._emulator.kill()
+        self._emulator.wait()
+        assert self._emulator.stdout
+        self._emulator.stdout.close()
+
+    def stats(self) -> Any:
+        with urllib.request.urlopen(f"{self.origin}/__emulator__/stats") as answer:  # noqa: S310 - on loopback
+            return json.load(answer)
+
+    # -- projects
+
+    def project(self, name: str, rows: int, first: int = 0) -> Path:
+        """A project of so many jobs; those of equal numbers are equal in all projects."""
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "a.png").write_bytes(coded(gradient(512, 512)))
+        lines = [f"{number},a.png,{number}\n" for number in range(first, first + rows)]
+        (folder / "rows.csv").write_text("id,photo,seed\n" + "".join(lines))
+        (folder / "r.yaml").write_text(RECIPE)
+        (folder / "wanflow.toml").write_text("")
+        self.projects[name] = rows
+        return folder
+
+    def outputs(self) -> dict[str, bytes]:
+        """Every picture of every project, by its number."""
+        found = [path for name in self.projects for path in sorted((self.folder / name / "out").glob("*"))]
+        return {path.name: path.read_bytes() for path in found}
+
+    # -- processes
+
+    def live(self, project: Path, meant: Disturbance = Disturbance()) -> Life:  # noqa: B008 - immutable
+        """One process of wanflow in a project, from its start to its end."""
+        with self._turn:
+            self._numbers += 1
+            mark = self.folder / f"process-{self._numbers}"
+        told = {
+            "recipe": str(project / "r.yaml"),
+            "base_url": f"{self.origin}/api/v1",
+            "speed": self.speed,
+            "since": self.since,
+            "act": meant.act,
+            "at": meant.at,
+            "log": str(mark.with_suffix(".met")),
+            "shifts": meant.shifts,
+        }
+        command = [sys.executable, str(HERE / "child.py"), json.dumps(told)]
+        with mark.with_suffix(".log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(self.folder), cwd=project)
+        code = self._watched(process, meant)
+        met = mark.with_suffix(".met").exists() or (meant.after_s is not None and code == -signal.SIGKILL)
+        life = Life(code, met, mark.with_suffix(".log").read_text())
+        with self._turn:
+            self.log.append(f"{project.name} {meant} {code}\n{life.said}")
+        return life
+
+    def _watched(self, process: subprocess.Popen[bytes], meant: Disturbance) -> int:
+        ends = time.monotonic() + LIFETIME_S
+        kills = None if meant.after_s is None else time.monotonic() + meant.after_s
+        while True:
+            found, status = os.waitpid(process.pid, os.WUNTRACED | os.WNOHANG)
+            if found and os.WIFSTOPPED(status):
+                time.sleep(meant.pause_s)
+                process.send_signal(signal.SIGCONT)
+            elif found:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return process.returncode
+            if time.monotonic() > ends:
+                process.kill()
+                ends = float("inf")
+                self.log.append("HUNG")
+            if kills and time.monotonic() > kills:
+                process.kill()
+            time.sleep(0.01)
+
+    def outlive(self, project: Path, disturbances: Iterator[Disturbance]) -> int:
+        """Start wanflow again and again until its jobs are done; how many of the disturbances were met."""
+        met = 0
+        for meant in islice(disturbances, MOST_DISTURBED):
+            life = self.live(project, meant)
+            met += life.disturbed
+            if life.code == 0:
+                return met
+        for _ in range(LAST_RUNS):
+            if self.live(project).code == 0:
+                break
+        return met
+
+
+def environment(state: Path | None = None) -> dict[str, str]:
+    """Where processes find wanflow, their ledgers and a key."""
+    here = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    own = {"XDG_STATE_HOME": str(state / "state")} if state else {}
+    return os.environ | {"PYTHONPATH": here, "DASHSCOPE_API_KEY": "sk-chaos", "OPENBLAS_NUM_THREADS": "1"} | own

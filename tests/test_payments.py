@@ -1,0 +1,357 @@
+"""When a paid call is sent, sent again, gone on with, and never sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clocks import Stopwatch
+
+from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NotStarted, OverBudget, Performed, Retries
+from wanflow.budget import Budget
+from wanflow.errors import Again, EditError
+from wanflow.model import Call, Ending, Limits, Listed, Result
+from wanflow.payments import Payments
+from wanflow.reconcile import SETTLED_S
+from wanflow.store.ledger import Ledger
+from wanflow.store.tasks import Order, Owner, State, Task
+
+DONE = Result((), "real")
+PRICE = Decimal("0.02")
+
+
+@dataclass(frozen=True)
+class Line:
+    task_id: str
+    created_at: datetime | None
+
+
+@dataclass
+class Provider:
+    """Answers with what it is given, in order; then with success. What was taken is listed."""
+
+    submits: list[EditError] = field(default_factory=list)
+    ends: list[EditError] = field(default_factory=list)
+    fetches: list[EditError] = field(default_factory=list)
+    waits: list[EditError] = field(default_factory=list)
+    takes_unheard: bool = False
+    foreign: list[Listed] = field(default_factory=list)
+    clock: Stopwatch = field(default_factory=Stopwatch)
+    sent: list[float] = field(default_factory=list)
+    taken: list[Line] = field(default_factory=list)
+    offset_s: float | None = 0.0
+    waiting: int = 0
+    ahead_s: float = 0.0
+
+    @property
+    def time(self) -> datetime:
+        """What its own clock says."""
+        return self.clock.now() + timedelta(seconds=self.ahead_s)
+
+    async def prepare(self, call: Call) -> Call:
+        return call
+
+    async def submit(self, prepared: Call) -> Line:
+        self.sent.append(self.clock.seconds)
+        fault = self.submits.pop(0) if self.submits else None
+        if fault is None or self.takes_unheard:
+            self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))
+        if fault:
+            raise fault
+        return self.taken[-1]
+
+    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Line:
+        return Line(task_id, submitted_at)
+
+    async def wait(self, ticket: Line) -> Ending:
+        if self.waits:
+            raise self.waits.pop(0)
+        return Ending(self.ends.pop(0), 0) if self.ends else Ending(None, 1, ticket)
+
+    async def fetch(self, ticket: Line, ending: Ending) -> Result:
+        if self.fetches:
+            raise self.fetches.pop(0)
+        return Result((), "real", task_id=ticket.task_id, billed=ending.billed)
+
+    async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
+        self.offset_s = self.ahead_s
+        listed = [*self.taken, *self.foreign]
+        return [line for line in listed if line.created_at and since <= line.created_at <= until]
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass
+class Desk:
+    """Runs of one project, one after the other, with one account."""
+
+    folder: Path
+    provider: Provider
+    notes: list[str] = field(default_factory=list)
+    runs: int = 0
+
+    def work(self, task: Callable[[Payments], Any], **more: Any) -> Any:
+        """What one run does; afterwards its process is gone."""
+
+        async def main() -> Any:
+            try:
+                return await task(payments)
+            finally:
+                await payments.leave()
+
+        self.runs += 1
+        clock, name = self.provider.clock, f"run{self.runs}"
+        ledger = Ledger.open(self.folder, Owner(name, 1, "/p", name), "test", clock.now().timestamp())
+        stopping, cap = more.pop("stopping", lambda: False), more.pop("cap", None)
+        budget = Budget(cap)
+        payments = Payments(self.provider, ledger, Retries(clock, stopping, self.notes.append), budget, **more)
+        return asyncio.run(main())
+
+    def perform(self, order: Order | None = None, *, afresh: bool = False, **more: Any) -> Performed:
+        done: Performed = self.work(lambda payments: payments.perform(order or ORDER, afresh=afresh), **more)
+        return done
+
+    def states(self) -> list[State]:
+        """Where every task stands."""
+        ledger = Ledger.open(self.folder, Owner("look", 1, "/p", "look"), "test", 0)
+        tasks = sorted(ledger.tasks(*State), key=lambda task: task.id)
+        ledger.close()
+        return [task.state for task in tasks]
+
+
+ORDER = Order(
+    Call("k", "wan/expand", {"n": 1}, {}, model="m"), "lane", Limits(2, per_second=2), PRICE, "parts", "r", "1/wide"
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "account", Provider())
+
+
+def error(again: Again, code: str = "InternalError", **more: Any) -> EditError:
+    return EditError(code, "it failed", again, **more)
+
+
+def test_success_at_once(desk: Desk) -> None:
+    performed = desk.perform()
+    assert (performed.attempts, performed.result.task_id, performed.result.billed) == (1, "task-1", 1)
+    assert desk.states() == [State.DONE]
+
+
+@pytest.mark.parametrize("where", ["submits", "ends"])
+def test_what_costs_nothing_is_tried_again_a_few_times(desk: Desk, where: str) -> None:
+    setattr(desk.provider, where, [error(Again.SOON) for _ in range(MAX_ATTEMPTS - 1)])
+    assert desk.perform().attempts == MAX_ATTEMPTS
+    assert desk.provider.sent == pytest.approx([0, 1, 3])
+
+
+def test_after_the_last_attempt_it_fails_and_says_how_many(desk: Desk) -> None:
+    desk.provider.ends = [error(Again.SOON) for _ in range(9)]
+    with pytest.raises(EditError) as caught:
+        desk.perform()
+    assert caught.value.attempts == MAX_ATTEMPTS
+    assert desk.states() == [State.FAILED] * MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("again", [Again.NEVER, Again.REFUSED, Again.ACCOUNT])
+@pytest.mark.parametrize("where", ["submits", "ends", "waits"])
+def test_what_can_not_help_is_never_sent_again(desk: Desk, again: Again, where: str) -> None:
+    setattr(desk.provider, where, [error(again)])
+    with pytest.raises(EditError):
+        desk.perform()
+    assert len(desk.provider.sent) == 1
+
+
+def test_throttling_is_no_attempt_and_waits_as_told(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.THROTTLED, "Throttling.RateQuota", retry_after_s=4.0) for _ in range(5)]
+    assert desk.perform().attempts == 1
+    assert desk.provider.sent == pytest.approx([0, 4, 8, 12, 16, 20])
+
+
+def test_throttling_is_not_suffered_for_ever(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.THROTTLED, retry_after_s=60) for _ in range(9999)]
+    with pytest.raises(EditError) as caught:
+        desk.perform()
+    assert caught.value.again is Again.MODEL  # nobody else waits as long again
+    assert PATIENCE_S < desk.provider.clock.seconds < PATIENCE_S + 200
+    assert 25 < len(desk.notes) < 35  # about one a minute, and why it ended
+    assert desk.notes[-1].endswith("Nothing more is sent to m; the rest goes on")
+
+
+def test_a_model_that_the_account_cannot_use_is_not_asked_again_and_others_are(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.MODEL, "Model.AccessDenied")]
+
+    async def all_three(payments: Payments) -> list[Any]:
+        with pytest.raises(EditError):
+            await payments.perform(ORDER)
+        again, other = replace(ORDER.call, key="again"), replace(ORDER.call, key="other")
+        with pytest.raises(NotStarted):
+            await payments.perform(replace(ORDER, call=again))
+        return [await payments.perform(replace(ORDER, call=other, lane="other"))]
+
+    assert len(desk.work(all_three)) == 1
+    assert len(desk.provider.sent) == 2
+
+
+def test_an_outage_is_sat_out_and_is_no_attempt(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.SOON, "Unreachable") for _ in range(12)]
+    assert desk.perform().attempts == 1
+    assert 300 < desk.provider.clock.seconds < 600
+    assert len(desk.notes) == 1
+
+
+def test_a_stopping_run_sends_nothing_more(desk: Desk) -> None:
+    with pytest.raises(NotStarted):
+        desk.work(lambda payments: payments.perform(FULL), stopping=lambda: True)
+
+
+FULL = Order(ORDER.call, "lane", Limits(0), PRICE, "parts", "r", "1/wide")
+
+
+# -- nothing is sent twice
+
+
+def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    performed = desk.perform()
+    assert performed.result.task_id == "task-1"
+    assert "found in the account's list" in performed.result.warnings[-1]
+    assert len(desk.provider.sent) == 1
+
+
+def test_a_clock_that_is_a_day_wrong_is_compared_before_anything_is_sent(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.offset_s, desk.provider.ahead_s = None, 86_400.0
+    assert desk.perform().result.task_id == "task-1"
+    assert len(desk.provider.sent) == 1
+
+
+def test_a_clock_that_was_set_forward_a_day_does_not_make_a_task_a_day_old(desk: Desk) -> None:
+    desk.provider.fetches = [error(Again.UNSURE, "DownloadFailed")]
+    with pytest.raises(EditError):
+        desk.perform()
+    desk.provider.clock.seconds += 86_400
+    desk.provider.offset_s, desk.provider.ahead_s = None, -86_400.0
+    assert desk.perform().result.task_id == "task-1"
+    assert len(desk.provider.sent) == 1
+
+
+def test_two_who_look_for_the_same_request_settle_it_once_and_at_once(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+
+    async def both(payments: Payments) -> list[bool]:
+        task = payments.ledger.claim(ORDER, payments.now())
+        assert isinstance(task, Task)
+        payments.ledger.fence(task, payments.now(), 0.0)
+        with pytest.raises(EditError):
+            await desk.provider.submit(ORDER.call)
+        left = payments.ledger.again(task)
+        return list(await asyncio.gather(payments.see_end(left), payments.see_end(left)))
+
+    assert desk.work(both) == [True, True]
+    assert desk.provider.clock.seconds < SETTLED_S
+    assert len(desk.provider.sent) == 1
+
+
+def test_a_request_that_never_arrived_is_sent_again_once_that_is_sure(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.UNSURE, "NoAnswer")]
+    assert desk.perform().attempts == 2
+    assert desk.provider.sent[1] > SETTLED_S
+    assert desk.states() == [State.FAILED, State.DONE]
+
+
+def test_several_tasks_of_that_time_are_a_doubt_which_is_kept(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.foreign = [
+        Line("somebody-else", datetime.fromtimestamp(desk.provider.clock.now().timestamp() + 2, UTC))
+    ]
+    for _ in range(2):
+        with pytest.raises(EditError, match="--resubmit-uncertain"):
+            desk.perform()
+    assert len(desk.provider.sent) == 1
+    assert desk.states() == [State.UNCERTAIN]
+    assert desk.perform(resubmit_uncertain=True).result.task_id == "task-2"
+
+
+def test_a_killed_run_s_tasks_are_gone_on_with(desk: Desk) -> None:
+    desk.provider.waits = [error(Again.ACCOUNT, "InvalidApiKey")]
+    with pytest.raises(EditError):
+        desk.perform()
+    assert desk.states() == [State.SUBMITTED]
+    assert desk.perform().result.task_id == "task-1"
+    assert len(desk.provider.sent) == 1
+
+
+def test_pictures_that_could_not_be_fetched_are_fetched_by_the_next_run(desk: Desk) -> None:
+    desk.provider.fetches = [error(Again.UNSURE, "DownloadFailed")]
+    with pytest.raises(EditError):
+        desk.perform()
+    assert desk.perform().result.billed == 1
+    assert len(desk.provider.sent) == 1
+
+
+def test_what_is_stored_is_made_anew_only_when_it_is_gone_or_when_that_is_wished(desk: Desk) -> None:
+    async def twice(payments: Payments) -> Performed:
+        await payments.stored((await payments.perform(ORDER)).task)
+        return await payments.perform(ORDER)
+
+    assert desk.work(twice).result.billed == 0  # the project lost it; the provider still has it
+    assert len(desk.provider.sent) == 1
+    desk.provider.ends = [error(Again.LOST, "TaskLost")]  # that one is gone there, too
+    assert desk.perform().result.task_id == "task-2"
+    assert desk.perform(afresh=True).result.task_id == "task-3"
+
+
+def test_a_task_that_vanished_is_reported_with_its_cost_and_sent_again_by_the_next_run(desk: Desk) -> None:
+    desk.provider.ends = [error(Again.LOST, "TaskLost")]
+    with pytest.raises(EditError, match="TaskLost"):
+        desk.perform()
+    ledger = Ledger.open(desk.folder, Owner("look", 1, "/p", "look"), "test", 0)
+    assert [(task.state, task.usd) for task in ledger.tasks(State.LOST)] == [(State.LOST, PRICE)]
+    assert desk.perform().result.task_id == "task-2"
+
+
+# -- money
+
+
+def test_the_budget_is_reserved_before_and_given_back_by_failures(desk: Desk) -> None:
+    other = Order(
+        Call("other", "wan/expand", {"n": 1}, {}, model="m"), "lane", Limits(2), PRICE, "parts", "r", "2/wide"
+    )
+
+    async def both(payments: Payments) -> None:
+        with pytest.raises(EditError):
+            await payments.perform(ORDER)
+        await payments.perform(ORDER)
+        with pytest.raises(OverBudget):
+            await payments.perform(other)
+
+    desk.provider.ends = [error(Again.NEVER)]
+    desk.work(both, cap=PRICE)
+    assert len(desk.provider.sent) == 2
+
+
+def test_what_has_no_price_is_not_sent_under_a_budget(desk: Desk) -> None:
+    unpriced = Order(ORDER.call, "lane", Limits(2), None, "parts", "r", "1/wide")
+    with pytest.raises(OverBudget):
+        desk.perform(unpriced, cap=Decimal(100))
+    assert desk.perform(unpriced).attempts == 1
+
+
+def test_labels_cross_a_process_border() -> None:
+    before = error(Again.THROTTLED, retry_after_s=2.5)
+    after = pickle.loads(pickle.dumps(before))  # noqa: S301 - made in this line
+    assert (after.code, after.message, after.again, after.retry_after_s) == (
+        before.code,
+        before.message,
+        before.again,
+        before.retry_after_s,
+    )

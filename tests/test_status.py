@@ -1,0 +1,78 @@
+"""What `wanflow status` tells of runs, of tasks in flight and of money."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from test_ledger import NOW, opened, sent, submitted
+
+from wanflow import console
+from wanflow.cli import main
+from wanflow.status import look
+from wanflow.store.ledger import Ledger
+from wanflow.store.tasks import State
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Path:
+    """One account with a task in every state that a user may want to know of."""
+    ledger = opened(tmp_path / "accounts" / "abc")
+    done = submitted(ledger, "a", NOW)
+    ledger.move(done, State.DONE, NOW + 9, billed=1)
+    stored = submitted(ledger, "b", NOW + 10)
+    ledger.move(stored, State.STORED, NOW + 19, billed=1)
+    doubtful = sent(ledger, "c", NOW + 20)
+    ledger.move(doubtful, State.UNCERTAIN, NOW + 30, "no answer came")
+    gone = submitted(ledger, "d", NOW + 40)
+    ledger.move(gone, State.LOST, NOW + 50, "TaskLost: gone", billed=1)
+    submitted(ledger, "e", NOW + 60)
+    ledger.close()
+    return tmp_path / "accounts"
+
+
+def test_open_tasks_and_money_are_shown(accounts: Path, tmp_path: Path) -> None:
+    holder = opened(accounts / "abc", "two")
+    submitted(holder, "f", NOW + 70)
+    found = look(tmp_path / "store", accounts, datetime.fromtimestamp(NOW + HOUR, UTC))
+    told = console.status_text(found, billing=True)
+    assert "a test: $0.06 spent, $0.06 in flight or in doubt" in told
+    assert "run the recipe again to fetch it" in told
+    assert "no answer came" in told
+    assert "TaskLost: gone" in told
+    assert "its run is dead; the next run takes it up" in told
+    assert "run two holds its slot" in told
+    assert "2023-11  m                               3 images       $0.06" in told
+    figures = json.loads(found.json())
+    [account] = figures["accounts"]
+    assert (account["usd_spent"], account["usd_reserved"]) == (0.06, 0.06)
+    assert [task["state"] for task in account["tasks"]] == ["done", "uncertain", "lost", "submitted", "submitted"]
+    assert account["tasks"][0]["seconds_left"] == pytest.approx(22.8 * HOUR, abs=600)
+    holder.close()
+
+
+def test_looking_changes_nothing_and_needs_no_key(accounts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    before = [task.at for task in Ledger.look(accounts / "abc").tasks(*State)]
+    look(accounts, accounts, datetime.now(UTC))
+    assert [task.at for task in Ledger.look(accounts / "abc").tasks(*State)] == before
+
+
+def test_without_runs_and_tasks_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["status"])
+    assert done.exit_code == 0
+    assert done.output.splitlines() == ["no runs in this folder yet", "", "no paid tasks yet"]
+    assert json.loads(CliRunner().invoke(main, ["status", "--json"]).output) == {"runs": [], "accounts": []}
+
+
+def test_a_damaged_record_hides_no_other(tmp_path: Path) -> None:
+    for name, text in [("1", "{"), ("2", '{"run_id": "2", "outcomes": []}')]:
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_text(text)
+    assert look(tmp_path, tmp_path, datetime.now(UTC)).runs == ({"run_id": "2"},)

@@ -1,0 +1,343 @@
+"""Gets paid calls done, each by one task: claims it in the ledger, sends it, asks after it, stores its pictures.
+
+A task that is in flight for the same key, sent by whomever and whenever, is gone on with instead of sending another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from wanflow.attempts import PATIENCE_S, NotStarted, Outage, OverBudget, Performed, Retries
+from wanflow.backends import Service
+from wanflow.budget import Budget
+from wanflow.errors import Again, EditError
+from wanflow.model import Ending, Result
+from wanflow.reconcile import Sent, verdict
+from wanflow.store.ledger import Ledger, Wait
+from wanflow.store.tasks import Order, State, Task
+
+T = TypeVar("T")
+NAP_S = 1.0
+# How long a lane waits before that is told, and how often it is told.
+QUIET_S, TOLD_EVERY_S = 10.0, 60.0
+LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
+AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
+
+
+class Payments:
+    """The paid calls of one run. With `resubmit_uncertain` the user would rather pay twice than go without."""
+
+    def __init__(
+        self, service: Service, ledger: Ledger, retries: Retries, budget: Budget, *, resubmit_uncertain: bool = False
+    ) -> None:
+        self.service, self.ledger, self.budget = service, ledger, budget
+        self._retries, self._clock = retries, retries.clock
+        self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
+        # Commits wait for the disk and for other processes; the loop must not.
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._comparing = asyncio.Lock()
+        self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
+        self._slowed: dict[str, float] = {}
+
+    async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
+        """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
+
+        Raises EditError (with `attempts` set), NotStarted, OverBudget, StoreError.
+        """
+        passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
+        attempts, outage = 0, Outage(self._retries)
+        while True:
+            attempts += 1
+            await self._compare_clocks()
+            try:
+                task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
+                if (collected := await self._collected(task, ticket)) is None:
+                    passed_over = passed_over | {State.STORED}
+                    continue
+                return Performed(collected[1], attempts, collected[0])
+            except EditError as error:
+                error.attempts = attempts
+                await self._tell_task(order, error)
+                self._close(order, error)
+                if await outage.sat_out(order.job, error):
+                    attempts -= 1
+                else:
+                    await self._retries.pause(order.job, error)
+
+    async def _tell_task(self, order: Order, error: EditError) -> None:
+        """Put into an error what the ledger knows of the task that it ends."""
+        task = await self.write(self.ledger.last, order.call.key)
+        if task and (task.run == self.ledger.owner.run or task.state in (State.SUBMITTED, State.DONE)):
+            error.task_id = task.task_id
+            error.billed = task.billed if task.state in (State.DONE, State.LOST) else 0
+            if task.state in (State.SUBMITTED, State.DONE):
+                error.message += f". It is kept at the provider as {task.task_id}; the next run asks for it again"
+
+    async def stored(self, task: Task) -> None:
+        """The pictures of a task are known to the project that wanted them. Raises StoreError."""
+        if task.state is State.DONE:
+            await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
+
+    async def go_on(self, task: Task) -> Performed | None:
+        """The pictures of a task that an earlier run left in flight; None when it was never taken.
+
+        Raises EditError, StoreError.
+        """
+        settled = await self._settled(task)
+        collected = await self._collected(settled, self._ticket(settled)) if settled else None
+        return Performed(collected[1], 1, collected[0]) if collected else None
+
+    async def see_end(self, task: Task) -> bool:
+        """Ask after a task of a dead process until the provider has ended it, so that its slot is free; whether it was
+        taken at all. Raises EditError, StoreError.
+        """
+        if settled := await self._settled(task):
+            await self._ended(settled, self._ticket(settled))
+        return settled is not None
+
+    async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
+        """Have the ledger do something."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+
+    def now(self) -> float:
+        """Seconds since 1970, as the ledger has them."""
+        return self._clock.now().timestamp()
+
+    @property
+    def _ahead_s(self) -> float:
+        return self.service.offset_s or 0.0
+
+    async def _compare_clocks(self) -> None:
+        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes."""
+        async with self._comparing:
+            if self.service.offset_s is None:
+                moment, minute = self._clock.now(), timedelta(minutes=1)
+                with suppress(EditError):  # every answer tells the time; without any, nothing will be sent either
+                    await self.service.tasks(moment - minute, moment, None)
+
+    async def leave(self) -> dict[str, Task]:
+        """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
+
+        Raises StoreError.
+        """
+        await self.service.aclose()
+        try:
+            return await self.write(self.ledger.under_way)
+        finally:
+            self._thread.shutdown(wait=True)
+            self.ledger.close()
+
+    # -- what is there already
+
+    async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
+        while task := await self.write(self.ledger.current, order.call.key, self.now() + self._ahead_s, passed_over):
+            if self.ledger.may_go_on(task):
+                settled = await self._settled(task)
+                return (settled, self._ticket(settled, order)) if settled else None
+            await self._nap(order, NAP_S)
+        return None
+
+    async def _settled(self, task: Task) -> Task | None:
+        """The task once its id is known; None when the provider never had it. Raises EditError when nobody can tell."""
+        if task.state is State.UNCERTAIN:
+            raise EditError("Uncertain", f"{task.detail}. {AGAIN}", Again.UNSURE)
+        if task.state is State.INTENT:
+            await self.write(self.ledger.move, task, State.FAILED, self.now(), "withdrawn before it was sent")
+            return None
+        if task.state is State.SENDING:
+            return await self._reconciled(task)
+        if task.state is State.FAILED:
+            return None
+        if task.state is State.LOST:
+            raise EditError("TaskLost", task.detail, Again.LOST)
+        if task.task_id is None:
+            why = f"{task.model} was asked for an answer at once, and its process ended before that came"
+            raise await self._uncertain(task, why)
+        return task
+
+    def _ticket(self, task: Task, order: Order | None = None) -> Any:
+        taken_at = datetime.fromtimestamp(task.taken_at - self._ahead_s, UTC)
+        return self.service.ticket(order.call if order else task.call, str(task.task_id), taken_at)
+
+    # -- sending
+
+    async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
+        self._require_going(order)
+        price = order.usd_image and order.usd_image * order.images
+        if not self.budget.reserve(price):
+            raise OverBudget(self.budget.complaint(price))
+        try:
+            return await self._submitted(order, passed_over, await self.service.prepare(order.call))
+        except BaseException:
+            self.budget.give_back(price)
+            raise
+
+    async def _submitted(self, order: Order, passed_over: Collection[State], prepared: Any) -> tuple[Task, Any]:
+        began = self._clock.monotonic()
+        while True:
+            task = await self._claimed(order, passed_over)
+            if task.state is not State.INTENT:
+                raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
+            moment, offset_s = self.now(), self.service.offset_s
+            if not await self.write(self.ledger.fence, task, moment, offset_s):
+                continue
+            task = replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
+            try:
+                ticket = await self.service.submit(prepared)
+            except EditError as error:
+                if error.again is Again.THROTTLED and self._clock.monotonic() - began > PATIENCE_S:
+                    # Whoever comes next would wait as long for nothing.
+                    error = EditError(error.code, error.message, Again.MODEL)
+                if error.again is not Again.THROTTLED:
+                    settled = await self._unanswered(task, error)
+                    return settled, self._ticket(settled, order)
+                self._tell_slow(order, error, self._clock.monotonic() - began)
+                await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
+            else:
+                moment = self.now()
+                await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
+                return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
+
+    async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
+        while True:
+            await self._compare_clocks()
+            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
+            if not isinstance(claimed, Wait):
+                return claimed
+            await self._nap(order, claimed.seconds)
+
+    async def _nap(self, order: Order, seconds: float) -> None:
+        # In short naps: what the lane learns meanwhile, and a Ctrl-C, count for those who wait already.
+        self._require_going(order)
+        await self._clock.sleep(min(seconds, NAP_S))
+        self._require_going(order)
+
+    def _require_going(self, order: Order) -> None:
+        if self._retries.stopping() or order.lane in self.closed:
+            raise NotStarted
+
+    def _close(self, order: Order, error: EditError) -> None:
+        """Send nothing more in a lane that the account can't use; what is in flight there is finished."""
+        if error.again is Again.MODEL and order.lane not in self.closed:
+            self.closed[order.lane] = error
+            self._retries.note(f"{error}. Nothing more is sent to {order.call.model}; the rest goes on")
+
+    def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
+        """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
+        now = self._clock.monotonic()
+        if waited_s > QUIET_S and now - self._slowed.get(order.lane, -TOLD_EVERY_S) >= TOLD_EVERY_S:
+            self._slowed[order.lane] = now
+            self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
+
+    async def _unanswered(self, task: Task, error: EditError) -> Task:
+        """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
+        if error.again is Again.UNSURE:
+            self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
+            if settled := await self._reconciled(task):
+                return settled
+            raise EditError(error.code, "the request never arrived; nothing was paid", Again.SOON) from error
+        await self.write(self.ledger.move, task, State.FAILED, self.now(), str(error))
+        raise error
+
+    # -- whether a request arrived
+
+    async def _reconciled(self, task: Task) -> Task | None:
+        """The task that a request made, found in the account's list; None when it is proven that it made none.
+
+        Raises EditError while that can't be told.
+        """
+        began, look_s = self._clock.monotonic(), LOOK_S
+        # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
+        while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
+            listed = await self._listed(task)
+            watched_s = self._clock.monotonic() - began
+            offset_s = self.service.offset_s
+            sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
+            rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
+            known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
+            found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+            if found.task_id:
+                await self._adopt(task, found.task_id)
+                continue
+            if found.not_taken:
+                await self.write(self.ledger.move, task, State.FAILED, self.now(), "the service never got the request")
+                continue
+            if found.doubt:
+                raise await self._uncertain(task, found.doubt)
+            if self._retries.stopping():
+                message = "no answer came, and it is not known yet whether the request was taken; the next run asks"
+                raise EditError("NoAnswer", message, Again.UNSURE)
+            await self._clock.sleep(look_s)
+            look_s = min(LONGEST_LOOK_S, look_s * 2)
+        return await self._settled(task)
+
+    async def _listed(self, task: Task) -> Any:
+        since, until = Sent.of(task).window
+        try:
+            return await self.service.tasks(since, until, task.model)
+        except EditError as error:
+            message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
+            raise EditError("NoAnswer", message, Again.UNSURE) from error
+
+    async def _adopt(self, task: Task, task_id: str) -> None:
+        moment = task.sent_at or self.now()
+        detail = "its answer was lost; found in the account's list by the time of its submission"
+        move = partial(self.ledger.move, task_id=task_id, submitted_at=moment)
+        await self.write(move, task, State.SUBMITTED, self.now(), detail)
+
+    async def _uncertain(self, task: Task, why: str) -> EditError:
+        await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
+        return EditError("Uncertain", f"{why}. {AGAIN}", Again.UNSURE)
+
+    # -- collecting
+
+    async def _collected(self, task: Task, ticket: Any) -> tuple[Task, Result] | None:
+        """The stored pictures, and the task as it then stands; None when they were fetched before and are gone."""
+        done, ending = await self._ended(task, ticket)
+        if ending is None:
+            return None
+        try:
+            result = await self.service.fetch(ticket, ending)
+        except EditError as error:
+            if error.again is Again.LOST:
+                await self._lost(done, error)
+                if task.state is State.STORED:
+                    return None
+            raise
+        found_again = (task.detail,) if task.detail else ()
+        billed = 0 if task.state is State.STORED else result.billed
+        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_again))
+
+    async def _ended(self, task: Task, ticket: Any) -> tuple[Task, Ending | None]:
+        """Wait for a task's end and note it. Raises EditError for one that failed."""
+        ending = await self.service.wait(ticket)
+        if ending.error is None:
+            if task.state is State.SUBMITTED:
+                if await self.write(self.ledger.move, task, State.DONE, self.now(), task.detail, billed=ending.billed):
+                    self._settle_price(task, ending.billed)
+                task = replace(task, state=State.DONE, billed=ending.billed)
+            return task, ending
+        if ending.error.again is Again.LOST:
+            await self._lost(task, ending.error)
+        else:
+            if await self.write(self.ledger.move, task, State.FAILED, self.now(), str(ending.error)):
+                self._settle_price(task, 0)
+        if task.state is State.STORED:
+            return task, None
+        raise ending.error
+
+    async def _lost(self, task: Task, error: EditError) -> None:
+        # Nobody says whether a task that vanished was billed; the ledger counts it as if.
+        billed = task.billed or task.images
+        await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+
+    def _settle_price(self, task: Task, billed: int) -> None:
+        if task.run == self.ledger.owner.run and task.usd_image is not None:
+            self.budget.give_back(task.usd_image * (task.images - billed))

@@ -1,0 +1,78 @@
+"""Takes up what dead runs left at the provider: it was paid for, and it occupies slots until somebody sees its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from wanflow.attempts import Performed
+from wanflow.clock import Clock
+from wanflow.errors import Again, EditError
+from wanflow.payments import Payments
+from wanflow.store.tasks import Task
+
+LOOK_S = 5.0
+
+
+class Salvage:
+    """One run's share of it; `keep` stores a result under its task's key."""
+
+    def __init__(
+        self, payments: Payments, clock: Clock, keep: Callable[[Task, Performed], bool], note: Callable[[str], None]
+    ) -> None:
+        self._payments, self._clock, self._keep, self._note = payments, clock, keep, note
+        self._project = payments.ledger.owner.project
+        self._ours: set[asyncio.Task[None]] = set()
+        self._others: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take up what is there, and look again from time to time for runs that die meanwhile. Raises StoreError."""
+        await self._look()
+        self._loop = asyncio.get_running_loop().create_task(self._go_on_looking())
+
+    async def finish(self) -> None:
+        """Bring in what earlier runs of this project paid for and no job of this run took. Raises StoreError."""
+        while self._ours:
+            await asyncio.wait(self._ours)
+        for task in await self._payments.write(self._payments.ledger.unstored, self._project):
+            await self._fetch(task)
+
+    async def stop(self) -> None:
+        """Look no more; what is left is taken up by whoever runs next."""
+        ending = [*self._ours, *self._others, *([self._loop] if self._loop else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _go_on_looking(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        for task in await self._payments.write(self._payments.ledger.orphans, self._payments.now()):
+            group = self._ours if task.project == self._project else self._others
+            watch = asyncio.get_running_loop().create_task(self._see_end(task))
+            group.add(watch)
+            watch.add_done_callback(group.discard)
+
+    async def _see_end(self, task: Task) -> None:
+        try:
+            ended = await self._payments.see_end(task)
+        except EditError as error:
+            if error.again in (Again.LOST, Again.UNSURE):
+                self._note(f"{task.job} of an earlier run: {error}")
+            return
+        if ended and task.project != self._project:
+            when = "within 24 hours of its submission"
+            self._note(f"a task of {task.project} is done; run {task.recipe} there {when} to have its picture")
+
+    async def _fetch(self, task: Task) -> None:
+        try:
+            performed = await self._payments.go_on(task)
+        except EditError as error:
+            self._note(f"{task.job} of an earlier run: {error}")
+            return
+        if performed and self._keep(task, performed):
+            await self._payments.stored(task)

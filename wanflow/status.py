@@ -1,0 +1,133 @@
+"""What `wanflow status` shows: the last runs of a project, and the paid tasks of this user's accounts."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from wanflow.canon import JSON
+from wanflow.record import money
+from wanflow.store.ledger import FILE, KEPT_S, Ledger
+from wanflow.store.tasks import RESERVED, State, Task
+
+RUNS = 5
+# What a user may have to do something about.
+OPEN = (State.INTENT, State.SENDING, State.SUBMITTED, State.DONE, State.UNCERTAIN, State.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A paid task that is not settled: whether its process lives, and how long its pictures can still be had."""
+
+    task: Task
+    alive: bool
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """One account: its open tasks by state, and what was spent by (month, model)."""
+
+    label: str
+    folder: Path
+    held: tuple[Held, ...]
+    spent: Mapping[tuple[str, str], tuple[int, Decimal]]
+
+    def of(self, *states: State) -> list[Held]:
+        """The open tasks in these states."""
+        return [held for held in self.held if held.task.state in states]
+
+    @property
+    def reserved(self) -> Decimal:
+        """What tasks in flight, and those in doubt, may cost."""
+        return sum((held.task.usd for held in self.held if held.task.state in RESERVED), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        """What was spent since the ledger began."""
+        return sum((usd for _, usd in self.spent.values()), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it; `runs` are the heads of run records, newest first."""
+
+    runs: tuple[Mapping[str, Any], ...]
+    accounts: tuple[AccountStatus, ...]
+
+    def json(self) -> str:
+        """The same as JSON text."""
+        accounts = [_account_json(account) for account in self.accounts]
+        return json.dumps({"runs": list(self.runs), "accounts": accounts}, indent=1, ensure_ascii=False)
+
+
+def look(store: Path, accounts: Path, now: datetime) -> Status:
+    """Read the run records in a project's store and the ledgers in a user's folder of accounts. Raises StoreError."""
+    folders = sorted(path.parent for path in accounts.glob(f"*/{FILE}"))
+    return Status(tuple(_runs(store / "runs")), tuple(_account(folder, now.timestamp()) for folder in folders))
+
+
+def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
+    for path in sorted(folder.glob("*/run.json"), reverse=True)[:RUNS]:
+        # A record that can't be read says nothing; the others still do.
+        with suppress(OSError, ValueError, TypeError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            yield {name: value for name, value in record.items() if name != "outcomes"}
+
+
+def _account(folder: Path, now: float) -> AccountStatus:
+    ledger = Ledger.look(folder)
+    try:
+        spent: dict[tuple[str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+        for task in ledger.tasks(State.DONE, State.STORED, State.LOST):
+            place = f"{datetime.fromtimestamp(task.at, UTC):%Y-%m}", task.model
+            images, usd = spent[place]
+            spent[place] = images + task.billed, usd + task.usd
+        held = [
+            Held(task, ledger.is_alive(task.owner), task.submitted.timestamp() + KEPT_S - now)
+            for task in ledger.tasks(*OPEN)
+        ]
+        return AccountStatus(ledger.label, folder, tuple(held), dict(spent))
+    finally:
+        ledger.close()
+
+
+def _account_json(account: AccountStatus) -> dict[str, JSON]:
+    return {
+        "account": account.label,
+        "ledger": str(account.folder / FILE),
+        "usd_spent": money(account.total),
+        "usd_reserved": money(account.reserved),
+        "billing": [
+            {"month": month, "model": model, "images": images, "usd": money(usd)}
+            for (month, model), (images, usd) in sorted(account.spent.items())
+        ],
+        "tasks": [_task_json(held) for held in account.held],
+    }
+
+
+def _task_json(held: Held) -> dict[str, JSON]:
+    task = held.task
+    return {
+        "state": task.state.value,
+        "task_id": task.task_id,
+        "job": task.job,
+        "recipe": task.recipe,
+        "project": task.project,
+        "run": task.run,
+        "lane": task.lane,
+        "model": task.model,
+        "images": task.images,
+        "usd": money(task.usd),
+        "since": datetime.fromtimestamp(task.at, UTC).isoformat(timespec="seconds"),
+        "seconds_left": round(held.left_s),
+        "process_alive": held.alive,
+        "detail": task.detail,
+    }

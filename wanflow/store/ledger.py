@@ -1,0 +1,386 @@
+"""The ledger of one account at the provider: every paid task from before it is sent until its pictures are stored.
+
+SQLite in the user's state folder, shared by all projects and processes of that user, since limits and bills are the
+account's. Each commit is on disk before the next step (synchronous=FULL), and every state a task ever had stays in its
+history, which the database itself keeps from being rewritten. Times are seconds since 1970 of this machine's clock.
+
+    intent -> sending -> submitted -> done -> stored
+       |         |           |-> failed (costs nothing), lost (its pictures can't be had any more)
+       |         `-> failed (refused, or proven not delivered), uncertain (nobody can tell whether it was taken)
+       `-> failed (withdrawn before anything was sent)
+
+A task occupies a slot from its intent until the provider has ended it, whether or not the process that sent it lives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from wanflow.errors import StoreError, describe_os_error
+from wanflow.pace import Pace
+from wanflow.store import locks
+from wanflow.store.blobs import make_folder
+from wanflow.store.database import begin_wal
+from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_text, read_task
+
+FILE = "ledger.sqlite"
+FORMAT = 1
+# While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
+# unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
+# or before it sends, does not stop the lane.
+UNHEARD_S = 330.0
+ALONE_S = 20.0
+NAP_S = 0.25
+# The provider keeps results for 24 hours.
+KEPT_S = 24 * 3600.0 - 600
+
+_TABLES = """
+CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
+    at REAL NOT NULL, intended_at REAL NOT NULL, sent_at REAL, offset_s REAL, submitted_at REAL, task_id TEXT UNIQUE,
+    model TEXT NOT NULL, call TEXT NOT NULL, request TEXT NOT NULL, components TEXT NOT NULL,
+    images INT NOT NULL, usd_image TEXT, billed INT NOT NULL DEFAULT 0,
+    project TEXT NOT NULL, recipe TEXT NOT NULL, run TEXT NOT NULL, job TEXT NOT NULL,
+    detail TEXT NOT NULL DEFAULT '');
+CREATE INDEX tasks_by_key ON tasks (key);
+CREATE INDEX tasks_open ON tasks (lane, state) WHERE state IN ('intent', 'sending', 'submitted');
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY, task INT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
+    task_id TEXT, billed INT NOT NULL, detail TEXT NOT NULL);
+CREATE TRIGGER first_state AFTER INSERT ON tasks BEGIN
+    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
+CREATE TRIGGER next_state AFTER UPDATE OF state, owner ON tasks BEGIN
+    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
+CREATE TRIGGER kept_history BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
+CREATE TRIGGER whole_history BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
+CREATE TABLE owners (id TEXT PRIMARY KEY, pid INT, project TEXT, run TEXT, started REAL) WITHOUT ROWID;
+CREATE TABLE lanes (lane TEXT PRIMARY KEY, pace TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE uploads (model TEXT, sha256 TEXT, url TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (model, sha256))
+    WITHOUT ROWID;
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """An order can't be sent yet: look again after so many seconds."""
+
+    seconds: float
+
+
+class Ledger:
+    """One account's ledger as one process uses it; calls come from one thread at a time. Raises StoreError."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection, owner: Owner, lock: int | None) -> None:
+        self.folder, self._db, self.owner, self._lock = folder, db, owner, lock
+        self._turn = RLock()
+
+    @classmethod
+    def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
+        """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives."""
+        try:
+            make_folder(folder, 0o700)
+            lock = locks.take(folder / "owners" / owner.id)
+        except OSError as error:
+            raise StoreError(_unusable(folder, describe_os_error(error))) from error
+        ledger = cls(folder, _connected(folder / FILE), owner, lock)
+        with ledger.transaction():
+            _prepare(ledger._db, folder)
+            ledger._db.execute("INSERT OR REPLACE INTO about VALUES ('label', ?)", (label,))
+            entry = (owner.id, owner.pid, owner.project, owner.run, now)
+            ledger._db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?)", entry)
+        return ledger
+
+    @classmethod
+    def look(cls, folder: Path) -> Ledger:
+        """Open a ledger only to read it. Raises StoreError."""
+        try:
+            db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+            db.execute("SELECT count(*) FROM tasks")
+        except sqlite3.DatabaseError as error:
+            raise StoreError(_unusable(folder, str(error))) from error
+        return cls(folder, db, Owner("", 0, "", ""), None)
+
+    @property
+    def label(self) -> str:
+        """What people call the account."""
+        return str(self._value("SELECT value FROM about WHERE name = 'label'"))
+
+    def close(self) -> None:
+        """Leave; tasks in flight are taken up by whoever runs next."""
+        self._db.close()
+        if self._lock is not None:
+            locks.free(self.folder / "owners" / self.owner.id, self._lock)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several writes as one, on disk at the end. Raises StoreError when they can't be made."""
+        with self._turn:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                raise StoreError(_unusable(self.folder, str(error))) from error
+            finally:
+                if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
+                    self._db.execute("ROLLBACK")
+
+    # -- before a task is sent
+
+    def claim(
+        self, order: Order, now: float, passed_over: Collection[State] = (), offset_s: float = 0.0
+    ) -> Task | Wait:
+        """The intent to send an order, within the limits of its lane; or the task that does its work already; or how
+        long to wait. Tasks of the same key in states that are `passed_over` do not count. The provider's clock is
+        `offset_s` ahead.
+        """
+        with self.transaction():
+            if found := self.current(order.call.key, now + offset_s, passed_over):
+                return found if self.may_go_on(found) else Wait(NAP_S)
+            if (seconds := self._wait_s(order, now, offset_s)) > 0:
+                return Wait(seconds)
+            pace = self._pace(order)
+            pace.started(now)
+            self._keep_pace(order.lane, pace)
+            return self._task(self._insert(order, now))
+
+    def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
+        """The newest task of a key whose result can still be had from the provider, whose clock says `now`, or that is
+        in doubt.
+        """
+        for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
+            fetchable = task.state not in (State.DONE, State.STORED) or now - task.taken_at < KEPT_S
+            if fetchable and task.state not in passed_over:
+                return task
+        return None
+
+    def may_go_on(self, task: Task) -> bool:
+        """Whether what is known of a task can be gone on with here: not while another process may be sending it."""
+        return task.owner == self.owner.id or task.state not in (State.INTENT, State.SENDING)
+
+    def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
+        """The last step before the request goes out: false when the task is not ours to send any more, or not now."""
+        with self.transaction():
+            # We were stopped, and somebody else went ahead.
+            if self._sending(task.lane, now, offset_s or 0.0, but=task.id):
+                self._move(task, State.FAILED, now, "withdrawn: another request went first", {})
+                return False
+            return self._move(task, State.SENDING, now, "", {"sent_at": now, "offset_s": offset_s})
+
+    # -- after
+
+    def move(self, task: Task, state: State, now: float, detail: str = "", **facts: Any) -> bool:
+        """Take a task on from the state it is known in; false when somebody else did so before."""
+        with self.transaction():
+            return self._move(task, state, now, detail, facts)
+
+    def accepted(self, task: Task, order: Order, task_id: str, now: float) -> bool:
+        """The provider took a task under this id."""
+        with self.transaction():
+            pace = self._pace(order)
+            pace.accepted(order.limits)
+            self._keep_pace(order.lane, pace)
+            return self._move(task, State.SUBMITTED, now, "", {"task_id": task_id, "submitted_at": now})
+
+    def refused(self, task: Task, order: Order, detail: str, now: float, retry_after_s: float | None) -> None:
+        """The provider refused a request for coming too fast or too early: nothing is billed, and the lane learns."""
+        with self.transaction():
+            pace = self._pace(order)
+            code = detail.partition(":")[0]
+            others = self._in_flight(order.lane) - 1
+            sent = task.sent_at or now
+            pace.refused(order.limits, code, under_way=others, sent=sent, now=now, retry_after_s=retry_after_s)
+            self._keep_pace(order.lane, pace)
+            self._move(task, State.FAILED, now, detail, {})
+
+    # -- what was left behind
+
+    def orphans(self, now: float) -> list[Task]:
+        """Tasks in flight whose process died; from now on they are ours. Intents among them were never sent."""
+        with self.transaction():
+            owners = self._column("SELECT DISTINCT owner FROM tasks WHERE state IN ('intent','sending','submitted')")
+            dead = [owner for owner in owners if owner != self.owner.id and self._is_dead(owner)]
+            found = [
+                task for owner in dead for task in self._tasks(f"owner = ? AND state IN {BUSY} ORDER BY id", (owner,))
+            ]
+            for task in found:
+                if task.state is State.INTENT:
+                    self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
+                else:
+                    self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
+            return [self._task(task.id) for task in found if task.state is not State.INTENT]
+
+    def tasks(self, *states: State) -> list[Task]:
+        """Every task in one of these states, oldest first."""
+        marks = ", ".join("?" for _ in states)
+        return self._tasks(f"state IN ({marks}) ORDER BY id", [state.value for state in states])
+
+    def unstored(self, project: str) -> list[Task]:
+        """Tasks of a project that are done and whose pictures nobody has stored."""
+        return self._tasks("project = ? AND state = 'done' ORDER BY id", (project,))
+
+    def under_way(self) -> dict[str, Task]:
+        """What this process sent and has no picture of yet, by job."""
+        found = self._tasks("run = ? AND state IN ('sending', 'submitted', 'done')", (self.owner.run,))
+        return {task.job: task for task in found}
+
+    def again(self, task: Task) -> Task:
+        """A task as it stands now."""
+        return self._task(task.id)
+
+    def last(self, key: str) -> Task | None:
+        """The newest task of a key, however it stands."""
+        return next(iter(self._tasks("key = ? ORDER BY id DESC LIMIT 1", (key,))), None)
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether the process of an owner still runs."""
+        return not self._is_dead(owner)
+
+    def rivals(self, task: Task) -> list[Task]:
+        """Other tasks of the same lane whose requests were not answered either."""
+        return self._tasks("lane = ? AND state = 'sending' AND id != ?", (task.lane, task.id))
+
+    def known(self, task_ids: Iterable[str]) -> set[str]:
+        """Which of these task ids the ledger has."""
+        wanted = set(task_ids)
+        return wanted & set(self._column("SELECT task_id FROM tasks WHERE task_id IS NOT NULL"))
+
+    def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+        """One statement, for the parts of the ledger that have a class of their own."""
+        return self._db.execute(statement, (*values,))
+
+    # -- parts
+
+    def _wait_s(self, order: Order, now: float, offset_s: float) -> float:
+        pace = self._pace(order)
+        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now, offset_s):
+            return NAP_S
+        return pace.wait_s(now)
+
+    def _in_flight(self, lane: str) -> int:
+        asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending', 'submitted')"
+        return int(self._value(asked, lane))
+
+    def _sending(self, lane: str, now: float, offset_s: float, but: int = 0) -> bool:
+        asked = (
+            "SELECT count(*) FROM tasks WHERE lane = ? AND id != ? AND (state = 'intent' AND abs(? - at) < ?"
+            " OR state = 'sending' AND abs(? - sent_at - coalesce(offset_s, 0)) < ?)"
+        )
+        return bool(self._value(asked, lane, but, now, ALONE_S, now + offset_s, UNHEARD_S))
+
+    def _pace(self, order: Order) -> Pace:
+        found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
+        return Pace(*json.loads(found)) if found else Pace.of(order.limits)
+
+    def _keep_pace(self, lane: str, pace: Pace) -> None:
+        self._db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?)", (lane, json.dumps(astuple(pace))))
+
+    def _insert(self, order: Order, now: float) -> int:
+        call, owner, text = order.call, self.owner, call_text(order.call)
+        values: dict[str, Any] = {
+            "key": call.key,
+            "lane": order.lane,
+            "state": State.INTENT,
+            "owner": owner.id,
+            "at": now,
+            "intended_at": now,
+            "model": str(call.model),
+            "call": text,
+            "request": hashlib.sha256(text.encode()).hexdigest(),
+            "components": order.components,
+            "images": order.images,
+            "usd_image": None if order.usd_image is None else str(order.usd_image),
+            "project": owner.project,
+            "recipe": order.recipe,
+            "run": owner.run,
+            "job": order.job,
+        }
+        columns, marks = ", ".join(values), ", ".join("?" for _ in values)
+        statement = f"INSERT INTO tasks ({columns}) VALUES ({marks})"  # noqa: S608 - names of ours
+        return self._db.execute(statement, [*values.values()]).lastrowid or 0
+
+    def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
+        values = {"state": state.value, "at": now, "detail": detail, **facts}
+        settings = ", ".join(f"{name} = ?" for name in values)
+        # What was sent may be asked after by anybody; until then only its owner decides.
+        owner = task.owner if task.state in (State.INTENT, State.SENDING) else "%"
+        done = self._db.execute(
+            f"UPDATE tasks SET {settings} WHERE id = ? AND state = ? AND owner LIKE ?",  # noqa: S608 - names of ours
+            [*values.values(), task.id, task.state.value, owner],
+        )
+        if done.rowcount and task.state is State.SENDING and state is not State.SENDING:
+            self._heard(task.lane, now)
+        return done.rowcount == 1
+
+    def _heard(self, lane: str, now: float) -> None:
+        if found := self._value("SELECT pace FROM lanes WHERE lane = ?", lane):
+            pace = Pace(*json.loads(found))
+            pace.heard(now)
+            self._keep_pace(lane, pace)
+
+    def _is_dead(self, owner: str) -> bool:
+        path = self.folder / "owners" / owner
+        if not path.exists():
+            return True
+        lock = locks.take(path)
+        if lock is None:
+            return False
+        locks.free(path, lock)
+        return True
+
+    def _task(self, number: int) -> Task:
+        return self._tasks("id = ?", (number,))[0]
+
+    def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
+        return [read_task(row) for row in self._db.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", (*values,))]  # noqa: S608
+
+    def _value(self, asked: str, *values: Any) -> Any:
+        found = self._db.execute(asked, values).fetchone()
+        return found[0] if found else None
+
+    def _column(self, asked: str) -> list[str]:
+        return [row[0] for row in self._db.execute(asked)]
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        # Each call runs in one thread of its own, not in that which made the connection.
+        db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        begin_wal(db)
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_unusable(path.parent, str(error))) from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, folder: Path) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise StoreError(f"{folder} was written by a newer wanflow; upgrade wanflow. Nothing was changed.")
+    if version == 0:
+        for statement in _statements():
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _statements() -> Iterator[str]:
+    statement = ""
+    for line in _TABLES.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _unusable(folder: Path, why: str) -> str:
+    remedy = "Nothing is sent without it: make room or mend it, or set XDG_STATE_HOME to a folder on a local disk"
+    return f"the ledger of paid tasks in {folder} can't be used: {why}. {remedy}"

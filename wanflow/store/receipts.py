@@ -1,0 +1,85 @@
+"""What was paid for and is stored, in .wanflow/receipts.jsonl: a line a result.
+
+A line is on disk before the ledger says that its pictures are stored. The index is caught up from here, so that neither
+its loss nor that of its last commits in a power cut costs money. Lines are only ever added, and one that a crash cut
+short is passed over.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wanflow.store.blobs import make_folder, sync_folder
+
+FILE = "receipts.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A result that was paid for: its key, and it and its key's components as the index keeps them."""
+
+    key: str
+    made: list[Any]
+    components: str
+
+
+class Receipts:
+    """The file of one project; any number of processes may add to it at once."""
+
+    def __init__(self, store: Path) -> None:
+        self._path = store / FILE
+
+    def add(self, receipt: Receipt) -> None:
+        """Write a receipt, durably. Raises OSError."""
+        new = not self._path.exists()
+        make_folder(self._path.parent)
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o666)
+        try:
+            line = json.dumps([receipt.key, receipt.made, receipt.components], ensure_ascii=False) + "\n"
+            # One write, so that lines of several processes don't mix; a line cut short before is ended first.
+            text = (b"" if _ends_whole(descriptor) else b"\n") + line.encode("utf-8", "surrogatepass")
+            if os.write(descriptor, text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if new:
+            sync_folder(self._path.parent)
+
+    def size_bytes(self) -> int:
+        """How long the file is; 0 when there is none. Raises OSError."""
+        try:
+            return self._path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
+    def read(self, start: int = 0) -> Iterator[tuple[Receipt, int]]:
+        """The receipts from a byte on, oldest first, and where each ends. Raises OSError."""
+        if not self.size_bytes():
+            return
+        with self._path.open("rb") as file:
+            file.seek(start)
+            for line in file:
+                start += len(line)
+                if line.endswith(b"\n") and (receipt := _receipt(line)):
+                    yield receipt, start
+
+
+def _ends_whole(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return not size or os.pread(descriptor, 1, size - 1) == b"\n"
+
+
+def _receipt(line: bytes) -> Receipt | None:
+    try:
+        key, made, components = json.loads(line.decode("utf-8", "surrogatepass"))
+        sound = isinstance(key, str) and isinstance(components, str) and all(len(blob) == 5 for blob in made[0])
+        return Receipt(key, made, components) if sound else None
+    except (ValueError, TypeError, LookupError):
+        return None
