@@ -11,6 +11,7 @@ from typing import Any
 from wanflow import catalog, graph, schemas
 from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
+from wanflow.foreign import Judge, TooMuchWorkError
 from wanflow.manifests import TYPE_WORDS, typed
 from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
@@ -19,6 +20,9 @@ from wanflow.source import Document, NodePath
 from wanflow.templates import Template, TemplateError, compile_expression, compile_value
 
 ROOTS = ("row", "params")
+_WHOLES = (("params",), ("steps",), ("outputs",))
+# More than any model takes; what a recipe lists beyond is refused by its schema, and not looked at.
+MAX_IMAGES = 16
 
 
 def build(document: Document, file: Path, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
@@ -45,6 +49,8 @@ class _Builder:
             self.problems.append(problem)
             # A fault of a whole part (something is missing in it) counts for that part, not for all below.
             self.faulty.update(where[: length + 1] for length in range(len(where)))
+            if where in _WHOLES and problem.rule == "length":  # too many to look at
+                return self._recipe({}, None, (), ()), self.problems
         self._params(overrides)
         manifest = self._manifest() if self._sound("manifest") else None
         steps = self._steps()
@@ -295,7 +301,7 @@ def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str,
     if isinstance(hint := entry.get("hint"), dict) and "mask" in hint:
         yield "hint.mask", ("steps", name, "hint", "mask"), hint["mask"]
     images = entry.get("images", [])
-    for index, text in enumerate(images if isinstance(images, list) else []):
+    for index, text in enumerate(images[:MAX_IMAGES] if isinstance(images, list) else []):
         yield f"images.{index}", ("steps", name, "images", index), text
 
 
@@ -311,6 +317,9 @@ def _overridden(name: str, spec: Mapping[str, Any], text: str) -> Any:
 
 def _param_faults(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str]]:
     rules = {key: rule for key, rule in spec.items() if key not in ("default", "description")}
-    for error in schemas.validator(rules).iter_errors(value):
-        _, message, hint = schemas.said(error, name)
-        yield message, hint
+    try:
+        for error in Judge(rules).faults(value):
+            _, message, hint = schemas.said(error, name)
+            yield message, hint
+    except TooMuchWorkError:
+        yield f"{name}: its pattern takes too long for so long a text", "Make one of them shorter."

@@ -20,7 +20,7 @@ from wanflow.errors import Mark, Problem, RecipeError, describe_os_error
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
-MAX_NODES = 50_000
+MAX_NODES = 10_000  # 200 steps, 200 outputs and 100 parameters have some 8,000
 
 NodePath = tuple[str | int, ...]
 

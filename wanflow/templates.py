@@ -26,6 +26,16 @@ MAX_TEXT = 20_000
 OPEN, CLOSE = "${{", "}}"
 
 Scope = Mapping[str, Mapping[str, Any]]
+# What evaluating an expression over any values may raise.
+_FAILURES = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class TemplateError(Exception):
@@ -57,15 +67,7 @@ class Template:
             raise
         except jinja2.UndefinedError as error:
             raise self._undefined(error, scope) from error
-        except (
-            jinja2.TemplateError,
-            ArithmeticError,
-            TypeError,
-            ValueError,
-            LookupError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except _FAILURES as error:
             raise _not_evaluated(error, self.source) from error
         return _checked(value, self.source)
 
@@ -107,6 +109,8 @@ def compile_expression(source: str, roots: Collection[str]) -> Template:
         raise TemplateError(f"{_brief(source)} is not an expression: {_syntax(error)}", _syntax_hint(source)) from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise TemplateError(f"{_brief(source)} is nested too deeply") from error
+    except _FAILURES as error:  # what holds no names is evaluated while it is compiled
+        raise _not_evaluated(error, source) from error
     return Template(source, names, lambda scope: evaluate(scope))
 
 
