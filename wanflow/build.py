@@ -16,10 +16,11 @@ from wanflow.manifests import TYPE_WORDS, typed
 from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
 from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal
-from wanflow.source import Document, NodePath
+from wanflow.source import MAX_PROBLEMS, Document, NodePath
 from wanflow.templates import Template, TemplateError, compile_expression, compile_value
 
 ROOTS = ("row", "params")
+MAX_EXPRESSIONS = 50_000
 _WHOLES = (("params",), ("steps",), ("outputs",))
 # More than any model takes; what a recipe lists beyond is refused by its schema, and not looked at.
 MAX_IMAGES = 16
@@ -40,6 +41,8 @@ class _Builder:
         self.problems: list[Problem] = []
         self.faulty: set[NodePath] = set()
         self.params: dict[str, Any] = {}
+        self.expressions: set[str] = set()
+        self.characters = 0
 
     def build(self, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
         if not isinstance(self.document.data, dict):
@@ -49,7 +52,7 @@ class _Builder:
             self.problems.append(problem)
             # A fault of a whole part (something is missing in it) counts for that part, not for all below.
             self.faulty.update(where[: length + 1] for length in range(len(where)))
-            if where in _WHOLES and problem.rule == "length":  # too many to look at
+            if (where in _WHOLES and problem.rule == "length") or len(self.problems) >= MAX_PROBLEMS:  # no end of it
                 return self._recipe({}, None, (), ()), self.problems
         self._params(overrides)
         manifest = self._manifest() if self._sound("manifest") else None
@@ -214,10 +217,13 @@ class _Builder:
     def _value(self, value: Any, where: NodePath) -> Any:
         if not isinstance(value, str):
             return value
+        if "${{" in value and not self._affordable(value, where):
+            return value
         try:
             template = compile_value(value, ROOTS)
         except TemplateError as error:
             self._note(where, "expression", str(error), error.hint)
+            self.expressions.discard(value)  # another like it takes as long again
             return value
         return self._checked(template, where) if template else value
 
@@ -227,6 +233,18 @@ class _Builder:
             if root == "params" and name and name not in declared:
                 self._note(where, "expression", f"there is no parameter {name}", did_you_mean(name, declared))
         return template
+
+    def _affordable(self, source: str, where: NodePath) -> bool:
+        """Whether an expression may still be compiled, which takes some 20 µs a character."""
+        if source not in self.expressions:
+            self.expressions.add(source)
+            self.characters += len(source)
+        if self.characters <= MAX_EXPRESSIONS:
+            return True
+        if not any(problem.rule == "size" for problem in self.problems):
+            message = f"the recipe's different expressions have over {MAX_EXPRESSIONS:,} characters"
+            self._note(where, "size", message, "Make columns of the manifest of them.")
+        return False
 
     def _evaluable(self, values: Iterable[Any]) -> bool:
         """Whether the parameters that these templates read have values; why one has none is told where it stands."""
@@ -269,10 +287,13 @@ class _Builder:
 
     def _expression(self, source: str, where: NodePath) -> Template | None:
         hint = "A when: or where: is an expression already; write it without ${{ }}." if "${{" in source else ""
+        if not self._affordable(source, where):
+            return None
         try:
             return self._checked(compile_expression(source, ROOTS), where)
         except TemplateError as error:
             self._note(where, "expression", str(error), hint or error.hint)
+            self.expressions.discard(source)
             return None
 
     # -- outputs

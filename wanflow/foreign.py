@@ -12,6 +12,7 @@ import jsonschema
 from jsonschema import Draft202012Validator
 
 from wanflow import patterns
+from wanflow.errors import quoted
 from wanflow.schemas import Schema, children, require_own_references
 
 MAX_BYTES = 100_000
@@ -73,7 +74,7 @@ def _require_patterns(schema: Any) -> None:
             try:
                 patterns.compiled(pattern)
             except patterns.PatternError as error:
-                raise jsonschema.SchemaError(f"{error} (look-around and back references can't)") from error
+                raise jsonschema.SchemaError(f"{quoted(pattern)} can't be used as a pattern: {error}") from error
     if any("patternProperties" in part for part in found) and any("unevaluatedProperties" in part for part in found):
         raise jsonschema.SchemaError("unevaluatedProperties can't stand beside patternProperties here")
 

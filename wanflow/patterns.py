@@ -39,7 +39,7 @@ def compiled(pattern: str) -> Any:
     except (re2.error, UnicodeEncodeError) as error:
         said = error.args[0]
         words = said.decode("utf-8", "replace") if isinstance(said, bytes) else "not valid text"
-        raise PatternError(f"this is not a regular expression that can be used: {words}") from error
+        raise PatternError(words) from error
 
 
 @cache

@@ -96,7 +96,7 @@ def children(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
     # JSON Schema's $ is the end of the text; Python's is also the place before a last line end.
-    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+    if isinstance(instance, str) and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), instance):
         yield jsonschema.ValidationError(f"it does not have the form {pattern}")
 
 
