@@ -136,7 +136,9 @@ def motorola() -> bytes:
     """A TIFF with the high byte first, 8x4 px of grey in two strips."""
     sides = [(256, 3, 1, 8 << 16), (257, 3, 1, 4 << 16), (258, 3, 1, 8 << 16), (259, 3, 1, 1 << 16)]
     looks = [(262, 3, 1, 1 << 16), (273, 4, 2, 122), (277, 3, 1, 1 << 16), (278, 3, 1, 2 << 16), (279, 3, 2, 0x100010)]
-    return b"MM\0*" + struct.pack(">I", 8) + _directory(sides + looks, 0) + struct.pack(">II", 130, 146) + bytes(range(32))
+    return (
+        b"MM\0*" + struct.pack(">I", 8) + _directory(sides + looks, 0) + struct.pack(">II", 130, 146) + bytes(range(32))
+    )
 
 
 def tiled() -> bytes:
@@ -181,7 +183,9 @@ def _png(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _as_png(pieces: Chunks) -> bytes:
-    made = [struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in pieces]
+    made = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in pieces
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(made)
 
 
@@ -256,7 +260,11 @@ def double(raw: bytes, random: Random, files: list[bytes]) -> bytes:
 def fill(raw: bytes, random: Random, files: list[bytes]) -> bytes:
     """One byte many times in its middle."""
     at = _place(raw, random)
-    return raw[:at] + random.choice((b"\0", b"\xff", b"\xff\xd8", b"\xff\xda", b"A")) * random.choice((1, 9, 5000)) + raw[at:]
+    return (
+        raw[:at]
+        + random.choice((b"\0", b"\xff", b"\xff\xd8", b"\xff\xda", b"A")) * random.choice((1, 9, 5000))
+        + raw[at:]
+    )
 
 
 def graft(raw: bytes, random: Random, files: list[bytes]) -> bytes:
@@ -274,7 +282,9 @@ def shuffle(raw: bytes, random: Random, files: list[bytes]) -> bytes:
     at = random.randrange(len(pieces))
     match random.randrange(5):
         case 0:
-            pieces[at:at] = [pieces[at]] * min(random.choice((1, 2, 200, 12_000)), MOST_BYTES // len(pieces[at][1] or b"1"))
+            pieces[at:at] = [pieces[at]] * min(
+                random.choice((1, 2, 200, 12_000)), MOST_BYTES // len(pieces[at][1] or b"1")
+            )
         case 1:
             del pieces[at]
         case 2:
