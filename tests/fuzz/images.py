@@ -41,7 +41,7 @@ Chunks = list[tuple[bytes, bytes]]
 
 
 def probe(raw: bytes) -> None:
-    """Read a file in every way that wanflow does. Raises whatever isn't an EditError, AssertionError when it is slow."""
+    """Read a file in every way that wanflow does. Raises what isn't an EditError, AssertionError when it is slow."""
     refusals(raw)
 
 
@@ -136,7 +136,9 @@ def motorola() -> bytes:
     """A TIFF with the high byte first, 8x4 px of grey in two strips."""
     sides = [(256, 3, 1, 8 << 16), (257, 3, 1, 4 << 16), (258, 3, 1, 8 << 16), (259, 3, 1, 1 << 16)]
     looks = [(262, 3, 1, 1 << 16), (273, 4, 2, 122), (277, 3, 1, 1 << 16), (278, 3, 1, 2 << 16), (279, 3, 2, 0x100010)]
-    return b"MM\0*" + struct.pack(">I", 8) + _directory(sides + looks, 0) + struct.pack(">II", 130, 146) + bytes(range(32))
+    return (
+        b"MM\0*" + struct.pack(">I", 8) + _directory(sides + looks, 0) + struct.pack(">II", 130, 146) + bytes(range(32))
+    )
 
 
 def tiled() -> bytes:
@@ -181,7 +183,9 @@ def _png(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _as_png(pieces: Chunks) -> bytes:
-    made = [struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in pieces]
+    made = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in pieces
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(made)
 
 
@@ -256,7 +260,11 @@ def double(raw: bytes, random: Random, files: list[bytes]) -> bytes:
 def fill(raw: bytes, random: Random, files: list[bytes]) -> bytes:
     """One byte many times in its middle."""
     at = _place(raw, random)
-    return raw[:at] + random.choice((b"\0", b"\xff", b"\xff\xd8", b"\xff\xda", b"A")) * random.choice((1, 9, 5000)) + raw[at:]
+    return (
+        raw[:at]
+        + random.choice((b"\0", b"\xff", b"\xff\xd8", b"\xff\xda", b"A")) * random.choice((1, 9, 5000))
+        + raw[at:]
+    )
 
 
 def graft(raw: bytes, random: Random, files: list[bytes]) -> bytes:
@@ -274,7 +282,9 @@ def shuffle(raw: bytes, random: Random, files: list[bytes]) -> bytes:
     at = random.randrange(len(pieces))
     match random.randrange(5):
         case 0:
-            pieces[at:at] = [pieces[at]] * min(random.choice((1, 2, 200, 12_000)), MOST_BYTES // len(pieces[at][1] or b"1"))
+            pieces[at:at] = [pieces[at]] * min(
+                random.choice((1, 2, 200, 12_000)), MOST_BYTES // len(pieces[at][1] or b"1")
+            )
         case 1:
             del pieces[at]
         case 2:
@@ -320,7 +330,7 @@ def _place(raw: bytes | bytearray, random: Random) -> int:
 
 
 def main() -> None:
-    """Probe --count cases of a --seed; what a crash of the process was at is in a file of the folder for such things."""
+    """Probe --count cases of a --seed; the file at which the process crashed is in the folder for temporary ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
