@@ -129,6 +129,14 @@ def test_what_was_paid_is_recorded(recipe: Path, fakery: Fakery) -> None:
     assert json.loads("".join(again.json()))["totals"]["usd"] == 0
 
 
+def test_what_was_paid_at_an_unknown_price_is_not_recorded_as_nothing(recipe: Path, fakery: Fakery) -> None:
+    record, _ = run(recipe, fakery.paid(None))
+    assert record_text(record, 1).endswith("paid at prices that are not known in 1.0 s")
+    told = json.loads("".join(record.json()))
+    assert told["totals"]["usd"] is None
+    assert [outcome["usd"] for outcome in told["outcomes"]] == 3 * [0, None, None]
+
+
 def test_an_account_stop_ends_the_run_and_keeps_all(recipe: Path, fakery: Fakery) -> None:
     stop = EditError("Arrearage", "Access denied, please make sure your account is in good standing.", Again.ACCOUNT)
     fakery.faults["wan/super_resolution"] = [stop]

@@ -181,8 +181,25 @@ def test_throttling_is_not_suffered_for_ever(desk: Desk) -> None:
     desk.provider.submits = [error(Again.THROTTLED, retry_after_s=60) for _ in range(9999)]
     with pytest.raises(EditError) as caught:
         desk.perform()
-    assert caught.value.again is Again.ACCOUNT  # nobody else waits as long again
+    assert caught.value.again is Again.MODEL  # nobody else waits as long again
     assert PATIENCE_S < desk.provider.clock.seconds < PATIENCE_S + 200
+    assert 25 < len(desk.notes) < 35  # about one a minute, and why it ended
+    assert desk.notes[-1].endswith("Nothing more is sent to m; the rest goes on")
+
+
+def test_a_model_that_the_account_cannot_use_is_not_asked_again_and_others_are(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.MODEL, "Model.AccessDenied")]
+
+    async def all_three(payments: Payments) -> list[Any]:
+        with pytest.raises(EditError):
+            await payments.perform(ORDER)
+        again, other = replace(ORDER.call, key="again"), replace(ORDER.call, key="other")
+        with pytest.raises(NotStarted):
+            await payments.perform(replace(ORDER, call=again))
+        return [await payments.perform(replace(ORDER, call=other, lane="other"))]
+
+    assert len(desk.work(all_three)) == 1
+    assert len(desk.provider.sent) == 2
 
 
 def test_an_outage_is_sat_out_and_is_no_attempt(desk: Desk) -> None:

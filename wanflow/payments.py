@@ -26,6 +26,8 @@ from wanflow.store.tasks import Order, State, Task
 
 T = TypeVar("T")
 NAP_S = 1.0
+# How long a lane waits before that is told, and how often it is told.
+QUIET_S, TOLD_EVERY_S = 10.0, 60.0
 LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
 AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
 
@@ -49,6 +51,8 @@ class Payments:
         # Commits wait for the disk and for other processes; the loop must not.
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
+        self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
+        self._slowed: dict[str, float] = {}
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
@@ -69,6 +73,7 @@ class Payments:
             except EditError as error:
                 error.attempts = attempts
                 await self._tell_task(order, error)
+                self._close(order, error)
                 if await outage.sat_out(order.job, error):
                     attempts -= 1
                 else:
@@ -144,7 +149,7 @@ class Payments:
             if self.ledger.may_go_on(task):
                 settled = await self._settled(task)
                 return (settled, self._ticket(settled, order)) if settled else None
-            await self._nap(NAP_S)
+            await self._nap(order, NAP_S)
         return None
 
     async def _settled(self, task: Task) -> Task | None:
@@ -172,6 +177,7 @@ class Payments:
     # -- sending
 
     async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
+        self._require_going(order)
         # What is under way needs room, too.
         if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
             raise NoRoom(complaint)
@@ -199,10 +205,11 @@ class Payments:
             except EditError as error:
                 if error.again is Again.THROTTLED and self._clock.monotonic() - began > PATIENCE_S:
                     # Whoever comes next would wait as long for nothing.
-                    error = EditError(error.code, error.message, Again.ACCOUNT)
+                    error = EditError(error.code, error.message, Again.MODEL)
                 if error.again is not Again.THROTTLED:
                     settled = await self._unanswered(task, error)
                     return settled, self._ticket(settled, order)
+                self._tell_slow(order, error, self._clock.monotonic() - began)
                 await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
             else:
                 moment = self.now()
@@ -215,15 +222,30 @@ class Payments:
             claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed
-            await self._nap(claimed.seconds)
+            await self._nap(order, claimed.seconds)
 
-    async def _nap(self, seconds: float) -> None:
+    async def _nap(self, order: Order, seconds: float) -> None:
         # In short naps: what the lane learns meanwhile, and a Ctrl-C, count for those who wait already.
-        if self._retries.stopping():
-            raise NotStarted
+        self._require_going(order)
         await self._clock.sleep(min(seconds, NAP_S))
-        if self._retries.stopping():
+        self._require_going(order)
+
+    def _require_going(self, order: Order) -> None:
+        if self._retries.stopping() or order.lane in self.closed:
             raise NotStarted
+
+    def _close(self, order: Order, error: EditError) -> None:
+        """Send nothing more in a lane that the account can't use; what is in flight there is finished."""
+        if error.again is Again.MODEL and order.lane not in self.closed:
+            self.closed[order.lane] = error
+            self._retries.note(f"{error}. Nothing more is sent to {order.call.model}; the rest goes on")
+
+    def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
+        """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
+        now = self._clock.monotonic()
+        if waited_s > QUIET_S and now - self._slowed.get(order.lane, -TOLD_EVERY_S) >= TOLD_EVERY_S:
+            self._slowed[order.lane] = now
+            self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
 
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
