@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import StoreError, UsageError
+from wanflow.project import require_own_store
+from wanflow.reach import Reach
 from wanflow.settings import STORE, find_root, state_folder
 from wanflow.store.index import Index
 from wanflow.store.upkeep import DAY_S, Collected, Stats, Upkeep, Verified, prices
@@ -52,6 +54,7 @@ def _upkeep(folder: Path | None) -> Iterator[Upkeep]:
     store = root / STORE
     if not store.is_dir():
         raise UsageError(f"nothing is stored here: there is no {STORE} in {here} or above it")
+    require_own_store(store, Reach([root]))
     with Index.open(store, repair=False).in_use() as index:
         if index.notice:
             raise StoreError(f"{index.notice}. Run a recipe, or mend that, first")

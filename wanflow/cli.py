@@ -93,6 +93,14 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="NAME",
                 help="Who performs wan/* steps: draft (free, on this machine) or dashscope (paid).",
             ),
+            click.option(
+                "--allow-path",
+                "allow_paths",
+                multiple=True,
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
+            ),
             click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
             click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
         ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from jsonschema import Draft202012Validator
@@ -35,7 +35,9 @@ class Judge:
 
     def __init__(self, schema: Schema) -> None:
         # A part that names a dialect would be judged by that dialect's own validator, which has no bounds.
-        schema = {name: rule for name, rule in schema.items() if name != "$schema"} if isinstance(schema, dict) else schema
+        schema = (
+            {name: rule for name, rule in schema.items() if name != "$schema"} if isinstance(schema, dict) else schema
+        )
         if any(isinstance(part.get("$schema"), str) for part in children(schema)):
             raise jsonschema.SchemaError("$schema stands within a part of it")
         if sum(len(part) for part in children(schema)) > MAX_RULES:
@@ -84,7 +86,8 @@ def _class() -> Any:
     """The validator class: every keyword pays for its work, and those that match patterns do so by RE2."""
     own: Mapping[str, Keyword] = {"pattern": _pattern, "patternProperties": _matching, "additionalProperties": _others}
     keywords = {**Draft202012Validator.VALIDATORS, **own}
-    return jsonschema.validators.extend(Draft202012Validator, {name: _paid(each) for name, each in keywords.items()})
+    paid = {name: _paid(each) for name, each in keywords.items()}
+    return cast(Any, jsonschema.validators).extend(Draft202012Validator, paid)
 
 
 def _paid(keyword: Keyword) -> Keyword:

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +18,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, NoReturn
 
+from wanflow import globs
 from wanflow.canon import canonical
 from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, is_text, quoted
 from wanflow.model import Row
+from wanflow.reach import Reach, everywhere
 from wanflow.source import parse, read_text
 
 MAX_BYTES = 1_000_000_000
@@ -273,7 +276,7 @@ def _said(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def glob(pattern: str, folder: Path, shown: str) -> Table:
+def glob(pattern: str, folder: Path, shown: str, reach: Reach) -> Table:
     """Files by pattern, sorted by name: a row each with path, name, stem, ext and folder."""
     head = Path(pattern)
     if head.is_absolute():
@@ -281,8 +284,8 @@ def glob(pattern: str, folder: Path, shown: str) -> Table:
     else:
         base = folder
     try:
-        found = sorted(str(path.relative_to(base)) for path in base.glob(pattern) if path.is_file())
-    except (OSError, ValueError, NotImplementedError) as error:
+        found = sorted(globs.find(base, pattern, reach.has))
+    except (OSError, ValueError) as error:
         said = describe_os_error(error) if isinstance(error, OSError) else str(error)
         raise RecipeError([Problem("manifest", f"{pattern} can't be searched: {said}", shown)]) from error
     if head.is_absolute():
@@ -306,15 +309,23 @@ def _file_record(name: str, number: int) -> Record:
     return Record(values, number, name)
 
 
+def fixed_part(source: str) -> str:
+    """A file's name whole, of a glob the folder below which it searches, with a slash."""
+    if not is_glob(source):
+        return source
+    start = re.split(r"[*?\[]", source, maxsplit=1)[0]
+    return start[: max(start.rfind("/"), start.rfind(os.sep)) + 1] or "./"
+
+
 def is_glob(source: str) -> bool:
     """True for scans/*.jpg, false for a file's name."""
     return any(char in source for char in "*?[")
 
 
-def read_table(source: str, folder: Path, shown: str) -> Table:
-    """The records of a manifest source. Raises RecipeError."""
+def read_table(source: str, folder: Path, shown: str, reach: Reach | None = None) -> Table:
+    """The records of a manifest source; a glob finds what is within reach. Raises RecipeError."""
     if is_glob(source):
-        return glob(source, folder, shown)
+        return glob(source, folder, shown, reach or everywhere())
     ending = Path(source).suffix.lower()
     if not (reader := _readers.get(ending)):
         known = ", ".join(sorted(_readers))

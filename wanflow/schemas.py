@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from jsonschema import Draft202012Validator
@@ -101,7 +101,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
 
 # For the schemas that ship with wanflow, whose patterns are known; those of a recipe are for `foreign`.
-_Validator = jsonschema.validators.extend(Draft202012Validator, {"pattern": _pattern})
+_Validator: Any = cast(Any, jsonschema.validators).extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def document_problems(document: Document, checker: Any) -> Iterator[tuple[NodePath, Problem]]:

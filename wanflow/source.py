@@ -68,13 +68,17 @@ def read_text(path: Path, shown: str, max_bytes: int) -> str:
             raise RecipeError([Problem("file", "this is not a regular file", shown)])
         if found.st_size > max_bytes:
             raise RecipeError([_too_large(shown, found.st_size, max_bytes)])
-        raw = path.read_bytes()
+        with path.open("rb") as file:  # what says to be small may go on, as some of the system's own files do
+            raw = file.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise RecipeError([_too_large(shown, len(raw), max_bytes)])
     except FileNotFoundError as error:
         raise RecipeError([Problem("file", "there is no such file", shown)]) from error
     except IsADirectoryError as error:
         raise RecipeError([Problem("file", "this is a folder, not a file", shown)]) from error
-    except OSError as error:
-        raise RecipeError([Problem("file", f"can't be read: {describe_os_error(error)}", shown)]) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file system can hold
+        said = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        raise RecipeError([Problem("file", f"can't be read: {said}", shown)]) from error
     return decode_text(raw, shown)
 
 

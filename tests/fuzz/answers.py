@@ -28,8 +28,13 @@ TASK = {
     },
     "usage": {"image_count": 2},
 }
-SYNC = {"output": {"choices": [{"message": {"content": [{"image": "https://a.oss.aliyuncs.com/1.png"}, {"text": "x"}]}}]}}
-LIST = {"total_page": 2, "data": [{"task_id": "a-1", "status": "RUNNING", "model_name": "m", "gmt_create": 1790000000000}] * 3}
+SYNC = {
+    "output": {"choices": [{"message": {"content": [{"image": "https://a.oss.aliyuncs.com/1.png"}, {"text": "x"}]}}]}
+}
+LIST = {
+    "total_page": 2,
+    "data": [{"task_id": "a-1", "status": "RUNNING", "model_name": "m", "gmt_create": 1790000000000}] * 3,
+}
 POLICY = {"data": {"policy": "eyJ=", "signature": "g5==", "upload_dir": "dashscope/2026/x", "upload_host": "https://f.oss.aliyuncs.com", "expire_in_seconds": 300, "max_file_size_mb": 100, "oss_access_key_id": "LTAI", "x_oss_object_acl": "private", "x_oss_forbid_overwrite": "true"}}  # fmt: skip
 REFUSAL = {"code": "Throttling.RateQuota", "message": "Requests rate limit exceeded", "request_id": "x"}
 SEEDS = (TASK, SYNC, LIST, POLICY, REFUSAL)

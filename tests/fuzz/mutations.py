@@ -77,7 +77,9 @@ def raw(random: Random, whole: bytes) -> bytes:
     """Bytes of another encoding, or with some changed."""
     way = random.randrange(6)
     if way == 0:
-        return whole.decode("utf-8", "replace").encode(random.choice(("utf-16", "utf-32", "latin-1", "utf-7")), "replace")
+        return whole.decode("utf-8", "replace").encode(
+            random.choice(("utf-16", "utf-32", "latin-1", "utf-7")), "replace"
+        )
     spoilt = bytearray(whole)
     for _ in range(random.choice((1, 1, 4, 30))):
         if spoilt:

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from wanflow.errors import EditError, RecipeError, WanflowError
+from wanflow.errors import EditError, WanflowError
 from wanflow.expand import RowError
 from wanflow.templates import TemplateError
 

@@ -17,7 +17,23 @@ FILTERS = (
     *("replace", "round", "slug", "split", "string", "title", "trim", "truncate", "upper", "format", "center", "attr"),
     *("map", "batch", "xmlattr", "tojson", "list", "sort"),
 )
-LITERALS = ('"a"', "''", "1", "0", "-1", "1e15", "10**9", "9" * 30, "2.5", "true", "none", "[]", "{}", '"%s"', '"x" * 9')
+LITERALS = (
+    '"a"',
+    "''",
+    "1",
+    "0",
+    "-1",
+    "1e15",
+    "10**9",
+    "9" * 30,
+    "2.5",
+    "true",
+    "none",
+    "[]",
+    "{}",
+    '"%s"',
+    '"x" * 9',
+)
 OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", ">=", "in", "not in", "and", "or", "is")
 WORDS = (*FILTERS, *OPERATORS, *LITERALS, "row.a", "row.long", "row.list", "params.b", "|", "(", ")", "${{", "}}", "if")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from wanflow.errors import StoreError, describe_os_error
 from wanflow.model import Blob, Result
 from wanflow.store import locks
-from wanflow.store.blobs import Blobs, fault_of
+from wanflow.store.blobs import DIGEST, Blobs, fault_of
 from wanflow.store.index import Index
 from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.receipts import Receipts
@@ -151,7 +151,7 @@ class Upkeep:
 
     def _objects(self) -> Iterator[Path]:
         folder = self._store / "objects"
-        yield from (path for path in sorted(folder.glob("??/*")) if not path.name.endswith(".part"))
+        yield from (path for path in sorted(folder.glob("??/*")) if DIGEST.fullmatch(path.name))
 
     def _named(self) -> dict[str, list[tuple[str, str]]]:
         """The jobs that had each key when they were last done."""
