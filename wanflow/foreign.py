@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from wanflow import patterns
 from wanflow.errors import quoted
-from wanflow.schemas import Schema, children, require_own_references
+from wanflow.schemas import Schema, children, format_checker, require_own_references
 
 MAX_BYTES = 100_000
 MAX_RULES = 2_000
@@ -42,11 +42,11 @@ class Judge:
             raise jsonschema.SchemaError("$schema stands within a part of it")
         if sum(len(part) for part in children(schema)) > MAX_RULES:
             raise jsonschema.SchemaError(f"it has over {MAX_RULES:,} keywords")
-        Draft202012Validator.check_schema(schema)
+        Draft202012Validator.check_schema(schema, format_checker=jsonschema.FormatChecker(()))
         require_own_references(schema)
         _require_patterns(schema)
         self._left = BUDGET
-        checker: Any = _class()(schema, registry=_nothing(), format_checker=jsonschema.FormatChecker())
+        checker: Any = _class()(schema, registry=_nothing(), format_checker=format_checker())
         checker.format_checker.spend = self._spend
         self._checker = checker
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -59,9 +59,14 @@ def named(name: str) -> Any:
 @cache
 def recipe_validator() -> Any:
     """The validator of the authoring schema."""
-    checker = jsonschema.FormatChecker(())
+    return _Validator(load("recipe.schema.json"), format_checker=format_checker(["regex"]))
+
+
+def format_checker(formats: Sequence[str] | None = None) -> jsonschema.FormatChecker:
+    """A checker of these formats, or of all that jsonschema knows; regular expressions are RE2's."""
+    checker = jsonschema.FormatChecker(formats)
     checker.checks("regex", PatternError)(lambda value: not isinstance(value, str) or bool(compiled(value)))
-    return _Validator(load("recipe.schema.json"), format_checker=checker)
+    return checker
 
 
 def validator(schema: Schema) -> Any:
