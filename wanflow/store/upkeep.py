@@ -6,7 +6,6 @@ Removing has the store for itself: it does not begin while a run is in progress,
 from __future__ import annotations
 
 import math
-import re
 import sqlite3
 import stat
 from collections import defaultdict
