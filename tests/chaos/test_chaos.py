@@ -15,6 +15,7 @@ ONES = {
     "pauses": lambda: scenarios.pauses(1, 2, 4),
     "killed crowd": lambda: scenarios.crowd(1, 4, 8, scenarios.TWO),
     "faults": lambda: scenarios.faults(1, 3, 4),
+    "late": lambda: scenarios.late(1, 3, 4),
 }
 
 
