@@ -18,7 +18,7 @@ from wanflow.emulator.options import Options
 from wanflow.emulator.server import bound, origin_of, serve
 
 # A provider works on a request for up to 300 s.
-LATE_S = (5.0, 200.0)
+LATE_S = (20.0, 200.0)
 
 
 def main(told: dict[str, Any], say: Callable[[str], None]) -> int:

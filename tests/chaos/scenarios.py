@@ -211,11 +211,10 @@ def faults(seed: int, wanted: int, jobs: int) -> Findings:
 
 
 def late(seed: int, wanted: int, jobs: int) -> Findings:
-    """The provider takes a third of all requests only after up to 200 s, whoever sent them lives or not."""
+    """The provider takes half of all requests only after up to 200 s, whoever sent them lives or not."""
     random = Random(seed)
-    kinds = cycle(["amid submit", "amid submit", "after ledger commit"])
-    deadly = (Disturbance("kill", (next(kinds), random.randint(1, 4))) for _ in count())
-    return campaign("requests are taken late, and killed", wanted, jobs, deadly, late=0.33)
+    deadly = (Disturbance("kill", ("long amid submit", random.randint(1, 2))) for _ in count())
+    return campaign("requests are taken late, and killed", wanted, jobs, deadly, late=0.5)
 
 
 # -- all of it
