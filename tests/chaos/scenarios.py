@@ -125,7 +125,7 @@ def boundaries(seed: int, wanted: int, jobs: int) -> Findings:
     random = Random(seed)
     kinds = cycle(random.sample(KINDS, len(KINDS)))
     return campaign(
-        "killed at a boundary", wanted, jobs, (Disturbance("kill", at_boundary(random, kind)) for kind in kinds)
+        "killed at a boundary", wanted, jobs, (Disturbance("kill", at_boundary(random, kind, jobs)) for kind in kinds)
     )
 
 
@@ -151,7 +151,7 @@ def provider(seed: int, wanted: int, jobs: int) -> Findings:
 
     killed = cycle([False, True])
     lives = (
-        Disturbance("kill", at_boundary(random, random.choice(KINDS))) if next(killed) else Disturbance()
+        Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs)) if next(killed) else Disturbance()
         for _ in count()
     )
     return campaign("the provider killed and restarted", wanted, jobs, lives, beside=beside)
@@ -162,7 +162,7 @@ def full(seed: int, wanted: int, jobs: int) -> Findings:
     random = Random(seed)
     kinds = [kind for kind in KINDS if kind.startswith("before") and not kind.endswith(("submit", "wait", "fetch"))]
     acts = cycle(["full", "full project", "full ledger"])
-    disks = (Disturbance(next(acts), at_boundary(random, random.choice(kinds))) for _ in count())
+    disks = (Disturbance(next(acts), at_boundary(random, random.choice(kinds), jobs)) for _ in count())
     return campaign("no room on the disk", wanted, jobs, disks)
 
 
@@ -175,7 +175,7 @@ def clocks(seed: int, wanted: int, jobs: int) -> Findings:
 
     def meant() -> Disturbance:
         shifts = [(0.0, random.choice([0.0, wrong()])), (random.uniform(20, 80), wrong())]
-        return Disturbance("kill", at_boundary(random, random.choice(KINDS)), shifts=shifts)
+        return Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs), shifts=shifts)
 
     return campaign("the clock jumps", wanted, jobs, (meant() for _ in count()))
 
@@ -184,7 +184,9 @@ def pauses(seed: int, wanted: int, jobs: int) -> Findings:
     """Stopped for 2 to 5 s around a POST, while another process works on the same project."""
     random = Random(seed)
     kinds = cycle(["before submit", "amid submit", "after submit", "before ledger commit", "after ledger commit"])
-    stops = (Disturbance("stop", at_boundary(random, next(kinds)), pause_s=random.uniform(2.0, 5.0)) for _ in count())
+    stops = (
+        Disturbance("stop", at_boundary(random, next(kinds), jobs), pause_s=random.uniform(2.0, 5.0)) for _ in count()
+    )
     return campaign("paused around a POST", wanted, jobs, stops, crew=("p", "p"))
 
 
@@ -195,7 +197,7 @@ def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool
     name = f"{len(crew)} process{'es' * (len(crew) > 1)}, {projects} project{'s' * (projects > 1)}"
     name += ", the same jobs" if projects > 1 and not split else ""
     if wanted:
-        deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+        deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs)) for _ in count())
         return campaign(f"{name}, killed", wanted, jobs, deadly, crew=crew, split=split)
     return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, **DENSE)
 
@@ -206,7 +208,7 @@ def faults(seed: int, wanted: int, jobs: int) -> Findings:
     kinds = [{"kinds": ["reset_after", "reset_before", "hang", "hang_after"], "rate": 0.1, "on": ["submit"]}]
     kinds += [{"kinds": ["reset_before", "reset_after", "hang", "500"], "rate": 0.05, "on": ["query", "list"]}]
     kinds += [{"kinds": ["truncated", "corrupt", "reset_before"], "rate": 0.1, "on": ["download"]}]
-    deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+    deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs)) for _ in count())
     return campaign("requests break, and killed", wanted, jobs, deadly, faults=kinds)
 
 

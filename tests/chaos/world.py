@@ -67,9 +67,9 @@ class Life(NamedTuple):
     said: str
 
 
-def at_boundary(random: Random, kind: str) -> tuple[str, int]:
-    """A boundary of a kind, early or late."""
-    return kind, random.randint(1, FAR.get(kind.partition(" ")[2], 5))
+def at_boundary(random: Random, kind: str, jobs: int) -> tuple[str, int]:
+    """A boundary of a kind, early or late in a run of so many jobs."""
+    return kind, random.randint(1, min(jobs, FAR.get(kind.partition(" ")[2], 5)))
 
 
 @dataclass
