@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow import api
-from wanflow.backends.dashscope import connection
+from wanflow.backends.dashscope import client, connection
 from wanflow.backends.dashscope.client import DashScope
 from wanflow.clock import FastClock
 from wanflow.errors import StoreError
@@ -136,7 +136,8 @@ class Voice:
 def main(told: dict[str, Any], say: Callable[[str], None]) -> int:
     """A run, whatever comes of it; there is nothing to `say`."""
     speed, since = told["speed"], datetime.fromtimestamp(told["since"], UTC)
-    connection.READ_S = connection.CONNECT_S = max(LEAST_PATIENCE_S, 30.0 / speed)
+    connection.READ_S = connection.CONNECT_S = max(LEAST_PATIENCE_S, connection.READ_S / speed)
+    client.SUBMIT_S = max(LEAST_PATIENCE_S, client.SUBMIT_S / speed)
     place = (told["at"][0], told["at"][1]) if told.get("at") else None
     disturb(Boundaries(told.get("act", ""), place, Path(told["log"]) if told.get("log") else None), speed)
     options = api.Options(backend="dashscope", base_url=told["base_url"])

@@ -212,7 +212,7 @@ def faults(seed: int, wanted: int, jobs: int) -> Findings:
 
 # -- all of it
 
-LONE, PAIR, TWO, FOUR = ("p",), ("p", "p"), ("p", "q"), ("p", "p", "q", "q")
+PAIR, QUARTET, TWO, FOUR = ("p",) * 2, ("p",) * 4, ("p", "q"), ("p", "p", "q", "q")
 
 
 def long(seed: int) -> Iterator[Findings]:
@@ -223,8 +223,8 @@ def long(seed: int) -> Iterator[Findings]:
     yield full(seed, 36, 12)
     yield clocks(seed, 60, 12)
     yield pauses(seed, 44, 12)
-    for crew in (LONE, PAIR, TWO, FOUR):
+    for crew in (PAIR, QUARTET, TWO, FOUR):
         yield crowd(seed, 0, 16, crew)
-    for crew, split in ((PAIR, True), (TWO, True), (TWO, False), (FOUR, True)):
+    for crew, split in ((PAIR, True), (QUARTET, True), (TWO, True), (TWO, False), (FOUR, True)):
         yield crowd(seed, 20, 16, crew, split=split)
     yield faults(seed, 60, 12)

@@ -6,7 +6,6 @@ Removing has the store for itself: it does not begin while a run is in progress,
 from __future__ import annotations
 
 import math
-import re
 import sqlite3
 import stat
 from collections import defaultdict
@@ -19,7 +18,7 @@ from pathlib import Path
 from wanflow.errors import StoreError, unwritable
 from wanflow.model import Blob, Result
 from wanflow.store import locks
-from wanflow.store.blobs import Blobs, fault_of
+from wanflow.store.blobs import DIGEST, Blobs, fault_of
 from wanflow.store.index import Index
 from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.ledger import Ledger
@@ -184,7 +183,7 @@ class Upkeep:
     def _objects(self) -> Iterator[Path]:
         """Stored pictures; what else lies there is somebody else's."""
         for folder in self._folders():
-            yield from (path for path in sorted(folder.glob(f"{folder.name}*")) if _DIGEST.fullmatch(path.name))
+            yield from (path for path in sorted(folder.glob(f"{folder.name}*")) if DIGEST.fullmatch(path.name))
 
     def _folders(self) -> list[Path]:
         return [folder for folder in sorted((self._store / "objects").glob("??")) if not folder.is_symlink()]
@@ -335,7 +334,6 @@ def spared(accounts: Path, project: Path) -> Spared:
     return Spared(keys, pictures)
 
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def _name(recipe: str) -> str:
