@@ -94,7 +94,7 @@ def _raw_profile(image: Image.Image) -> bytes:
         return b""
 
 
-# What Pillow raises on damaged files; found by changing bytes of whole ones (tests/test_images.py goes on looking).
+# What Pillow raises on damaged files; found by changing bytes of whole ones (tests/fuzz goes on looking).
 _DAMAGE = (
     OSError,
     ValueError,
