@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Small:
 
 
 def record(outcomes: list[Outcome], **more) -> RunRecord:
-    return RunRecord("id", "small", "draft", STARTED, STARTED + timedelta(seconds=3), outcomes, **more)
+    return RunRecord("id", "small", "draft", "", STARTED, STARTED + timedelta(seconds=3), outcomes, **more)
 
 
 def outcome(job: str, status: Status, **more) -> Outcome:

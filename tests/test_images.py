@@ -34,6 +34,13 @@ def test_size_is_that_of_the_upright_picture(orientation: int, size: tuple[int, 
     assert describe(coded(gradient(30, 20), "JPEG", exif=exif(orientation))).size == size
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_told_is_that_of_the_picture_as_it_is_decoded(kind: str, orientation: int) -> None:
+    raw = coded(gradient(30, 20), kind, exif=exif(orientation))
+    assert describe(raw).size == codec.decode(raw).size == ((30, 20) if orientation < 5 else (20, 30))
+
+
 def test_orientation_outside_the_standard_is_ignored() -> None:
     assert describe(coded(gradient(30, 20), "JPEG", exif=exif(9))).size == (30, 20)
 

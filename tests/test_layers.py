@@ -12,9 +12,9 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget anatomy patterns reach globs",
-    "source schemas foreign catalog narrow templates manifests graph images settings sizes "
-    "lanes pace schedule halt listener",
+    "model canon clock maskrules budget room anatomy patterns reach globs",
+    "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
+    "listener",
     "address recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",

@@ -382,10 +382,14 @@ def _tell(found: Any, form: str, text: Callable[[Any], str], values: Callable[[A
 
 
 @cache.command("verify")
-@click.option("--mend", is_flag=True, help="Put back what an equal output file can give.")
+@click.option(
+    "--mend",
+    is_flag=True,
+    help="Put back what can be had: a damaged index from receipts, pictures from equal output files.",
+)
 @_FORMAT
 def verify(mend: bool, form: str) -> int:
-    """Read every stored picture; exit 1 if one is damaged or missing, and say what a run will do about it.
+    """Check the index and every stored picture; exit 1 if anything is damaged or missing, and say what to do.
 
     \b
     wanflow cache verify
@@ -395,7 +399,7 @@ def verify(mend: bool, form: str) -> int:
     def work() -> int:
         found = cache.verify(mend=mend)
         _tell(found, form, cachetext.verified_text, cachetext.verified_json)
-        return 1 if found.faults else 0
+        return 0 if found.whole else 1
 
     return _reported(work)
 

@@ -187,8 +187,10 @@ def record_text(record: RunRecord, seconds: float) -> str:
         )
     if record.not_written:
         parts.append(f"{count(record.not_written, 'file')} not written")
-    if usd := sum((outcome.usd for outcome in record.outcomes), Decimal(0)):
-        parts.append(f"{dollars(usd)} paid")
+    if record.usd:
+        parts.append(f"{dollars(record.usd)} paid")
+    elif record.usd is None:
+        parts.append(UNPRICED)
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
@@ -218,9 +220,11 @@ def _runs_text(status: Overview) -> Iterator[str]:
         bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals[name])
         ended = "interrupted" if run["interrupted"] else bad or "all well"
         paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
+        paid = f", {UNPRICED}" if totals["usd"] is None else paid
         yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
 
 
+UNPRICED = "paid at prices that are not known"
 _BAD = ("failed", "blocked", "refused", "not_started")
 
 

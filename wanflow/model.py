@@ -275,7 +275,7 @@ class Outcome:
     outputs: list[OutputFile] = field(default_factory=list)
     attempts: int = 0
     task_id: str | None = None
-    usd: Decimal = Decimal(0)
+    usd: Decimal | None = Decimal(0)
     seconds: float = 0.0
     fidelity: str | None = None
     warnings: tuple[str, ...] = ()

@@ -14,17 +14,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from wanflow.attempts import PATIENCE_S, NotStarted, Outage, OverBudget, Performed, Retries
+from wanflow.attempts import PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
 from wanflow.backends import Service
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
 from wanflow.model import Ending, Result
 from wanflow.reconcile import Sent, verdict
+from wanflow.room import Room
 from wanflow.store.ledger import Ledger, Wait
 from wanflow.store.tasks import Order, State, Task
 
 T = TypeVar("T")
 NAP_S = 1.0
+# How long a lane waits before that is told, and how often it is told.
+QUIET_S, TOLD_EVERY_S = 10.0, 60.0
 LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
 AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
 
@@ -33,19 +36,28 @@ class Payments:
     """The paid calls of one run. With `resubmit_uncertain` the user would rather pay twice than go without."""
 
     def __init__(
-        self, service: Service, ledger: Ledger, retries: Retries, budget: Budget, *, resubmit_uncertain: bool = False
+        self,
+        service: Service,
+        ledger: Ledger,
+        retries: Retries,
+        budget: Budget,
+        room: Room,
+        *,
+        resubmit_uncertain: bool = False,
     ) -> None:
-        self.service, self.ledger, self.budget = service, ledger, budget
+        self.service, self.ledger, self.budget, self.room = service, ledger, budget, room
         self._retries, self._clock = retries, retries.clock
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
         # Commits wait for the disk and for other processes; the loop must not.
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
+        self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
+        self._slowed: dict[str, float] = {}
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
 
-        Raises EditError (with `attempts` set), NotStarted, OverBudget, StoreError.
+        Raises EditError (with `attempts` set), NotStarted, OverBudget, NoRoom, StoreError.
         """
         passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
         attempts, outage = 0, Outage(self._retries)
@@ -61,6 +73,7 @@ class Payments:
             except EditError as error:
                 error.attempts = attempts
                 await self._tell_task(order, error)
+                self._close(order, error)
                 if await outage.sat_out(order.job, error):
                     attempts -= 1
                 else:
@@ -136,7 +149,7 @@ class Payments:
             if self.ledger.may_go_on(task):
                 settled = await self._settled(task)
                 return (settled, self._ticket(settled, order)) if settled else None
-            await self._nap(NAP_S)
+            await self._nap(order, NAP_S)
         return None
 
     async def _settled(self, task: Task) -> Task | None:
@@ -164,6 +177,10 @@ class Payments:
     # -- sending
 
     async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
+        self._require_going(order)
+        # What is under way needs room, too.
+        if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
+            raise NoRoom(complaint)
         price = order.usd_image and order.usd_image * order.images
         if not self.budget.reserve(price):
             raise OverBudget(self.budget.complaint(price))
@@ -188,10 +205,11 @@ class Payments:
             except EditError as error:
                 if error.again is Again.THROTTLED and self._clock.monotonic() - began > PATIENCE_S:
                     # Whoever comes next would wait as long for nothing.
-                    error = EditError(error.code, error.message, Again.ACCOUNT)
+                    error = EditError(error.code, error.message, Again.MODEL)
                 if error.again is not Again.THROTTLED:
                     settled = await self._unanswered(task, error)
                     return settled, self._ticket(settled, order)
+                self._tell_slow(order, error, self._clock.monotonic() - began)
                 await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
             else:
                 moment = self.now()
@@ -204,15 +222,30 @@ class Payments:
             claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed
-            await self._nap(claimed.seconds)
+            await self._nap(order, claimed.seconds)
 
-    async def _nap(self, seconds: float) -> None:
+    async def _nap(self, order: Order, seconds: float) -> None:
         # In short naps: what the lane learns meanwhile, and a Ctrl-C, count for those who wait already.
-        if self._retries.stopping():
-            raise NotStarted
+        self._require_going(order)
         await self._clock.sleep(min(seconds, NAP_S))
-        if self._retries.stopping():
+        self._require_going(order)
+
+    def _require_going(self, order: Order) -> None:
+        if self._retries.stopping() or order.lane in self.closed:
             raise NotStarted
+
+    def _close(self, order: Order, error: EditError) -> None:
+        """Send nothing more in a lane that the account can't use; what is in flight there is finished."""
+        if error.again is Again.MODEL and order.lane not in self.closed:
+            self.closed[order.lane] = error
+            self._retries.note(f"{error}. Nothing more is sent to {order.call.model}; the rest goes on")
+
+    def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
+        """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
+        now = self._clock.monotonic()
+        if waited_s > QUIET_S and now - self._slowed.get(order.lane, -TOLD_EVERY_S) >= TOLD_EVERY_S:
+            self._slowed[order.lane] = now
+            self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
 
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""

@@ -145,7 +145,7 @@ class Progress:
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""
         plan = self._plan
-        record = RunRecord(run_id, plan.recipe.name, plan.backend, started, finished)
+        record = RunRecord(run_id, plan.recipe.name, plan.backend, plan.place, started, finished)
         for place, entry in enumerate(plan.entries):
             if isinstance(entry, Unchanged):
                 record.unchanged_rows += 1

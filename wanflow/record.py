@@ -20,12 +20,14 @@ _UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED)
 class RunRecord:
     """One run. `unchanged_jobs` counts, by status, the jobs of rows recognised whole; those have no outcomes.
 
-    `written_to` is the folder that holds all files written, as the user who started the run would call it.
+    `place` is where requests and money went, "" when nothing left this machine. `written_to` is the folder that
+    holds all files written, as the user who started the run would call it.
     """
 
     run_id: str
     recipe: str
     backend: str
+    place: str
     started: datetime
     finished: datetime
     outcomes: list[Outcome] = field(default_factory=list)
@@ -57,6 +59,12 @@ class RunRecord:
         """Jobs by how they ended."""
         return self.unchanged_jobs + Counter(outcome.status for outcome in self.outcomes)
 
+    @property
+    def usd(self) -> Decimal | None:
+        """What was paid; None when the price of an image was not known."""
+        paid = [outcome.usd for outcome in self.outcomes if outcome.usd != 0]
+        return None if None in paid else sum((usd for usd in paid if usd), Decimal(0))
+
     def json(self) -> Iterator[str]:
         """The record as JSON text, in pieces."""
         return lined(self.head(), "outcomes", map(_outcome, self.outcomes))
@@ -68,6 +76,7 @@ class RunRecord:
             "run_id": self.run_id,
             "recipe": self.recipe,
             "backend": self.backend,
+            "place": self.place,
             "started": _stamp(self.started),
             "finished": _stamp(self.finished),
             "interrupted": self.interrupted,
@@ -92,14 +101,14 @@ class RunRecord:
             "not_written": self.not_written,
             "paid_tasks": len(paid),
             "images": counts[Status.DONE],
-            "usd": money(sum((outcome.usd for outcome in self.outcomes), Decimal(0))),
+            "usd": money(self.usd),
             "seconds": round((self.finished - self.started).total_seconds(), 3),
         }
 
 
-def money(usd: Decimal) -> float:
-    """An amount as a JSON number; prices have six decimals."""
-    return float(round(usd, 6))
+def money(usd: Decimal | None) -> float | None:
+    """An amount as a JSON number, null where it is not known; prices have six decimals."""
+    return None if usd is None else float(round(usd, 6))
 
 
 def _stamp(moment: datetime) -> str:

@@ -9,9 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from wanflow import hints
-from wanflow.attempts import NotStarted, OverBudget, Performed, Retries
+from wanflow.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
@@ -25,6 +26,7 @@ from wanflow.payments import Payments
 from wanflow.plan import PROXY, Planner, base_size
 from wanflow.progress import Progress
 from wanflow.publishing import Publishing
+from wanflow.recipe import Step
 from wanflow.record import RunRecord
 from wanflow.rowstate import RowState
 from wanflow.salvage import Salvage
@@ -120,7 +122,7 @@ class Run:
         unwritten = len(self.publishing.waiting)
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
-        record.account_stopped = self.halt.account_error is not None
+        record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
         record.over_budget = self.halt.over_budget
         return record
 
@@ -241,6 +243,9 @@ class Run:
         except OverBudget as over:
             self.halt.for_budget(str(over))
             self._release_unstarted(job)
+        except NoRoom as full:
+            self.halt.for_store(StoreError(str(full)))
+            self._release_unstarted(job)
         except NotStarted:
             self._release_unstarted(job)
         except EditError as error:
@@ -296,6 +301,11 @@ class Run:
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
 
+    def _cost(self, step: Step, images: int) -> Decimal | None:
+        """What so many images cost; None when that is not known."""
+        usd = self.plan.terms[step.id].usd
+        return images * usd if usd is not None else None if images else FREE
+
     def _is_refused(self, result: Result) -> bool:
         return self.planner.no_proxy and result.fidelity == PROXY
 
@@ -321,7 +331,7 @@ class Run:
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = performed.attempts, seconds
         outcome.task_id = result.task_id
-        outcome.usd = result.billed * (self.plan.terms[step.id].usd or FREE)
+        outcome.usd = self._cost(step, result.billed)
         self.progress.tell(step.id, outcome)
         self._succeed(job)
         for follower in self._followers.pop(self._leading.pop(job)):
@@ -347,7 +357,7 @@ class Run:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
         outcome = state.fail(step.id, error.code, error.message)
         outcome.attempts, outcome.task_id = attempts, error.task_id
-        outcome.usd = error.billed * (self.plan.terms[step.id].usd or FREE)
+        outcome.usd = self._cost(step, error.billed)
         self.progress.tell(step.id, outcome)
         blocked = self._schedule.failed(job)
         for _, number in blocked:
