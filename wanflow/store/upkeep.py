@@ -334,8 +334,6 @@ def spared(accounts: Path, project: Path) -> Spared:
     return Spared(keys, pictures)
 
 
-
-
 def _name(recipe: str) -> str:
     return recipe.partition("|")[0]  # an identity is name, file and manifest
 
