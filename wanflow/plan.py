@@ -181,7 +181,7 @@ class Planner:
         return paths
 
     def _beyond(self, path: str) -> str:
-        """Why an output's folder is not the project's, or empty text; a file that is a link is replaced, not followed."""
+        """Why an output's folder is out of reach, or empty text; a file that is a link is replaced, not followed."""
         complaint = self._room.complaint(f"{(self.inputs.root / path).parent}/")
         return f"{path} can't be written: {complaint}" if complaint else ""
 
