@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanflow.pixels.ai_label import TEXT, labelled
-from wanflow.pixels.lettering import HANZI, LATIN
+from wanflow.glyphs import HANZI, LATIN
 
 
 def grey(height: int, width: int, level: int) -> np.ndarray:

@@ -12,7 +12,8 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget anatomy",
+    "model canon clock maskrules budget anatomy geometry glyphs",
+    "layouts",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
     "address recipe build hints expand store reasons record pixels wire",
     "planned outputs inputs",

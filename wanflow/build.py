@@ -16,7 +16,7 @@ from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
 from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal
 from wanflow.source import Document, NodePath
-from wanflow.templates import Template, TemplateError, compile_expression, compile_value
+from wanflow.templates import Template, TemplateError, compile_expression, compile_list, compile_value
 
 ROOTS = ("row", "params")
 
@@ -206,10 +206,10 @@ class _Builder:
         return {key: normal(value, function.properties.get(key, {})) for key, value in values.items()}
 
     def _value(self, value: Any, where: NodePath) -> Any:
-        if not isinstance(value, str):
+        if not isinstance(value, str | list):
             return value
         try:
-            template = compile_value(value, ROOTS)
+            template = compile_value(value, ROOTS) if isinstance(value, str) else compile_list(value, ROOTS)
         except TemplateError as error:
             self._note(where, "expression", str(error), error.hint)
             return value

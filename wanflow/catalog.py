@@ -265,7 +265,7 @@ def _step_rule(function: Function) -> dict[str, Any]:
     if function.is_local:
         rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
     needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]
-    if function.parameters.get("required") or function.parameters.get("minProperties"):
+    if any(word in function.parameters for word in ("required", "minProperties", "oneOf")):
         needed.append("with")
     return {
         "if": {"properties": {"uses": {"const": function.name}}, "required": ["uses"]},
@@ -281,6 +281,8 @@ def _with_expressions(function: Function) -> dict[str, Any]:
 
 def _or_expression(rule: Schema) -> dict[str, Any]:
     notes = {key: rule[key] for key in ("description", "default") if key in rule}
+    if "items" in rule:
+        rule = {**rule, "items": _or_expression(rule["items"])}
     return {"anyOf": [rule, {"$ref": "#/$defs/expression"}], **notes}
 
 

@@ -95,6 +95,8 @@ def normal(value: JSON, rule: Schema) -> JSON:
     if isinstance(value, bool | Template):
         return value
     kind = rule.get("type")
+    if kind == "array" and isinstance(value, list):
+        return [normal(item, rule.get("items", {})) for item in value]
     if kind == "number" and isinstance(value, int):
         return float(value)
     if kind == "integer" and isinstance(value, float) and value.is_integer():

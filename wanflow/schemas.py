@@ -164,6 +164,11 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name}",
                 "",
             )
+        case "oneOf":
+            ways = [_way(alternative) for alternative in wanted]
+            choice = "; ".join(" or ".join(way) for way in ways)
+            got = " and ".join(name for way in ways for name in way if name in error.instance) or "none"
+            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", ""
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
@@ -191,6 +196,11 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
     return str(error.validator), f"{name}: {error.message[:200]}", ""
+
+
+def _way(alternative: Schema) -> list[str]:
+    """The parameters of one way to use a function, of which at least one is needed."""
+    return [*alternative.get("required", []), *(name for other in alternative.get("anyOf", []) for name in _way(other))]
 
 
 def _range(schema: Schema) -> str:

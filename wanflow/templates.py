@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -89,6 +89,27 @@ def compile_value(text: str, roots: Collection[str]) -> Template | None:
     compiled = [part if kind == "text" else compile_expression(part, roots) for kind, part in parts]
     names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled if isinstance(part, Template)))
     return Template(text, names, lambda scope: _join(compiled, scope))
+
+
+def compile_list(values: Sequence[Any], roots: Collection[str]) -> Template | None:
+    """A list (of lists) of which some texts hold expressions, as one value; None when none does. Raises TemplateError."""
+    parts = [_compiled(value, roots) for value in values]
+    compiled = [part for part in parts if isinstance(part, Template)]
+    if not compiled:
+        return None
+    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled))
+    return Template(
+        canonical(list(values)),
+        names,
+        lambda scope: [part.render(scope) if isinstance(part, Template) else part for part in parts],
+    )
+
+
+def _compiled(value: Any, roots: Collection[str]) -> Any:
+    compiled = compile_value(value, roots) if isinstance(value, str) else None
+    if isinstance(value, list):
+        compiled = compile_list(value, roots)
+    return value if compiled is None else compiled
 
 
 def compile_expression(source: str, roots: Collection[str]) -> Template:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from wanflow.pixels.engine import Array, Bools, Edited, Fidelity, Picture
 from wanflow.pixels.expand import flatten
-from wanflow.pixels.lettering import Colour, drawable, fitting, label, leading, wrapped
+from wanflow.pixels.lettering import Colour, drawable, fitting, label, wrapped
+from wanflow.layouts import leading
 
 HEADLINE = "DRAFT: this edit needs a generative model"
 YELLOW: Colour = (255, 204, 0)
