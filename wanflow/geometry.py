@@ -198,7 +198,8 @@ def _canvas(size: Size, parameters: Parameters) -> Size:
     width, height = size
     if parameters.get("ratio"):
         ratio = ratio_of(parameters["ratio"])
-        return (width, rounded(width / ratio)) if width > height * ratio else (max(width, rounded(height * ratio)), height)
+        is_flatter = width > height * ratio
+        return (width, rounded(width / ratio)) if is_flatter else (rounded(height * ratio), height)
     for name, side in zip(("width", "height"), size, strict=True):
         if (wanted := parameters.get(name)) is not None and wanted < side:
             message = f"{name}: {wanted} px is less than the picture has, {side} px; padding makes nothing smaller"

@@ -7,7 +7,8 @@ from math import floor
 from typing import Any
 
 from wanflow import geometry, layouts
-from wanflow.geometry import Parameters, Size
+from wanflow.geometry import Parameters
+from wanflow.geometry import Size as Size
 from wanflow.geometry import SizeError as SizeError
 
 Sizes = Mapping[str, Size | None]

@@ -92,7 +92,7 @@ def compile_value(text: str, roots: Collection[str]) -> Template | None:
 
 
 def compile_list(values: Sequence[Any], roots: Collection[str]) -> Template | None:
-    """A list (of lists) of which some texts hold expressions, as one value; None when none does. Raises TemplateError."""
+    """A list (of lists) whose texts may hold expressions, as one value; None when none does. Raises TemplateError."""
     parts = [_compiled(value, roots) for value in values]
     compiled = [part for part in parts if isinstance(part, Template)]
     if not compiled:

@@ -16,7 +16,7 @@ from itertools import groupby
 
 from PIL import Image, ImageDraw, ImageFont
 
-from wanflow.glyphs import BOX, HANZI, LATIN, composed, drawn
+from wanflow.glyphs import BOX, HANZI, composed, drawn
 from wanflow.layouts import leading
 
 Colour = tuple[int, int, int]
