@@ -18,7 +18,8 @@ class Function:
     """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine.
 
     `fidelity` is what the draft engine makes of it at worst; where that depends on the prompt, `best_fidelity` differs.
-    `alpha` is "keep" or "flatten" (onto white); a stamped proxy is flattened in any case.
+    `alpha` is "keep", "flatten" (onto white) or "own" (as its description says); a stamped proxy is flattened in any
+    case.
     """
 
     name: str

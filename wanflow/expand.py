@@ -173,10 +173,11 @@ class Expansion:
         except sizes.SizeError as error:
             place = job.step.place(error.parameter) if error.parameter else where
             raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *templates)) from error
-        if size and made and made[0] * made[1] > MAX_PIXELS:
-            message = f"{size[0]}x{size[1]} px would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
+        if made and made[0] * made[1] > MAX_PIXELS:
+            before = f"{size[0]}x{size[1]} px" if size else "the picture"
+            message = f"{before} would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
             message += f" pixels; at most {MAX_PIXELS // 10**6} million are made"
-            fitting = int(max(size) * (MAX_PIXELS / (made[0] * made[1])) ** 0.5)
+            fitting = int(max(size or made) * (MAX_PIXELS / (made[0] * made[1])) ** 0.5)
             hint = f"Ask for less, or put a local/fit step before it, with: {{max_side: {fitting}}}."
             raise RowError(self._problem(where, "size", message, hint, job.row, *templates))
         return made
