@@ -15,7 +15,7 @@ def legal(function: Function, *given: str) -> dict[str, Any]:
     needed = [*rules.get("required", ()), *given]
     for ways in (rules.get("oneOf"), rules.get("anyOf")):
         if ways and not any(name in given for way in ways for name in names(way)):
-            needed.append(next(names(ways[0])))
+            needed += list(names(ways[0]))[:1]
     return defaults | {name: value(function.properties[name]) for name in needed}
 
 

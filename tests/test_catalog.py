@@ -11,7 +11,10 @@ from wanflow.sizes import resulting
 @pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)
 def test_every_function_is_complete(function):
     assert function.title and function.description
-    assert all(rule["required"] is (slot != "hint" and not (slot == "mask" and function.is_local)) for slot, rule in function.inputs.items())
+    assert all(
+        rule["required"] is (slot != "hint" and not (slot == "mask" and function.is_local))
+        for slot, rule in function.inputs.items()
+    )
     assert function.engine_version >= 1
     kinds = ("proxy", "approximate", "real")
     assert kinds.index(function.fidelity) <= kinds.index(function.best_fidelity)

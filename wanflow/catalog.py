@@ -284,6 +284,8 @@ def _or_expression(rule: Schema) -> dict[str, Any]:
     notes = {key: rule[key] for key in ("description", "default") if key in rule}
     if "items" in rule:
         rule = {**rule, "items": _or_expression(rule["items"])}
+    if "prefixItems" in rule:
+        rule = {**rule, "prefixItems": [_or_expression(item) for item in rule["prefixItems"]]}
     return {"anyOf": [rule, {"$ref": "#/$defs/expression"}], **notes}
 
 

@@ -11,7 +11,6 @@ from math import ceil, isqrt
 from typing import NamedTuple
 
 from wanflow.geometry import Box, Parameters, Size, SizeError, unused
-from wanflow.glyphs import lacking, named
 
 # Smaller letters than these run into each other.
 SMALLEST_LETTERS = 9
@@ -25,14 +24,22 @@ def leading(letters: int) -> int:
 
 def check_texts(parameters: Parameters, *names: str) -> None:
     """Refuse letters that the fonts don't have, rather than draw boxes. Raises SizeError."""
-    for name in names:
-        value = parameters.get(name) or ""
-        for text in value if isinstance(value, list) else [value]:
-            if missing := lacking(text):
-                message = f"{name}: the fonts have no {', '.join(map(named, missing[:5]))}"
-                message += f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-                hint = "They cover Latin, Greek, Cyrillic and 4000 Chinese characters; leave the others out."
-                raise SizeError(message, hint, name, "letters")
+    texts = [(name, text) for name in names if (value := parameters.get(name)) for text in _listed(value)]
+    if not texts:
+        return
+    # Late, because listing four thousand characters takes longer than planning a row.
+    from wanflow.glyphs import lacking, named
+
+    for name, text in texts:
+        if missing := lacking(text):
+            message = f"{name}: the fonts have no {', '.join(map(named, missing[:5]))}"
+            message += f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            hint = "They cover Latin, Greek, Cyrillic and 4000 Chinese characters; leave the others out."
+            raise SizeError(message, hint, name, "letters")
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 # -- label
