@@ -59,9 +59,10 @@ def _box(request: EditRequest, value: Sequence[int]) -> Bools:
 
 def _ellipse(request: EditRequest, value: Sequence[int]) -> Bools:
     x, y, width, height = value
+    if min(width, height) < 3:  # too thin to be round; Pillow draws nothing in a single pixel
+        return _box(request, value)
     image = Image.new("L", request.image.size)
-    if width and height:
-        ImageDraw.Draw(image).ellipse((x, y, x + width - 1, y + height - 1), fill=255)
+    ImageDraw.Draw(image).ellipse((x, y, x + width - 1, y + height - 1), fill=255)
     return np.asarray(image) > 0
 
 
