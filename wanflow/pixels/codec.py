@@ -42,8 +42,7 @@ def _channels(image: Image.Image) -> tuple[Array, Array | None]:
     image = _eight_bit(image)
     alpha = None
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
         if alpha.min() == 255:
             alpha = None
     return np.ascontiguousarray(_srgb(image)), alpha
@@ -54,14 +53,22 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.float32)
         # "I" holds 16-bit greys as read from PNG and TIFF; 8-bit values in a wide file stay what they are.
         scale = 257.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
-        return Image.fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
+        made = Image.fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
+        if (clear := image.info.get("transparency")) is not None:
+            made.putalpha(Image.fromarray(np.where(values == clear, np.uint8(0), np.uint8(255))))
+        made.info["icc_profile"] = image.info.get("icc_profile")
+        return made
     return image
+
+
+# The modes that can have a profile, and those in which it describes them.
+_PROFILED = {"RGB": "RGB", "RGBA": "RGB", "P": "RGB", "CMYK": "CMYK", "L": "L", "LA": "L"}
 
 
 def _srgb(image: Image.Image) -> Array:
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "RGBA", "P", "CMYK", "L"):
-        base = image.convert("RGB") if image.mode in ("RGBA", "P") else image
+    if profile and image.mode in _PROFILED:
+        base = image.convert(_PROFILED[image.mode])
         try:
             converted = ImageCms.profileToProfile(
                 base, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, outputMode="RGB"
