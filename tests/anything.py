@@ -237,7 +237,7 @@ def _values(name: str, schema: Mapping[str, Any], function: Function, side: int)
 
 def _lists(name: str, schema: Mapping[str, Any], function: Function, side: int) -> Strategy:
     if "prefixItems" in schema:  # a box, mostly within the picture
-        return st.tuples(*(st.integers(item["minimum"], side // 2) for item in schema["prefixItems"])).map(list)
+        return st.tuples(*(st.integers(item["minimum"], max(side // 2, 1)) for item in schema["prefixItems"])).map(list)
     items, least, most = schema["items"], schema["minItems"], min(schema["maxItems"], 6)
     if items.get("type") == "integer":  # points and offsets
         return st.lists(st.integers(items["minimum"] and -side, side // 2), min_size=least, max_size=most)

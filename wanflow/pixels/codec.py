@@ -100,6 +100,8 @@ def encode(
         settings["icc_profile"] = coding.profile
     if coding.exif:
         settings["exif"] = coding.exif
+        if coding.format == "TIFF":
+            settings["compression"] = "raw"  # libtiff, which compresses, takes no nested EXIF from Pillow
     return _saved(image, coding.format, coding.quality, **settings)
 
 
@@ -138,7 +140,7 @@ def _saved(image: Image.Image, kind: str, quality: int | None, **more: Any) -> b
     }
     buffer = io.BytesIO()
     try:
-        image.save(buffer, kind, **settings.get(kind, {}), **more)
+        image.save(buffer, kind, **settings.get(kind, {}) | more)
     except (OSError, ValueError) as error:
         raise EditError("OutputFormat", f"{image.width}x{image.height} px can't be saved as {kind}: {error}") from error
     return buffer.getvalue()
