@@ -30,7 +30,8 @@ def colour(text: str | None, otherwise: Rgba = WHITE) -> Rgba:
     """Red, green, blue and alpha, 0-255, of a parameter that its schema allows; `otherwise` where none is given."""
     if text is None:
         return otherwise
-    red, green, blue, *alpha = bytes.fromhex(_NAMES.get(text, text).removeprefix("#"))
+    plain = text.strip()  # a schema's $ lets a line break through
+    red, green, blue, *alpha = bytes.fromhex(_NAMES.get(plain, plain).removeprefix("#"))
     return red, green, blue, alpha[0] if alpha else 255
 
 
