@@ -140,7 +140,9 @@ class Expansion:
         if (checker := self._rules.get((step.function.name, name))) is None:
             checker = self._rules[step.function.name, name] = schemas.validator(step.function.properties[name])
         for error in checker.iter_errors(value):
-            yield self.recipe.document.problem(step.place(name), *schemas.said(error, name))
+            part = "".join(f"[{number}]" for number in error.absolute_path)
+            place = (*step.place(name), *error.absolute_path)
+            yield self.recipe.document.problem(place, *schemas.said(error, name + part))
 
     def _shared_faults(self, step: Step) -> list[Problem]:
         """What is wrong with what all rows share: constants, and which parameters there are. Judged once."""

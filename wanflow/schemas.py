@@ -151,6 +151,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)
+            if error.instance is None and "#" in schema.get("pattern", ""):
+                return "type", f"{name} must be {words}, got {got}", "What follows # is a comment unless it is in quotes."
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
@@ -180,6 +182,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if "row\\." in wanted:
             hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
+            return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
         case "minItems" | "maxItems":
             word = "at least" if error.validator == "minItems" else "at most"
             return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
@@ -188,7 +192,7 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {examples[0]}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
