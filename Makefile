@@ -78,6 +78,7 @@ format: $(READY)
 ## schemas: derive the authoring schema from the exact ones
 schemas: $(READY)
 	$(BIN)/python scripts/derive_schemas.py
+	$(BIN)/python scripts/reference.py
 
 ## bench: figures of benchmarks/, side by side with other tools in one run
 bench: $(READY)

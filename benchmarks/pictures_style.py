@@ -116,21 +116,25 @@ def whole_rows(photos: Mapping[str, np.ndarray]) -> list[Row]:
 
 
 def local_rows(photos: Mapping[str, np.ndarray]) -> list[Row]:
-    rows = []
-    targets = {name: find_target(rgb, "the subject").mask for name, rgb in photos.items()}
+    rows: list[Row] = []
+    targets = {name: find_target(rgb, "the subject", None, rgb.shape[1::-1]).mask for name, rgb in photos.items()}
+    found = {name: mask for name, mask in targets.items() if mask is not None}
+    rows.append(("photographs in which a subject is found; the others are stamped", "", ", ".join(found)))
     for material in MATERIALS:
         kept, values = 0, []
-        for name, rgb in photos.items():
-            result, mask = local(rgb, material), targets[name]
+        for name, mask in found.items():
+            rgb = photos[name]
+            result = local(rgb, material)
             away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
             far = away > 0.05 * min(mask.shape)
             kept += bool(np.array_equal(result[far], rgb[far]))
             values.append([measured(result, mask) for _, _, measured in SIGNATURES.get(material, ())])
-        rows.append((f"{material}: outside subject + 5 % kept", "all", f"{kept} of {len(photos)}"))
-        for (label, goal, _), found in zip(SIGNATURES.get(material, ()), zip(*values, strict=True), strict=False):
-            rows.append((f"{material}: {label}", goal, f"{min(found):.2f}-{max(found):.2f}"))
+        rows.append((f"{material}: outside subject + 5 % kept", "all", f"{kept} of {len(found)}"))
+        for (label, goal, _), measured in zip(SIGNATURES.get(material, ()), zip(*values, strict=True), strict=False):
+            rows.append((f"{material}: {label}", goal, f"{min(measured):.2f}-{max(measured):.2f}"))
     rgb, truth = flower()
-    mask = find_target(rgb, "the flower").mask
+    mask = find_target(rgb, "the flower", None, rgb.shape[1::-1]).mask
+    assert mask is not None
     rows.append(("subject IoU, one drawn flower", ">= 0.9", f"{(mask & truth).sum() / (mask | truth).sum():.3f}"))
     return rows
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from wanflow import api
@@ -156,3 +158,15 @@ def pixels_of(raw: bytes) -> np.ndarray:
     """A picture file's pixels as (h, w, 3) of whole numbers that can be subtracted."""
     with Image.open(io.BytesIO(raw)) as image:
         return np.asarray(image.convert("RGB")).astype(int)
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """What a full disk does to a write, without one: the system refuses it half-way (Python ignores the signal)."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -16,7 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from projects import FIT, WANFLOW, Heard, Small, coded, gradient, photo, pixels_of, small_project, statuses
+from projects import (
+    FIT,
+    WANFLOW,
+    Heard,
+    Small,
+    coded,
+    gradient,
+    no_file_larger_than,
+    photo,
+    pixels_of,
+    small_project,
+    statuses,
+)
 
 from wanflow.errors import EditError, StoreError
 from wanflow.model import Blob, Publication
@@ -75,18 +87,6 @@ def permissions(path: Path, mode: int):
         yield
     finally:
         path.chmod(before)
-
-
-@contextlib.contextmanager
-def no_file_larger_than(size_bytes: int):
-    """What a full disk does to a write, without one: the system refuses it half-way (Python ignores the signal)."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

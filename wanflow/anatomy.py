@@ -160,7 +160,7 @@ class Directory:
                     value_at if inside else struct.unpack_from(order + number, raw, value_at)[0],
                 )
             following = struct.unpack_from(order + number, raw, end)[0] if end + word <= len(raw) else 0
-        except struct.error:
+        except (struct.error, OverflowError):  # of a place beyond any file
             return None
         return cls(raw, order, entries, following)
 

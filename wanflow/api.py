@@ -37,6 +37,7 @@ from wanflow.planned import Plan, RowPlan
 from wanflow.project import Options, Project, open_project
 from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
+from wanflow.room import Room
 from wanflow.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
@@ -242,7 +243,8 @@ def _payments(
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
     budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
     again = project.options.resubmit_uncertain
-    return Payments(backend.service(Uploads(ledger)), ledger, retries, budget, resubmit_uncertain=again)
+    service, room = backend.service(Uploads(ledger)), Room((project.store, folder))
+    return Payments(service, ledger, retries, budget, room, resubmit_uncertain=again)
 
 
 async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:

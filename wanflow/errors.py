@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -146,22 +147,31 @@ def did_you_mean(word: str, known: Iterable[str], also_called: Mapping[str, Sequ
     `also_called` gives other names for some. What stands before a slash (wan/) is not compared, since it makes
     everything look near.
     """
-    choices, others = sorted(known), also_called or {}
-    tails: dict[str, list[str]] = {}
-    for choice in choices:
-        tails.setdefault(_tail(choice), []).append(choice)
-    near = others.get(re.sub(r"\W", "_", _tail(word).lower()))
-    if not near and "/" in word:
-        near = difflib.get_close_matches(word, choices, n=3, cutoff=0.85)  # a slip of the finger
+    choices, others = tuple(sorted(known)), also_called or {}
+    near = others.get(re.sub(r"\W", "_", _tail(word).lower())) or _near(word, choices[:MAX_CHOICES])
     near = near or [
         choice
-        for names, cutoff in ((tails, 0.55), (others, 0.75))
-        for name in difflib.get_close_matches(_tail(word), names, n=3, cutoff=cutoff)
-        for choice in names[name]
+        for name in difflib.get_close_matches(_tail(word)[:MAX_WORD], others, n=3, cutoff=0.75)
+        for choice in others[name]
     ]
     if near:
         return f"Did you mean {' or '.join(list(dict.fromkeys(near))[:3])}?"
-    return f"Known here: {', '.join(choices)}." if choices else ""
+    more = f" and {len(choices) - MAX_SHOWN:,} more" if len(choices) > MAX_SHOWN else ""
+    return f"Known here: {', '.join(choice[:MAX_WORD] for choice in choices[:MAX_SHOWN])}{more}." if choices else ""
+
+
+# Comparing takes time, and a recipe may have one wrong word a thousand times, or a manifest ten thousand columns.
+MAX_CHOICES, MAX_SHOWN, MAX_WORD = 500, 40, 100
+
+
+@lru_cache(1_000)
+def _near(word: str, choices: tuple[str, ...]) -> list[str]:
+    tails: dict[str, list[str]] = {}
+    for choice in choices:
+        tails.setdefault(_tail(choice)[:MAX_WORD], []).append(choice)
+    slips = difflib.get_close_matches(word[:MAX_WORD], choices, n=3, cutoff=0.85) if "/" in word else []
+    alike = difflib.get_close_matches(_tail(word)[:MAX_WORD], tails, n=3, cutoff=0.55)
+    return slips or [choice for name in alike for choice in tails[name]]
 
 
 def _tail(name: str) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 import jsonschema
 
-from wanflow import manifests, schemas
+from wanflow import foreign, manifests, schemas
 from wanflow.errors import Mark, Problem, RecipeError, did_you_mean
 from wanflow.expand import used_columns
 from wanflow.manifests import Manifest, Record, Table
 from wanflow.recipe import ManifestSpec, Recipe
 from wanflow.settings import shown
-from wanflow.source import MAX_BYTES, NodePath, read_text
+from wanflow.source import NodePath, read_text
 
 
 def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Problem]]:
@@ -72,9 +72,9 @@ def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
 def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[str, Any]], Iterator[str]]:
     path = (recipe.folder / source).resolve()
     name = shown(path, here)
-    text = read_text(path, name, MAX_BYTES)
+    text = read_text(path, name, foreign.MAX_BYTES)
     try:
-        checker = schemas.validator(manifests.read_json(text))
+        judge = foreign.Judge(manifests.read_json(text))
     except json.JSONDecodeError as error:
         place = Mark(error.lineno, error.colno)
         raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", name, place)]) from error
@@ -86,9 +86,11 @@ def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[s
 
     def messages(values: Mapping[str, Any]) -> Iterator[str]:
         try:
-            for error in checker.iter_errors(values):
+            for error in judge.faults(values):
                 column = str(error.absolute_path[0]) if error.absolute_path else "the row"
                 yield schemas.said(error, column)[1]
+        except foreign.TooMuchWorkError as error:
+            yield f"the row schema {name} can't be applied: {error}"
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             # A $ref may lead to what is no schema; jsonschema finds that out only when it gets there.
             yield f"the row schema {name} can't be applied: {type(error).__name__}: {str(error)[:100]}"

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from wanflow import hints
-from wanflow.attempts import NotStarted, OverBudget, Performed, Retries
+from wanflow.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
@@ -242,6 +242,9 @@ class Run:
             self._require_fidelity(performed.result)
         except OverBudget as over:
             self.halt.for_budget(str(over))
+            self._release_unstarted(job)
+        except NoRoom as full:
+            self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
         except NotStarted:
             self._release_unstarted(job)

@@ -16,6 +16,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from wanflow.errors import Problem, UsageError, did_you_mean
+from wanflow.patterns import PatternError, compiled
 from wanflow.source import Document, NodePath
 
 Schema = Mapping[str, Any]
@@ -56,35 +57,55 @@ def named(name: str) -> Any:
 
 
 @cache
-def recipe_validator() -> Draft202012Validator:
+def recipe_validator() -> Any:
     """The validator of the authoring schema."""
-    return Draft202012Validator(load("recipe.schema.json"), format_checker=jsonschema.FormatChecker(["regex"]))
+    checker = jsonschema.FormatChecker(())
+    checker.checks("regex", PatternError)(lambda value: not isinstance(value, str) or bool(compiled(value)))
+    return _Validator(load("recipe.schema.json"), format_checker=checker)
 
 
-def validator(schema: Schema) -> Draft202012Validator:
+def validator(schema: Schema) -> Any:
     """A validator that checks formats too, and never follows a reference to a file or the network.
 
     Raises jsonschema.SchemaError for what is no schema, or refers to what isn't in it.
     """
     Draft202012Validator.check_schema(schema)
+    require_own_references(schema)
+    return _Validator(schema, registry=Registry(), format_checker=jsonschema.FormatChecker())
+
+
+def require_own_references(schema: Schema) -> None:
+    """Refuse a schema that refers to what isn't in it. Raises jsonschema.SchemaError."""
     here = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
-    for reference in _references(schema):
+    names = {part.get(name) for part in children(schema) for name in ("$ref", "$dynamicRef")}
+    for reference in (name for name in names if isinstance(name, str)):
         try:
             here.lookup(reference)
-        except Unresolvable as error:
+        except (Unresolvable, ValueError) as error:  # ValueError: what is no URL
             raise jsonschema.SchemaError(f"$ref {reference} leads nowhere within this file") from error
-    return Draft202012Validator(schema, registry=Registry(), format_checker=jsonschema.FormatChecker())
 
 
-def _references(schema: Any) -> Iterator[str]:
-    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
-    for child in children:
-        yield from _references(child)
-    if isinstance(schema, dict):
-        yield from (schema[name] for name in ("$ref", "$dynamicRef") if isinstance(schema.get(name), str))
+def children(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every map within a JSON value, itself included."""
+    waiting = [value]
+    for part in waiting:
+        if isinstance(part, dict):
+            yield part
+        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
 
 
-def document_problems(document: Document, checker: Draft202012Validator) -> Iterator[tuple[NodePath, Problem]]:
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    # JSON Schema's $ is the end of the text; Python's is also the place before a last line end.
+    if isinstance(instance, str) and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), instance):
+        yield jsonschema.ValidationError(f"it does not have the form {pattern}")
+
+
+# For the schemas that ship with wanflow, whose patterns are known; those of a recipe are for `foreign`.
+_extend: Any = jsonschema.validators.extend  # untyped in its stubs
+_Validator = _extend(Draft202012Validator, {"pattern": _pattern})
+
+
+def document_problems(document: Document, checker: Any) -> Iterator[tuple[NodePath, Problem]]:
     """Every failure of a document against a schema, with the node it is about."""
     for error in checker.iter_errors(document.data):
         yield from _at_document(document, error)
@@ -152,7 +173,11 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             kinds = [wanted] if isinstance(wanted, str) else wanted
             words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)
             if error.instance is None and "#" in schema.get("pattern", ""):
-                return "type", f"{name} must be {words}, got {got}", "What follows # is a comment unless it is in quotes."
+                return (
+                    "type",
+                    f"{name} must be {words}, got {got}",
+                    "What follows # is a comment unless it is in quotes.",
+                )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
@@ -175,7 +200,9 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
             return "length", f"{name} must not be empty", ""
-        case "maxProperties" if wanted == 1:
+        case "maxProperties" if wanted > 1:
+            return "length", f"{name} takes at most {wanted}, got {len(error.instance)}", ""
+        case "maxProperties" if "properties" in schema:
             return "length", f"{name} takes one of {' and '.join(schema['properties'])}, got both", ""
         case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
@@ -196,7 +223,9 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
-            return "pattern", f"{name}: {got} is not a regular expression", ""
+            why = f"{error.cause}." if error.cause else ""
+            hint = "Look-around and back references are not part of it." if "invalid perl" in why else why
+            return "pattern", f"{name}: {got} is not a regular expression", hint
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
     return str(error.validator), f"{name}: {error.message[:200]}", ""

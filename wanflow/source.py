@@ -20,7 +20,8 @@ from wanflow.errors import Mark, Problem, RecipeError, describe_os_error
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
-MAX_NODES = 50_000
+MAX_NODES = 25_000
+MAX_PROBLEMS = 1_000
 
 NodePath = tuple[str | int, ...]
 
@@ -260,6 +261,8 @@ class _Builder:
 
     def _note(self, event: yaml.Event, rule: str, message: str, hint: str) -> None:
         self.problems.append(problem_at(self.path, self.lines, _mark(event), rule, message, hint))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise RecipeError(self.problems)
 
     def _too_large(self, event: yaml.Event, depth: int) -> NoReturn:
         what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"over {self.max_nodes:,} values"

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 import signal
 import sqlite3
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -135,7 +133,8 @@ class Voice:
         return lambda *words: print(name, *words, flush=True) if name in ("note", "finished") else None
 
 
-def main(told: dict[str, Any]) -> int:
+def main(told: dict[str, Any], say: Callable[[str], None]) -> int:
+    """A run, whatever comes of it; there is nothing to `say`."""
     speed, since = told["speed"], datetime.fromtimestamp(told["since"], UTC)
     connection.READ_S = connection.CONNECT_S = max(LEAST_PATIENCE_S, 30.0 / speed)
     place = (told["at"][0], told["at"][1]) if told.get("at") else None
@@ -148,7 +147,3 @@ def main(told: dict[str, Any]) -> int:
         print("StoreError", error, flush=True)
         return 3
     return record.exit_code if record else 9
-
-
-if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from wanflow.emulator import app
 from wanflow.emulator.chance import times
@@ -13,8 +13,9 @@ from wanflow.emulator.faults import parse
 from wanflow.emulator.options import Options
 from wanflow.emulator.server import bound, origin_of, serve
 
-if __name__ == "__main__":
-    told = json.loads(sys.argv[1])
+
+def main(told: dict[str, Any], say: Callable[[str], None]) -> int:
+    """Serve until killed; says where."""
     plain, since = app.FastClock, told["since"]
     app.FastClock = lambda speed, start: plain(speed, since + (time.time() - since) * speed)  # type: ignore[assignment,misc]
     faults, seed = parse(told["faults"])
@@ -28,5 +29,5 @@ if __name__ == "__main__":
         fault_seed=seed,
     )
     listener = bound("127.0.0.1", told["port"])
-    print(origin_of(listener), flush=True)
-    serve(options, listener)
+    serve(options, listener, greet=lambda text: say(origin_of(listener)))
+    return 0

@@ -1,4 +1,4 @@
-"""Nothing is paid twice and nothing is lost, whatever happens to wanflow; `make chaos` tries it a hundred times more."""
+"""Nothing is paid twice and nothing is lost, whatever happens to wanflow; `make chaos` tries it far more often."""
 
 import os
 

@@ -9,13 +9,16 @@ import numpy as np
 from wanflow.pixels.defocus import defocus
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Floats, Picture, edit
 from wanflow.pixels.fill import fill
-from wanflow.pixels.subject import Subject, find_subject, touches_border
+from wanflow.pixels.masks import at_shape
+from wanflow.pixels.subject import find_subject, touches_border
 from wanflow.sizes import expanded
 
 # A smaller rest would repeat visibly; then the subject is better copied than the same few leaves.
 LEAST_SOURCE = 0.25
 # What is found with less confidence is as often the sky or a scatter of stars, which should be copied.
 LEAST_CONFIDENCE = 0.45
+# Its rim need not be found to the pixel.
+SUBJECT_PIXELS = 40_000
 CUT_RIM = 0.12
 # What three sides cut is no subject but the scene itself, and there is nothing better to grow it from.
 SCENE_SIDES = 3
@@ -47,17 +50,24 @@ def expand(request: EditRequest) -> Edited:
     out_width, out_height, left, top = expanded(width, height, request.parameters)
     if (out_width, out_height) == (width, height):
         return Edited(Picture(rgb), Fidelity.APPROXIMATE, warnings)
-    subject = find_subject(rgb)
-    if subject.confidence < LEAST_CONFIDENCE:
-        subject = Subject(np.zeros_like(subject.mask), subject.confidence)
-    grown = _grow(rgb, subject.mask, (out_width, out_height, left, top), request.seed)
+    subject = _subject(rgb)
+    grown = _grow(rgb, subject, (out_width, out_height, left, top), request.seed)
     # Rounded, so that an odd pixel doesn't count as growth.
     right, bottom = out_width - width - left, out_height - height - top
     margins = round(left / width, 2), round(top / height, 2), round(right / width, 2), round(bottom / height, 2)
     busy = _busy(rgb)
     blurred = defocus(grown, _depth(busy, margins, max(height, width)))
     blurred[top : top + height, left : left + width] = rgb
-    return Edited(Picture(blurred), Fidelity.APPROXIMATE, (*warnings, *_warning(subject.mask, busy, margins)))
+    return Edited(Picture(blurred), Fidelity.APPROXIMATE, (*warnings, *_warning(subject, busy, margins)))
+
+
+def _subject(rgb: Array) -> Bools:
+    """What should not be copied, roughly: (h, w) bool, empty where nothing is found for sure."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, (SUBJECT_PIXELS / (height * width)) ** 0.5)
+    found = find_subject(at_shape(rgb, (max(round(height * scale), 1), max(round(width * scale), 1))))
+    sure = found.mask & (found.confidence >= LEAST_CONFIDENCE)
+    return np.asarray(cv2.resize(sure.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5)
 
 
 def flatten(picture: Picture) -> tuple[Array, tuple[str, ...]]:

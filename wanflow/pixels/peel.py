@@ -9,7 +9,7 @@ from wanflow.pixels.nearest import exact
 from wanflow.pixels.patches import RADIUS, SIDE, Level, gather, learn
 
 # A first fill decides the layout, so a few are tried; at this size they cost little.
-STARTS = 3
+STARTS = 2
 # Patch by patch is slow: a larger hole is first peeled at a smaller size, or only once where there is none.
 MAX_PEELED = 30_000
 
@@ -41,7 +41,7 @@ def peel(at: Level, rng: np.random.Generator) -> None:
     sources = at.sources
     sources = sources if len(sources) <= 4000 else np.sort(rng.choice(sources, 4000, replace=False))
     patches = gather(at.pixels, sources, offsets)
-    squares = patches * patches
+    squares = (patches * patches).reshape(len(sources), -1, 3).sum(axis=2)
     while hole.any():
         known = cv2.boxFilter((~hole).astype(np.float32), -1, (SIDE, SIDE), normalize=False)
         # A pixel at the picture's rim is reached from the nearest centre whose patch is inside.
@@ -49,9 +49,9 @@ def peel(at: Level, rng: np.random.Generator) -> None:
         y, x = np.clip(y, RADIUS, height - RADIUS - 1), np.clip(x, RADIUS, width - RADIUS - 1)
         first = int(np.argmax(known[y, x] + rng.random(len(y), dtype=np.float32) * 4))
         centre = int(y[first] * width + x[first])
-        mask = np.repeat(~flat[centre + offsets], 3).astype(np.float32)
-        wanted = at.pixels[centre + offsets].ravel() * mask
-        cost = (squares @ mask - 2 * patches @ wanted + wanted @ wanted) / max(mask.sum(), 1)
+        mask = (~flat[centre + offsets]).astype(np.float32)
+        wanted = (at.pixels[centre + offsets] * mask[:, None]).ravel()
+        cost = (squares @ mask - 2 * patches @ wanted + wanted @ wanted) / max(3 * mask.sum(), 1)
         close = np.flatnonzero(cost <= cost.min() * 1.1 + 1e-4)
         source = sources[rng.choice(close)]
         fresh = offsets[flat[centre + offsets]]

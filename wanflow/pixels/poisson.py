@@ -3,6 +3,7 @@ rim."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from wanflow.pixels.engine import Bools, Floats
@@ -42,14 +43,9 @@ def wanted_steps(pixels: Floats, known: Bools, source: Index, hole: Bools, axis:
 def laplacian(field: Floats, free: Floats, screen: float) -> Floats:
     """Negative Laplacian plus screen of a correction that is zero outside the hole (`free` (h, w, 1) 0 or
     1)."""
-    out = np.zeros_like(field)
-    for axis in (0, 1):
-        difference = np.diff(field, axis=axis)
-        first = (slice(None, -1),) if axis == 0 else (slice(None), slice(None, -1))
-        second = (slice(1, None),) if axis == 0 else (slice(None), slice(1, None))
-        out[first] -= difference
-        out[second] += difference
-    return (out + np.float32(screen) * field) * free
+    # With the rim repeated, nothing flows over it.
+    curved = cv2.Laplacian(field, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray((np.float32(screen) * field - curved) * free)
 
 
 def correction(pixels: Floats, hole: Bools, known: Bools, source: Index, screen: float) -> Floats:
