@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
-from legal import names
 from PIL import Image
 
 from wanflow.catalog import Function
 from wanflow.pixels.engine import Array, EditRequest, Hint, Picture
 from wanflow.pixels.lexicon import lexicon
+from wanflow.schemas import way
 from wanflow.sizes import Size, SizeError, base, resulting
 
 PHOTOS = sorted((Path(__file__).parent / "photos").glob("*.jpg"))
@@ -246,7 +246,7 @@ def _lists(name: str, schema: Mapping[str, Any], function: Function, side: int) 
 
 def _ways(function: Function) -> list[set[str]]:
     """What excludes each other: the sets of parameters of which only one is used at a time."""
-    return [set(names(way)) for way in function.parameters.get("oneOf", ())] or [set()]
+    return [set(way(one)) for one in function.parameters.get("oneOf", ())] or [set()]
 
 
 def parameters(function: Function, side: int) -> Strategy:
@@ -269,7 +269,7 @@ def _chosen(function: Function, values: Mapping[str, Strategy], way: set[str]) -
 
 
 def _meets_any(function: Function) -> Callable[[Mapping[str, Any]], bool]:
-    ways = [set(names(way)) for way in function.parameters.get("anyOf", ())]
+    ways = [set(way(one)) for one in function.parameters.get("anyOf", ())]
     return lambda given: not ways or any(way <= given.keys() for way in ways)
 
 

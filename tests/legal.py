@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wanflow.catalog import Function
-from wanflow.schemas import Schema
+from wanflow.schemas import Schema, way
 
 
 def legal(function: Function, *given: str) -> dict[str, Any]:
@@ -14,16 +14,9 @@ def legal(function: Function, *given: str) -> dict[str, Any]:
     defaults = {name: rule["default"] for name, rule in function.properties.items() if "default" in rule}
     needed = [*rules.get("required", ()), *given]
     for ways in (rules.get("oneOf"), rules.get("anyOf")):
-        if ways and not any(name in given for way in ways for name in names(way)):
-            needed += list(names(ways[0]))[:1]
+        if ways and not any(name in given for one in ways for name in way(one)):
+            needed += way(ways[0])[:1]
     return defaults | {name: value(function.properties[name]) for name in needed}
-
-
-def names(way: Schema) -> Any:
-    """Every parameter of an alternative."""
-    yield from way.get("required", ())
-    for other in way.get("anyOf", ()):
-        yield from names(other)
 
 
 def value(rule: Schema) -> Any:

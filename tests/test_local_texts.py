@@ -138,7 +138,7 @@ def test_captions_stand_below_their_pictures() -> None:
 
 def test_captions_are_one_a_picture() -> None:
     sizes = {"images.0": (5, 5), "images.1": (5, 5)}
-    assert refused("local/contact_sheet", sizes, captions=["a"]) == ("captions", "captions has 1 texts for 2 images")
+    assert refused("local/contact_sheet", sizes, captions=["a"]) == ("captions", "captions has 1 text for 2 images")
 
 
 def test_transparent_pictures_lie_on_the_sheets_ground() -> None:

@@ -115,7 +115,8 @@ def check_sheet(count: int, parameters: Parameters) -> None:
     """Refuse captions that are not one a picture, and what can't be drawn."""
     captions: Sequence[str] | None = parameters.get("captions")
     if captions is not None and len(captions) != count:
-        message = f"captions has {len(captions)} texts for {count} images"
+        pictures = f"{count} image{'' if count == 1 else 's'}"
+        message = f"captions has {len(captions)} text{'' if len(captions) == 1 else 's'} for {pictures}"
         raise SizeError(message, 'Give one a picture, in their order; "" for none.', "captions", "length")
     check_texts(parameters, "captions")
 

@@ -192,9 +192,9 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                 "",
             )
         case "oneOf":
-            ways = [_way(alternative) for alternative in wanted]
-            choice = "; ".join(" or ".join(way) for way in ways)
-            got = " and ".join(name for way in ways for name in way if name in error.instance) or "none"
+            ways = [way(alternative) for alternative in wanted]
+            choice = "; ".join(" or ".join(names) for names in ways)
+            got = " and ".join(name for names in ways for name in names if name in error.instance) or "none"
             return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", ""
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
@@ -231,9 +231,9 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
     return str(error.validator), f"{name}: {error.message[:200]}", ""
 
 
-def _way(alternative: Schema) -> list[str]:
+def way(alternative: Schema) -> list[str]:
     """The parameters of one way to use a function, of which at least one is needed."""
-    return [*alternative.get("required", []), *(name for other in alternative.get("anyOf", []) for name in _way(other))]
+    return [*alternative.get("required", []), *(name for other in alternative.get("anyOf", []) for name in way(other))]
 
 
 def _range(schema: Schema) -> str:
