@@ -24,7 +24,7 @@ def made(name: str, *images: Picture, mask: Picture | None = None, **given: Any)
 def examples(photos: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Picture]]:
     """Captions and pictures."""
     cat, cup, rocket, astronaut = (Picture(photos[name]) for name in ("chelsea", "coffee", "rocket", "astronaut"))
-    yield "resize: width 300, height 300, fit cover", made("resize", cat, width=300, height=300, fit="cover")
+    yield "resize: to 300x300, fit cover", made("resize", cat, width=300, height=300, fit="cover")
     yield 'crop: ratio "16:9", gravity top', made("crop", astronaut, ratio="16:9", gravity="top")
     yield "crop: box [150, 20, 320, 260]", made("crop", cup, box=[150, 20, 320, 260])
     yield 'pad: ratio "16:9", fill blur', made("pad", astronaut, ratio="16:9", fill="blur")
@@ -36,10 +36,10 @@ def examples(photos: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Picture]]:
     yield "mask: ellipse [90, 20, 250, 250]", disc
     yield "mask: threshold 120, invert", made("mask", cat, threshold=120, invert=True)
     grey = Picture(np.repeat(np.asarray(Image.fromarray(cat.rgb).convert("L"))[..., None], 3, axis=2))
-    yield "composite: within that mask, feather 30", made("composite", grey, cat, mask=disc, feather=30)
-    logo = made("crop", astronaut, box=[20, 130, 180, 180])
+    yield "composite: mask, feather 30", made("composite", grey, cat, mask=disc, feather=30)
+    logo = made("crop", astronaut, box=[130, 10, 180, 180])
     corner = made("composite", rocket, logo, gravity="bottom_right", offset=[20, 20], scale=0.22, opacity=0.8)
-    yield "composite: bottom_right, scale 0.22", corner
+    yield "composite: scale 0.22", corner
     yield "label: at bottom", made("label", cup, text="咖啡 · A cup of coffee", letters=34)
     yield "label: at below", made("label", rocket, text="0004 · Falcon 9, Cape Canaveral", at="below", letters=34)
     yield (
