@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from wanflow import hints
+from wanflow import hints, sizes
 from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
@@ -225,10 +225,10 @@ class Planner:
         job = self.expansion.job(step, row)
         if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
-        base = base_size({slot: supply.size for slot, supply in taken.items()})
-        size = self.expansion.size(job, base)
+        among = {slot: supply.size for slot, supply in taken.items()}
+        size = self.expansion.size(job, among)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
-        if region := self.expansion.region(step, row, base):
+        if region := self.expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
         return self._choose(job, symbols, taken, size, fresh)
 
@@ -386,12 +386,6 @@ def out_of_place(publication: Publication, root: Path, index: Index) -> Reason |
     if stat == published.stat or file_digest(target) == published.sha256:
         return None
     return Reason.OUTPUT_MODIFIED
-
-
-def base_size(sizes: Mapping[str, tuple[int, int] | None]) -> tuple[int, int] | None:
-    """The size of the picture that decides the result's, of those in the slots: the image, or the last of several."""
-    bases = [size for slot, size in sizes.items() if slot == "image" or slot.startswith("images.")]
-    return bases[-1] if bases else None
 
 
 def _symbol(key: str) -> bytes:
