@@ -63,7 +63,6 @@ def _root(folder: Path | None) -> Path:
     root = find_root(here / "recipe", here)
     if not (root / STORE).is_dir():
         raise UsageError(f"nothing is stored here: there is no {STORE} in {here} or above it")
-    require_own_store(root / STORE, Reach([root]))
     return root
 
 
