@@ -12,7 +12,8 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget room anatomy patterns",
+    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs",
+    "layouts",
     "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
     "listener",
     "address recipe build hints expand store reasons record pixels wire",
@@ -36,7 +37,7 @@ GROUPS = [
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
     ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
-    ("expand", "hints"), ("settings", "schemas"), ("foreign", "schemas"), ("inputs", "outputs"),
+    ("expand", "hints"), ("settings", "schemas"), ("settings", "source"), ("foreign", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 

@@ -17,13 +17,13 @@ from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
 from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal
 from wanflow.source import MAX_PROBLEMS, Document, NodePath
-from wanflow.templates import Template, TemplateError, compile_expression, compile_value
+from wanflow.templates import Template, TemplateError, compile_expression, compile_value, listed
 
 ROOTS = ("row", "params")
 MAX_EXPRESSIONS = 50_000
 _WHOLES = (("params",), ("steps",), ("outputs",))
-# More than any model takes; what a recipe lists beyond is refused by its schema, and not looked at.
-MAX_IMAGES = 16
+# What a recipe lists beyond is refused by its schema, and not looked at.
+MAX_IMAGES = 200
 
 
 def build(document: Document, file: Path, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
@@ -215,6 +215,9 @@ class _Builder:
         return {key: normal(value, function.properties.get(key, {})) for key, value in values.items()}
 
     def _value(self, value: Any, where: NodePath) -> Any:
+        if isinstance(value, list):
+            parts = [self._value(part, (*where, place)) for place, part in enumerate(value)]
+            return listed(parts) or parts
         if not isinstance(value, str):
             return value
         if "${{" in value and not self._affordable(value, where):

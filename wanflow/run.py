@@ -23,7 +23,7 @@ from wanflow.listener import Listener
 from wanflow.model import Blob, Call, Ref, RefKind, Result, Row, Status
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
-from wanflow.plan import PROXY, Planner, base_size
+from wanflow.plan import PROXY, Planner
 from wanflow.progress import Progress
 from wanflow.publishing import Publishing
 from wanflow.recipe import Step
@@ -208,7 +208,7 @@ class Run:
         pictures = {slot: self._picture(state, ref, row, step.id, slot) for slot, ref in step.inputs.items()}
         inputs = {slot: (path, blob.sha256) for slot, (path, blob) in pictures.items()}
         sizes = {slot: blob.size for slot, (_, blob) in pictures.items()}
-        made = self.planner.expansion.size(job, base_size(sizes))
+        made = self.planner.expansion.size(job, sizes)
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):

@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -94,6 +94,18 @@ def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
     compiled = [part if kind == "text" else compile_expression(part, roots) for kind, part in parts]
     names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled if isinstance(part, Template)))
     return Template(text, names, lambda scope: _join(compiled, scope))
+
+
+def listed(parts: Sequence[Any]) -> Template | None:
+    """A list of values of which some are templates, as one template; None when none is."""
+    compiled = [part for part in parts if isinstance(part, Template)]
+    if not compiled:
+        return None
+    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled))
+    source = f"[{', '.join(part.source if isinstance(part, Template) else canonical(part) for part in parts)}]"
+    return Template(
+        source, names, lambda scope: [part.render(scope) if isinstance(part, Template) else part for part in parts]
+    )
 
 
 @lru_cache(1_000)
