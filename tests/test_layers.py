@@ -12,7 +12,7 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget room anatomy patterns geometry glyphs",
+    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs",
     "layouts",
     "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
     "listener",
@@ -37,7 +37,7 @@ GROUPS = [
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
     ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
-    ("expand", "hints"), ("settings", "schemas"), ("foreign", "schemas"), ("inputs", "outputs"),
+    ("expand", "hints"), ("settings", "schemas"), ("settings", "source"), ("foreign", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 

@@ -30,6 +30,7 @@ from wanflow.errors import (
 from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
+from wanflow.model import RefKind
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
 from wanflow.plan import Planner
@@ -146,7 +147,9 @@ def _require_writable(project: Project, index: Index) -> None:
 
 def _planner(project: Project, index: Index) -> Planner:
     recipe, problems = _load(project)
-    manifest, manifest_problems = rows.open_manifest(recipe, project.here)
+    for path in _said_paths(recipe, project.options):
+        project.reach.allow(path)
+    manifest, manifest_problems = rows.open_manifest(recipe, project.here, project.reach)
     problems += manifest_problems
     if manifest:
         columns = list(rows.column_problems(recipe, manifest))
@@ -173,6 +176,13 @@ def _load(project: Project) -> tuple[Recipe, list[Problem]]:
     recipe, problems = build(document, project.recipe, project.options.params)
     flag = project.options.manifest
     return over(recipe, str((project.here / flag).resolve()) if flag else None), problems
+
+
+def _said_paths(recipe: Recipe, options: Options) -> Iterator[Path]:
+    """The image files that the caller names with parameters."""
+    refs = [ref for step in recipe.steps for ref in step.inputs.values()] + [output.ref for output in recipe.outputs]
+    for name in {ref.name for ref in refs if ref.kind is RefKind.PARAM} & options.params.keys():
+        yield recipe.folder / options.params[name]
 
 
 def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:

@@ -50,7 +50,7 @@ class Problem:
 
     def text(self) -> str:
         """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
-        lines = [f"{self.where()}{printable(self.message)} [{self.rule}]"]
+        lines = [f"{self.where()}{inline(self.message)} [{self.rule}]"]
         note = self._rows_note()
         if self.source and self.mark:
             lines += _excerpt(self.source, self.mark.column, note)
@@ -65,7 +65,7 @@ class Problem:
         if not self.path:
             return ""
         place = f":{self.mark.line}:{self.mark.column}" if self.mark else ""
-        return f"{printable(self.path)}{place}: "
+        return f"{inline(self.path)}{place}: "
 
     def json(self) -> dict[str, object]:
         """The problem as JSON values."""
@@ -84,8 +84,8 @@ class Problem:
     def _rows_note(self) -> str:
         if not self.rows:
             return ""
-        first = printable(self.rows[0])
-        place = f" ({printable(self.origin)})" if self.origin else ""
+        first = inline(self.rows[0])
+        place = f" ({inline(self.origin)})" if self.origin else ""
         return f"{f'row {first}' if self.row_count <= 1 else f'used by {self.row_count} rows, first {first}'}{place}"
 
 
@@ -111,6 +111,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
+def inline(text: str) -> str:
+    """The same on one line, so that no text can pass for lines of ours."""
+    return printable(text).replace("\n", "\\n")
+
+
 def is_text(text: str) -> bool:
     """False for what the system handed over although it is no UTF-8: it can be neither stored nor shown."""
     try:
@@ -123,7 +128,7 @@ def is_text(text: str) -> bool:
 def quoted(value: object, most: int = 60) -> str:
     """A value as messages show it: texts in double quotes, long ones cut, control characters escaped."""
     text = str(value)
-    shown = printable(text if len(text) <= most else f"{text[: most - 1]}…").replace("\n", "\\n")
+    shown = inline(text if len(text) <= most else f"{text[: most - 1]}…")
     return f'"{shown}"' if isinstance(value, str) else shown
 
 

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from jsonschema import Draft202012Validator
 
 from wanflow import patterns
 from wanflow.errors import quoted
-from wanflow.schemas import Schema, children, require_own_references
+from wanflow.schemas import Schema, children, format_checker, require_own_references
 
 MAX_BYTES = 100_000
 MAX_RULES = 2_000
-# In units of some 5 to 20 µs, as long as judging one keyword takes: what any schema may take at first, and for each row.
+# In units of some 5 to 20 µs, as long as judging a keyword takes: what any schema may take at first, and for each row.
 BUDGET = 25_000
 PER_ROW = 2_500
 _STEPS_PER_UNIT = 200
@@ -42,11 +42,11 @@ class Judge:
             raise jsonschema.SchemaError("$schema stands within a part of it")
         if sum(len(part) for part in children(schema)) > MAX_RULES:
             raise jsonschema.SchemaError(f"it has over {MAX_RULES:,} keywords")
-        Draft202012Validator.check_schema(schema)
+        Draft202012Validator.check_schema(schema, format_checker=jsonschema.FormatChecker(()))
         require_own_references(schema)
         _require_patterns(schema)
         self._left = BUDGET
-        checker: Any = _class()(schema, registry=_nothing(), format_checker=jsonschema.FormatChecker())
+        checker: Any = _class()(schema, registry=_nothing(), format_checker=format_checker())
         checker.format_checker.spend = self._spend
         self._checker = checker
 
@@ -86,8 +86,8 @@ def _class() -> Any:
     """The validator class: every keyword pays for its work, and those that match patterns do so by RE2."""
     own: Mapping[str, Keyword] = {"pattern": _pattern, "patternProperties": _matching, "additionalProperties": _others}
     keywords = {**Draft202012Validator.VALIDATORS, **own}
-    extend: Any = jsonschema.validators.extend  # untyped in its stubs
-    return extend(Draft202012Validator, {name: _paid(each) for name, each in keywords.items()})
+    paid = {name: _paid(each) for name, each in keywords.items()}
+    return cast(Any, jsonschema.validators).extend(Draft202012Validator, paid)
 
 
 def _paid(keyword: Keyword) -> Keyword:

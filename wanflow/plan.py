@@ -54,7 +54,7 @@ class Planner:
         self.manifest, self.index, self.backend = manifest, index, backend
         self.force, self.no_proxy = project.options.force, project.options.no_proxy
         self.retry_refused = project.options.retry_refused
-        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index)
+        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index, project.reach)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
@@ -70,6 +70,7 @@ class Planner:
         self._planned: set[bytes] = set()
         self._owners = Owners(self.inputs.root)
         self._neighbours = Neighbours(self.inputs.root, index, self.inputs.relative(recipe.file))
+        self._room = project.room
         self._numbers = {step.id: number for number, step in enumerate(self.plan.steps)}
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
@@ -167,7 +168,8 @@ class Planner:
                 faults += error.problems
                 continue
             paths[output.name] = self._out_prefix + path
-            if complaint := path_problem(path) or self._owners.claim(paths[output.name], row.key, output.name):
+            complaint = path_problem(path) or self._beyond(paths[output.name])
+            if complaint := complaint or self._owners.claim(paths[output.name], row.key, output.name):
                 where = ("outputs", output.name, "to")
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
                 read = [output.to] if isinstance(output.to, Template) else []
@@ -177,6 +179,11 @@ class Planner:
         if faults:
             raise RowError(*faults)
         return paths
+
+    def _beyond(self, path: str) -> str:
+        """Why an output's folder is out of reach, or empty text; a file that is a link is replaced, not followed."""
+        complaint = self._room.complaint(f"{(self.inputs.root / path).parent}/")
+        return f"{path} can't be written: {complaint}" if complaint else ""
 
     def _row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:
         supplies: dict[str, Supply] = {}

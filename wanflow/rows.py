@@ -13,12 +13,13 @@ from wanflow import foreign, manifests, schemas
 from wanflow.errors import Mark, Problem, RecipeError, did_you_mean
 from wanflow.expand import used_columns
 from wanflow.manifests import Manifest, Record, Table
+from wanflow.reach import Reach, everywhere
 from wanflow.recipe import ManifestSpec, Recipe
 from wanflow.settings import shown
 from wanflow.source import NodePath, read_text
 
 
-def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Problem]]:
+def open_manifest(recipe: Recipe, here: Path, reach: Reach | None = None) -> tuple[Manifest | None, list[Problem]]:
     """The manifest of a recipe, or None and why it can't be read; a recipe without a manifest has one row."""
     spec = recipe.manifest
     if spec is None:
@@ -27,14 +28,14 @@ def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Pro
             return None, []  # its own problems are told already
         table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",), of_files=True)
         return Manifest(table, recipe.folder, recipe.document.path, "id", {}), []
-    file = recipe.folder / spec.source
+    file, reach = recipe.folder / spec.source, reach or everywhere()
     is_glob = manifests.is_glob(spec.source)
-    if absent := list(_absent_files(recipe, spec, here)):
+    if absent := list(_absent_files(recipe, spec, here, reach)):
         return None, absent
     name = spec.source if is_glob else shown(file.resolve(), here)
     folder = recipe.folder if is_glob else file.resolve().parent
     try:
-        table = manifests.read_table(spec.source, recipe.folder, name)
+        table = manifests.read_table(spec.source, recipe.folder, name, reach)
         manifest = Manifest(table, folder, name, spec.key, spec.types)
         problems = list(_spec_problems(recipe, manifest))
         if spec.schema:
@@ -44,12 +45,24 @@ def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Pro
     return (None if any(p.rule == "row-key" for p in problems) else manifest), problems
 
 
-def _absent_files(recipe: Recipe, spec: ManifestSpec, here: Path) -> Iterator[Problem]:
-    named = {"schema": spec.schema, "from": None if manifests.is_glob(spec.source) else spec.source}
+def _absent_files(recipe: Recipe, spec: ManifestSpec, here: Path, reach: Reach) -> Iterator[Problem]:
+    named = {"schema": spec.schema, "from": manifests.fixed_part(spec.source)}
     for field, source in named.items():
-        if source and not (path := recipe.folder / source).exists():
+        if not source:
+            continue
+        path = recipe.folder / source
+        if complaint := reach.complaint(path):
+            yield recipe.document.problem(("manifest", field), "out-of-reach", f"{source}: {complaint}")
+        elif not (field == "from" and manifests.is_glob(spec.source)) and not _exists(path):
             message = f"there is no file {shown(path.resolve(), here)}"
             yield recipe.document.problem(("manifest", field), "file", message, "Paths start at the recipe's folder.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long; reading it tells
+        return True
 
 
 def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from jsonschema import Draft202012Validator
@@ -59,9 +59,14 @@ def named(name: str) -> Any:
 @cache
 def recipe_validator() -> Any:
     """The validator of the authoring schema."""
-    checker = jsonschema.FormatChecker(())
+    return _Validator(load("recipe.schema.json"), format_checker=format_checker(["regex"]))
+
+
+def format_checker(formats: Sequence[str] | None = None) -> jsonschema.FormatChecker:
+    """A checker of these formats, or of all that jsonschema knows; regular expressions are RE2's."""
+    checker = jsonschema.FormatChecker(formats)
     checker.checks("regex", PatternError)(lambda value: not isinstance(value, str) or bool(compiled(value)))
-    return _Validator(load("recipe.schema.json"), format_checker=checker)
+    return checker
 
 
 def validator(schema: Schema) -> Any:
@@ -101,8 +106,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
 
 # For the schemas that ship with wanflow, whose patterns are known; those of a recipe are for `foreign`.
-_extend: Any = jsonschema.validators.extend  # untyped in its stubs
-_Validator = _extend(Draft202012Validator, {"pattern": _pattern})
+_Validator: Any = cast(Any, jsonschema.validators).extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def document_problems(document: Document, checker: Any) -> Iterator[tuple[NodePath, Problem]]:
