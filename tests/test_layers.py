@@ -14,12 +14,13 @@ GROUPS = [
     "errors",
     "model canon clock maskrules budget anatomy",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
-    "address recipe build hints expand store reasons record pixels wire",
+    "address recipe matrix build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
     "backends emulator",
     "project",
+    "fanin",
     "plan rows starter attempts reconcile status",
     "payments",
     "salvage",
@@ -34,7 +35,8 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
-    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
+    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
+    ("hints", "recipe"), ("expand", "recipe"),
     ("expand", "hints"), ("settings", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
