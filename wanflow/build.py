@@ -401,8 +401,7 @@ class _Builder:
         if ref.kind is not RefKind.STEP or ref.name in usable:
             yield self._of_instance(output, ref.name, own)
         elif ref.name in self.instances and not usable.isdisjoint(self._ids(ref.name)):
-            self._require_telling(output, own)
-            for one in own:
+            for one in own if self._is_telling(output, own) else ():
                 yield self._of_instance(replace(output, name=f"{name}@{one.name}"), f"{ref.name}@{one.name}", own)
 
     def _of_instance(self, output: Output, step: str, own: Sequence[Instance]) -> Output:
@@ -410,13 +409,16 @@ class _Builder:
         names = next((one.names for one in own if step.endswith(f"@{one.name}")), {})
         return replace(output, ref=replace(output.ref, name=step), to=bound(output.to, ROOT, names))
 
-    def _require_telling(self, output: Output, own: Sequence[Instance]) -> None:
+    def _is_telling(self, output: Output, own: Sequence[Instance]) -> bool:
+        """Whether a path tells the instances of a matrix apart; that it doesn't is told."""
         read = output.to.names if isinstance(output.to, Template) else ()
-        if alike := told_apart(own, {field for root, field in read if root == ROOT}):
+        alike = told_apart(own, {field for root, field in read if root == ROOT and field})
+        if alike:
             one, other, keys = alike
             message = f"to: gives {output.ref.name}@{one.name} and {output.ref.name}@{other.name} the same path"
             hint = f"Put {' or '.join(f'${{{{ matrix.{key} }}}}' for key in keys)} into it."
             self._note(output.where("to"), "output-path", message, hint)
+        return alike is None
 
 
 def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, NodePath, Any]]:
