@@ -14,7 +14,7 @@ GROUPS = [
     "errors",
     "model canon clock maskrules budget anatomy",
     "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
-    "address recipe matrix build hints expand store reasons record pixels wire",
+    "address recipe matrix selection build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
@@ -35,7 +35,7 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
-    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
+    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"), ("selection", "recipe"),
     ("hints", "recipe"), ("expand", "recipe"),
     ("expand", "hints"), ("settings", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
