@@ -124,13 +124,19 @@ STEPS = [step("fit"), step("look@book-0.4", ["fit"], tags=["web"]), step("look@g
     ("wish", "said"),
     [
         (Wish(("fitt",)), "-s fitt: there is no step fitt. Did you mean fit?"),
-        (Wish(("look@book-0.5",)), "-s look@book-0.5: there is no step look@book-0.5. Did you mean look@book-0.4?"),
+        (
+            Wish(("look@book-0.5",)),
+            "-s look@book-0.5: there is no step look@book-0.5. Did you mean look@book-0.4 or look@gold-0.7?",
+        ),
         (Wish((), ("+tag:wbe",)), "-x tag:wbe: no step has the tag wbe. Did you mean web?"),
-        (Wish(("state:broken",)), "-s state:broken: there is no state broken. Did you mean parked?"),
-        (Wish(("stat:new",)), "-s stat:new: there is no stat: here. Did you mean state?"),
+        (
+            Wish(("state:broken",)),
+            "-s state:broken: there is no state broken. Known here: changed, failed, missing, new, parked.",
+        ),
+        (Wish(("stat:new",)), "-s stat:new: there is no stat: here. Did you mean state or tag?"),
         (Wish(("fit,",)), '-s: "fit," is no selection; write for example -s detail'),
         (Wish((" ",)), '-s: " " is no selection; write for example -s detail'),
-        (Wish(('"fit',)), '-s: "\\"fit" is no selection; write for example -s detail'),
+        (Wish(('"fit',)), '-s: ""fit" is no selection; write for example -s detail'),
         (Wish(("run/fit",)), "-s run/fit: this is made for every row, not once for the whole run; write ROW/STEP"),
         (Wish(("r1/sheet",)), "-s r1/sheet: this is made once for the whole run; write run/sheet"),
         (Wish(until="shet"), "--until shet: there is no step shet. Did you mean sheet?"),
