@@ -8,7 +8,7 @@ OLDEST_READY := $(OLDEST)/.installed
 # The oldest official SDK that the provider's pages allow; the newest is in the virtual environment itself.
 OLD_SDK := $(VENV)/dashscope-1.25.2
 
-.PHONY: demo test test-oldest explore chaos check format schemas bench bench-pictures sheets clean
+.PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 define environment
@@ -64,6 +64,10 @@ explore: $(READY) $(OLD_SDK)/dashscope/version.py
 chaos: $(READY)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/chaos $(SEED)
 
+## fuzz: a hundred thousand hostile inputs a target, none of which may end in anything but words
+fuzz: $(READY)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
+
 ## check: format, lint, types
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -78,6 +82,7 @@ format: $(READY)
 ## schemas: derive the authoring schema from the exact ones
 schemas: $(READY)
 	$(BIN)/python scripts/derive_schemas.py
+	$(BIN)/python scripts/reference.py
 
 ## bench: figures of benchmarks/, side by side with other tools in one run
 bench: $(READY)

@@ -25,6 +25,7 @@ from wanflow.emulator.server import running
 from wanflow.model import Status
 
 MAX_RUNS = 5
+HANGS = ("hang", "hang_after")
 
 
 def main() -> None:
@@ -39,7 +40,11 @@ def main() -> None:
         speed=flags.speed,
         paint="echo",
         service=times("uniform:5:15"),
-        faults=(Fault(tuple(KINDS), flags.rate),),
+        faults=(
+            Fault(tuple(kind for kind in KINDS if kind not in HANGS), flags.rate * (1 - len(HANGS) / len(KINDS))),
+            # An answer is waited for by the real clock; here the connection is cut after as long on the fast one.
+            Fault(HANGS, flags.rate * len(HANGS) / len(KINDS), seconds=300.0),
+        ),
         fault_seed=flags.seed,
     )
     with tempfile.TemporaryDirectory() as folder, running(emulation) as origin:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import os
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from wanflow import api
@@ -157,3 +161,49 @@ def pixels_of(raw: bytes) -> np.ndarray:
     """A picture file's pixels as (h, w, 3) of whole numbers that can be subtracted."""
     with Image.open(io.BytesIO(raw)) as image:
         return np.asarray(image.convert("RGB")).astype(int)
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """What a full disk does to a write, without one: the system refuses it half-way (Python ignores the signal)."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# Root may write anywhere until its right to override permissions is taken away (Linux: capabilities 1 and 2).
+OBEDIENT = (
+    sys.executable,
+    "-c",
+    "import ctypes, os, sys\n"
+    "for right in (1, 2): os.geteuid() or ctypes.CDLL(None).prctl(24, right, 0, 0, 0)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
+
+
+def as_ordinary_user(project: Small, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*OBEDIENT, *WANFLOW, *words], cwd=project.folder, capture_output=True, text=True, timeout=60)
+
+
+@functools.cache
+def permissions_bind() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        look = "import os, sys; sys.exit(os.access(sys.argv[1], os.W_OK))"
+        return subprocess.run([*OBEDIENT, sys.executable, "-c", look, folder]).returncode == 0
+
+
+@contextlib.contextmanager
+def permissions(path: Path, mode: int) -> Iterator[None]:
+    if not permissions_bind():
+        pytest.skip("nothing here makes root obey")
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        path.chmod(before)

@@ -32,6 +32,7 @@ from dashscope_service import (
     uploaded,
 )
 from fakes import picture
+from projects import no_file_larger_than, png_that_claims
 
 from wanflow.backends.dashscope import DashScope, Ticket
 from wanflow.backends.dashscope.connection import KEEPALIVE_S, READ_S, SUBMIT_S
@@ -519,6 +520,8 @@ SPOILT = {
     "a redirect to a port that can't be": lambda: httpx.Response(
         302, headers={"location": "https://files.example:99999"}
     ),
+    "a redirect into one's own network": lambda: httpx.Response(302, headers={"location": "https://10.0.0.1/a.png"}),
+    "a redirect to this machine": lambda: httpx.Response(302, headers={"location": "https://[::1]:8443/a.png"}),
     "a redirect to nothing": lambda: httpx.Response(302, headers={"location": "https://[::1"}),
     "cut short": lambda: piecewise(WHOLE[:100], **{"content-length": str(len(WHOLE))}),
     "cut short without a length": lambda: piecewise(WHOLE[:100]),
@@ -529,6 +532,8 @@ SPOILT = {
     "no picture": lambda: sent(b"\x00" * 1000),
     "damaged in the middle": lambda: sent(WHOLE[:600] + bytes(64) + WHOLE[664:]),
     "nothing": lambda: sent(b""),
+    "a bomb of pixels": lambda: sent(png_that_claims(30_000, 30_000)),
+    "a bomb of pieces": lambda: sent(WHOLE[:33] + b"\0\0\0\0tEXt\x76\xf2\x86\x6a" * 20_000 + WHOLE[33:]),
     "too large by its header": lambda: piecewise(WHOLE, **{"content-length": "100000001"}),
     "a busy server": lambda: httpx.Response(503),
     "no connection": lambda: httpx.ConnectError("down"),
@@ -600,6 +605,16 @@ def test_a_store_that_cannot_be_written_is_said_so(service, tmp_path):
     (tmp_path / "objects").write_text("a file stands in the way")
     error = failure(service, tmp_path)
     assert (error.code, error.again) == ("StoreNotWritten", Again.UNSURE)
+    assert error.message == f"{tmp_path}/objects can't be written: File exists"
+
+
+def test_a_disk_that_fills_up_during_a_download_is_said_so_and_the_task_can_be_collected_again(service, tmp_path):
+    with no_file_larger_than(500):
+        error = failure(service, tmp_path)
+    assert (error.code, error.again) == ("StoreNotWritten", Again.UNSURE)
+    assert error.message == f"{tmp_path} has no room left (File too large); make room there"
+    assert (len(service.sent("file")), service.submits) == (1, 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 # -- pictures on their way to the service

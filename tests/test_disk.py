@@ -1,7 +1,6 @@
 """What happens to a project whose disk, store or outputs are not as wanflow left them."""
 
 import contextlib
-import functools
 import os
 import re
 import shlex
@@ -9,33 +8,32 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from projects import FIT, WANFLOW, Heard, Small, coded, gradient, photo, pixels_of, small_project, statuses
+from projects import (
+    FIT,
+    WANFLOW,
+    Heard,
+    Small,
+    as_ordinary_user,
+    coded,
+    gradient,
+    no_file_larger_than,
+    permissions,
+    photo,
+    pixels_of,
+    small_project,
+    statuses,
+)
 
 from wanflow.errors import EditError, StoreError
 from wanflow.model import Blob, Publication
 from wanflow.outputs import Publisher
 from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import VERSION
-
-# Root may write anywhere until its right to override permissions is taken away (Linux: capabilities 1 and 2).
-OBEDIENT = (
-    sys.executable,
-    "-c",
-    "import ctypes, os, sys\n"
-    "for right in (1, 2): os.geteuid() or ctypes.CDLL(None).prctl(24, right, 0, 0, 0)\n"
-    "os.execv(sys.argv[1], sys.argv[1:])",
-)
-
-
-def as_ordinary_user(project: Small, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*OBEDIENT, *WANFLOW, *words], cwd=project.folder, capture_output=True, text=True, timeout=60)
 
 
 def on_small_disk(project: Small, folder: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -55,38 +53,6 @@ def on_small_disk(project: Small, folder: str, *words: str) -> subprocess.Comple
     if told.returncode == 77:
         pytest.skip("no disk can be mounted here")
     return told
-
-
-@functools.cache
-def permissions_bind() -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o555)
-        look = "import os, sys; sys.exit(os.access(sys.argv[1], os.W_OK))"
-        return subprocess.run([*OBEDIENT, sys.executable, "-c", look, folder]).returncode == 0
-
-
-@contextlib.contextmanager
-def permissions(path: Path, mode: int):
-    if not permissions_bind():
-        pytest.skip("nothing here makes root obey")
-    before = path.stat().st_mode
-    path.chmod(mode)
-    try:
-        yield
-    finally:
-        path.chmod(before)
-
-
-@contextlib.contextmanager
-def no_file_larger_than(size_bytes: int):
-    """What a full disk does to a write, without one: the system refuses it half-way (Python ignores the signal)."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
@@ -293,9 +259,9 @@ def test_damage_inside_the_index_is_an_error_with_a_remedy_that_works(project: S
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw = index.read_bytes()
     index.write_bytes(raw[:4096] + b"\x55" * (len(raw) - 4096))
-    with pytest.raises(StoreError, match=r"is damaged: .*Move it away and run again"):
+    with pytest.raises(StoreError, match=r"is damaged: .*; wanflow cache verify --mend puts it aside"):
         project.run()
-    index.unlink()
+    assert project.command("cache", "verify", "--mend").returncode == 0
     assert project.run().exit_code == 0
 
 

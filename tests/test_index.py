@@ -137,5 +137,5 @@ def test_folder_in_place_of_the_index_is_an_error_in_words(tmp_path: Path) -> No
 
 
 def test_damage_found_late_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="Move it away"), Index.open(tmp_path).in_use():
+    with pytest.raises(StoreError, match="wanflow cache verify --mend puts it aside"), Index.open(tmp_path).in_use():
         raise sqlite3.DatabaseError("database disk image is malformed")

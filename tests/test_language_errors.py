@@ -206,9 +206,9 @@ def test_an_alias_bomb_is_refused(says):
             "a: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\n"
         )
         == """\
-r.yaml:2:8: this document is too large: over 50,000 values [size]
-    b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]
-           ^
+r.yaml:1:20: this document is too large: over 25,000 values [size]
+    a: &a [x, x, x, x, x, x, x, x, x, x]
+                       ^
     Data belongs into a manifest.
 """
     )
@@ -931,6 +931,7 @@ def test_a_parameter_pattern_is_a_regular_expression(says):
 r.yaml:7:40: pattern: "(" is not a regular expression [pattern]
     params: {look: {type: string, pattern: "(", default: warm}}
                                            ^
+    missing ): (.
 """
     )
 

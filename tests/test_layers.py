@@ -12,8 +12,10 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget anatomy",
-    "source schemas catalog narrow templates manifests graph images settings sizes lanes pace schedule halt listener",
+    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs",
+    "layouts",
+    "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
+    "listener",
     "address recipe matrix selection build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
@@ -35,9 +37,9 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
-    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"), ("selection", "recipe"),
-    ("hints", "recipe"), ("expand", "recipe"),
-    ("expand", "hints"), ("settings", "schemas"), ("inputs", "outputs"),
+    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
+    ("selection", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
+    ("expand", "hints"), ("settings", "schemas"), ("settings", "source"), ("foreign", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}
 

@@ -15,7 +15,7 @@ from projects import Heard
 
 from wanflow import api
 from wanflow.console import Narrator, dollars, plan_text, price, record_text
-from wanflow.errors import Again, EditError, RefusedError
+from wanflow.errors import Again, EditError, RefusedError, StoreError
 from wanflow.model import Status
 from wanflow.planned import plan_json
 from wanflow.schemas import load
@@ -177,3 +177,24 @@ def test_without_a_terminal_money_needs_a_flag(recipe: Path, fakery: Fakery, usd
 
 def test_what_is_free_asks_nobody(recipe: Path, fakery: Fakery) -> None:
     assert Narrator(io.StringIO()).consent(api.plan(recipe, fakery.options()), yes=False)
+
+
+def test_a_run_pays_for_nothing_more_when_the_disk_fills_up(
+    recipe: Path, fakery: Fakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter([10**9] * 4)  # two folders are asked about before each task
+    monkeypatch.setattr("wanflow.room.free_bytes", lambda folder: next(left, 51_000_000))
+    heard = Heard()
+    with pytest.raises(StoreError) as caught:
+        api.run(recipe, fakery.paid(), listener=heard)
+    (note,) = [note for note in heard.notes if "Nothing more is started" in note]
+    assert note.startswith(f"{recipe.parent}/.wanflow has 51 MB of room left, and 5")
+    assert "are wanted before anything more is paid for; make room there. Nothing more is started" in note
+    assert str(caught.value).endswith("pictures that this run made and all from before are kept; run again to go on.")
+    paid = [name for name in fakery.steps() if name.startswith("wan/")]
+    assert 1 <= len(paid) <= 2
+    assert [outcome.status for outcome in heard.outcomes if outcome.status is Status.FAILED] == []
+    monkeypatch.undo()
+    record, _ = run(recipe, fakery.paid())
+    paid += [name for name in fakery.steps() if name.startswith("wan/")]
+    assert (record.exit_code, len(paid)) == (0, 6)

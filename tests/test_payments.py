@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from clocks import Stopwatch
 
-from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NotStarted, OverBudget, Performed, Retries
+from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
 from wanflow.model import Call, Ending, Limits, Listed, Result
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
+from wanflow.room import Room
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Order, Owner, State, Task
 
@@ -110,8 +111,8 @@ class Desk:
         clock, name = self.provider.clock, f"run{self.runs}"
         ledger = Ledger.open(self.folder, Owner(name, 1, "/p", name), "test", clock.now().timestamp())
         stopping, cap = more.pop("stopping", lambda: False), more.pop("cap", None)
-        budget = Budget(cap)
-        payments = Payments(self.provider, ledger, Retries(clock, stopping, self.notes.append), budget, **more)
+        budget, room = Budget(cap), Room([self.folder], more.pop("free", lambda folder: 10**12))
+        payments = Payments(self.provider, ledger, Retries(clock, stopping, self.notes.append), budget, room, **more)
         return asyncio.run(main())
 
     def perform(self, order: Order | None = None, *, afresh: bool = False, **more: Any) -> Performed:
@@ -211,6 +212,33 @@ def test_an_outage_is_sat_out_and_is_no_attempt(desk: Desk) -> None:
 def test_a_stopping_run_sends_nothing_more(desk: Desk) -> None:
     with pytest.raises(NotStarted):
         desk.work(lambda payments: payments.perform(FULL), stopping=lambda: True)
+
+
+def test_nothing_is_paid_for_that_there_is_no_room_for(desk: Desk) -> None:
+    large = replace(ORDER, call=replace(ORDER.call, pixels=4_000_000, parameters={"n": 2}))
+    desk.provider.waiting = 3  # 8 pictures of 12 MB are to come, and 50 MB are for all else
+    with pytest.raises(NoRoom) as caught:
+        desk.perform(large, free=lambda folder: 145_999_999)
+    assert str(caught.value) == (
+        f"{desk.folder} has 146 MB of room left, and 146 are wanted before anything more is paid for; make room there"
+    )
+    assert (desk.provider.sent, desk.states()) == ([], [])
+    assert desk.perform(large, free=lambda folder: 146_000_000).attempts == 1
+
+
+def test_what_was_sent_is_gone_on_with_however_little_room_there_is(desk: Desk) -> None:
+    desk.provider.fetches = [error(Again.UNSURE, "StoreNotWritten")]
+    with pytest.raises(EditError, match="the next run asks for it again"):
+        desk.perform()
+    assert desk.perform(free=lambda folder: 0).result.task_id == "task-1"
+    assert len(desk.provider.sent) == 1
+
+
+def test_a_file_system_that_does_not_tell_its_room_is_tried(desk: Desk) -> None:
+    def untold(folder: Path) -> int:
+        raise OSError(38, "Function not implemented")
+
+    assert desk.perform(free=untold).attempts == 1
 
 
 FULL = Order(ORDER.call, "lane", Limits(0), PRICE, "parts", "r", "1/wide")

@@ -23,10 +23,12 @@ MAX_CHUNKS = 100_000
 MAX_OTHER_CHUNKS = 10_000
 MAX_STRIPS = 100_000
 MAX_PAGES = 1_000
+MAX_ENTRIES = 4_000  # a raw photograph's directory has some hundred
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {3: "H", 4: "I", 13: "I", 16: "Q"}
 _OFFSETS, _COUNTS = (273, 324), (279, 325)
+_DIRECTORIES = (0x8769, 0x8825)  # EXIF's own and that of the place, within its first
 
 
 def refuse_bomb(raw: bytes) -> None:
@@ -38,8 +40,8 @@ def refuse_bomb(raw: bytes) -> None:
     elif raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
         for name, body in _riff(raw):
             if name == b"EXIF":
-                _refuse_exif(body)
-    elif Directory.of(raw):
+                refuse_exif(body)
+    else:
         _refuse_tiff(raw)
 
 
@@ -47,7 +49,10 @@ def ends_well(raw: bytes, kind: str) -> bool:
     """Whether a file of a kind is there up to its end, as far as that is told without decoding it."""
     match kind:
         case "JPEG" | "MPO":
-            return b"\xff\xd9" in raw[-4096:]
+            scans_at = max(
+                (end for _, _, end in _before_scans(raw)), default=0
+            )  # a preview before them has an end, too
+            return b"\xff\xd9" in raw[max(scans_at, len(raw) - 4096) :]
         case "PNG":
             return b"IEND" in raw[-64:]
         case "WEBP":
@@ -63,25 +68,29 @@ def ends_well(raw: bytes, kind: str) -> bool:
 
 
 def _refuse_jpeg(raw: bytes) -> None:
-    metadata, exif, start, pieces = 0, [], 2, 0
-    while start + 4 <= len(raw) and raw[start] == 0xFF and raw[start + 1] != 0xDA:
-        pieces += 1
-        if pieces > MAX_OTHER_CHUNKS:
+    exif, end = b"", 2
+    for pieces, (marker, start, end) in enumerate(_before_scans(raw)):
+        if pieces >= MAX_OTHER_CHUNKS:
             raise _bomb(f"it is in over {MAX_OTHER_CHUNKS:,} pieces")
-        if raw[start + 1] in (0xFF, 0x01) or 0xD0 <= raw[start + 1] <= 0xD8:  # fill bytes, and markers without a body
-            start += 1 if raw[start + 1] == 0xFF else 2
-            continue
-        length = int.from_bytes(raw[start + 2 : start + 4], "big")
-        if raw[start + 1] == 0xE1 and raw[start + 4 : start + 10] == b"Exif\0\0":
-            exif.append(raw[start + 10 : start + 2 + length])
-        metadata += length + 2
-        if metadata > MAX_METADATA_BYTES:
+        if end > MAX_METADATA_BYTES:
             raise _bomb(f"it has over {MAX_METADATA_BYTES // 1_000_000} MB before its picture")
-        start += length + 2
-    _refuse_exif(b"".join(exif))
+        if marker == 0xE1 and raw[start + 4 : start + 10] == b"Exif\0\0":
+            exif += raw[start + 10 : end]
+    refuse_exif(exif)
     # Nothing else in a picture looks like the start of a scan, but what some cameras append to one may.
-    if raw.count(b"\xff\xda", start) > MAX_SCANS and _has_many_scans(raw, start):
+    if raw.count(b"\xff\xda", end) > MAX_SCANS and _has_many_scans(raw, end):
         raise _bomb(f"it has over {MAX_SCANS} scans")
+
+
+def _before_scans(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """What stands before the first scan: markers, where each is, and where the next is."""
+    start = 2
+    while start + 4 <= len(raw) and raw[start] == 0xFF and (marker := raw[start + 1]) != 0xDA:
+        length = 2 + int.from_bytes(raw[start + 2 : start + 4], "big")
+        if marker in (0xFF, 0x01) or 0xD0 <= marker <= 0xD8:  # fill bytes, and markers without a body
+            length = 1 if marker == 0xFF else 2
+        yield marker, start, start + length
+        start += length
 
 
 def _has_many_scans(raw: bytes, start: int) -> bool:
@@ -108,7 +117,7 @@ def _refuse_png(raw: bytes) -> None:
         if chunks > MAX_CHUNKS or others > MAX_OTHER_CHUNKS:
             raise _bomb(f"it is in over {MAX_OTHER_CHUNKS:,} pieces")
         if name == b"eXIf":
-            _refuse_exif(raw[start + 8 : start + 8 + length])
+            refuse_exif(raw[start + 8 : start + 8 + length])
         start += 12 + length
 
 
@@ -128,11 +137,15 @@ def _riff(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory of a TIFF: by tag, type, count, and where the values lie; and where the next one is (0: none)."""
+    """A directory of a TIFF: by tag, type, count, and where the values lie; how many entries it has, some perhaps of
+    one tag, and how many bytes of the file they want to be read; where the next directory is (0: none).
+    """
 
     raw: bytes
     order: str
     entries: dict[int, tuple[int, int, int]]
+    count: int
+    claimed_bytes: int
     next_at: int
 
     @classmethod
@@ -143,32 +156,29 @@ class Directory:
         if version not in (42, 43):
             return None
         big = version == 43
-        number, count, entry, word = ("Q", "Q", "HHQ8s", 8) if big else ("I", "H", "HHI4s", 4)
+        number, counter, entry, word = ("Q", "Q", "HHQ8s", 8) if big else ("I", "H", "HHI4s", 4)
         try:
             at = struct.unpack_from(order + number, raw, 8 if big else 4)[0] if at is None else at
-            entries_at = at + struct.calcsize(order + count)
-            size = struct.calcsize(order + entry)
-            end = entries_at + min(struct.unpack_from(order + count, raw, at)[0], 0xFFFF) * size
-            whole = raw[entries_at : entries_at if bare else min(end, len(raw) - (len(raw) - entries_at) % size)]
-            entries = {}
-            for place, (tag, kind, values, _) in enumerate(struct.iter_unpack(order + entry, whole)):
-                value_at = entries_at + place * size + size - word
-                inside = values * _SIZES.get(kind, 0) <= word
-                entries[tag] = (
-                    kind,
-                    values,
-                    value_at if inside else struct.unpack_from(order + number, raw, value_at)[0],
-                )
+            count = struct.unpack_from(order + counter, raw, at)[0]
+            start, size = at + struct.calcsize(order + counter), struct.calcsize(order + entry)
+            end, entries, claimed = start + count * size, {}, 0
+            read = 0 if bare else max(0, min(count, MAX_ENTRIES, (len(raw) - start) // size))
+            for place in range(start, start + read * size, size):
+                tag, kind, values, inside = struct.unpack_from(order + entry, raw, place)
+                value_at, value_size = place + size - word, values * _SIZES.get(kind, 0)
+                if value_size > word:
+                    value_at = struct.unpack(order + number, inside)[0]
+                    claimed += min(value_size, max(0, len(raw) - value_at))
+                entries[tag] = kind, values, value_at
             following = struct.unpack_from(order + number, raw, end)[0] if end + word <= len(raw) else 0
-        except struct.error:
+        except (struct.error, OverflowError):  # of a place beyond any file
             return None
-        return cls(raw, order, entries, following)
+        return cls(raw, order, entries, count, claimed, following)
 
     @property
-    def claimed_bytes(self) -> int:
-        """How much its entries want to be read, as far as it is there."""
-        sizes = ((count * _SIZES.get(kind, 0), at) for kind, count, at in self.entries.values())
-        return sum(min(size, max(0, len(self.raw) - at)) for size, at in sizes)
+    def is_bomb(self) -> bool:
+        """Whether it costs far more to read than its file is long."""
+        return self.count > MAX_ENTRIES or self.claimed_bytes > 2 * len(self.raw)
 
     def numbers(self, tags: tuple[int, ...]) -> tuple[int, ...]:
         """The whole numbers under the first of these tags that is there; none when they can't be read."""
@@ -178,10 +188,13 @@ class Directory:
         return ()
 
 
-def _refuse_exif(exif: bytes) -> None:
+def refuse_exif(exif: bytes) -> None:
+    """Raises EditError for EXIF data that is built to exhaust whoever reads it."""
     exif = exif.removeprefix(b"Exif\0\0")
-    found = Directory.of(exif)
-    if len(exif) > MAX_EXIF_BYTES or (found and found.claimed_bytes > 2 * len(exif)):
+    main = Directory.of(exif)
+    within = [place for tag in _DIRECTORIES for place in (main.numbers((tag,)) if main else ())]
+    found = [main, *(Directory.of(exif, place) for place in within[: len(_DIRECTORIES)])]
+    if len(exif) > MAX_EXIF_BYTES or any(directory.is_bomb for directory in found if directory):
         raise _bomb("its EXIF data claims to be far more than it is")
 
 
@@ -189,7 +202,7 @@ def _refuse_tiff(raw: bytes) -> None:
     directory, seen = Directory.of(raw), set[int]()
     if directory is None:
         return
-    if directory.claimed_bytes > 2 * len(raw):
+    if directory.is_bomb:
         raise _bomb("its directory claims more than the file holds")
     if any(directory.entries[tag][1] > MAX_STRIPS for tag in _OFFSETS if tag in directory.entries):
         raise _bomb(f"it is in over {MAX_STRIPS:,} strips")

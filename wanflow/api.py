@@ -30,6 +30,7 @@ from wanflow.errors import (
 from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
+from wanflow.model import RefKind
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
 from wanflow.plan import Planner
@@ -37,6 +38,7 @@ from wanflow.planned import Plan, RowPlan
 from wanflow.project import Options, Project, open_project
 from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
+from wanflow.room import Room
 from wanflow.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
@@ -145,7 +147,9 @@ def _require_writable(project: Project, index: Index) -> None:
 
 def _planner(project: Project, index: Index) -> Planner:
     recipe, problems = _load(project)
-    manifest, manifest_problems = rows.open_manifest(recipe, project.here)
+    for path in _said_paths(recipe, project.options):
+        project.reach.allow(path)
+    manifest, manifest_problems = rows.open_manifest(recipe, project.here, project.reach)
     problems += manifest_problems
     if manifest:
         columns = list(rows.column_problems(recipe, manifest))
@@ -172,6 +176,13 @@ def _load(project: Project) -> tuple[Recipe, list[Problem]]:
     recipe, problems = build(document, project.recipe, project.options.params)
     flag = project.options.manifest
     return over(recipe, str((project.here / flag).resolve()) if flag else None), problems
+
+
+def _said_paths(recipe: Recipe, options: Options) -> Iterator[Path]:
+    """The image files that the caller names with parameters."""
+    refs = [ref for step in recipe.steps for ref in step.inputs.values()] + [output.ref for output in recipe.outputs]
+    for name in {ref.name for ref in refs if ref.kind is RefKind.PARAM} & options.params.keys():
+        yield recipe.folder / options.params[name]
 
 
 def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
@@ -242,7 +253,8 @@ def _payments(
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
     budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
     again = project.options.resubmit_uncertain
-    return Payments(backend.service(Uploads(ledger)), ledger, retries, budget, resubmit_uncertain=again)
+    service, room = backend.service(Uploads(ledger)), Room((project.store, folder))
+    return Payments(service, ledger, retries, budget, room, resubmit_uncertain=again)
 
 
 async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecord:

@@ -32,6 +32,10 @@ class OverBudget(NotStarted):
     """The call would have cost more than the run may spend."""
 
 
+class NoRoom(NotStarted):
+    """Its pictures might not have been kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Performed:
     """What came of a call: the result, how often it was tried, and the paid task that made it."""

@@ -12,14 +12,19 @@ from typing import Any
 from wanflow import catalog, graph, schemas
 from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
+from wanflow.foreign import Judge, TooMuchWorkError
 from wanflow.manifests import TYPE_WORDS, typed
 from wanflow.matrix import ROOT, Instance, instance_of, instances, told_apart
 from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
 from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal, plain
-from wanflow.source import Document, NodePath
-from wanflow.templates import Template, TemplateError, bound, compile_expression, compile_value
+from wanflow.source import MAX_PROBLEMS, Document, NodePath
+from wanflow.templates import Template, TemplateError, bound, compile_expression, compile_value, listed
 
+MAX_EXPRESSIONS = 50_000
+_WHOLES = (("params",), ("steps",), ("outputs",))
+# What a recipe lists beyond is refused by its schema, and not looked at.
+MAX_IMAGES = 200
 MAX_STEPS = 1_000
 _STEP = re.compile(r"steps\.([a-z][a-z0-9_]*)(?:(\.all)|@(.+))?\Z")
 
@@ -55,6 +60,8 @@ class _Builder:
         self.faulty: set[NodePath] = set()
         self.params: dict[str, Any] = {}
         self.instances: dict[str, list[Instance]] = {}  # of steps with a sound matrix
+        self.expressions: set[str] = set()
+        self.characters = 0
 
     def build(self, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
         if not isinstance(self.document.data, dict):
@@ -64,6 +71,8 @@ class _Builder:
             self.problems.append(problem)
             # A fault of a whole part (something is missing in it) counts for that part, not for all below.
             self.faulty.update(where[: length + 1] for length in range(len(where)))
+            if (where in _WHOLES and problem.rule == "length") or len(self.problems) >= MAX_PROBLEMS:  # no end of it
+                return self._recipe({}, None, (), ()), self.problems
         self._params(overrides)
         manifest = self._manifest() if self._sound("manifest") else None
         steps = self._steps()
@@ -269,12 +278,18 @@ class _Builder:
         return {key: normal(value, function.properties.get(key, {})) for key, value in values.items()}
 
     def _value(self, value: Any, where: NodePath, sees: _Sight) -> Any:
+        if isinstance(value, list):
+            parts = [self._value(part, (*where, place), sees) for place, part in enumerate(value)]
+            return listed(parts) or parts
         if not isinstance(value, str):
+            return value
+        if "${{" in value and not self._affordable(value, where):
             return value
         try:
             template = compile_value(value, sees.roots)
         except TemplateError as error:
             self._note(where, "expression", str(error), error.hint)
+            self.expressions.discard(value)  # another like it takes as long again
             return value
         return self._checked(template, where, sees) if template else value
 
@@ -286,6 +301,18 @@ class _Builder:
             if root == ROOT and name and name not in sees.matrix:
                 self._note(where, "expression", f"the matrix has no {name}", did_you_mean(name, sees.matrix))
         return template
+
+    def _affordable(self, source: str, where: NodePath) -> bool:
+        """Whether an expression may still be compiled, which takes some 20 µs a character."""
+        if source not in self.expressions:
+            self.expressions.add(source)
+            self.characters += len(source)
+        if self.characters <= MAX_EXPRESSIONS:
+            return True
+        if not any(problem.rule == "size" for problem in self.problems):
+            message = f"the recipe's different expressions have over {MAX_EXPRESSIONS:,} characters"
+            self._note(where, "size", message, "Make columns of the manifest of them.")
+        return False
 
     def _evaluable(self, values: Iterable[Any]) -> bool:
         """Whether the parameters that these templates read have values; why one has none is told where it stands."""
@@ -367,10 +394,13 @@ class _Builder:
 
     def _expression(self, source: str, where: NodePath, sees: _Sight = ROW) -> Template | None:
         hint = "A when: or where: is an expression already; write it without ${{ }}." if "${{" in source else ""
+        if not self._affordable(source, where):
+            return None
         try:
             return self._checked(compile_expression(source, sees.roots), where, sees)
         except TemplateError as error:
             self._note(where, "expression", str(error), hint or error.hint)
+            self.expressions.discard(source)
             return None
 
     # -- outputs
@@ -430,7 +460,7 @@ def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str,
     images = entry.get("images", [])
     if isinstance(images, str):
         yield "images.0", ("steps", name, "images"), images
-    for index, text in enumerate(images if isinstance(images, list) else []):
+    for index, text in enumerate(images[:MAX_IMAGES] if isinstance(images, list) else []):
         yield f"images.{index}", ("steps", name, "images", index), text
 
 
@@ -446,6 +476,9 @@ def _overridden(name: str, spec: Mapping[str, Any], text: str) -> Any:
 
 def _param_faults(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str]]:
     rules = {key: rule for key, rule in spec.items() if key not in ("default", "description")}
-    for error in schemas.validator(rules).iter_errors(value):
-        _, message, hint = schemas.said(error, name)
-        yield message, hint
+    try:
+        for error in Judge(rules).faults(value):
+            _, message, hint = schemas.said(error, name)
+            yield message, hint
+    except TooMuchWorkError:
+        yield f"{name}: its pattern takes too long for so long a text", "Make one of them shorter."

@@ -5,14 +5,16 @@ it is given. All raise UsageError where there is no store, and StoreError.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from wanflow.clock import Clock, RealClock
-from wanflow.errors import StoreError, UsageError
+from wanflow.errors import StoreError, UsageError, unwritable
+from wanflow.project import require_own_store
+from wanflow.reach import Reach
 from wanflow.settings import STORE, find_root, state_folder
 from wanflow.store.index import Index
-from wanflow.store.upkeep import DAY_S, Collected, Stats, Upkeep, Verified, prices
+from wanflow.store.upkeep import DAY_S, Collected, Stats, Upkeep, Verified, alone, prices, spared
 
 __all__ = ["gc", "stats", "verify"]
 
@@ -20,9 +22,15 @@ OLDER_THAN_S = 30 * DAY_S
 
 
 def verify(folder: Path | None = None, *, mend: bool = False) -> Verified:
-    """Whether every stored picture is whole; `mend` puts back what an equal output file can give."""
-    with _upkeep(folder) as upkeep:
-        return upkeep.verify(mend=mend)
+    """Whether the index and every stored picture are whole; `mend` puts a damaged index aside, takes what was paid for
+    from its receipts, and puts back what an equal output file can give.
+    """
+    root = _root(folder)
+    with _held(root, mend), Index.open(root / STORE, repair=mend, thorough=True).in_use() as index:
+        found = Upkeep(root, root / STORE, index).verify(mend=mend)
+        if index.notice and not index.read_only:
+            found.index_fault, found.index_mended = ("", index.notice) if mend else (index.notice, "")
+        return found
 
 
 def gc(
@@ -34,25 +42,46 @@ def gc(
     clock: Clock | None = None,
 ) -> Collected:
     """Remove what no recipe needs any more (see Upkeep.collect)."""
-    with _upkeep(folder) as upkeep:
-        now = (clock or RealClock()).now().timestamp()
-        return upkeep.collect(now, older_than_s, paid=paid, dry_run=dry_run)
+    root = _root(folder)
+    needed = spared(state_folder() / "accounts", root)
+    now = (clock or RealClock()).now().timestamp()
+    with _upkeep(root) as upkeep:
+        found = upkeep.collect(now, older_than_s, needed, paid=paid, dry_run=dry_run)
+    if upkeep.read_only and not dry_run:
+        # The disk was full. Now that there is room, the index forgets what is gone.
+        with _upkeep(root) as upkeep:
+            upkeep.collect(now, older_than_s, needed, paid=paid)
+    return found
 
 
 def stats(folder: Path | None = None) -> Stats:
     """How many pictures are stored, how large they are, and what was paid for them."""
-    with _upkeep(folder) as upkeep:
+    with _upkeep(_root(folder)) as upkeep:
         return upkeep.stats(prices(state_folder() / "accounts"))
 
 
-@contextmanager
-def _upkeep(folder: Path | None) -> Iterator[Upkeep]:
+def _root(folder: Path | None) -> Path:
     here = (folder or Path.cwd()).resolve()
     root = find_root(here / "recipe", here)
-    store = root / STORE
-    if not store.is_dir():
+    if not (root / STORE).is_dir():
         raise UsageError(f"nothing is stored here: there is no {STORE} in {here} or above it")
-    with Index.open(store, repair=False).in_use() as index:
-        if index.notice:
-            raise StoreError(f"{index.notice}. Run a recipe, or mend that, first")
-        yield Upkeep(root, store, index)
+    require_own_store(root / STORE, Reach([root]))
+    return root
+
+
+@contextmanager
+def _held(root: Path, mend: bool) -> Iterator[None]:
+    try:
+        with alone(root / STORE) if mend else nullcontext():
+            yield
+    except OSError as error:
+        raise StoreError(f"nothing was mended: {unwritable(root / STORE, error)}") from error
+
+
+@contextmanager
+def _upkeep(root: Path) -> Iterator[Upkeep]:
+    with Index.open(root / STORE, repair=False).in_use() as index:
+        # One that can't be written is read all the same: on a full disk, room must be made before anything is written.
+        if index.notice and not index.read_only:
+            raise StoreError(index.notice)
+        yield Upkeep(root, root / STORE, index)

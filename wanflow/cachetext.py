@@ -36,8 +36,11 @@ def megabytes(size_bytes: float) -> str:
 
 def verified_text(found: Verified) -> str:
     """What is damaged or missing, and what happens about it."""
-    lines = [f"{sha256[:12]} was put back from {path}" for sha256, path in found.mended.items()]
+    lines = [said for said in (found.index_fault, found.index_mended) if said]
+    lines += [f"{sha256[:12]} was put back from {path}" for sha256, path in found.mended.items()]
     lines += [_fault(fault) for fault in found.faults]
+    if found.unreceipted:
+        lines.append(f"{count(found.unreceipted, 'paid result')} without a receipt; --mend writes it anew")
     said = f"{len(found.faults):,} damaged or missing" if found.faults else "all whole"
     lines.append(f"{count(found.pictures, 'stored picture')}, {megabytes(found.size_bytes)}: {said}")
     return printable("\n".join(lines))
@@ -57,6 +60,9 @@ def verified_json(found: Verified) -> dict[str, JSON]:
         "pictures": found.pictures,
         "bytes": found.size_bytes,
         "mended": found.mended,
+        "index_fault": found.index_fault,
+        "index_mended": found.index_mended,
+        "unreceipted": found.unreceipted,
         "faults": [
             {
                 "sha256": fault.sha256,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,13 +20,32 @@ def canonical(value: JSON) -> str:
 
 def lined(head: Mapping[str, JSON], name: str, entries: Iterable[JSON]) -> Iterator[str]:
     """JSON text of an object whose last member is a long list, an entry a line: readable, diffable, and never whole."""
-    yield json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
+    yield told(head).removesuffix("\n}")
     yield f",\n {json.dumps(name)}: ["
     glue = "\n  "
     for entry in entries:
-        yield glue + json.dumps(entry, ensure_ascii=False, allow_nan=False)
+        yield glue + _shown(json.dumps(entry, ensure_ascii=False, allow_nan=False))
         glue = ",\n  "
     yield "\n ]\n}\n"
+
+
+def told(value: JSON) -> str:
+    """JSON text for people and programs, a member a line; what a terminal would obey stands escaped in its strings."""
+    return _shown(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+_ODD = re.compile(r"[^\n -~]")
+
+
+def _shown(text: str) -> str:
+    return text if text.isascii() and "\x7f" not in text else _ODD.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found.group()
+    if char.isprintable():
+        return char
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 
 def digest(value: JSON) -> str:

@@ -63,6 +63,13 @@ def main() -> None:
     """
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    """Text for a terminal, where names and texts of strangers do nothing but stand."""
+    from wanflow.errors import printable
+
+    click.echo(printable(text), err=err)
+
+
 class _Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     name = "usd"
 
@@ -92,6 +99,14 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--backend",
                 metavar="NAME",
                 help="Who performs wan/* steps: draft (free, on this machine) or dashscope (paid).",
+            ),
+            click.option(
+                "--allow-path",
+                "allow_paths",
+                multiple=True,
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
             ),
             click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
             click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
@@ -129,20 +144,17 @@ def _reported(work: Callable[[], int], as_json: bool = False) -> int:
         _tell_problems(error, as_json)
         return error.exit_code
     except WanflowError as error:
-        click.echo(f"wanflow: {error}", err=True)
+        _say(f"wanflow: {error}", err=True)
         return error.exit_code
 
 
 def _tell_problems(error: Any, as_json: bool) -> None:
-    import json
-
+    from wanflow.canon import told
     from wanflow.console import problems_text
 
     if as_json:
-        click.echo(
-            json.dumps({"problems": [problem.json() for problem in error.problems]}, ensure_ascii=False, indent=1)
-        )
-    click.echo(problems_text(error.problems), err=True)
+        _say(told({"problems": [problem.json() for problem in error.problems]}))
+    _say(problems_text(error.problems), err=True)
 
 
 @main.command()
@@ -158,7 +170,7 @@ def init(folder: Path) -> int:
 
     def work() -> int:
         for line in create(folder):
-            click.echo(line)
+            _say(line)
         return 0
 
     return _reported(work)
@@ -179,7 +191,7 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
     def work() -> int:
         plan = api.check(recipe, _options(**flags))
         rows, steps = count(len(plan.rows), "row"), count(len(plan.steps), "step")
-        click.echo('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
+        _say('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
         return 0
 
     return _reported(work, form == "json")
@@ -210,11 +222,11 @@ def _show_plan(plan: Any, form: str) -> int:
     if form == "json":
         sys.stdout.writelines(plan_json(plan))
     else:
-        click.echo(plan_text(plan))
+        _say(plan_text(plan))
         if details := reasons_text(plan):
-            click.echo(f"\n{details}")
+            _say(f"\n{details}")
     if plan.problems:
-        click.echo(problems_text(plan.problems), err=True)
+        _say(problems_text(plan.problems), err=True)
     return 65 if plan.problems else 0
 
 
@@ -271,14 +283,14 @@ def _run(recipe: Path, options: Options, yes: bool, as_json: bool) -> int:
         )
     assert record  # noqa: S101 - told to mypy; who doesn't consent raises
     if plan.problems:
-        click.echo(console.problems_text(plan.problems), err=True)
+        _say(console.problems_text(plan.problems), err=True)
     if narrator.unsaid:
         place = f".wanflow/runs/{record.run_id}/run.json"
-        click.echo(f"  {console.count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
+        _say(f"  {console.count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
     if as_json:
         sys.stdout.writelines(record.json())
     else:
-        click.echo(console.record_text(record, console.now() - began))
+        _say(console.record_text(record, console.now() - began))
     return record.exit_code
 
 
@@ -297,9 +309,9 @@ def status(as_json: bool, billing: bool) -> int:
     def work() -> int:
         found = api.status()
         if as_json:
-            click.echo(found.json())
+            _say(found.json())
         else:
-            click.echo(console.status_text(found, billing=billing))
+            _say(console.status_text(found, billing=billing))
         return 0
 
     return _reported(work)
@@ -339,7 +351,7 @@ def emulate(host: str, port: int, **flags: Any) -> int:
         server = _emulator_server()
         options = from_flags(**flags)
         with server.bound(host, port) as listener:
-            click.echo(server.farewell(options, server.serve(options, listener, click.echo)))
+            _say(server.farewell(options, server.serve(options, listener, click.echo)))
         return 0
 
     return _reported(work)
@@ -364,16 +376,20 @@ def cache() -> None:
 
 
 def _tell(found: Any, form: str, text: Callable[[Any], str], values: Callable[[Any], Any]) -> None:
-    import json
+    from wanflow.canon import told
 
-    click.echo(json.dumps(values(found), ensure_ascii=False, indent=1) if form == "json" else text(found))
+    _say(told(values(found)) if form == "json" else text(found))
 
 
 @cache.command("verify")
-@click.option("--mend", is_flag=True, help="Put back what an equal output file can give.")
+@click.option(
+    "--mend",
+    is_flag=True,
+    help="Put back what can be had: a damaged index from receipts, pictures from equal output files.",
+)
 @_FORMAT
 def verify(mend: bool, form: str) -> int:
-    """Read every stored picture; exit 1 if one is damaged or missing, and say what a run will do about it.
+    """Check the index and every stored picture; exit 1 if anything is damaged or missing, and say what to do.
 
     \b
     wanflow cache verify
@@ -383,7 +399,7 @@ def verify(mend: bool, form: str) -> int:
     def work() -> int:
         found = cache.verify(mend=mend)
         _tell(found, form, cachetext.verified_text, cachetext.verified_json)
-        return 1 if found.faults else 0
+        return 0 if found.whole else 1
 
     return _reported(work)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, TextIO
 
-from wanflow.errors import Problem, RefusedError, printable
+from wanflow.errors import Problem, RefusedError, inline, printable
 from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planned import Plan, Unchanged
 from wanflow.recipe import Step
@@ -153,7 +153,7 @@ def _restores(plan: Plan) -> Iterator[str]:
 def _notes(plan: Plan) -> Iterator[str]:
     if plan.over_budget:
         yield f"  over budget: {plan.over_budget}; a run is refused"
-    yield from (f"  note: {printable(note)}" for note in plan.notes)
+    yield from (f"  note: {inline(note)}" for note in plan.notes)
 
 
 def reasons_text(plan: Plan, most: int = 12) -> str:
@@ -163,7 +163,7 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
         for change in decision.changes:
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(printable(f"  {row}/{decision.step}: {change}"))
+            lines.append(inline(f"  {row}/{decision.step}: {change}"))
     return "\n".join(lines)
 
 
@@ -339,7 +339,7 @@ class Narrator:
         self._say_line(f"  {text}")
 
     def _say_line(self, text: str) -> None:
-        text = printable(text)  # keys of rows come from strangers
+        text = inline(text)  # keys of rows, and words of services, come from strangers
         if self._live:
             self._live.console.print(text, markup=False, highlight=False)
         else:

@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -49,7 +50,7 @@ class Problem:
 
     def text(self) -> str:
         """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
-        lines = [f"{self.where()}{printable(self.message)} [{self.rule}]"]
+        lines = [f"{self.where()}{inline(self.message)} [{self.rule}]"]
         note = self._rows_note()
         if self.source and self.mark:
             lines += _excerpt(self.source, self.mark.column, note)
@@ -64,7 +65,7 @@ class Problem:
         if not self.path:
             return ""
         place = f":{self.mark.line}:{self.mark.column}" if self.mark else ""
-        return f"{printable(self.path)}{place}: "
+        return f"{inline(self.path)}{place}: "
 
     def json(self) -> dict[str, object]:
         """The problem as JSON values."""
@@ -83,8 +84,8 @@ class Problem:
     def _rows_note(self) -> str:
         if not self.rows:
             return ""
-        first = printable(self.rows[0])
-        place = f" ({printable(self.origin)})" if self.origin else ""
+        first = inline(self.rows[0])
+        place = f" ({inline(self.origin)})" if self.origin else ""
         return f"{f'row {first}' if self.row_count <= 1 else f'used by {self.row_count} rows, first {first}'}{place}"
 
 
@@ -110,6 +111,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
+def inline(text: str) -> str:
+    """The same on one line, so that no text can pass for lines of ours."""
+    return printable(text).replace("\n", "\\n")
+
+
 def is_text(text: str) -> bool:
     """False for what the system handed over although it is no UTF-8: it can be neither stored nor shown."""
     try:
@@ -122,7 +128,7 @@ def is_text(text: str) -> bool:
 def quoted(value: object, most: int = 60) -> str:
     """A value as messages show it: texts in double quotes, long ones cut, control characters escaped."""
     text = str(value)
-    shown = printable(text if len(text) <= most else f"{text[: most - 1]}…").replace("\n", "\\n")
+    shown = inline(text if len(text) <= most else f"{text[: most - 1]}…")
     return f'"{shown}"' if isinstance(value, str) else shown
 
 
@@ -146,22 +152,31 @@ def did_you_mean(word: str, known: Iterable[str], also_called: Mapping[str, Sequ
     `also_called` gives other names for some. What stands before a slash (wan/) is not compared, since it makes
     everything look near.
     """
-    choices, others = sorted(known), also_called or {}
-    tails: dict[str, list[str]] = {}
-    for choice in choices:
-        tails.setdefault(_tail(choice), []).append(choice)
-    near = others.get(re.sub(r"\W", "_", _tail(word).lower()))
-    if not near and "/" in word:
-        near = difflib.get_close_matches(word, choices, n=3, cutoff=0.85)  # a slip of the finger
+    choices, others = tuple(sorted(known)), also_called or {}
+    near = others.get(re.sub(r"\W", "_", _tail(word).lower())) or _near(word, choices[:MAX_CHOICES])
     near = near or [
         choice
-        for names, cutoff in ((tails, 0.55), (others, 0.75))
-        for name in difflib.get_close_matches(_tail(word), names, n=3, cutoff=cutoff)
-        for choice in names[name]
+        for name in difflib.get_close_matches(_tail(word)[:MAX_WORD], others, n=3, cutoff=0.75)
+        for choice in others[name]
     ]
     if near:
         return f"Did you mean {' or '.join(list(dict.fromkeys(near))[:3])}?"
-    return f"Known here: {', '.join(choices)}." if choices else ""
+    more = f" and {len(choices) - MAX_SHOWN:,} more" if len(choices) > MAX_SHOWN else ""
+    return f"Known here: {', '.join(choice[:MAX_WORD] for choice in choices[:MAX_SHOWN])}{more}." if choices else ""
+
+
+# Comparing takes time, and a recipe may have one wrong word a thousand times, or a manifest ten thousand columns.
+MAX_CHOICES, MAX_SHOWN, MAX_WORD = 500, 40, 100
+
+
+@lru_cache(1_000)
+def _near(word: str, choices: tuple[str, ...]) -> list[str]:
+    tails: dict[str, list[str]] = {}
+    for choice in choices:
+        tails.setdefault(_tail(choice)[:MAX_WORD], []).append(choice)
+    slips = difflib.get_close_matches(word[:MAX_WORD], choices, n=3, cutoff=0.85) if "/" in word else []
+    alike = difflib.get_close_matches(_tail(word)[:MAX_WORD], tails, n=3, cutoff=0.55)
+    return slips or [choice for name in alike for choice in tails[name]]
 
 
 def _tail(name: str) -> str:

@@ -140,7 +140,9 @@ class Expansion:
         if (checker := self._rules.get((step.function.name, name))) is None:
             checker = self._rules[step.function.name, name] = schemas.validator(step.function.properties[name])
         for error in checker.iter_errors(value):
-            yield self.recipe.document.problem(step.place(name), *schemas.said(error, name))
+            part = "".join(f"[{number}]" for number in error.absolute_path)
+            place = (*step.place(name), *error.absolute_path)
+            yield self.recipe.document.problem(place, *schemas.said(error, name + part))
 
     def _shared_faults(self, step: Step) -> list[Problem]:
         """What is wrong with what all rows share: constants, and which parameters there are. Judged once."""
@@ -162,17 +164,20 @@ class Expansion:
             return output.to
         return str(self._rendered(output.to, row.values, output.where("to"), row))
 
-    def size(self, job: Job, size: tuple[int, int] | None) -> tuple[int, int] | None:
-        """The size of a job's picture, from its (last) image's; None while that isn't known. Raises RowError."""
+    def size(self, job: Job, among: sizes.Sizes) -> tuple[int, int] | None:
+        """The size of a job's picture, from its inputs' by slot; None while that isn't known. Raises RowError."""
+        size = sizes.base(among)
         where, templates = job.step.where("with"), job.step.templates.values()
         try:
-            made = sizes.resulting(job.step.function.size, size, job.parameters)
+            made = sizes.resulting(job.step.function.size, size, job.parameters, among)
         except sizes.SizeError as error:
-            raise RowError(self._problem(where, "size", str(error), error.hint, job.row, *templates)) from error
-        if size and made and made[0] * made[1] > MAX_PIXELS:
-            message = f"{size[0]}x{size[1]} px would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
+            place = job.step.place(error.parameter) if error.parameter else where
+            raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *templates)) from error
+        if made and made[0] * made[1] > MAX_PIXELS:
+            before = f"{size[0]}x{size[1]} px" if size else "the picture"
+            message = f"{before} would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
             message += f" pixels; at most {MAX_PIXELS // 10**6} million are made"
-            fitting = int(max(size) * (MAX_PIXELS / (made[0] * made[1])) ** 0.5)
+            fitting = int(max(size or made) * (MAX_PIXELS / (made[0] * made[1])) ** 0.5)
             hint = f"Ask for less, or put a local/fit step before it, with: {{max_side: {fitting}}}."
             raise RowError(self._problem(where, "size", message, hint, job.row, *templates))
         return made

@@ -82,10 +82,19 @@ def open_image(raw: bytes) -> Image.Image:
         except UnidentifiedImageError as error:
             raise EditError("ImageUnreadable", f"this is not an image: {_looks_like(raw)}") from error
         _refuse_unfit(image)
+        anatomy.refuse_exif(_raw_profile(image))
     return image
 
 
-# What Pillow raises on damaged files; found by changing bytes of whole ones (tests/test_images.py goes on looking).
+def _raw_profile(image: Image.Image) -> bytes:
+    """The EXIF data that some programs put into a PNG as text."""
+    try:
+        return bytes.fromhex("".join(image.info.get(_RAW_PROFILE, "").splitlines()[3:]))
+    except ValueError:
+        return b""
+
+
+# What Pillow raises on damaged files; found by changing bytes of whole ones (tests/fuzz goes on looking).
 _DAMAGE = (
     OSError,
     ValueError,
@@ -157,21 +166,22 @@ def _looks_like(raw: bytes) -> str:
 
 
 _ORIENTATION = 0x0112
+_RAW_PROFILE = "Raw profile type exif"
 
 
 def oriented_size(image: Image.Image, raw: bytes) -> tuple[int, int]:
     """Width and height as a viewer shows them, after the EXIF orientation."""
-    turned = orientation(image, raw) in (5, 6, 7, 8)
-    return (image.height, image.width) if turned else (image.width, image.height)
+    # Some versions of Pillow turn the size of a TIFF when they open it, others when they load it.
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    width, height = int(tags.get(256, image.width)), int(tags.get(257, image.height))
+    return (height, width) if orientation(image, raw) in (5, 6, 7, 8) else (width, height)
 
 
 def orientation(image: Image.Image, raw: bytes) -> int:
     """The EXIF orientation, 1 when there is none or it can't be read."""
-    if image.format == "PNG" and b"eXIf" not in raw and "Raw profile type exif" not in image.info:
+    if image.format == "PNG" and b"eXIf" not in raw and _RAW_PROFILE not in image.info:
         return 1  # Pillow would decode the whole picture to look for a late chunk
     try:
-        if len(image.info.get("Raw profile type exif", "")) > anatomy.MAX_EXIF_BYTES // 32:
-            return 1
         with reading("ImageUnreadable", "the EXIF data can't be read"):
             value = image.getexif().get(_ORIENTATION, 1)
     except EditError:

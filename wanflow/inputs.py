@@ -15,6 +15,7 @@ from wanflow.images import identify
 from wanflow.maskrules import MaskFacts
 from wanflow.model import Blob, FileStat, Source
 from wanflow.outputs import stat_of
+from wanflow.reach import Reach, everywhere
 from wanflow.store.blobs import read_checked
 from wanflow.store.index import Index
 
@@ -32,8 +33,8 @@ def counted(path: Path, sha256: str) -> MaskFacts:
 class Inputs:
     """Looks up what image files contain, and keeps what it read until `save`."""
 
-    def __init__(self, root: Path, index: Index) -> None:
-        self.root = root
+    def __init__(self, root: Path, index: Index, reach: Reach | None = None) -> None:
+        self.root, self.reach = root, reach or everywhere()
         self._index = index
         self._seen: dict[str, Source] = {}
         self._failed: dict[str, EditError] = {}
@@ -70,6 +71,8 @@ class Inputs:
 
     def _look(self, name: str) -> Source:
         path = self.root / name
+        if complaint := self.reach.complaint(path):
+            raise EditError("OutOfReach", complaint)
         stat = stat_of(path)
         if stat and (remembered := self._index.file(name)) and remembered[0] == stat:
             return Source(name, remembered[1], stat)

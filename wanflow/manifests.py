@@ -6,24 +6,32 @@ Text stays text (007 is "007") unless `types:` says otherwise. Every row remembe
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
+import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, NoReturn
 
+from wanflow import globs
 from wanflow.canon import canonical
 from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, is_text, quoted
 from wanflow.model import Row
+from wanflow.reach import Reach, everywhere
 from wanflow.source import parse, read_text
 
-MAX_BYTES = 1_000_000_000
+MAX_BYTES = 250_000_000
+# What is read as a whole needs some thirty times as much memory.
+MAX_WHOLE_BYTES = 20_000_000
 MAX_CELL = 65_536
+MAX_RECORD = 4_000_000
+MAX_COLUMNS = 2_000
+MAX_PROBLEMS = 100_000
 MAX_DIGITS = 100
 MAX_KEY_BYTES = 120
 _RESERVED = frozenset(
@@ -63,6 +71,14 @@ class Table:
     problems: list[Problem] = field(default_factory=list)
     broken: list[Problem] = field(default_factory=list)
 
+    def is_hopeless(self, shown: str, line: int) -> bool:
+        """Whether so many entries can't be rows that reading ends before this line; then it is said."""
+        if len(self.problems) < MAX_PROBLEMS:
+            return False
+        message = f"{MAX_PROBLEMS:,} entries before this can't be rows; what follows is not read"
+        self.broken.append(Problem("manifest", message, shown, Mark(line, 1)))
+        return True
+
 
 Reader = Callable[[Path, str], Table]
 _readers: dict[str, Reader] = {}
@@ -91,11 +107,32 @@ def _tsv(path: Path, shown: str) -> Table:
 def _delimited(path: Path, shown: str, delimiter: str) -> Table:
     csv.field_size_limit(MAX_CELL)
     text = read_text(path, shown, MAX_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header = _header(reader, shown, delimiter)
     table = Table(iter(()), tuple(header))
-    table.records = _cells(reader, header, shown, table)
+    table.records = _cells(reader, lines, header, shown, table)
     return table
+
+
+class _Lines:
+    """The lines of a text for a CSV reader, which takes several for a row; `taken` are the characters of this row."""
+
+    def __init__(self, text: str, most: float = MAX_RECORD) -> None:
+        self._text, self._most, self._place, self.taken = text, most, 0, 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if self._place == len(self._text):
+            raise StopIteration
+        end = self._text.find("\n", self._place) + 1 or len(self._text)
+        self.taken += end - self._place
+        if self.taken > self._most:
+            raise csv.Error(f"a row has over {MAX_RECORD:,} characters")
+        line, self._place = self._text[self._place : end], end
+        return line
 
 
 def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
@@ -105,11 +142,15 @@ def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
         raise RecipeError([_csv_problem(error, shown, 1)]) from error
     if not header:
         raise RecipeError([Problem("manifest", "the manifest is empty", shown, hint="Its first line names columns.")])
+    if len(header) > MAX_COLUMNS:
+        message = f"there are {len(header):,} columns; at most {MAX_COLUMNS:,} are read"
+        raise RecipeError([Problem("column", message, shown, Mark(1, 1))])
     header = [name.strip() for name in header]
+    often = Counter(header)
     problems = [
         Problem("column", f"column {quoted(name)} stands here twice", shown, Mark(1, 1), hint="Rename one.")
-        for name in dict.fromkeys(header)
-        if header.count(name) > 1 and name
+        for name in often
+        if often[name] > 1 and name
     ]
     if "" in header:
         problems.append(Problem("column", f"column {header.index('') + 1} has no name", shown, Mark(1, 1)))
@@ -123,10 +164,13 @@ def _header(reader: Any, shown: str, delimiter: str) -> list[str]:
     return header
 
 
-def _cells(reader: Any, header: list[str], shown: str, table: Table) -> Iterator[Record]:
+def _cells(reader: Any, lines: _Lines, header: list[str], shown: str, table: Table) -> Iterator[Record]:
     width = len(header)
     line = reader.line_num + 1
     while True:
+        lines.taken = 0
+        if table.is_hopeless(shown, line):
+            return
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -173,23 +217,31 @@ def _csv_problem(error: csv.Error, shown: str, line: int) -> Problem:
 
 @reads(".jsonl", ".ndjson")
 def _jsonl(path: Path, shown: str) -> Table:
-    problems: list[Problem] = []
-    return Table(_json_lines(read_text(path, shown, MAX_BYTES), shown, problems), problems=problems)
+    table = Table(iter(()))
+    table.records = _json_lines(read_text(path, shown, MAX_BYTES), shown, table)
+    return table
 
 
-def _json_lines(text: str, shown: str, problems: list[Problem]) -> Iterator[Record]:
-    for number, line in enumerate(io.StringIO(text), 1):
+def _json_lines(text: str, shown: str, table: Table) -> Iterator[Record]:
+    for number, line in enumerate(_Lines(text, math.inf), 1):
+        if table.is_hopeless(shown, number):
+            return
         if line.strip():
             try:
+                if len(line) > MAX_RECORD:
+                    raise ValueError(f"it has over {MAX_RECORD:,} characters")
                 yield _record(read_json(line), number, line.strip())
             except (ValueError, RecursionError) as error:
                 message = f"this line can't be read as a JSON object: {_said(error)}"
-                problems.append(Problem("json", message, shown, Mark(number, 1)))
+                table.problems.append(Problem("json", message, shown, Mark(number, 1)))
+
+
+_LONGER = "A longer list of rows is written as .jsonl, one row a line."
 
 
 @reads(".json")
 def _json_file(path: Path, shown: str) -> Table:
-    text = read_text(path, shown, MAX_BYTES)
+    text = read_text(path, shown, MAX_WHOLE_BYTES, _LONGER)
     try:
         entries = read_json(text)
     except json.JSONDecodeError as error:
@@ -203,23 +255,28 @@ def _json_file(path: Path, shown: str) -> Table:
 
 @reads(".yaml", ".yml")
 def _yaml(path: Path, shown: str) -> Table:
-    document = parse(read_text(path, shown, 20_000_000), shown, max_nodes=2_000_000)
+    document = parse(read_text(path, shown, MAX_WHOLE_BYTES, _LONGER), shown, max_nodes=500_000)
     return _entries(document.data, shown, lambda index: document.mark((index,)).line)
 
 
 def _entries(entries: Any, shown: str, line_of: Callable[[int], int]) -> Table:
     if not isinstance(entries, list):
         raise RecipeError([Problem("manifest", "the manifest must be a list of maps, one a row", shown, Mark(1, 1))])
-    problems: list[Problem] = []
-    return Table(_mapped(entries, shown, line_of, problems), problems=problems)
+    table = Table(iter(()))
+    table.records = _mapped(entries, shown, line_of, table)
+    return table
 
 
-def _mapped(entries: list[Any], shown: str, line_of: Callable[[int], int], problems: list[Problem]) -> Iterator[Record]:
+def _mapped(entries: list[Any], shown: str, line_of: Callable[[int], int], table: Table) -> Iterator[Record]:
     for index, entry in enumerate(entries):
+        if table.is_hopeless(shown, line_of(index)):
+            return
         try:
             yield _record(entry, line_of(index))
         except (ValueError, RecursionError) as error:
-            problems.append(Problem("manifest", f"entry {index + 1}: {_said(error)}", shown, Mark(line_of(index), 1)))
+            table.problems.append(
+                Problem("manifest", f"entry {index + 1}: {_said(error)}", shown, Mark(line_of(index), 1))
+            )
 
 
 def read_json(text: str) -> Any:
@@ -248,9 +305,8 @@ def _short(text: str) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entry = dict(pairs)
     if len(entry) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice} stands twice in one object")
+        often = Counter(name for name, _ in pairs)
+        raise ValueError(f"{often.most_common(1)[0][0][:60]} stands twice in one object")
     return entry
 
 
@@ -273,7 +329,7 @@ def _said(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def glob(pattern: str, folder: Path, shown: str) -> Table:
+def glob(pattern: str, folder: Path, shown: str, reach: Reach) -> Table:
     """Files by pattern, sorted by name: a row each with path, name, stem, ext and folder."""
     head = Path(pattern)
     if head.is_absolute():
@@ -281,8 +337,8 @@ def glob(pattern: str, folder: Path, shown: str) -> Table:
     else:
         base = folder
     try:
-        found = sorted(str(path.relative_to(base)) for path in base.glob(pattern) if path.is_file())
-    except (OSError, ValueError, NotImplementedError) as error:
+        found = sorted(globs.find(base, pattern, reach.has))
+    except (OSError, ValueError) as error:
         said = describe_os_error(error) if isinstance(error, OSError) else str(error)
         raise RecipeError([Problem("manifest", f"{pattern} can't be searched: {said}", shown)]) from error
     if head.is_absolute():
@@ -306,15 +362,23 @@ def _file_record(name: str, number: int) -> Record:
     return Record(values, number, name)
 
 
+def fixed_part(source: str) -> str:
+    """A file's name whole, of a glob the folder below which it searches, with a slash."""
+    if not is_glob(source):
+        return source
+    start = re.split(r"[*?\[]", source, maxsplit=1)[0]
+    return start[: max(start.rfind("/"), start.rfind(os.sep)) + 1] or "./"
+
+
 def is_glob(source: str) -> bool:
     """True for scans/*.jpg, false for a file's name."""
     return any(char in source for char in "*?[")
 
 
-def read_table(source: str, folder: Path, shown: str) -> Table:
-    """The records of a manifest source. Raises RecipeError."""
+def read_table(source: str, folder: Path, shown: str, reach: Reach | None = None) -> Table:
+    """The records of a manifest source; a glob finds what is within reach. Raises RecipeError."""
     if is_glob(source):
-        return glob(source, folder, shown)
+        return glob(source, folder, shown, reach or everywhere())
     ending = Path(source).suffix.lower()
     if not (reader := _readers.get(ending)):
         known = ", ".join(sorted(_readers))

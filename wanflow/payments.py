@@ -14,12 +14,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from wanflow.attempts import PATIENCE_S, NotStarted, Outage, OverBudget, Performed, Retries
+from wanflow.attempts import PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
 from wanflow.backends import Service
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
 from wanflow.model import Ending, Result
 from wanflow.reconcile import Sent, verdict
+from wanflow.room import Room
 from wanflow.store.ledger import Ledger, Wait
 from wanflow.store.tasks import Order, State, Task
 
@@ -35,9 +36,16 @@ class Payments:
     """The paid calls of one run. With `resubmit_uncertain` the user would rather pay twice than go without."""
 
     def __init__(
-        self, service: Service, ledger: Ledger, retries: Retries, budget: Budget, *, resubmit_uncertain: bool = False
+        self,
+        service: Service,
+        ledger: Ledger,
+        retries: Retries,
+        budget: Budget,
+        room: Room,
+        *,
+        resubmit_uncertain: bool = False,
     ) -> None:
-        self.service, self.ledger, self.budget = service, ledger, budget
+        self.service, self.ledger, self.budget, self.room = service, ledger, budget, room
         self._retries, self._clock = retries, retries.clock
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
         # Commits wait for the disk and for other processes; the loop must not.
@@ -49,7 +57,7 @@ class Payments:
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
 
-        Raises EditError (with `attempts` set), NotStarted, OverBudget, StoreError.
+        Raises EditError (with `attempts` set), NotStarted, OverBudget, NoRoom, StoreError.
         """
         passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
         attempts, outage = 0, Outage(self._retries)
@@ -170,6 +178,9 @@ class Payments:
 
     async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
         self._require_going(order)
+        # What is under way needs room, too.
+        if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
+            raise NoRoom(complaint)
         price = order.usd_image and order.usd_image * order.images
         if not self.budget.reserve(price):
             raise OverBudget(self.budget.complaint(price))

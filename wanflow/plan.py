@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wanflow import hints
+from wanflow import hints, sizes
 from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
@@ -57,7 +57,7 @@ class Planner:
         self.manifest, self.index, self.backend = manifest, index, backend
         self.force, self.no_proxy = project.options.force, project.options.no_proxy
         self.retry_refused = project.options.retry_refused
-        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index)
+        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index, project.reach)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
@@ -76,6 +76,7 @@ class Planner:
         self._neighbours = Neighbours(self.inputs.root, index, self.inputs.relative(recipe.file))
         self._outputs = {run: [out for out in recipe.outputs if out.per_run is run] for run in (False, True)}
         self._fan_in = FanIn(self.plan)
+        self._room = project.room
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
 
@@ -209,7 +210,8 @@ class Planner:
                 faults += error.problems
                 continue
             whole = paths[output.name] = self._out_prefix + path
-            if claim and (complaint := path_problem(path) or self._owners.claim(whole, row.key, output.name)):
+            complaint = path_problem(path) or self._beyond(whole)
+            if claim and (complaint := complaint or self._owners.claim(whole, row.key, output.name)):
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
                 read = [output.to] if isinstance(output.to, Template) else []
                 problem = self.recipe.document.problem(output.where("to"), "output-path", complaint, hint)
@@ -217,6 +219,11 @@ class Planner:
         if faults:
             raise RowError(*faults)
         return paths
+
+    def _beyond(self, path: str) -> str:
+        """Why an output's folder is out of reach, or empty text; a file that is a link is replaced, not followed."""
+        complaint = self._room.complaint(f"{(self.inputs.root / path).parent}/")
+        return f"{path} can't be written: {complaint}" if complaint else ""
 
     def _row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:
         supplies: dict[str, Supply] = {}
@@ -256,10 +263,10 @@ class Planner:
         job = self.expansion.job(step, row)
         if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
-        base = base_size({slot: supply.size for slot, supply in taken.items()})
-        size = self.expansion.size(job, base)
+        among = {slot: supply.size for slot, supply in taken.items()}
+        size = self.expansion.size(job, among)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
-        if region := self.expansion.region(step, row, base):
+        if region := self.expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
         return self._choose(job, symbols, taken, size, fresh)
 
@@ -453,12 +460,6 @@ def out_of_place(publication: Publication, root: Path, index: Index) -> Reason |
     if stat == published.stat or file_digest(target) == published.sha256:
         return None
     return Reason.OUTPUT_MODIFIED
-
-
-def base_size(sizes: Mapping[str, tuple[int, int] | None]) -> tuple[int, int] | None:
-    """The size of the picture that decides the result's, of those in the slots: the image, or the last of several."""
-    bases = [size for slot, size in sizes.items() if slot == "image" or slot.startswith("images.")]
-    return bases[-1] if bases else None
 
 
 def _symbol(key: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +11,18 @@ from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.backends.services import Services, silent
 from wanflow.clock import Clock
 from wanflow.errors import UsageError, did_you_mean, is_text, quoted
-from wanflow.settings import FLAG, STORE, Settings, cores, find_root, read_settings, secret
+from wanflow.manifests import fixed_part
+from wanflow.reach import Reach, strays
+from wanflow.settings import FILE, FLAG, STORE, Settings, cores, find_root, read_settings, secret
 from wanflow.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller may set: parameter values as text, another manifest or output folder, backend, workers."""
+    """What a caller may set: parameter values as text, another manifest or output folder, backend, workers.
+
+    A recipe reads and writes below its project's folder, the caller's manifest and output folder, and `allow_paths`.
+    """
 
     params: Mapping[str, str] = field(default_factory=dict)
     manifest: Path | None = None
@@ -32,6 +37,7 @@ class Options:
     max_cost: Decimal | None = None
     resubmit_uncertain: bool = False
     retry_refused: bool = False
+    allow_paths: Sequence[Path] = ()
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 
@@ -44,6 +50,8 @@ class Project:
     here: Path
     settings: Settings
     options: Options
+    reach: Reach  # of what is read
+    room: Reach  # for what is written
 
     @property
     def store(self) -> Path:
@@ -90,6 +98,25 @@ def open_project(recipe: str | Path, options: Options, here: Path | None = None)
     try:
         file = (here / recipe).resolve()
         root = find_root(file, here)
+        reach, room = _reach(root, file, here, options)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
         raise UsageError(f"{quoted(str(recipe))} can't be used: {error.args[-1]}") from error
-    return Project(root, file, here, read_settings(root), options)
+    if complaint := room.complaint(root / FILE):
+        raise UsageError(f"{FILE} can't be used: {complaint}")
+    require_own_store(root / STORE, room)
+    return Project(root, file, here, read_settings(root), options, reach, room)
+
+
+def _reach(root: Path, recipe: Path, here: Path, options: Options) -> tuple[Reach, Reach]:
+    """What the recipe may read, and where it may write. A home folder that is no project holds many others' files."""
+    project = recipe.parent if root in (home := Path.home().resolve(), *home.parents) else root
+    said = [here / folder for folder in (*options.allow_paths, *([options.out] if options.out else []))]
+    if options.manifest:
+        said.append((here / fixed_part(str(options.manifest))).parent)
+    return Reach([project, *said]), Reach([root, *said])
+
+
+def require_own_store(store: Path, reach: Reach) -> None:
+    """Refuse a store that is elsewhere, or whose parts are. Raises UsageError."""
+    if stray := next(iter(strays(store, reach)), None):
+        raise UsageError(f"{stray} can't be used: {reach.complaint(stray)}")

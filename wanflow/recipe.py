@@ -126,6 +126,9 @@ def normal(value: JSON, rule: Schema) -> JSON:
     if isinstance(value, bool | Template):
         return value
     kind = rule.get("type")
+    if kind == "array" and isinstance(value, list):
+        rules = [*rule.get("prefixItems", []), *[rule.get("items", {})] * len(value)]
+        return [normal(item, one) for item, one in zip(value, rules, strict=False)]
     if kind == "number" and isinstance(value, int):
         return float(value)
     if kind == "integer" and isinstance(value, float) and value.is_integer():

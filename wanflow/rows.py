@@ -9,16 +9,17 @@ from typing import Any
 
 import jsonschema
 
-from wanflow import manifests, schemas
+from wanflow import foreign, manifests, schemas
 from wanflow.errors import Mark, Problem, RecipeError, did_you_mean
 from wanflow.expand import used_columns
 from wanflow.manifests import Manifest, Record, Table
+from wanflow.reach import Reach, everywhere
 from wanflow.recipe import ManifestSpec, Recipe
 from wanflow.settings import shown
-from wanflow.source import MAX_BYTES, NodePath, read_text
+from wanflow.source import NodePath, read_text
 
 
-def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Problem]]:
+def open_manifest(recipe: Recipe, here: Path, reach: Reach | None = None) -> tuple[Manifest | None, list[Problem]]:
     """The manifest of a recipe, or None and why it can't be read; a recipe without a manifest has one row."""
     spec = recipe.manifest
     if spec is None:
@@ -27,14 +28,14 @@ def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Pro
             return None, []  # its own problems are told already
         table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",), of_files=True)
         return Manifest(table, recipe.folder, recipe.document.path, "id", {}), []
-    file = recipe.folder / spec.source
+    file, reach = recipe.folder / spec.source, reach or everywhere()
     is_glob = manifests.is_glob(spec.source)
-    if absent := list(_absent_files(recipe, spec, here)):
+    if absent := list(_absent_files(recipe, spec, here, reach)):
         return None, absent
     name = spec.source if is_glob else shown(file.resolve(), here)
     folder = recipe.folder if is_glob else file.resolve().parent
     try:
-        table = manifests.read_table(spec.source, recipe.folder, name)
+        table = manifests.read_table(spec.source, recipe.folder, name, reach)
         manifest = Manifest(table, folder, name, spec.key, spec.types)
         problems = list(_spec_problems(recipe, manifest))
         if spec.schema:
@@ -44,12 +45,24 @@ def open_manifest(recipe: Recipe, here: Path) -> tuple[Manifest | None, list[Pro
     return (None if any(p.rule == "row-key" for p in problems) else manifest), problems
 
 
-def _absent_files(recipe: Recipe, spec: ManifestSpec, here: Path) -> Iterator[Problem]:
-    named = {"schema": spec.schema, "from": None if manifests.is_glob(spec.source) else spec.source}
+def _absent_files(recipe: Recipe, spec: ManifestSpec, here: Path, reach: Reach) -> Iterator[Problem]:
+    named = {"schema": spec.schema, "from": manifests.fixed_part(spec.source)}
     for field, source in named.items():
-        if source and not (path := recipe.folder / source).exists():
+        if not source:
+            continue
+        path = recipe.folder / source
+        if complaint := reach.complaint(path):
+            yield recipe.document.problem(("manifest", field), "out-of-reach", f"{source}: {complaint}")
+        elif not (field == "from" and manifests.is_glob(spec.source)) and not _exists(path):
             message = f"there is no file {shown(path.resolve(), here)}"
             yield recipe.document.problem(("manifest", field), "file", message, "Paths start at the recipe's folder.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long; reading it tells
+        return True
 
 
 def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
@@ -72,9 +85,9 @@ def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
 def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[str, Any]], Iterator[str]]:
     path = (recipe.folder / source).resolve()
     name = shown(path, here)
-    text = read_text(path, name, MAX_BYTES)
+    text = read_text(path, name, foreign.MAX_BYTES)
     try:
-        checker = schemas.validator(manifests.read_json(text))
+        judge = foreign.Judge(manifests.read_json(text))
     except json.JSONDecodeError as error:
         place = Mark(error.lineno, error.colno)
         raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", name, place)]) from error
@@ -86,9 +99,11 @@ def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[s
 
     def messages(values: Mapping[str, Any]) -> Iterator[str]:
         try:
-            for error in checker.iter_errors(values):
+            for error in judge.faults(values):
                 column = str(error.absolute_path[0]) if error.absolute_path else "the row"
                 yield schemas.said(error, column)[1]
+        except foreign.TooMuchWorkError as error:
+            yield f"the row schema {name} can't be applied: {error}"
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             # A $ref may lead to what is no schema; jsonschema finds that out only when it gets there.
             yield f"the row schema {name} can't be applied: {type(error).__name__}: {str(error)[:100]}"

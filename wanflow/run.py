@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from wanflow import hints
-from wanflow.attempts import NotStarted, OverBudget, Performed, Retries
+from wanflow.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
@@ -23,7 +23,7 @@ from wanflow.listener import Listener
 from wanflow.model import Blob, Call, Ref, RefKind, Result, Status
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
-from wanflow.plan import PROXY, Planner, base_size
+from wanflow.plan import PROXY, Planner
 from wanflow.progress import Progress
 from wanflow.publishing import Publishing
 from wanflow.recipe import Step
@@ -208,7 +208,7 @@ class Run:
         pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
         inputs = {slot: (path, blob.sha256) for slot, (path, blob) in pictures.items()}
         sizes = {slot: blob.size for slot, (_, blob) in pictures.items()}
-        made = self.planner.expansion.size(made_of, base_size(sizes))
+        made = self.planner.expansion.size(made_of, sizes)
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
@@ -242,6 +242,9 @@ class Run:
             self._require_fidelity(performed.result)
         except OverBudget as over:
             self.halt.for_budget(str(over))
+            self._release_unstarted(job)
+        except NoRoom as full:
+            self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
         except NotStarted:
             self._release_unstarted(job)

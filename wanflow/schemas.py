@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from jsonschema import Draft202012Validator
@@ -16,6 +16,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from wanflow.errors import Problem, UsageError, did_you_mean
+from wanflow.patterns import PatternError, compiled
 from wanflow.source import Document, NodePath
 
 Schema = Mapping[str, Any]
@@ -56,35 +57,59 @@ def named(name: str) -> Any:
 
 
 @cache
-def recipe_validator() -> Draft202012Validator:
+def recipe_validator() -> Any:
     """The validator of the authoring schema."""
-    return Draft202012Validator(load("recipe.schema.json"), format_checker=jsonschema.FormatChecker(["regex"]))
+    return _Validator(load("recipe.schema.json"), format_checker=format_checker(["regex"]))
 
 
-def validator(schema: Schema) -> Draft202012Validator:
+def format_checker(formats: Sequence[str] | None = None) -> jsonschema.FormatChecker:
+    """A checker of these formats, or of all that jsonschema knows; regular expressions are RE2's."""
+    checker = jsonschema.FormatChecker(formats)
+    checker.checks("regex", PatternError)(lambda value: not isinstance(value, str) or bool(compiled(value)))
+    return checker
+
+
+def validator(schema: Schema) -> Any:
     """A validator that checks formats too, and never follows a reference to a file or the network.
 
     Raises jsonschema.SchemaError for what is no schema, or refers to what isn't in it.
     """
     Draft202012Validator.check_schema(schema)
+    require_own_references(schema)
+    return _Validator(schema, registry=Registry(), format_checker=jsonschema.FormatChecker())
+
+
+def require_own_references(schema: Schema) -> None:
+    """Refuse a schema that refers to what isn't in it. Raises jsonschema.SchemaError."""
     here = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
-    for reference in _references(schema):
+    names = {part.get(name) for part in children(schema) for name in ("$ref", "$dynamicRef")}
+    for reference in (name for name in names if isinstance(name, str)):
         try:
             here.lookup(reference)
-        except Unresolvable as error:
+        except (Unresolvable, ValueError) as error:  # ValueError: what is no URL
             raise jsonschema.SchemaError(f"$ref {reference} leads nowhere within this file") from error
-    return Draft202012Validator(schema, registry=Registry(), format_checker=jsonschema.FormatChecker())
 
 
-def _references(schema: Any) -> Iterator[str]:
-    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
-    for child in children:
-        yield from _references(child)
-    if isinstance(schema, dict):
-        yield from (schema[name] for name in ("$ref", "$dynamicRef") if isinstance(schema.get(name), str))
+def children(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every map within a JSON value, itself included."""
+    waiting = [value]
+    for part in waiting:
+        if isinstance(part, dict):
+            yield part
+        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
 
 
-def document_problems(document: Document, checker: Draft202012Validator) -> Iterator[tuple[NodePath, Problem]]:
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    # JSON Schema's $ is the end of the text; Python's is also the place before a last line end.
+    if isinstance(instance, str) and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), instance):
+        yield jsonschema.ValidationError(f"it does not have the form {pattern}")
+
+
+# For the schemas that ship with wanflow, whose patterns are known; those of a recipe are for `foreign`.
+_Validator: Any = cast(Any, jsonschema.validators).extend(Draft202012Validator, {"pattern": _pattern})
+
+
+def document_problems(document: Document, checker: Any) -> Iterator[tuple[NodePath, Problem]]:
     """Every failure of a document against a schema, with the node it is about."""
     for error in checker.iter_errors(document.data):
         yield from _at_document(document, error)
@@ -151,6 +176,12 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)
+            if error.instance is None and "#" in schema.get("pattern", ""):
+                return (
+                    "type",
+                    f"{name} must be {words}, got {got}",
+                    "What follows # is a comment unless it is in quotes.",
+                )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
@@ -164,17 +195,26 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name}",
                 "",
             )
+        case "oneOf":
+            ways = [way(alternative) for alternative in wanted]
+            choice = "; ".join(" or ".join(names) for names in ways)
+            got = " and ".join(name for names in ways for name in names if name in error.instance) or "none"
+            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", ""
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
             return "length", f"{name} must not be empty", ""
-        case "maxProperties" if wanted == 1:
+        case "maxProperties" if wanted > 1:
+            return "length", f"{name} takes at most {wanted}, got {len(error.instance)}", ""
+        case "maxProperties" if "properties" in schema:
             return "length", f"{name} takes one of {' and '.join(schema['properties'])}, got both", ""
         case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:
             hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
+            return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
         case "minItems" | "maxItems":
             word = "at least" if error.validator == "minItems" else "at most"
             return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
@@ -183,14 +223,21 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {examples[0]}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
-            return "pattern", f"{name}: {got} is not a regular expression", ""
+            why = f"{error.cause}." if error.cause else ""
+            hint = "Look-around and back references are not part of it." if "invalid perl" in why else why
+            return "pattern", f"{name}: {got} is not a regular expression", hint
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
     return str(error.validator), f"{name}: {error.message[:200]}", ""
+
+
+def way(alternative: Schema) -> list[str]:
+    """The parameters of one way to use a function, of which at least one is needed."""
+    return [*alternative.get("required", []), *(name for other in alternative.get("anyOf", []) for name in way(other))]
 
 
 def _range(schema: Schema) -> str:

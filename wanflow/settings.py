@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wanflow import schemas
-from wanflow.errors import UsageError, describe_os_error
+from wanflow.errors import RecipeError, UsageError
+from wanflow.source import read_text
 
 FILE = "wanflow.toml"
+MAX_BYTES = 100_000
 STORE = ".wanflow"
 KEY = "DASHSCOPE_API_KEY"
 FLAG = "--base-url"
@@ -70,12 +72,12 @@ def read_settings(root: Path) -> Settings:
     """The settings of a project. Raises UsageError naming the file and the entry."""
     path = root / FILE
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite)
-    except FileNotFoundError:
-        return Settings()
-    except OSError as error:
-        raise UsageError(f"{FILE} can't be read: {describe_os_error(error)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if not path.exists():
+            return Settings()
+        entries = tomllib.loads(read_text(path, FILE, MAX_BYTES), parse_float=_finite)
+    except RecipeError as error:
+        raise UsageError(str(error)) from error
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:  # ValueError: thousands of digits
         raise UsageError(f"{FILE}: not valid TOML: {error}") from error
     if faults := list(schemas.faults(entries, schemas.load("settings.schema.json"))):
         raise UsageError("\n".join(f"{FILE}: {fault}" for fault in faults))

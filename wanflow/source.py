@@ -20,7 +20,8 @@ from wanflow.errors import Mark, Problem, RecipeError, describe_os_error
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
-MAX_NODES = 50_000
+MAX_NODES = 25_000
+MAX_PROBLEMS = 1_000
 
 NodePath = tuple[str | int, ...]
 
@@ -59,30 +60,34 @@ def problem_at(path: str, lines: tuple[str, ...], mark: Mark, rule: str, message
     return Problem(rule, message, path, mark, line, hint)
 
 
-def read_text(path: Path, shown: str, max_bytes: int) -> str:
+def read_text(path: Path, shown: str, max_bytes: int, hint: str = "") -> str:
     """A UTF-8 text file without BOM and with plain line ends. Raises RecipeError naming the byte that isn't UTF-8."""
     try:
         found = path.stat()
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe or device may never end
             raise RecipeError([Problem("file", "this is not a regular file", shown)])
         if found.st_size > max_bytes:
-            raise RecipeError([_too_large(shown, found.st_size, max_bytes)])
-        raw = path.read_bytes()
+            raise RecipeError([_too_large(shown, found.st_size, max_bytes, hint)])
+        with path.open("rb") as file:  # what says to be small may go on, as some of the system's own files do
+            raw = file.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise RecipeError([_too_large(shown, len(raw), max_bytes, hint)])
     except FileNotFoundError as error:
         raise RecipeError([Problem("file", "there is no such file", shown)]) from error
     except IsADirectoryError as error:
         raise RecipeError([Problem("file", "this is a folder, not a file", shown)]) from error
-    except OSError as error:
-        raise RecipeError([Problem("file", f"can't be read: {describe_os_error(error)}", shown)]) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file system can hold
+        said = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        raise RecipeError([Problem("file", f"can't be read: {said}", shown)]) from error
     return decode_text(raw, shown)
 
 
-def _too_large(shown: str, size: int, max_bytes: int) -> Problem:
+def _too_large(shown: str, size: int, max_bytes: int, hint: str) -> Problem:
     return Problem(
         "size",
         f"{size:,} bytes; at most {max_bytes:,} are read",
         shown,
-        hint="Data belongs into a manifest (CSV, JSONL), one row a picture.",
+        hint=hint or "Data belongs into a manifest (CSV, JSONL), one row a picture.",
     )
 
 
@@ -260,6 +265,8 @@ class _Builder:
 
     def _note(self, event: yaml.Event, rule: str, message: str, hint: str) -> None:
         self.problems.append(problem_at(self.path, self.lines, _mark(event), rule, message, hint))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise RecipeError(self.problems)
 
     def _too_large(self, event: yaml.Event, depth: int) -> NoReturn:
         what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"over {self.max_nodes:,} values"

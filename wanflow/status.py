@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from wanflow.canon import JSON
+from wanflow.canon import JSON, told
 from wanflow.record import money
 from wanflow.store.ledger import FILE, KEPT_S, Ledger
 from wanflow.store.tasks import RESERVED, State, Task
@@ -65,7 +65,7 @@ class Status:
     def json(self) -> str:
         """The same as JSON text."""
         accounts = [_account_json(account) for account in self.accounts]
-        return json.dumps({"runs": list(self.runs), "accounts": accounts}, indent=1, ensure_ascii=False)
+        return told({"runs": list(self.runs), "accounts": accounts})
 
 
 def look(store: Path, accounts: Path, now: datetime) -> Status:

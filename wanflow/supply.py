@@ -111,7 +111,7 @@ class Supplier:
 
     def _require_number(self, step: Step, row: Row, count: int) -> None:
         rule = step.function.inputs.get("images", {})
-        if not rule or rule["min"] <= count <= rule["max"]:
+        if "images.0" not in step.inputs or rule["min"] <= count <= rule["max"]:
             return
         number = f"at least {rule['min']}" if count < rule["min"] else f"at most {rule['max']}"
         message = f"images: {count:,} picture{'' if count == 1 else 's'}; {step.function.name} takes {number}"

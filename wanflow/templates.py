@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import jinja2
@@ -23,9 +25,20 @@ from wanflow.errors import did_you_mean
 
 MAX_SOURCE = 4_000
 MAX_TEXT = 20_000
+MAX_CELL = 65_536  # what a row may hold
 OPEN, CLOSE = "${{", "}}"
 
 Scope = Mapping[str, Mapping[str, Any]]
+# What evaluating an expression over any values may raise.
+_FAILURES = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class TemplateError(Exception):
@@ -57,15 +70,7 @@ class Template:
             raise
         except jinja2.UndefinedError as error:
             raise self._undefined(error, scope) from error
-        except (
-            jinja2.TemplateError,
-            ArithmeticError,
-            TypeError,
-            ValueError,
-            LookupError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except _FAILURES as error:
             raise _not_evaluated(error, self.source) from error
         return _checked(value, self.source)
 
@@ -84,7 +89,7 @@ def bound(value: Any, root: str, fields: Mapping[str, Any]) -> Any:
     return Template(value.source, names, lambda scope: value.evaluate({**scope, root: fields}))
 
 
-def compile_value(text: str, roots: Collection[str]) -> Template | None:
+def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
     """A `with` or `to` value; None when it holds no expression and so is plain text. Raises TemplateError."""
     if OPEN not in text:
         _refuse_lookalikes(text)
@@ -99,7 +104,20 @@ def compile_value(text: str, roots: Collection[str]) -> Template | None:
     return Template(text, names, lambda scope: _join(compiled, scope))
 
 
-def compile_expression(source: str, roots: Collection[str]) -> Template:
+def listed(parts: Sequence[Any]) -> Template | None:
+    """A list of values of which some are templates, as one template; None when none is."""
+    compiled = [part for part in parts if isinstance(part, Template)]
+    if not compiled:
+        return None
+    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled))
+    source = f"[{', '.join(part.source if isinstance(part, Template) else canonical(part) for part in parts)}]"
+    return Template(
+        source, names, lambda scope: [part.render(scope) if isinstance(part, Template) else part for part in parts]
+    )
+
+
+@lru_cache(1_000)
+def compile_expression(source: str, roots: tuple[str, ...]) -> Template:
     """A bare expression such as `row.year < 1965`. Raises TemplateError."""
     if len(source) > MAX_SOURCE:
         raise TemplateError(f"an expression may have {MAX_SOURCE:,} characters, this one has {len(source):,}")
@@ -115,6 +133,8 @@ def compile_expression(source: str, roots: Collection[str]) -> Template:
         raise TemplateError(f"{_brief(source)} is not an expression: {_syntax(error)}", _syntax_hint(source)) from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise TemplateError(f"{_brief(source)} is nested too deeply") from error
+    except _FAILURES as error:  # what holds no names is evaluated while it is compiled
+        raise _not_evaluated(error, source) from error
     return Template(source, names, lambda scope: evaluate(scope))
 
 
@@ -150,10 +170,22 @@ def _join(parts: Iterable[str | Template], scope: Scope) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value inside a text, written as recipes write it."""
+    """A value inside a text, written as recipes write it. Raises TemplateError for a list that is far too long."""
     if value is None:
         return ""
+    if isinstance(value, list | dict):
+        _limit_parts(value)
     return canonical(value) if isinstance(value, bool | list | dict) else str(value)
+
+
+def _limit_parts(value: Any) -> None:
+    """Refuses a list or map before it is written out; one text may stand in it many times."""
+    length, waiting = 0, [value]
+    for part in waiting:
+        length += len(part) if isinstance(part, str | list | dict) else 1
+        if length > MAX_CELL:
+            raise TemplateError(f"the value grows over {MAX_TEXT:,} characters")
+        waiting += part if isinstance(part, list) else [*part, *part.values()] if isinstance(part, dict) else ()
 
 
 _PLAIN = re.compile(r"\s*(row|params|matrix)\.([^\W\d]\w*)\s*\Z")
@@ -202,6 +234,7 @@ def _checked(value: Any, source: str) -> Any:
     if not isinstance(value, str | int | float | bool | list | dict | None):
         raise TemplateError(f"{_brief(source)} gives no text, number or list")
     if isinstance(value, list | dict):
+        _limit_parts(value)
         try:
             _limit(len(canonical(value)))
         except (TypeError, ValueError, RecursionError) as error:
@@ -237,35 +270,46 @@ def _limit(length: int) -> None:
 
 def _vet(tree: nodes.Template, roots: Collection[str], source: str) -> frozenset[tuple[str, str]]:
     """Refuses everything that isn't plain reading, comparing, arithmetic and known filters; returns what is read."""
-    if tree.find(nodes.Call):
+    found = _parts(tree)
+    if found[nodes.Call]:
         raise TemplateError("functions and methods can't be called here", f"Filters: {', '.join(sorted(_FILTERS))}.")
-    if tree.find(nodes.Concat):
+    if found[nodes.Concat]:
         raise TemplateError("~ is not part of this language", "Write ${{ a }}${{ b }}, or a + b for texts.")
-    for const in tree.find_all(nodes.Const):
+    for const in found[nodes.Const]:
         if isinstance(const.value, float) and not math.isfinite(const.value):
             raise TemplateError(f"{_brief(source)} holds a number that is too large")
-    for filtered in tree.find_all(nodes.Filter):
+    for filtered in found[nodes.Filter]:
         if filtered.name not in _FILTERS:
             raise TemplateError(f"there is no filter {filtered.name}", did_you_mean(filtered.name, _FILTERS))
         if filtered.kwargs:
             raise TemplateError(f"the values of {filtered.name} have no names", 'Write default("", true).')
-    for test in tree.find_all(nodes.Test):
+    for test in found[nodes.Test]:
         if test.name not in _TESTS:
             raise TemplateError(f"there is no test “is {test.name}”", did_you_mean(test.name, _TESTS))
-    outputs = list(tree.find_all(nodes.Output))
+    outputs = found[nodes.Output]
     if len(outputs) != 1 or len(outputs[0].nodes) != 1:
         raise TemplateError(f"{_brief(source)} is more than one expression")
-    for name in tree.find_all(nodes.Name):
+    for name in found[nodes.Name]:
         if name.name not in roots:
             _refuse_name(name.name, roots)
-    return _names_read(tree)
+    return _names_read(found)
 
 
-def _names_read(tree: nodes.Template) -> frozenset[tuple[str, str]]:
-    reads = {(name.name, "") for name in tree.find_all(nodes.Name)}
+def _parts(tree: nodes.Node) -> Mapping[type[nodes.Node], list[Any]]:
+    """Every node by its class; Jinja's own search takes time by the square of the depth."""
+    found: dict[type[nodes.Node], list[Any]] = defaultdict(list)
+    waiting: list[nodes.Node] = [tree]
+    for node in waiting:
+        found[type(node)].append(node)
+        waiting += node.iter_child_nodes()
+    return found
+
+
+def _names_read(found: Mapping[type[nodes.Node], list[Any]]) -> frozenset[tuple[str, str]]:
+    reads = {(name.name, "") for name in found[nodes.Name]}
     # A column that has a default may be missing; it is not reported as unknown.
-    defaulted = {id(each.node) for each in tree.find_all(nodes.Filter) if each.name in ("default", "d")}
-    accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    defaulted = {id(each.node) for each in found[nodes.Filter] if each.name in ("default", "d")}
+    accesses: list[nodes.Getattr | nodes.Getitem] = [*found[nodes.Getattr], *found[nodes.Getitem]]
     for access in accesses:
         if isinstance(access.node, nodes.Name) and id(access) not in defaulted:
             field = access.attr if isinstance(access, nodes.Getattr) else _constant(access.arg)
@@ -309,6 +353,15 @@ def _replace(text: Any, old: Any, new: Any) -> str:
     return whole.replace(old, new)
 
 
+def _join_items(items: Any, glue: str) -> str:
+    texts, length = [], 0
+    for item in items:
+        texts.append(as_text(item))
+        length += len(texts[-1]) + len(glue)
+        _limit(length - len(glue))
+    return glue.join(texts)
+
+
 def _slug(text: Any) -> str:
     plain = unicodedata.normalize("NFKC", as_text(text)).casefold()
     return re.sub(r"[^\w]+", "-", plain).strip("-") or "x"
@@ -342,7 +395,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "first": lambda items: items[0] if items else "",
     "float": lambda value: _number(value, float),
     "int": lambda value: _number(value, int),
-    "join": _bounded(lambda items, glue="": glue.join(as_text(item) for item in items)),
+    "join": _bounded(lambda items, glue="": _join_items(items, as_text(glue))),
     "last": lambda items: items[-1] if items else "",
     "length": len,
     "lower": _bounded(lambda text: as_text(text).lower()),
@@ -350,7 +403,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "min": min,
     "replace": _replace,
     "round": _round,
-    "slug": _slug,
+    "slug": _bounded(_slug),
     "split": _bounded(lambda text, by=None: as_text(text).split(by)),
     "string": _bounded(as_text),
     "title": _bounded(lambda text: as_text(text).title()),

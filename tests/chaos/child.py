@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 import signal
 import sqlite3
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,15 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from wanflow import api
-from wanflow.backends.dashscope import connection
+from wanflow.backends.dashscope import client, connection
 from wanflow.backends.dashscope.client import DashScope
 from wanflow.clock import FastClock
 from wanflow.errors import StoreError
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 
-# How long after the request went out the answer is not there yet, in seconds of the emulator's clock.
-ON_ITS_WAY_S = 0.15
+# How long after a request began its answer is not there yet, and how long none comes but to one that is taken late; in
+# seconds of the emulator's clock.
+ON_ITS_WAY_S, LONG_ON_ITS_WAY_S = 0.15, 15.0
 # On a busy machine an answer may be this late in real seconds, however fast the clocks run.
 LEAST_PATIENCE_S = 1.0
 
@@ -93,11 +92,16 @@ def wrap_request(name: str, at: Boundaries, speed: float) -> None:
 
     async def wrapped(*values: Any) -> Any:
         at.reach(f"before {name}")
-        timer = asyncio.get_running_loop().call_later(ON_ITS_WAY_S / speed, at.reach, f"amid {name}")
+        later = asyncio.get_running_loop().call_later
+        timers = [
+            later(ON_ITS_WAY_S / speed, at.reach, f"amid {name}"),
+            later(LONG_ON_ITS_WAY_S / speed, at.reach, f"long amid {name}"),
+        ]
         try:
             result = await plain(*values)
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
         at.reach(f"after {name}")
         return result
 
@@ -135,9 +139,11 @@ class Voice:
         return lambda *words: print(name, *words, flush=True) if name in ("note", "finished") else None
 
 
-def main(told: dict[str, Any]) -> int:
+def main(told: dict[str, Any], say: Callable[[str], None]) -> int:
+    """A run, whatever comes of it; there is nothing to `say`."""
     speed, since = told["speed"], datetime.fromtimestamp(told["since"], UTC)
-    connection.READ_S = connection.CONNECT_S = max(LEAST_PATIENCE_S, 30.0 / speed)
+    connection.READ_S = connection.CONNECT_S = max(LEAST_PATIENCE_S, connection.READ_S / speed)
+    client.SUBMIT_S = max(LEAST_PATIENCE_S, client.SUBMIT_S / speed)
     place = (told["at"][0], told["at"][1]) if told.get("at") else None
     disturb(Boundaries(told.get("act", ""), place, Path(told["log"]) if told.get("log") else None), speed)
     options = api.Options(backend="dashscope", base_url=told["base_url"])
@@ -148,7 +154,3 @@ def main(told: dict[str, Any]) -> int:
         print("StoreError", error, flush=True)
         return 3
     return record.exit_code if record else 9
-
-
-if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
+import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -61,19 +67,22 @@ class Life(NamedTuple):
     said: str
 
 
-def at_boundary(random: Random, kind: str) -> tuple[str, int]:
-    """A boundary of a kind, early or late."""
-    return kind, random.randint(1, FAR.get(kind.partition(" ")[2], 5))
+def at_boundary(random: Random, kind: str, jobs: int) -> tuple[str, int]:
+    """A boundary of a kind, early or late in a run of so many jobs."""
+    return kind, random.randint(1, min(jobs, FAR.get(kind.partition(" ")[2], 5)))
 
 
 @dataclass
 class World:
-    """One emulator with an account, and projects that share it."""
+    """One emulator with an account, and projects that share it. A share of all submissions is taken `late`."""
 
     folder: Path
-    speed: float
+    speed: float = 100.0
+    latency: str = "fixed:0.3"
+    service: str = "uniform:1:4"
     faults: Sequence[Mapping[str, Any]] = ()
-    fault_seed: int = 0
+    late: float = 0.0
+    seed: int = 0
     projects: dict[str, int] = field(default_factory=dict)
     origin: str = ""
     log: list[str] = field(default_factory=list)
@@ -98,20 +107,19 @@ class World:
             "speed": self.speed,
             "since": self.since,
             "state": str(self.folder / "emulator.sqlite"),
-            "faults": {"seed": self.fault_seed, "faults": list(self.faults)},
+            "latency": self.latency,
+            "service": self.service,
+            "faults": {"seed": self.seed, "faults": list(self.faults)},
+            "late": self.late,
         }
-        with (self.folder / "emulator.log").open("a") as log:
-            command = [sys.executable, str(HERE / "emulation.py"), json.dumps(told)]
-            self._emulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment(), text=True)
-        assert self._emulator.stdout
-        self.origin = self._emulator.stdout.readline().strip()
+        self._emulator = Process("emulator", told, self.folder / "emulator.log", self.folder)
+        self.origin = self._emulator.heard()
         self._port = int(self.origin.rpartition(":")[2])
 
     def kill_provider(self) -> None:
-        self._emulator.kill()
-        self._emulator.wait()
-        assert self._emulator.stdout
-        self._emulator.stdout.close()
+        with contextlib.closing(self._emulator) as process:
+            process.send(signal.SIGKILL)
+            process.heard()
 
     def stats(self) -> Any:
         with urllib.request.urlopen(f"{self.origin}/__emulator__/stats") as answer:  # noqa: S310 - on loopback
@@ -153,34 +161,29 @@ class World:
             "log": str(mark.with_suffix(".met")),
             "shifts": meant.shifts,
         }
-        command = [sys.executable, str(HERE / "child.py"), json.dumps(told)]
-        with mark.with_suffix(".log").open("w") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(self.folder), cwd=project)
-        code = self._watched(process, meant)
+        process = Process("wanflow", told, mark.with_suffix(".log"), project, XDG_STATE_HOME=str(self.folder / "state"))
+        with contextlib.closing(process):
+            code = self._watched(process, meant)
         met = mark.with_suffix(".met").exists() or (meant.after_s is not None and code == -signal.SIGKILL)
         life = Life(code, met, mark.with_suffix(".log").read_text())
         with self._turn:
             self.log.append(f"{project.name} {meant} {code}\n{life.said}")
         return life
 
-    def _watched(self, process: subprocess.Popen[bytes], meant: Disturbance) -> int:
-        ends = time.monotonic() + LIFETIME_S
-        kills = None if meant.after_s is None else time.monotonic() + meant.after_s
+    def _watched(self, process: Process, meant: Disturbance) -> int:
+        patience_s = LIFETIME_S if meant.after_s is None else meant.after_s
         while True:
-            found, status = os.waitpid(process.pid, os.WUNTRACED | os.WNOHANG)
-            if found and os.WIFSTOPPED(status):
+            status = process.status(patience_s)
+            if status is None:
+                process.send(signal.SIGKILL)
+                if meant.after_s is None:
+                    self.log.append("HUNG")
+                patience_s = LIFETIME_S
+            elif os.WIFSTOPPED(status):
                 time.sleep(meant.pause_s)
-                process.send_signal(signal.SIGCONT)
-            elif found:
-                process.returncode = os.waitstatus_to_exitcode(status)
-                return process.returncode
-            if time.monotonic() > ends:
-                process.kill()
-                ends = float("inf")
-                self.log.append("HUNG")
-            if kills and time.monotonic() > kills:
-                process.kill()
-            time.sleep(0.01)
+                process.send(signal.SIGCONT)
+            else:
+                return os.waitstatus_to_exitcode(status)
 
     def outlive(self, project: Path, disturbances: Iterator[Disturbance]) -> int:
         """Start wanflow again and again until its jobs are done; how many of the disturbances were met."""
@@ -196,8 +199,52 @@ class World:
         return met
 
 
-def environment(state: Path | None = None) -> dict[str, str]:
-    """Where processes find wanflow, their ledgers and a key."""
-    here = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    own = {"XDG_STATE_HOME": str(state / "state")} if state else {}
-    return os.environ | {"PYTHONPATH": here, "DASHSCOPE_API_KEY": "sk-chaos", "OPENBLAS_NUM_THREADS": "1"} | own
+class Process:
+    """A process out of the nursery."""
+
+    def __init__(self, role: str, told: Mapping[str, Any], log: Path, folder: Path, **environment: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(nursery())
+        # Unbuffered, so that a status is never read ahead of `select`.
+        self._lines = self._socket.makefile("rb", buffering=0)
+        request = {"role": role, "told": told, "log": str(log), "folder": str(folder), "environment": environment}
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        self._pid = int(self.heard())
+
+    def heard(self) -> str:
+        """The next line that the process or its parent says."""
+        return self._lines.readline().decode().strip()
+
+    def status(self, patience_s: float) -> int | None:
+        """The next status that its parent learns; None when it takes too long."""
+        if not select.select([self._socket], [], [], patience_s)[0]:
+            return None
+        return int(self.heard())
+
+    def send(self, number: int) -> None:
+        os.kill(self._pid, number)
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+
+@cache
+def nursery() -> str:
+    """Where processes are asked for."""
+    folder = tempfile.mkdtemp(prefix="wanflow-nursery-")
+    path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    own = {"PYTHONPATH": path, "DASHSCOPE_API_KEY": "sk-chaos", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(HERE / "nursery.py"), f"{folder}/socket"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | own, text=True, process_group=0)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+
+    def end() -> None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        shutil.rmtree(folder)
+
+    atexit.register(end)
+    return f"{folder}/socket"

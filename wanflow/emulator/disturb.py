@@ -19,8 +19,9 @@ def instead(met: Met) -> Response | Refusal | None:
         code = fault.code or _CODES[kind]
         status = error_entry(code)["status"] if is_known(code) else int(kind)
         return Refusal(code, fault.message or error_entry(code)["messages"][0], status, fault.seconds)
-    endings = {"reset_before": Ending.RESET, "hang": Ending.HANG}
-    return Response(ending=endings[kind]) if kind in endings else None
+    if kind == "hang":
+        return _hanging(Response(), fault)
+    return Response(ending=Ending.RESET) if kind == "reset_before" else None
 
 
 def afterwards(met: Met, response: Response) -> Response:
@@ -35,7 +36,7 @@ def afterwards(met: Met, response: Response) -> Response:
         case "reset_after":
             return delivered(response, ending=Ending.RESET, awaits=None)
         case "hang_after":
-            return delivered(response, ending=Ending.HANG, awaits=None)
+            return _hanging(delivered(response, awaits=None), fault)
         case "drip":
             return delivered(response, drip_s=10.0 if fault.seconds is None else fault.seconds)
         case "truncated":
@@ -47,6 +48,13 @@ def afterwards(met: Met, response: Response) -> Response:
         case "wrong_type":
             return delivered(response, body=_PAGE, media_type="text/html")
     return response
+
+
+def _hanging(response: Response, fault: Fault) -> Response:
+    """No answer until whoever asked gives up, or the connection is cut after the fault's seconds."""
+    if fault.seconds is None:
+        return delivered(response, ending=Ending.HANG)
+    return delivered(response, ending=Ending.RESET, delay_s=fault.seconds)
 
 
 def _corrupt(body: bytes) -> bytes:

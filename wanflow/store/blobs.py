@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from wanflow.errors import EditError
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs:
@@ -19,6 +22,8 @@ class Blobs:
 
     def path(self, sha256: str) -> Path:
         """Where a blob lies, whether or not it exists."""
+        if not DIGEST.fullmatch(sha256):  # an index that somebody else wrote may name any path
+            return self.root / "objects" / "none"
         return self.root / "objects" / sha256[:2] / sha256
 
     def put(self, data: bytes) -> str:

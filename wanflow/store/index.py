@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT 
     "CREATE TABLE receipts (file TEXT PRIMARY KEY, read_bytes INT NOT NULL) WITHOUT ROWID;",
 )
 VERSION = len(_TABLES)
+NO_RECEIPTS = "the receipts of paid pictures can't be read"
+MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +80,27 @@ class Index:
         self.notice = ""
 
     @classmethod
-    def open(cls, folder: Path, *, repair: bool = True) -> Index:
+    def open(cls, folder: Path, *, repair: bool = True, thorough: bool = False) -> Index:
         """Open or create the index. Raises StoreError.
 
         A file that is no database is put aside when it may be repaired, and left alone otherwise; said in `notice`.
+        One that is damaged inside shows it only when that part is read, unless the look at it is `thorough`.
         """
-        index = cls._found(folder / "index.sqlite", repair)
+        index = cls._found(folder / "index.sqlite", repair, thorough)
         index._receipts, index._blobs = Receipts(folder), Blobs(folder)
         return index
 
     @classmethod
-    def _found(cls, path: Path, repair: bool) -> Index:
+    def _found(cls, path: Path, repair: bool, thorough: bool) -> Index:
         try:
             make_folder(path.parent)
-            return cls._opened(path)
+            return cls._opened(path, thorough)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 return cls._fallback(path, error)
             if not repair:
                 index = cls.memory()
-                index.notice = f"{path} is damaged; a run will put it aside and look work up anew"
+                index.notice = f"{path} is damaged; {MEND}"
                 return index
             for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
                 if leftover.exists():
@@ -115,13 +118,20 @@ class Index:
         index.notice = _in_words(path.parent, error)
         if path.exists():
             try:
-                with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as source:
-                    source.backup(index._db)
-                _prepare(index._db, path)
+                index._copy(path)
             except sqlite3.Error as unreadable:
                 index.close()
                 raise StoreError(f"{path} can't be read: {unreadable}. Is it wanflow's?") from error
         return index
+
+    def _copy(self, path: Path) -> None:
+        # Of a file whose last commits are still beside it, only the first way reads them, but it may need to write.
+        for way in ("mode=ro", "mode=ro&immutable=1"):
+            with suppress(sqlite3.OperationalError):
+                with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as source:
+                    source.backup(self._db)
+                break
+        _prepare(self._db, path)
 
     def _catch_up(self) -> None:
         """Take in what the receipts tell and this file doesn't, as far as the pictures are there. Raises StoreError."""
@@ -135,7 +145,7 @@ class Index:
             # A file that is shorter than what was read of it is another one.
             news = list(self._receipts.read(start if start < size else 0))
         except OSError as error:
-            raise StoreError(f"the receipts of paid pictures can't be read: {describe_os_error(error)}") from error
+            raise StoreError(f"{NO_RECEIPTS}: {describe_os_error(error)}") from error
         if not news:
             return
         with self.transaction():
@@ -145,13 +155,15 @@ class Index:
             self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?)", (FILE, news[-1][1]))
 
     @classmethod
-    def _opened(cls, path: Path) -> Index:
+    def _opened(cls, path: Path, thorough: bool = False) -> Index:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         try:
             begin_wal(connection)
             # A power cut may take the last commits; what must not be lost has a receipt, which is on disk.
             connection.execute("PRAGMA synchronous = NORMAL")
             _prepare(connection, path)
+            if thorough and (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(found)
         except BaseException:
             connection.close()
             raise
@@ -176,7 +188,7 @@ class Index:
             yield self
         except sqlite3.DatabaseError as error:
             message = f"the project's index (.wanflow/index.sqlite) is damaged: {error}"
-            raise StoreError(f"{message}. Move it away and run again; stored pictures and outputs stay.") from error
+            raise StoreError(f"{message}; {MEND}. Stored pictures and outputs stay") from error
         finally:
             self.close()
 
@@ -213,13 +225,17 @@ class Index:
         made: list[Any] = [[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
         if result.task_id or result.billed or result.prompts:
             made.append([result.task_id, result.billed, list(result.prompts)])
-        if self._receipts and result.task_id:
-            try:
-                self._receipts.add(Receipt(key, made, components))
-            except OSError as error:
-                why = unwritable(self._folder, error)
-                raise StoreError(f"the receipt of a paid picture can't be kept: {why}") from error
+        if result.task_id:
+            self._receipt(Receipt(key, made, components))
         self._keep(key, made, components)
+
+    def _receipt(self, receipt: Receipt) -> None:
+        try:
+            if self._receipts:
+                self._receipts.add(receipt)
+        except OSError as error:
+            why = unwritable(self._folder, error)
+            raise StoreError(f"the receipt of a paid picture can't be kept: {why}") from error
 
     def _keep(self, key: str, made: list[Any], components: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, json.dumps(made), components))
@@ -323,6 +339,20 @@ class Index:
         """Every result, by key, with the components of the key."""
         for key, made, components in self._db.execute("SELECT key, made, components FROM results ORDER BY key"):
             yield key, _result(made), json.loads(components)
+
+    def unreceipted(self) -> list[str]:
+        """The keys of results that were paid for and have no receipt. Raises StoreError."""
+        try:
+            known = {receipt.key for receipt, _ in self._receipts.read()} if self._receipts else set()
+        except OSError as error:
+            raise StoreError(f"{NO_RECEIPTS}: {describe_os_error(error)}") from error
+        return [key for key, result, _ in self.results() if result.task_id and key not in known]
+
+    def write_receipts(self) -> None:
+        """Write the receipts that are missing. Raises StoreError."""
+        for key in self.unreceipted():
+            made, components = self._db.execute("SELECT made, components FROM results WHERE key = ?", (key,)).fetchone()
+            self._receipt(Receipt(key, json.loads(made), components))
 
     def jobs(self) -> Iterator[tuple[str, str, str]]:
         """The key that each job had when it was last done: recipe, job, key."""

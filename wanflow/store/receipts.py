@@ -37,7 +37,6 @@ class Receipts:
 
     def add(self, receipt: Receipt) -> None:
         """Write a receipt, durably. Raises OSError."""
-        new = not self._path.exists()
         make_folder(self._path.parent)
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o666)
         try:
@@ -49,8 +48,7 @@ class Receipts:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        if new:
-            sync_folder(self._path.parent)
+        sync_folder(self._path.parent)  # also of a file that was there: whoever made it may have died before this
 
     def size_bytes(self) -> int:
         """How long the file is; 0 when there is none. Raises OSError."""

@@ -5,21 +5,25 @@ Removing has the store for itself: it does not begin while a run is in progress,
 
 from __future__ import annotations
 
+import math
 import sqlite3
+import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from wanflow.errors import StoreError, describe_os_error
+from wanflow.errors import StoreError, unwritable
 from wanflow.model import Blob, Result
 from wanflow.store import locks
-from wanflow.store.blobs import Blobs, fault_of
+from wanflow.store.blobs import DIGEST, Blobs, fault_of
 from wanflow.store.index import Index
 from wanflow.store.ledger import FILE as LEDGER
+from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import Receipts
+from wanflow.store.tasks import RESERVED, State
 
 DAY_S = 86_400.0
 AGAIN = "the next run that needs it makes it again"
@@ -43,12 +47,24 @@ class Fault:
 
 @dataclass(slots=True)
 class Verified:
-    """What a look at every stored picture found; `mended` are those that an equal output file gave back."""
+    """What a look at every stored picture found; `mended` are those that an equal output file gave back.
+
+    `index_fault` says what is wrong with the index, `index_mended` what was done about it; `unreceipted` results were
+    paid for and have no receipt, from which they would be known if the index were lost.
+    """
 
     pictures: int = 0
     size_bytes: int = 0
     faults: list[Fault] = field(default_factory=list)
     mended: dict[str, str] = field(default_factory=dict)
+    index_fault: str = ""
+    index_mended: str = ""
+    unreceipted: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong, or nothing any more."""
+        return not (self.faults or self.index_fault or self.unreceipted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,14 @@ class Collected:
     def size_bytes(self) -> int:
         """How much room that is."""
         return sum(item.size_bytes for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Results, by key, and pictures, by digest, that somebody outside of the store still needs."""
+
+    keys: Collection[str] = ()
+    pictures: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -109,32 +133,40 @@ class Upkeep:
 
     def __init__(self, root: Path, store: Path, index: Index) -> None:
         self._root, self._store, self._index, self._blobs = root, store, index, Blobs(store)
+        self._outputs: dict[str, list[str]] | None = None
+        self.read_only = index.read_only
 
     # -- whether all is whole
 
     def verify(self, *, mend: bool = False) -> Verified:
-        """Read every stored picture and compare its digest; `mend` restores from equal output files."""
-        found, named = Verified(), self._named()
-        for sha256, (result, function, keys) in self._wanted().items():
-            found.pictures += 1
-            if not (fault := self._blobs.fault(sha256)):
-                found.size_bytes += self._blobs.path(sha256).stat().st_size
-                continue
-            twin = self._twin(sha256)
-            if twin and mend:
-                self._blobs.discard(sha256)
-                self._blobs.put((self._root / twin).read_bytes())
-                found.mended[sha256] = twin
-                continue
-            jobs = tuple(f"{recipe}: {job}" for key in keys for recipe, job in named.get(key, ()))
-            remedy = f"{twin} is equal; --mend takes it from there" if twin else PAID_AGAIN if result.task_id else AGAIN
-            found.faults.append(Fault(sha256, fault, remedy, function, jobs, result.billed))
-        for path in self._strays():
-            found.pictures += 1
-            if fault := self._blobs.fault(path.name):
-                found.faults.append(Fault(path.name, fault, NOBODY))
-            else:
-                found.size_bytes += path.stat().st_size
+        """Read every stored picture and compare its digest; `mend` restores from equal output files, and writes
+        receipts anew. Raises StoreError.
+        """
+        found, named, wanted = Verified(), self._named(), self._wanted()
+        try:
+            for sha256, (result, function, keys) in wanted.items():
+                found.pictures += 1
+                if not (fault := self._blobs.fault(sha256)):
+                    found.size_bytes += _size(self._blobs.path(sha256))
+                elif (twin := self._twin(sha256)) and mend:
+                    self._blobs.put((self._root / twin).read_bytes())
+                    found.mended[sha256] = twin
+                else:
+                    jobs = tuple(f"{recipe}: {job}" for key in keys for recipe, job in named.get(key, ()))
+                    made = PAID_AGAIN if result.task_id else AGAIN
+                    remedy = f"{twin} is equal; --mend takes it from there" if twin else made
+                    found.faults.append(Fault(sha256, fault, remedy, function, jobs, result.billed))
+            for path in self._strays(wanted):
+                found.pictures += 1
+                if fault := self._blobs.fault(path.name):
+                    found.faults.append(Fault(path.name, fault, NOBODY))
+                else:
+                    found.size_bytes += _size(path)
+        except OSError as error:
+            raise StoreError(unwritable(self._store, error)) from error
+        if mend:
+            self._index.write_receipts()
+        found.unreceipted = len(self._index.unreceipted())
         return found
 
     def _wanted(self) -> dict[str, tuple[Result, str, list[str]]]:
@@ -145,13 +177,16 @@ class Upkeep:
                 wanted.setdefault(blob.sha256, (result, str(components[1]), []))[2].append(key)
         return wanted
 
-    def _strays(self) -> Iterator[Path]:
-        wanted = self._wanted()
+    def _strays(self, wanted: Collection[str]) -> Iterator[Path]:
         yield from (path for path in self._objects() if path.name not in wanted)
 
     def _objects(self) -> Iterator[Path]:
-        folder = self._store / "objects"
-        yield from (path for path in sorted(folder.glob("??/*")) if not path.name.endswith(".part"))
+        """Stored pictures; what else lies there is somebody else's."""
+        for folder in self._folders():
+            yield from (path for path in sorted(folder.glob(f"{folder.name}*")) if DIGEST.fullmatch(path.name))
+
+    def _folders(self) -> list[Path]:
+        return [folder for folder in sorted((self._store / "objects").glob("??")) if not folder.is_symlink()]
 
     def _named(self) -> dict[str, list[tuple[str, str]]]:
         """The jobs that had each key when they were last done."""
@@ -162,66 +197,85 @@ class Upkeep:
 
     def _twin(self, sha256: str) -> str:
         """An output file that has the same bytes, if there is one."""
-        for path, written in self._index.outputs():
-            if written == sha256 and not fault_of(self._root / path, sha256):
-                return path
-        return ""
+        if self._outputs is None:
+            self._outputs = defaultdict(list)
+            for path, written in self._index.outputs():
+                self._outputs[written].append(path)
+        return next((path for path in self._outputs[sha256] if not fault_of(self._root / path, sha256)), "")
 
     # -- what nobody needs
 
-    def collect(self, now: float, older_than_s: float, *, paid: bool = False, dry_run: bool = False) -> Collected:
+    def collect(
+        self, now: float, older_than_s: float, spared: Spared, *, paid: bool = False, dry_run: bool = False
+    ) -> Collected:
         """Remove, or only list, results that no recipe's jobs had when they were last done, with pictures stored longer
-        ago than that and needed by no other; what died runs left behind; never what was paid for, unless `paid`.
+        ago than that and needed by no other; what died runs left behind; never what was paid for, unless `paid`, and
+        never what is `spared`.
 
         Raises StoreError, also while a run is in progress.
         """
+        objects = self._store / "objects"
+        if objects.is_symlink():
+            shared = f"{objects} is a link to {objects.readlink()}, which other projects may share"
+            raise StoreError(f"{shared}; nothing was removed. Move that folder here first")
         try:
-            with locks.alone(self._store / locks.IN_USE) as free:
-                if not free and not dry_run:
-                    raise StoreError("a run of this project is in progress; nothing was removed. Try again after it")
-                found, keys = self._unneeded(now - older_than_s, now - DAY_S, paid=paid)
+            with nullcontext() if dry_run else alone(self._store):
+                found, keys = self._unneeded(now - older_than_s, now - DAY_S, spared, paid=paid)
                 found.dry_run = dry_run
                 if not dry_run:
-                    # First the results, so that no crash leaves one whose picture is gone.
-                    with self._index.transaction():
-                        for key in keys:
-                            self._index.forget(key)
-                    for item in found.items:
-                        _remove(item)
+                    self._remove(found.items, keys)
                 return found
         except OSError as error:
-            raise StoreError(f"the store can't be tidied up: {describe_os_error(error)}") from error
+            raise StoreError(f"the store can't be tidied up: {unwritable(self._store, error)}") from error
 
-    def _unneeded(self, before: float, dead_before: float, *, paid: bool) -> tuple[Collected, list[str]]:
+    def _remove(self, items: Iterable[Item], keys: Iterable[str]) -> None:
+        # First the results, so that no crash leaves one whose picture is gone; but before them what none of them has,
+        # since a disk may be so full that nothing can be written until something is gone.
+        wanted = self._wanted()
+        for item in items:
+            if item.path.name not in wanted:
+                _remove(item)
+        with self._index.transaction():
+            for key in keys:
+                self._index.forget(key)
+        for item in items:
+            if item.path.name in wanted:
+                _remove(item)
+
+    def _unneeded(
+        self, before: float, dead_before: float, spared: Spared, *, paid: bool
+    ) -> tuple[Collected, list[str]]:
         found, keys, named = Collected(), [], self._named()
-        needed = set() if paid else {blob[0] for receipt, _ in Receipts(self._store).read() for blob in receipt.made[0]}
+        needed = set(spared.pictures)
+        needed |= (
+            set() if paid else {blob[0] for receipt, _ in Receipts(self._store).read() for blob in receipt.made[0]}
+        )
         for key, result, _ in self._index.results():
             blobs = {blob.sha256 for blob in result.blobs}
             old = all(self._stored_before(sha256, before) for sha256 in blobs)
             bought = bool(result.task_id)
-            if key in named or not old or (bought and not paid):
+            if key in named or key in spared.keys or not old or (bought and not paid):
                 needed |= blobs
                 found.kept_paid += old and key not in named
             else:
                 keys.append(key)
         found.results = len(keys)
-        objects = (path for path in self._objects() if path.name not in needed)
-        found.items = [_item("picture", path) for path in objects if path.stat().st_mtime < before]
-        found.items += [_item("part", path) for path in self._parts() if path.stat().st_mtime < dead_before]
-        found.items += [_item("lock", path) for path in sorted((self._store / "locks").glob("*"))]
+        pictures = (path for path in self._objects() if path.name not in needed)
+        found.items = [*_items("picture", pictures, before), *_items("part", self._parts(), dead_before)]
+        found.items += _items("lock", sorted((self._store / "locks").glob("*")), math.inf)
         return found, keys
 
     def _stored_before(self, sha256: str, moment: float) -> bool:
         try:
-            return self._blobs.path(sha256).stat().st_mtime < moment
+            return self._blobs.path(sha256).lstat().st_mtime < moment
         except FileNotFoundError:
             return True
 
     def _parts(self) -> Iterator[Path]:
         """Files that died runs were writing, in the store and beside output files."""
-        for pattern in ("objects", "objects/??", "runs/*"):
-            yield from self._store.glob(f"{pattern}/.wanflow-*.part")
-        for folder in sorted({(self._root / path).parent for path, _ in self._index.outputs()}):
+        beside = {(self._root / path).parent for path, _ in self._index.outputs()}
+        runs = sorted((self._store / "runs").glob("*"))
+        for folder in (self._store / "objects", *self._folders(), *runs, *sorted(beside)):
             yield from folder.glob(".wanflow-*.part")
 
     # -- what there is
@@ -237,9 +291,9 @@ class Upkeep:
                 found.shares[recipe, backend].add(result.blobs, result.billed, usd)
             found.total.add((blob for blob in result.blobs if blob.sha256 not in seen), result.billed, usd)
             seen |= {blob.sha256 for blob in result.blobs}
-        for path in self._strays():
+        for path in self._strays(seen):
             found.unneeded.pictures += 1
-            found.unneeded.size_bytes += path.stat().st_size
+            found.unneeded.size_bytes += _size(path)
         return found
 
 
@@ -256,12 +310,50 @@ def prices(accounts: Path) -> dict[str, Decimal]:
     return found
 
 
+@contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """Have a project's store for oneself. Raises StoreError while a run is in progress, OSError."""
+    with locks.alone(store / locks.IN_USE) as free:
+        if not free:
+            raise StoreError("a run of this project is in progress; nothing was changed. Try again after it")
+        yield
+
+
+def spared(accounts: Path, project: Path) -> Spared:
+    """What tasks that this user's ledgers have in flight, or in doubt, were made from. Raises StoreError."""
+    keys, pictures = set[str](), set[str]()
+    for file in sorted(accounts.glob(f"*/{LEDGER}")):
+        ledger = Ledger.look(file.parent)
+        try:
+            for task in ledger.tasks(*RESERVED, State.DONE):
+                if task.project == str(project):
+                    keys.add(task.key)
+                    pictures |= {sha256 for _, sha256 in task.call.inputs.values()}
+        finally:
+            ledger.close()
+    return Spared(keys, pictures)
+
+
 def _name(recipe: str) -> str:
     return recipe.partition("|")[0]  # an identity is name, file and manifest
 
 
-def _item(kind: str, path: Path) -> Item:
-    return Item(kind, path, path.stat().st_size)
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # another process removed it meanwhile
+        return 0
+
+
+def _items(kind: str, paths: Iterable[Path], before: float) -> Iterator[Item]:
+    """Those of these files that were last written before a moment; what is no file, or no more, is not ours."""
+    for path in paths:
+        try:
+            entry = path.lstat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(entry.st_mode) and entry.st_mtime < before:
+            yield Item(kind, path, entry.st_size)
 
 
 def _remove(item: Item) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wanflow import __version__
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError, UsageError, printable
+from wanflow.errors import Again, EditError, UsageError, printable, quoted
 from wanflow.wire import answers, reading
 from wanflow.wire.requests import Request
 from wanflow.wire.verdicts import Phase, judged, retry_after
@@ -55,6 +55,7 @@ class Connection:
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
+        self._is_public = reading.is_public(base_url)
         self._key = key
         self._workspace = {"X-DashScope-WorkSpace": workspace} if workspace else {}
         self._clock = clock
@@ -102,6 +103,8 @@ class Connection:
 
     async def upload(self, url: str, form: Mapping[str, str], filename: str, media_type: str, data: bytes) -> Answer:
         """Put a file where a form allows it. Raises EditError when no answer comes."""
+        if self._leads_inside(url):
+            raise EditError("Unreachable", f"the service names a private address for uploads: {quoted(url)}")
         sent = {"data": dict(form), "files": {"file": (filename, data, media_type)}}
         return await self._sent("POST", url, Phase.QUERY, TRANSFER_S, **sent)
 
@@ -141,7 +144,9 @@ class Connection:
         try:
             # A compressed body could unfold to any size before it is counted, and pictures gain nothing by it.
             request = self.open().build_request("GET", url, headers={"Accept-Encoding": "identity"})
-            for _ in range(MAX_REDIRECTS):
+            for _ in range(MAX_REDIRECTS + 1):
+                if self._leads_inside(str(request.url)):
+                    raise httpx.InvalidURL(f"{quoted(str(request.url))} is an address of this machine or its network")
                 response = await self.open().send(request, stream=True)
                 onward = response.next_request
                 if onward is None or onward.url.scheme not in ("https", request.url.scheme):
@@ -150,10 +155,14 @@ class Connection:
                 if not reading.is_url(str(onward.url)):
                     raise httpx.InvalidURL(f"a redirect leads to {onward.url}")
                 request = onward
-            return await self.open().send(request, stream=True)
+            raise httpx.InvalidURL(f"there are over {MAX_REDIRECTS} redirects")
         except _broken() as error:
             failure = self._unfetched(error)
         raise failure
+
+    def _leads_inside(self, url: str) -> bool:
+        # An emulator's files lie where it is; a service on the internet has no business here.
+        return self._is_public and not reading.is_public(url)
 
     def _unfetched(self, error: Exception) -> EditError:
         return EditError("DownloadFailed", f"the picture can't be fetched: {self._words(error)}", Again.UNSURE)

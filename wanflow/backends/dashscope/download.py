@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from wanflow.backends.dashscope.connection import Connection
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError, describe_os_error, quoted
+from wanflow.errors import Again, EditError, quoted, unwritable
 from wanflow.images import describe, require_sound
 from wanflow.model import Blob
 from wanflow.store.blobs import Blobs
@@ -62,11 +62,11 @@ class Downloads:
             attempt += 1
 
     async def _once(self, url: str) -> Blob:
-        with _writing():
+        with _writing(self._blobs.root):
             part = self._blobs.part()
         try:
             sha256 = await self._stream(url, part)
-            with _writing():
+            with _writing(self._blobs.root):
                 return await asyncio.to_thread(self._keep, part, sha256)
         finally:
             part.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ class Downloads:
         async with self._connection.download(url) as response:
             expected = _expected_bytes(response)
             # What breaks in the network comes as an EditError, so an OSError is the disk's.
-            with _writing(), part.open("xb") as file:
+            with _writing(self._blobs.root), part.open("xb") as file:
                 async for piece in self._connection.pieces(response):
                     size += len(piece)
                     _require_size(size)
@@ -98,12 +98,11 @@ class Downloads:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def _writing(store: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"the store can't be written: {describe_os_error(error)}"
-        raise EditError("StoreNotWritten", message, Again.UNSURE) from error
+        raise EditError("StoreNotWritten", unwritable(store, error), Again.UNSURE) from error
 
 
 def _expected_bytes(response: httpx.Response) -> int | None:
