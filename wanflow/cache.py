@@ -10,8 +10,6 @@ from pathlib import Path
 
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import StoreError, UsageError, unwritable
-from wanflow.project import require_own_store
-from wanflow.reach import Reach
 from wanflow.settings import STORE, find_root, state_folder
 from wanflow.store.index import Index
 from wanflow.store.upkeep import DAY_S, Collected, Stats, Upkeep, Verified, alone, prices, spared
