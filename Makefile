@@ -8,7 +8,7 @@ OLDEST_READY := $(OLDEST)/.installed
 # The oldest official SDK that the provider's pages allow; the newest is in the virtual environment itself.
 OLD_SDK := $(VENV)/dashscope-1.25.2
 
-.PHONY: demo test test-oldest explore chaos check format schemas bench bench-pictures sheets clean
+.PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 define environment
@@ -63,6 +63,10 @@ explore: $(READY) $(OLD_SDK)/dashscope/version.py
 ## chaos: kill, stop, starve and mislead wanflow many hundred times, and count what was paid twice or lost
 chaos: $(READY)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/chaos $(SEED)
+
+## fuzz: a hundred thousand hostile inputs a target, none of which may end in anything but words
+fuzz: $(READY)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
 
 ## check: format, lint, types
 check: $(READY)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import local_sheet
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -262,16 +263,22 @@ def wanted(names: Sequence[str]) -> dict[str, Sheet]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Draw a contact sheet of every function of the draft engine.")
-    parser.add_argument("functions", nargs="*", help="without wan/; all if none is given")
+    parser.add_argument("functions", nargs="*", help="without wan/, or local for all of those; all if none is given")
     parser.add_argument("--photos", type=Path, default=ROOT / "tests" / "photos")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "pictures")
     options = parser.parse_args()
     photos = photographs(options.photos)
     options.to.mkdir(parents=True, exist_ok=True)
     for name, sheet in wanted(options.functions).items():
-        coded = jpeg(drawn(sheet, photos))
-        (options.to / f"sheet-{name}.jpg").write_bytes(coded)
-        print(f"sheet-{name}.jpg: {len(coded) // 1000} kB", flush=True)
+        write(options.to, name, drawn(sheet, photos))
+    if not options.functions or "local" in options.functions:
+        write(options.to, "local", local_sheet.drawn(photographs(ROOT / "tests" / "photos")))
+
+
+def write(folder: Path, name: str, sheet: Image.Image) -> None:
+    coded = jpeg(sheet)
+    (folder / f"sheet-{name}.jpg").write_bytes(coded)
+    print(f"sheet-{name}.jpg: {len(coded) // 1000} kB", flush=True)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,9 @@ def _function(function: Function) -> Iterator[str]:
             drawn = f"{function.best_fidelity} or {drawn}, by the prompt"
         yield f"- Models: {', '.join(f'`{model}`' for model in function.models)}. The draft engine: {drawn}."
     yield ""
+    if ways := function.parameters.get("oneOf"):
+        choice = "; ".join(" or ".join(f"`{name}`" for name in schemas.way(one)) for one in ways)
+        yield f"Exactly one of these is given: {choice}.\n"
     if function.properties:
         yield "| with | value | default | meaning |"
         yield "|---|---|---|---|"
@@ -87,7 +90,14 @@ def _function(function: Function) -> Iterator[str]:
 
 def _slot(name: str, rule: Mapping[str, Any]) -> str:
     if name == "images":
-        count = f"{rule['min']} to {rule['max']}" if "max" in rule else f"{rule.get('min', 1)} or more"
+        exact = rule.get("min") == rule.get("max")
+        count = (
+            str(rule["min"])
+            if exact
+            else f"{rule['min']} to {rule['max']}"
+            if "max" in rule
+            else f"{rule.get('min', 1)} or more"
+        )
         text = f"`images`, {count}"
     else:
         text = f"`{name}`{'' if rule.get('required') else ' (if wanted)'}"

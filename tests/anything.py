@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,8 @@ from PIL import Image
 from wanflow.catalog import Function
 from wanflow.pixels.engine import Array, EditRequest, Hint, Picture
 from wanflow.pixels.lexicon import lexicon
-from wanflow.sizes import Size, SizeError, resulting
+from wanflow.schemas import way
+from wanflow.sizes import Size, SizeError, base, resulting
 
 PHOTOS = sorted((Path(__file__).parent / "photos").glob("*.jpg"))
 Strategy = st.SearchStrategy[Any]
@@ -216,6 +217,8 @@ def _values(name: str, schema: Mapping[str, Any], function: Function, side: int)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     kind = schema["type"]
+    if kind == "array":
+        return _lists(name, schema, function, side)
     if kind == "boolean":
         return st.booleans()
     if kind in ("integer", "number"):
@@ -232,16 +235,42 @@ def _values(name: str, schema: Mapping[str, Any], function: Function, side: int)
     return prompts(schema.get("minLength", 0), schema.get("maxLength", 800))
 
 
+def _lists(name: str, schema: Mapping[str, Any], function: Function, side: int) -> Strategy:
+    if "prefixItems" in schema:  # a box, mostly within the picture
+        return st.tuples(*(st.integers(item["minimum"], max(side // 2, 1)) for item in schema["prefixItems"])).map(list)
+    items, least, most = schema["items"], schema["minItems"], min(schema["maxItems"], 6)
+    if items.get("type") == "integer":  # points and offsets
+        return st.lists(st.integers(items["minimum"] and -side, side // 2), min_size=least, max_size=most)
+    return st.lists(_values(name, items, function, side), min_size=least, max_size=most)
+
+
+def _ways(function: Function) -> list[set[str]]:
+    """What excludes each other: the sets of parameters of which only one is used at a time."""
+    return [set(way(one)) for one in function.parameters.get("oneOf", ())] or [set()]
+
+
 def parameters(function: Function, side: int) -> Strategy:
     """Parameters as a plan resolves them: any that are legal, defaults where none is given."""
     values = {name: _values(name, rule, function, side) for name, rule in function.properties.items()}
-    needed = set(function.parameters.get("required", ()))
+    return st.sampled_from(_ways(function)).flatmap(lambda way: _chosen(function, values, way))
+
+
+def _chosen(function: Function, values: Mapping[str, Strategy], way: set[str]) -> Strategy:
+    others = set[str]().union(*_ways(function)) - way
+    values = {name: strategy for name, strategy in values.items() if name not in others}
+    needed = set(function.parameters.get("required", ())) | (way if len(way) == 1 else set())
     wanted = {name: value for name, value in values.items() if name in needed}
-    others = {name: value for name, value in values.items() if name not in needed}
+    optional = {name: value for name, value in values.items() if name not in needed}
     defaults = {name: rule["default"] for name, rule in function.properties.items() if "default" in rule}
     least = function.parameters.get("minProperties", 0)
-    chosen = st.fixed_dictionaries(wanted, optional=others)
-    return chosen.map(lambda given: defaults | given).filter(lambda given: len(given) >= least)
+    chosen = st.fixed_dictionaries(wanted, optional=optional)
+    whole = chosen.map(lambda given: defaults | given).filter(lambda given: len(given) >= least)
+    return whole.filter(lambda given: not way or not way.isdisjoint(given)).filter(_meets_any(function))
+
+
+def _meets_any(function: Function) -> Callable[[Mapping[str, Any]], bool]:
+    ways = [set(way(one)) for one in function.parameters.get("anyOf", ())]
+    return lambda given: not ways or any(way <= given.keys() for way in ways)
 
 
 @st.composite
@@ -249,10 +278,16 @@ def requests(draw: st.DrawFn, function: Function, shown: Strategy, most_pixels: 
     """A request that a plan would accept, and the size that it promises, of at most so many pixels."""
     count = draw(st.integers(*several)) if (several := _several(function)) else int("image" in function.inputs)
     images = tuple(draw(shown) for _ in range(count))
-    mask = draw(masks(images[0].size)) if "mask" in function.inputs else None
+    if {"image", "images"} <= function.inputs.keys():
+        images = (draw(shown), *images)
+    needs_mask = function.inputs.get("mask", {}).get("required")
+    mask = draw(masks(images[0].size)) if needs_mask else None
     given = draw(parameters(function, max(images[-1].size) if images else 1024))
+    if "mask" in function.inputs and not needs_mask and (given.get("from_image") or given.get("feather")):
+        mask = draw(masks(images[0].size))
+    among = slots(function, images, mask)
     try:
-        size = resulting(function.size, images[-1].size if images else None, given)
+        size = resulting(function.size, base(among), given, among)
     except SizeError:
         size = None  # a plan refuses it
     assume(size and size[0] * size[1] <= most_pixels)
@@ -261,6 +296,14 @@ def requests(draw: st.DrawFn, function: Function, shown: Strategy, most_pixels: 
     return EditRequest(function.name, images, mask, given, given.get("seed", 0), hint), size
 
 
+def slots(function: Function, images: Sequence[Picture], mask: Picture | None) -> dict[str, Size | None]:
+    """The sizes of all inputs by slot, as a plan knows them."""
+    names = ["image"] if "image" in function.inputs else []
+    names += [f"images.{number}" for number in range(len(images) - len(names))]
+    sizes: dict[str, Size | None] = dict(zip(names, [picture.size for picture in images], strict=True))
+    return sizes | ({"mask": mask.size} if mask else {})
+
+
 def _several(function: Function) -> tuple[int, int] | None:
     rule = function.inputs.get("images")
-    return rule and (rule["min"], rule["max"])
+    return rule and (rule["min"], min(rule["max"], 5))

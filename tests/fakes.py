@@ -81,7 +81,7 @@ class FakeBackend(DraftBackend):
         return Result((Blob(sha256, *self._size(call), "PNG", len(data)),), self.fakery.fidelity, self.fakery.warnings)
 
     def _size(self, call: Call) -> tuple[int, int]:
-        path, _ = call.inputs["image"]
+        path, _ = call.inputs.get("image") or list(call.inputs.values())[-1]
         raw = Path(path).read_bytes()
         before = describe(raw).size if raw.startswith(b"\x89PNG") else json.loads(raw)[0]
         return sizes.resulting(functions()[call.function].size, before, call.parameters)

@@ -48,6 +48,12 @@ def rgb_profile(primaries: Sequence[Vector], gamma: float) -> bytes:
     return _profile(b"mntr", b"RGB ", b"XYZ ", {**tags, b"rTRC": curve, b"gTRC": curve, b"bTRC": curve})
 
 
+def grey_profile(gamma: float) -> bytes:
+    """A profile of one curve, as scanners of films write it."""
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
+    return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": curve})
+
+
 def cmyk_profile() -> bytes:
     """A press on which full cyan looks mid-grey, and everything else is as dark as its inks: easily told from none."""
     nodes = []

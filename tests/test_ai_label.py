@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wanflow.glyphs import HANZI, LATIN
 from wanflow.pixels.ai_label import TEXT, labelled
-from wanflow.pixels.lettering import HANZI, LATIN
 
 
 def grey(height: int, width: int, level: int) -> np.ndarray:

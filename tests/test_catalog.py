@@ -2,6 +2,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from legal import legal
 
 from wanflow import catalog
 from wanflow.sizes import resulting
@@ -10,11 +11,14 @@ from wanflow.sizes import resulting
 @pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)
 def test_every_function_is_complete(function):
     assert function.title and function.description
-    assert all(rule["required"] is (slot != "hint") for slot, rule in function.inputs.items())
+    assert all(
+        rule["required"] is (slot != "hint" and not (slot == "mask" and function.is_local))
+        for slot, rule in function.inputs.items()
+    )
     assert function.engine_version >= 1
     kinds = ("proxy", "approximate", "real")
     assert kinds.index(function.fidelity) <= kinds.index(function.best_fidelity)
-    assert function.alpha in ("keep", "flatten")
+    assert function.alpha in ("keep", "flatten", *(["own"] if function.is_local else []))
     assert set(function.models) <= set(catalog.models())
     assert bool(function.models) != function.is_local
     assert all(rule.get("description") for rule in function.properties.values())
@@ -22,8 +26,7 @@ def test_every_function_is_complete(function):
 
 @pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)
 def test_every_size_rule_is_known(function):
-    parameters = {name: rule.get("default", rule.get("minimum")) for name, rule in function.properties.items()}
-    assert resulting(function.size, (600, 400), parameters | {"max_side": 600})[0] >= 1
+    assert resulting(function.size, (600, 400), legal(function))[0] >= 1
 
 
 def test_a_price_is_exact():

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, cmyk_profile, rgb_profile
+from profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, cmyk_profile, grey_profile, rgb_profile
 from projects import coded, gradient
 
 from wanflow.errors import EditError
@@ -97,6 +97,24 @@ def test_palette_with_a_profile_is_converted_too() -> None:
     plain = decode(coded(palette)).rgb
     found = decode(coded(palette, icc_profile=rgb_profile(ADOBE_RGB, 563 / 256))).rgb
     assert np.abs(found - as_srgb(plain, ADOBE_RGB, 563 / 256)).max() < 2
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_greys_of_a_profile_are_converted(mode: str) -> None:
+    greys = np.array([[0, 40, 128, 200, 255]], np.uint8)
+    planes = {"L": greys, "LA": np.dstack([greys, greys // 2 + 9]), "I;16": greys.astype(np.uint16) * 257}
+    found = decode(coded(planes[mode], icc_profile=grey_profile(1.0)))
+    linear = greys / 255.0
+    expected = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(found.rgb[..., 1] - expected).max() < 2
+    assert (found.alpha is not None) == (mode == "LA")
+
+
+def test_a_clear_level_of_sixteen_bits_becomes_alpha() -> None:
+    wide = np.array([[0, 300, 301, 65535]], dtype=np.uint16)
+    found = decode(coded(wide, transparency=300))
+    assert found.alpha is not None
+    assert found.alpha[0].tolist() == [255, 0, 255, 255]
 
 
 def test_profile_does_not_touch_alpha() -> None:

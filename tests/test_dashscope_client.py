@@ -520,6 +520,8 @@ SPOILT = {
     "a redirect to a port that can't be": lambda: httpx.Response(
         302, headers={"location": "https://files.example:99999"}
     ),
+    "a redirect into one's own network": lambda: httpx.Response(302, headers={"location": "https://10.0.0.1/a.png"}),
+    "a redirect to this machine": lambda: httpx.Response(302, headers={"location": "https://[::1]:8443/a.png"}),
     "a redirect to nothing": lambda: httpx.Response(302, headers={"location": "https://[::1"}),
     "cut short": lambda: piecewise(WHOLE[:100], **{"content-length": str(len(WHOLE))}),
     "cut short without a length": lambda: piecewise(WHOLE[:100]),

@@ -3,6 +3,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from legal import legal
 
 from wanflow import catalog
 from wanflow.pixels.engine import (
@@ -27,7 +28,8 @@ FREE = {
     "wan/stylization_local": {"prompt": "change the subject to wooden style"},
     "wan/t2i": {"prompt": "a fox", "size": "768*768"},
 }
-PURE = {"wan/super_resolution": {"upscale_factor": 2}, "local/fit": {"max_side": 64}}
+LOCAL = {name: legal(function) for name, function in catalog.functions().items() if function.is_local}
+PURE = {"wan/super_resolution": {"upscale_factor": 2}, **LOCAL}
 PARAMETERS = FREE | PURE
 
 

@@ -110,12 +110,12 @@ def test_every_bad_value_of_a_job_is_told():
 
 def test_paths_are_rendered():
     found = expansion()
-    assert found.path(found.recipe.outputs[0].to, "o", row()) == "out/0001.png"
+    assert found.path(found.recipe.outputs[0], row()) == "out/0001.png"
 
 
 def test_sizes_follow_the_parameters():
     found = expansion()
-    assert found.size(found.job(found.steps[0], row()), (1000, 800)) == (1250, 800)
+    assert found.size(found.job(found.steps[0], row()), {"image": (1000, 800)}) == (1250, 800)
 
 
 def test_columns_that_a_recipe_needs_are_known_with_their_places():
@@ -166,12 +166,12 @@ def test_key_parts_are_the_canonical_text_of_what_they_stand_for(parameters):
 def test_a_picture_that_nobody_could_read_is_not_made():
     found = expansion()
     wide = found.job(found.steps[0], row(right=2.0))
-    rule, message, line, rows = refused(found.size, wide, (16000, 6000))
+    rule, message, line, rows = refused(found.size, wide, {"image": (16000, 6000)})
     assert (rule, line, rows) == ("size", 9, ("0001",))
     assert message == "16000x6000 px would become 24000x6000, 144 million pixels; at most 120 million are made"
     with pytest.raises(RowError) as caught:
-        found.size(wide, (16000, 6000))
+        found.size(wide, {"image": (16000, 6000)})
     assert caught.value.problems[0].hint == (
         "Ask for less, or put a local/fit step before it, with: {max_side: 14605}."
     )
-    assert found.size(wide, (14605, 5477))
+    assert found.size(wide, {"image": (14605, 5477)})

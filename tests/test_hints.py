@@ -110,7 +110,7 @@ def test_a_provider_never_sees_a_hint_nor_is_paid_for_its_change(project: Projec
         (BOX, "1,a.png,0", "width must be at least 1, got 0"),
         (BOX, "1,a.png,421", "the region ends at 521 px, but the image's width is 520 px"),
         ("{region: [0, 400, 10, 121]}", "1,a.png,1", "the region ends at 521 px, but the image's height is 520 px"),
-        ("{region: [1, 2, 3]}", "1,a.png,1", "region takes at least 4, got 3"),
+        ("{region: [1, 2, 3]}", "1,a.png,1", "region takes 4 values, got 3"),
         ("{region: [-1, 2, 3, 4]}", "1,a.png,1", "region must be at least 0, got -1"),
         ("{region: [1, 2, 3, 4], mask: file:mask.png}", "1,a.png,1", "hint takes one of region and mask, got both"),
         ("{}", "1,a.png,1", "hint must not be empty"),

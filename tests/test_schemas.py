@@ -5,6 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from jsonschema import Draft202012Validator
+from legal import legal
 
 from wanflow import catalog, schemas
 from wanflow.errors import UsageError
@@ -28,7 +29,7 @@ def test_every_function_has_a_closed_valid_schema(function):
     Draft202012Validator.check_schema(function.parameters)
     assert function.parameters["additionalProperties"] is False
     defaults = {name: rule["default"] for name, rule in function.properties.items() if "default" in rule}
-    lenient = function.parameters | {"minProperties": 0, "required": []}
+    lenient = function.parameters | {"minProperties": 0, "required": [], "oneOf": [{}], "anyOf": [{}]}
     assert [error.message for error in schemas.validator(lenient).iter_errors(defaults)] == []
 
 
@@ -46,11 +47,12 @@ def test_the_authoring_schema_is_fresh():
 
 def step_with(function, name, value):
     """A step of a function whose other required parameters and inputs are there."""
-    needed = dict.fromkeys(function.parameters.get("required", ()), "text")
     inputs = {
-        slot: ["row.a"] if slot == "images" else "row.a" for slot, rule in function.inputs.items() if rule["required"]
+        slot: ["row.a"] * rule["min"] if slot == "images" else "row.a"
+        for slot, rule in function.inputs.items()
+        if rule["required"]
     }
-    return {"uses": function.name, **inputs, "with": needed | {name: value}}
+    return {"uses": function.name, **inputs, "with": legal(function, name) | {name: value}}
 
 
 def literals(rule):

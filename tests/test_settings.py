@@ -92,3 +92,16 @@ def test_paths_are_shown_from_where_the_user_stands(tmp_path):
 
 def test_there_is_at_least_one_core():
     assert cores() >= 1
+
+
+@pytest.mark.parametrize("entry", ['account = "x\\n"', 'key_variable = "DASHSCOPE_API_KEY\\n"'])
+def test_a_pattern_ends_where_the_text_does(entry, tmp_path):
+    (tmp_path / "wanflow.toml").write_text(f"[dashscope]\n{entry}\n")
+    with pytest.raises(UsageError, match=r"must be like|does not have the form"):
+        read_settings(tmp_path)
+
+
+def test_a_file_of_settings_is_small(tmp_path):
+    (tmp_path / "wanflow.toml").write_text("#" * 200_000)
+    with pytest.raises(UsageError, match="200,000 bytes"):
+        read_settings(tmp_path)

@@ -18,7 +18,8 @@ class Function:
     """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine.
 
     `fidelity` is what the draft engine makes of it at worst; where that depends on the prompt, `best_fidelity` differs.
-    `alpha` is "keep" or "flatten" (onto white); a stamped proxy is flattened in any case.
+    `alpha` is "keep", "flatten" (onto white) or "own" (as its description says); a stamped proxy is flattened in any
+    case.
     """
 
     name: str
@@ -261,16 +262,22 @@ def _step_rule(function: Function) -> dict[str, Any]:
         if slot not in function.inputs:
             rules[slot] = {"not": {}, "description": f"{function.name} takes no {slot}."}
     if several := function.inputs.get("images"):
-        rules["images"] = {"minItems": several["min"], "maxItems": several["max"]}
+        rules["images"] = {"maxItems": several["max"], **_at_least(several["min"])}
     if function.is_local:
         rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
     needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]
-    if function.parameters.get("required") or function.parameters.get("minProperties"):
+    if any(word in function.parameters for word in ("required", "minProperties", "oneOf")):
         needed.append("with")
     return {
         "if": {"properties": {"uses": {"const": function.name}}, "required": ["uses"]},
         "then": {"properties": rules, "required": needed},
     }
+
+
+def _at_least(count: int) -> dict[str, Any]:
+    # How many pictures steps.ID.all is, is known only per row.
+    several = {"contains": {"type": "string", "pattern": r"\.all$"}}
+    return {"anyOf": [{"minItems": count}, several]} if count > 1 else {}
 
 
 def _with_expressions(function: Function) -> dict[str, Any]:
@@ -281,6 +288,10 @@ def _with_expressions(function: Function) -> dict[str, Any]:
 
 def _or_expression(rule: Schema) -> dict[str, Any]:
     notes = {key: rule[key] for key in ("description", "default") if key in rule}
+    if "items" in rule:
+        rule = {**rule, "items": _or_expression(rule["items"])}
+    if "prefixItems" in rule:
+        rule = {**rule, "prefixItems": [_or_expression(item) for item in rule["prefixItems"]]}
     return {"anyOf": [rule, {"$ref": "#/$defs/expression"}], **notes}
 
 

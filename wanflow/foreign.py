@@ -17,7 +17,7 @@ from wanflow.schemas import Schema, children, format_checker, require_own_refere
 
 MAX_BYTES = 100_000
 MAX_RULES = 2_000
-# In units of some 5 to 20 µs, as long as judging one keyword takes: what any schema may take at first, and for each row.
+# In units of some 5 to 20 µs, as long as judging a keyword takes: what any schema may take at first, and for each row.
 BUDGET = 25_000
 PER_ROW = 2_500
 _STEPS_PER_UNIT = 200

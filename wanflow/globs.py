@@ -21,6 +21,8 @@ def find(base: Path, pattern: str, enter: Callable[[str], bool]) -> Iterator[str
     parts = PurePath(pattern).parts
     if len(pattern) > MAX_PATTERN or len(parts) > MAX_PARTS:
         raise ValueError(f"a pattern may have {MAX_PATTERN:,} characters and {MAX_PARTS} parts")
+    if not parts:
+        return
     head = next((place for place, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
     if ".." in parts[head:]:
         raise ValueError(".. can't stand behind * and ?")

@@ -28,7 +28,7 @@ class Reach:
             if folder not in self._folders:
                 self._folders[folder] = self._below(os.path.realpath(folder))
             # Of a file that is no link, its folder decides; only one that was allowed by itself lies elsewhere.
-            if self._folders[folder] and not os.path.islink(path):
+            if self._folders[folder] and not (str(path).endswith("..") or os.path.islink(path)):  # noqa: PTH114 - as above
                 return True
             return self._below(os.path.realpath(path))
         except ValueError:  # NUL: what no file system can hold

@@ -176,6 +176,12 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             words = " or ".join(_VERBS.get(kind, kind) for kind in kinds)
+            if error.instance is None and "#" in schema.get("pattern", ""):
+                return (
+                    "type",
+                    f"{name} must be {words}, got {got}",
+                    "What follows # is a comment unless it is in quotes.",
+                )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
@@ -189,6 +195,11 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name}",
                 "",
             )
+        case "oneOf":
+            ways = [way(alternative) for alternative in wanted]
+            choice = "; ".join(" or ".join(names) for names in ways)
+            got = " and ".join(name for names in ways for name in names if name in error.instance) or "none"
+            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", ""
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
@@ -202,6 +213,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if "row\\." in wanted:
             hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
+            return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
         case "minItems" | "maxItems":
             word = "at least" if error.validator == "minItems" else "at most"
             return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
@@ -210,7 +223,7 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {examples[0]}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
@@ -220,6 +233,11 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
     return str(error.validator), f"{name}: {error.message[:200]}", ""
+
+
+def way(alternative: Schema) -> list[str]:
+    """The parameters of one way to use a function, of which at least one is needed."""
+    return [*alternative.get("required", []), *(name for other in alternative.get("anyOf", []) for name in way(other))]
 
 
 def _range(schema: Schema) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import floor
+from math import ceil, floor
 from typing import Any
 
-Size = tuple[int, int]
-Parameters = Mapping[str, Any]
+from wanflow import geometry, layouts
+from wanflow.geometry import Parameters
+from wanflow.geometry import Size as Size
+from wanflow.geometry import SizeError as SizeError
 
-
-class SizeError(ValueError):
-    """No size satisfies the parameters; the text says why, `hint` what helps."""
-
-    def __init__(self, message: str, hint: str = "Change the limits, or crop the picture first.") -> None:
-        super().__init__(message)
-        self.hint = hint
+Sizes = Mapping[str, Size | None]
 
 
 def expanded(width: int, height: int, parameters: Parameters) -> tuple[int, int, int, int]:
@@ -66,7 +62,7 @@ def given(parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
         return None
     width, height = (int(number) for number in str(text).split("*"))
     if broken := broken_limit(width, height, rule):
-        raise SizeError(*_SAID[broken](text, width * height, rule))
+        raise SizeError(*_SAID[broken](text, (width, height), rule), "size")
     step = rule.get("multiple", 1)
     return step * _rounded(width / step), step * _rounded(height / step)
 
@@ -83,24 +79,35 @@ def broken_limit(width: int, height: int, rule: Mapping[str, Any]) -> str | None
     return "ratio" if max(width, height) > rule.get("max_ratio", endless) * min(width, height) else None
 
 
-_SAID: dict[str, Callable[[str, int, Mapping[str, Any]], tuple[str, str]]] = {
-    "choices": lambda text, pixels, rule: (
+_SAID: dict[str, Callable[[str, Size, Mapping[str, Any]], tuple[str, str]]] = {
+    "choices": lambda text, wish, rule: (
         f"size {text} is not among those that the model makes",
         f"Take {' or '.join(rule['choices'])}.",
     ),
-    "sides": lambda text, pixels, rule: (
+    "sides": lambda text, wish, rule: (
         f"size {text} has a side that is not between {rule['min_side']} and {rule['max_side']}",
         "Take for example 1024*1024.",
     ),
-    "pixels": lambda text, pixels, rule: (
-        f"size {text} has {pixels} pixels; the model makes {rule['min_pixels']} to {rule['max_pixels']}",
-        "Take for example 1280*1280, 1280*960 or 960*1280.",
+    "pixels": lambda text, wish, rule: (
+        f"size {text} has {wish[0] * wish[1]} pixels; the model makes {rule['min_pixels']} to {rule['max_pixels']}",
+        "Take {}*{}, for example.".format(*_allowed(wish, rule)),
     ),
-    "ratio": lambda text, pixels, rule: (
+    "ratio": lambda text, wish, rule: (
         f"size {text} is longer than {rule['max_ratio']}:1, which is the most the model makes",
         "Bring width and height closer together.",
     ),
 }
+
+
+def _allowed(wish: Size, rule: Mapping[str, Any]) -> Size:
+    """The size of nearly the same ratio, in multiples of 16, that has as few or many pixels as the model makes."""
+    pixels = wish[0] * wish[1]
+    few, many = rule["min_pixels"], rule["max_pixels"]
+    steep = min(max(wish) / max(min(wish), 1), rule.get("max_ratio", 4))
+    least = max(1, ((few if pixels < few else many) / steep) ** 0.5 / 16)
+    short = ceil(least) if pixels < few else floor(least)
+    long = floor(steep * short) if pixels >= few else ceil(steep * least)
+    return (16 * long, 16 * short) if wish[0] > wish[1] else (16 * short, 16 * long)
 
 
 def about(width: int, height: int, pixels: int, steepest: float) -> Size:
@@ -144,11 +151,70 @@ _RULES: dict[str, Callable[[int, int, Parameters, Mapping[str, Any]], Size]] = {
 }
 
 
-def resulting(rule: Mapping[str, Any], size: Size | None, parameters: Parameters) -> Size | None:
+def _mask(size: Size | None, parameters: Parameters, among: Sizes) -> Size | None:
+    geometry.check_mask(size, parameters, tuple(among))
+    return size
+
+
+def _composite(size: Size | None, parameters: Parameters, among: Sizes) -> Size | None:
+    geometry.check_composite(parameters, tuple(among))
+    if size:
+        geometry.laid(size, among.get("images.0"), parameters)
+    return size
+
+
+def _convert(size: Size | None, parameters: Parameters, among: Sizes) -> Size | None:
+    layouts.check_convert(size, parameters)
+    return size
+
+
+def _sheet(size: Size | None, parameters: Parameters, among: Sizes) -> Size | None:
+    return layouts.sheet(len(among), parameters).size
+
+
+def _checked(
+    check: Callable[[Parameters], None], made: Callable[[Size, Parameters], Size]
+) -> Callable[[Size | None, Parameters, Sizes], Size | None]:
+    def rule(size: Size | None, parameters: Parameters, among: Sizes) -> Size | None:
+        check(parameters)
+        return size and made(size, parameters)
+
+    return rule
+
+
+# What local functions make of a size (None: not known yet) and of those of all their inputs, by slot.
+_LOCAL: dict[str, Callable[[Size | None, Parameters, Sizes], Size | None]] = {
+    "resize": _checked(geometry.check_resize, lambda size, wish: geometry.resized(size, wish).kept.size),
+    "crop": _checked(geometry.check_crop, lambda size, wish: geometry.cropped(size, wish).size),
+    "pad": _checked(geometry.check_pad, lambda size, wish: geometry.padded(size, wish)[0]),
+    "rotate": _checked(geometry.check_rotate, geometry.rotated),
+    "label": _checked(layouts.check_label, lambda size, wish: layouts.labelled(size, wish).size),
+    "compare": _checked(layouts.check_compare, lambda size, wish: layouts.compared(size, wish).size),
+    "mask": _mask,
+    "composite": _composite,
+    "convert": _convert,
+    "contact_sheet": _sheet,
+}
+
+
+def base(among: Mapping[str, Size | None]) -> Size | None:
+    """The size that decides the result's, of those of the inputs by slot: the image's, or the last one's of several."""
+    if "image" in among:
+        return among["image"]
+    several = [size for slot, size in among.items() if slot.startswith("images.")]
+    return several[-1] if several else None
+
+
+def resulting(
+    rule: Mapping[str, Any], size: Size | None, parameters: Parameters, among: Sizes | None = None
+) -> Size | None:
     """The size that a function with this rule gives an image of this size (of several: the last). Raises SizeError.
 
-    None is for a size that isn't known yet, and for a function that takes no image.
+    `among` are the sizes of all inputs by slot, for rules that look at more than one. None is for a size that isn't
+    known yet, and for a function that takes no image.
     """
+    if rule["rule"] in _LOCAL:
+        return _LOCAL[rule["rule"]](size, parameters, {"image": size} if among is None else among)
     if rule["rule"] in ("given", "about"):
         return _chosen(size, parameters, rule)
     return size and _RULES[rule["rule"]](*size, parameters, rule)

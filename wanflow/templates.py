@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -59,7 +59,7 @@ class Template:
 
     @property
     def roots(self) -> frozenset[str]:
-        """The top-level names read: row, params."""
+        """The top-level names read: row, params, matrix."""
         return frozenset(root for root, _ in self.names)
 
     def render(self, scope: Scope) -> Any:
@@ -81,6 +81,14 @@ class Template:
         return TemplateError(_brief(str(error)))
 
 
+def bound(value: Any, root: str, fields: Mapping[str, Any]) -> Any:
+    """A value whose templates see these fields under a root, which then is none of the names they read."""
+    if not isinstance(value, Template) or root not in value.roots:
+        return value
+    names = frozenset(name for name in value.names if name[0] != root)
+    return Template(value.source, names, lambda scope: value.evaluate({**scope, root: fields}))
+
+
 def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
     """A `with` or `to` value; None when it holds no expression and so is plain text. Raises TemplateError."""
     if OPEN not in text:
@@ -94,6 +102,18 @@ def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
     compiled = [part if kind == "text" else compile_expression(part, roots) for kind, part in parts]
     names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled if isinstance(part, Template)))
     return Template(text, names, lambda scope: _join(compiled, scope))
+
+
+def listed(parts: Sequence[Any]) -> Template | None:
+    """A list of values of which some are templates, as one template; None when none is."""
+    compiled = [part for part in parts if isinstance(part, Template)]
+    if not compiled:
+        return None
+    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled))
+    source = f"[{', '.join(part.source if isinstance(part, Template) else canonical(part) for part in parts)}]"
+    return Template(
+        source, names, lambda scope: [part.render(scope) if isinstance(part, Template) else part for part in parts]
+    )
 
 
 @lru_cache(1_000)
@@ -168,7 +188,7 @@ def _limit_parts(value: Any) -> None:
         waiting += part if isinstance(part, list) else [*part, *part.values()] if isinstance(part, dict) else ()
 
 
-_PLAIN = re.compile(r"\s*(row|params)\.([^\W\d]\w*)\s*\Z")
+_PLAIN = re.compile(r"\s*(row|params|matrix)\.([^\W\d]\w*)\s*\Z")
 
 
 def _simple(source: str) -> Callable[[Scope], Any] | None:
@@ -309,7 +329,13 @@ def _refuse_name(name: str, roots: Collection[str]) -> NoReturn:
         )
     if name.lower() in ("yes", "no", "on", "off"):
         raise TemplateError(f"{name} is no expression", "Only true and false are read as yes and no.")
-    raise TemplateError(f"there is no {name} here", did_you_mean(name, roots))
+    raise TemplateError(f"there is no {name} here", _UNSEEN.get(name) or did_you_mean(name, roots))
+
+
+_UNSEEN = {
+    "row": "What is made once for the whole run sees params only.",
+    "matrix": "Only a step with matrix:, and the to: of an output that shows its pictures, see one.",
+}
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:

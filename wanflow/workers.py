@@ -9,12 +9,12 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from wanflow.catalog import models
 from wanflow.errors import Again, EditError, describe_os_error, unwritable
@@ -32,6 +32,8 @@ LEAST_S = 60.0
 # All workers together may have so much of the machine's memory, and each what any ordinary edit needs.
 MEMORY_SHARE = 0.8
 LEAST_BYTES = 2 << 30
+# So many pictures of a call are in memory together; of more, one at a time.
+HELD = 4
 
 
 class Workers:
@@ -172,12 +174,13 @@ def perform(call: Call, store: Path) -> Result:
 def _performed(call: Call, store: Path) -> Result:
     from wanflow.pixels import codec, engine
 
-    pictures = {slot: codec.decode(read_checked(Path(path), sha256)) for slot, (path, sha256) in call.inputs.items()}
-    base = [pictures[slot] for slot in ("image", *_numbered(pictures)) if slot in pictures]
+    files = [call.inputs[slot] for slot in ("image", *_numbered(call.inputs)) if slot in call.inputs]
+    held = len(files) <= HELD
+    images = tuple(_read(file) for file in files) if held else OneByOne(files)
+    mask = _read(call.inputs["mask"]) if "mask" in call.inputs else None
     seed = call.parameters.get("seed") or 0
-    hint = _hint(call, pictures)
     size = models()[call.model].size if call.model else None
-    request = engine.EditRequest(call.function, tuple(base), pictures.get("mask"), call.parameters, seed, hint, size)
+    request = engine.EditRequest(call.function, images, mask, call.parameters, seed, _hint(call), size)
     try:
         edited = engine.apply(request)
     except (EditError, MemoryError):
@@ -188,24 +191,51 @@ def _performed(call: Call, store: Path) -> Result:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         raise EditError("EngineBug", f"a bug in wanflow's engine: {type(error).__name__}: {error} ({where})") from error
-    lossless = all(picture.lossless for picture in base)
-    data = codec.encode(edited.picture, lossless_source=lossless)
+    lossless = edited.picture.lossless and (not held or all(picture.lossless for picture in images))
+    software = "wanflow" if call.function.startswith("local/") else "wanflow draft engine"
+    data = codec.encode(edited.picture, edited.coding, lossless_source=lossless, software=software)
     try:
         sha256 = Blobs(store).put(data)
     except OSError as error:
         raise EditError("StoreNotWritten", unwritable(store, error)) from error
     width, height = edited.picture.size
-    return Result((Blob(sha256, width, height, "PNG", len(data)),), edited.fidelity.value, edited.warnings)
+    return Result(
+        (Blob(sha256, width, height, edited.coding.format, len(data)),), edited.fidelity.value, edited.warnings
+    )
 
 
-def _hint(call: Call, pictures: Mapping[str, Picture]) -> Hint:
+class OneByOne(Sequence["Picture"]):
+    """Pictures that are read each time they are asked for and not held: two hundred photographs fill no memory."""
+
+    def __init__(self, files: Sequence[tuple[str, str]]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Picture]: ...
+    def __getitem__(self, index: int | slice) -> Picture | Sequence[Picture]:
+        return OneByOne(self._files[index]) if isinstance(index, slice) else _read(self._files[index])
+
+
+def _read(file: tuple[str, str]) -> Picture:
+    from wanflow.pixels import codec
+
+    path, sha256 = file
+    return codec.decode(read_checked(Path(path), sha256))
+
+
+def _hint(call: Call) -> Hint:
     from wanflow.pixels import edit_mask, engine
 
     if call.region:
         x, y, width, height = call.region
         return engine.Hint((x, y, x + width, y + height))
-    mask = pictures.get("hint.mask")
-    return engine.Hint(mask=None if mask is None else edit_mask.white(mask.rgb))
+    file = call.inputs.get("hint.mask")
+    return engine.Hint(mask=None if file is None else edit_mask.white(_read(file).rgb))
 
 
 def _numbered(slots: Iterable[str]) -> list[str]:

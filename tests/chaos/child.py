@@ -28,8 +28,9 @@ from wanflow.errors import StoreError
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 
-# How long after the request went out the answer is not there yet, in seconds of the emulator's clock.
-ON_ITS_WAY_S = 0.15
+# How long after a request began its answer is not there yet, and how long none comes but to one that is taken late; in
+# seconds of the emulator's clock.
+ON_ITS_WAY_S, LONG_ON_ITS_WAY_S = 0.15, 15.0
 # On a busy machine an answer may be this late in real seconds, however fast the clocks run.
 LEAST_PATIENCE_S = 1.0
 
@@ -91,11 +92,16 @@ def wrap_request(name: str, at: Boundaries, speed: float) -> None:
 
     async def wrapped(*values: Any) -> Any:
         at.reach(f"before {name}")
-        timer = asyncio.get_running_loop().call_later(ON_ITS_WAY_S / speed, at.reach, f"amid {name}")
+        later = asyncio.get_running_loop().call_later
+        timers = [
+            later(ON_ITS_WAY_S / speed, at.reach, f"amid {name}"),
+            later(LONG_ON_ITS_WAY_S / speed, at.reach, f"long amid {name}"),
+        ]
         try:
             result = await plain(*values)
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
         at.reach(f"after {name}")
         return result
 

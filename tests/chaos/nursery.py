@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import socketserver
 import sys
@@ -42,7 +43,7 @@ class Birth(socketserver.StreamRequestHandler):
 
 
 class Nursery(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
-    """Forks until the driver is gone."""
+    """Forks until the driver is gone, and then ends with all that it forked."""
 
     max_children = 100
 
@@ -53,7 +54,7 @@ class Nursery(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     def service_actions(self) -> None:
         super().service_actions()
         if os.getppid() != self._driver:
-            sys.exit()
+            os.killpg(0, signal.SIGKILL)
 
 
 def _lived(told: Mapping[str, Any], connection: socket.socket) -> int:

@@ -13,12 +13,12 @@ from functools import cache
 from itertools import count, cycle
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from world import KINDS, MODEL, Disturbance, World, at_boundary
 
-SPEED = 100.0
-# At which two submissions are near enough to each other to be seen within a second.
-SLOW = 4.0
+# Nothing but the rate that is kept holds submissions apart.
+DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.3:0.6"}
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
@@ -65,7 +65,7 @@ class Findings:
 def pictures(jobs: int) -> dict[str, bytes]:
     """What an undisturbed run makes."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), SPEED)
+        world = World(Path(folder))
         with world.provider():
             assert world.live(world.project("undisturbed", jobs)).code == 0
             return world.outputs()
@@ -77,14 +77,14 @@ def campaign(
     jobs: int,
     disturbances: Iterator[Disturbance],
     *,
-    faults: Sequence[dict[str, object]] = (),
     crew: Sequence[str] = ("p",),
     split: bool = False,
     beside: Callable[[World, threading.Event], int] | None = None,
-    speed: float = SPEED,
+    **manner: Any,
 ) -> Findings:
     """Worlds one after the other until so many disturbances were met. `crew` names the project of each process that
-    runs at once; the jobs are `split` among the projects or the same in all. `beside` works meanwhile.
+    runs at once; the jobs are `split` among the projects or the same in all. `beside` works meanwhile. A world
+    has a `manner`.
     """
     found, turn = Findings(name), threading.Lock()
 
@@ -99,7 +99,7 @@ def campaign(
     worlds = count()
     while True:
         with tempfile.TemporaryDirectory() as folder:
-            world = World(Path(folder), speed, faults, fault_seed=next(worlds))
+            world = World(Path(folder), seed=next(worlds), **manner)
             with world.provider(), ThreadPoolExecutor(len(crew) + 1) as threads:
                 names = list(dict.fromkeys(crew))
                 share = jobs // len(names) if split else jobs
@@ -117,6 +117,11 @@ def campaign(
             return found
 
 
+def killed(random: Random, jobs: int) -> Disturbance:
+    """Killed at a boundary of any kind."""
+    return Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs))
+
+
 # -- the scenarios: each gives its findings for a seed, so many disturbances, and so many jobs a project
 
 
@@ -125,7 +130,7 @@ def boundaries(seed: int, wanted: int, jobs: int) -> Findings:
     random = Random(seed)
     kinds = cycle(random.sample(KINDS, len(KINDS)))
     return campaign(
-        "killed at a boundary", wanted, jobs, (Disturbance("kill", at_boundary(random, kind)) for kind in kinds)
+        "killed at a boundary", wanted, jobs, (Disturbance("kill", at_boundary(random, kind, jobs)) for kind in kinds)
     )
 
 
@@ -142,18 +147,15 @@ def provider(seed: int, wanted: int, jobs: int) -> Findings:
 
     def beside(world: World, over: threading.Event) -> int:
         met = 0
-        while not over.wait(random.uniform(0.8, 2.0)):
+        while not over.wait(random.uniform(0.3, 1.5)):
             world.kill_provider()
             time.sleep(random.uniform(0.0, 0.5))
             world.start_provider()
             met += 1
         return met
 
-    killed = cycle([False, True])
-    lives = (
-        Disturbance("kill", at_boundary(random, random.choice(KINDS))) if next(killed) else Disturbance()
-        for _ in count()
-    )
+    also = cycle([False, True])
+    lives = (killed(random, jobs) if next(also) else Disturbance() for _ in count())
     return campaign("the provider killed and restarted", wanted, jobs, lives, beside=beside)
 
 
@@ -162,7 +164,7 @@ def full(seed: int, wanted: int, jobs: int) -> Findings:
     random = Random(seed)
     kinds = [kind for kind in KINDS if kind.startswith("before") and not kind.endswith(("submit", "wait", "fetch"))]
     acts = cycle(["full", "full project", "full ledger"])
-    disks = (Disturbance(next(acts), at_boundary(random, random.choice(kinds))) for _ in count())
+    disks = (Disturbance(next(acts), at_boundary(random, random.choice(kinds), jobs)) for _ in count())
     return campaign("no room on the disk", wanted, jobs, disks)
 
 
@@ -175,7 +177,7 @@ def clocks(seed: int, wanted: int, jobs: int) -> Findings:
 
     def meant() -> Disturbance:
         shifts = [(0.0, random.choice([0.0, wrong()])), (random.uniform(20, 80), wrong())]
-        return Disturbance("kill", at_boundary(random, random.choice(KINDS)), shifts=shifts)
+        return Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs), shifts=shifts)
 
     return campaign("the clock jumps", wanted, jobs, (meant() for _ in count()))
 
@@ -184,7 +186,9 @@ def pauses(seed: int, wanted: int, jobs: int) -> Findings:
     """Stopped for 2 to 5 s around a POST, while another process works on the same project."""
     random = Random(seed)
     kinds = cycle(["before submit", "amid submit", "after submit", "before ledger commit", "after ledger commit"])
-    stops = (Disturbance("stop", at_boundary(random, next(kinds)), pause_s=random.uniform(2.0, 5.0)) for _ in count())
+    stops = (
+        Disturbance("stop", at_boundary(random, next(kinds), jobs), pause_s=random.uniform(2.0, 5.0)) for _ in count()
+    )
     return campaign("paused around a POST", wanted, jobs, stops, crew=("p", "p"))
 
 
@@ -192,12 +196,12 @@ def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool
     """Several processes at once, killed again and again; for nothing `wanted` they live and are to keep the rate."""
     random = Random(seed)
     projects = len(set(crew))
-    name = f"{len(crew)} process{'es' * (len(crew) > 1)}, {projects} project{'s' * (projects > 1)}"
+    name = f"{len(crew)} processes, {projects} project{'s' * (projects > 1)}"
     name += ", the same jobs" if projects > 1 and not split else ""
     if wanted:
-        deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+        deadly = (killed(random, jobs) for _ in count())
         return campaign(f"{name}, killed", wanted, jobs, deadly, crew=crew, split=split)
-    return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, speed=SLOW)
+    return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, **DENSE)
 
 
 def faults(seed: int, wanted: int, jobs: int) -> Findings:
@@ -206,8 +210,15 @@ def faults(seed: int, wanted: int, jobs: int) -> Findings:
     kinds = [{"kinds": ["reset_after", "reset_before", "hang", "hang_after"], "rate": 0.1, "on": ["submit"]}]
     kinds += [{"kinds": ["reset_before", "reset_after", "hang", "500"], "rate": 0.05, "on": ["query", "list"]}]
     kinds += [{"kinds": ["truncated", "corrupt", "reset_before"], "rate": 0.1, "on": ["download"]}]
-    deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS))) for _ in count())
+    deadly = (killed(random, jobs) for _ in count())
     return campaign("requests break, and killed", wanted, jobs, deadly, faults=kinds)
+
+
+def late(seed: int, wanted: int, jobs: int) -> Findings:
+    """The provider takes half of all requests only after up to 200 s, whoever sent them lives or not."""
+    random = Random(seed)
+    deadly = (Disturbance("kill", ("long amid submit", random.randint(1, 2))) for _ in count())
+    return campaign("requests are taken late, and killed", wanted, jobs, deadly, late=0.5)
 
 
 # -- all of it
@@ -217,14 +228,15 @@ PAIR, QUARTET, TWO, FOUR = ("p",) * 2, ("p",) * 4, ("p", "q"), ("p", "p", "q", "
 
 def long(seed: int) -> Iterator[Findings]:
     """Enough of it to trust in."""
-    yield boundaries(seed, 204, 40)
-    yield moments(seed, 60, 40)
-    yield provider(seed, 30, 40)
+    yield boundaries(seed, 210, 40)
+    yield moments(seed, 40, 40)
+    yield provider(seed, 24, 40)
     yield full(seed, 36, 12)
-    yield clocks(seed, 60, 12)
+    yield clocks(seed, 48, 12)
     yield pauses(seed, 44, 12)
     for crew in (PAIR, QUARTET, TWO, FOUR):
         yield crowd(seed, 0, 16, crew)
     for crew, split in ((PAIR, True), (QUARTET, True), (TWO, True), (TWO, False), (FOUR, True)):
         yield crowd(seed, 20, 16, crew, split=split)
-    yield faults(seed, 60, 12)
+    yield faults(seed, 40, 12)
+    yield late(seed, 24, 12)

@@ -67,19 +67,22 @@ class Life(NamedTuple):
     said: str
 
 
-def at_boundary(random: Random, kind: str) -> tuple[str, int]:
-    """A boundary of a kind, early or late."""
-    return kind, random.randint(1, FAR.get(kind.partition(" ")[2], 5))
+def at_boundary(random: Random, kind: str, jobs: int) -> tuple[str, int]:
+    """A boundary of a kind, early or late in a run of so many jobs."""
+    return kind, random.randint(1, min(jobs, FAR.get(kind.partition(" ")[2], 5)))
 
 
 @dataclass
 class World:
-    """One emulator with an account, and projects that share it."""
+    """One emulator with an account, and projects that share it. A share of all submissions is taken `late`."""
 
     folder: Path
-    speed: float
+    speed: float = 100.0
+    latency: str = "fixed:0.3"
+    service: str = "uniform:1:4"
     faults: Sequence[Mapping[str, Any]] = ()
-    fault_seed: int = 0
+    late: float = 0.0
+    seed: int = 0
     projects: dict[str, int] = field(default_factory=dict)
     origin: str = ""
     log: list[str] = field(default_factory=list)
@@ -104,7 +107,10 @@ class World:
             "speed": self.speed,
             "since": self.since,
             "state": str(self.folder / "emulator.sqlite"),
-            "faults": {"seed": self.fault_seed, "faults": list(self.faults)},
+            "latency": self.latency,
+            "service": self.service,
+            "faults": {"seed": self.seed, "faults": list(self.faults)},
+            "late": self.late,
         }
         self._emulator = Process("emulator", told, self.folder / "emulator.log", self.folder)
         self.origin = self._emulator.heard()
@@ -230,12 +236,12 @@ def nursery() -> str:
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     own = {"PYTHONPATH": path, "DASHSCOPE_API_KEY": "sk-chaos", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / "nursery.py"), f"{folder}/socket"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | own, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | own, text=True, process_group=0)
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
 
     def end() -> None:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
         shutil.rmtree(folder)

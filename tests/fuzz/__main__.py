@@ -1,4 +1,7 @@
-"""The long form: python tests/fuzz [--only NAME] [--count N] [--seed S]. A process a target, so that memory is its own."""
+"""The long form: python tests/fuzz [--only NAME] [--count N] [--seed S].
+
+Each target has a process of its own, whose memory is counted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to spoil a text, drawn from a seeded random: pieces dropped, doubled, swapped, deepened, and nasty ones put in."""
+"""Ways to spoil a text, by a seeded random: pieces dropped, doubled, moved, deepened, and nasty ones put in."""
 
 from __future__ import annotations
 

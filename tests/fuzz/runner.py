@@ -114,7 +114,7 @@ def peak_mb() -> float:
 
 def shown(tally: Tally) -> str:
     """A line of figures, then what was found."""
-    kinds = len(tally.kinds - Counter("none"))
+    kinds = len(tally.kinds.keys() - {"none"})
     slowest, peak = f"{tally.slowest_s * 1e3:,.0f}", f"{peak_mb():,.0f}"
     line = f"{tally.target:14}{tally.inputs:>12,}{slowest:>12}{peak:>10}{kinds:>13}{len(tally.finds):>8}"
     return "\n".join([line, *(f"  {wrong}\n    {case!r:.2000}" for case, wrong in tally.finds)])

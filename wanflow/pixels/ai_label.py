@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.pixels.lettering import Colour, label, leading, width
+from wanflow.layouts import leading
+from wanflow.pixels.lettering import Colour, label, width
 
 Plane = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
+from wanflow.layouts import leading
 from wanflow.pixels.compose import fitted
 from wanflow.pixels.engine import Array, Edited, EditRequest, Picture, edit
 from wanflow.pixels.expand import flatten
-from wanflow.pixels.lettering import Colour, draw, filling, leading
+from wanflow.pixels.lettering import Colour, draw, filling
 from wanflow.pixels.stamp import free_area, stamped
 
 NOT_DRAWN = "the character is shown as it came, beside the scene asked for; no new picture of it was drawn"

@@ -10,11 +10,12 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from wanflow.errors import EditError
 from wanflow.images import open_image, reading
-from wanflow.pixels.engine import Array, Picture
+from wanflow.pixels.engine import Array, Coding, Picture
 
 # PNG level 1 costs a quarter of the default's time for files about a tenth larger.
 _PNG_LEVEL = 1
 _LOSSY_MARK = "wanflow-lossy-source"
+_PLAIN = Coding()
 _SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -23,8 +24,10 @@ def decode(raw: bytes) -> Picture:
     with open_image(raw) as image:
         lossless = _is_lossless(image, raw)
         with reading("ImageTruncated", "the image is damaged or cut short"):
-            rgb, alpha = _channels(ImageOps.exif_transpose(image))
-    return Picture(rgb, alpha, lossless)
+            upright = ImageOps.exif_transpose(image)
+            exif = image.info.get("exif", b"")
+            rgb, alpha = _channels(upright)
+    return Picture(rgb, alpha, lossless, exif if isinstance(exif, bytes) else b"")
 
 
 def _is_lossless(image: Image.Image, raw: bytes) -> bool:
@@ -39,8 +42,7 @@ def _channels(image: Image.Image) -> tuple[Array, Array | None]:
     image = _eight_bit(image)
     alpha = None
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
         if alpha.min() == 255:
             alpha = None
     return np.ascontiguousarray(_srgb(image)), alpha
@@ -51,14 +53,22 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.float32)
         # "I" holds 16-bit greys as read from PNG and TIFF; 8-bit values in a wide file stay what they are.
         scale = 257.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
-        return Image.fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
+        made = Image.fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
+        if (clear := image.info.get("transparency")) is not None:
+            made.putalpha(Image.fromarray(np.where(values == clear, np.uint8(0), np.uint8(255))))
+        made.info["icc_profile"] = image.info.get("icc_profile")
+        return made
     return image
+
+
+# The modes that can have a profile, and those in which it describes them.
+_PROFILED = {"RGB": "RGB", "RGBA": "RGB", "P": "RGB", "CMYK": "CMYK", "L": "L", "LA": "L"}
 
 
 def _srgb(image: Image.Image) -> Array:
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "RGBA", "P", "CMYK", "L"):
-        base = image.convert("RGB") if image.mode in ("RGBA", "P") else image
+    if profile and image.mode in _PROFILED:
+        base = image.convert(_PROFILED[image.mode])
         try:
             converted = ImageCms.profileToProfile(
                 base, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, outputMode="RGB"
@@ -70,15 +80,39 @@ def _srgb(image: Image.Image) -> Array:
     return np.asarray(image.convert("RGB"))
 
 
-def encode(picture: Picture, *, lossless_source: bool = True) -> bytes:
-    """A picture as PNG bytes; a mark is kept when its pixels came through lossy coding."""
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("Software", "wanflow draft engine")
-    if not lossless_source:
-        notes.add_text(_LOSSY_MARK, "1")
-    buffer = io.BytesIO()
-    to_pillow(picture).save(buffer, "PNG", compress_level=_PNG_LEVEL, pnginfo=notes)
-    return buffer.getvalue()
+def encode(
+    picture: Picture, coding: Coding = _PLAIN, *, lossless_source: bool = True, software: str = "wanflow"
+) -> bytes:
+    """A picture as the bytes of a file, PNG unless told; a PNG keeps a mark when its pixels came through lossy coding.
+
+    Raises EditError for what the format does not hold.
+    """
+    settings: dict[str, Any] = {}
+    if coding.format == "PNG":
+        notes = PngImagePlugin.PngInfo()
+        notes.add_text("Software", software)
+        if not lossless_source:
+            notes.add_text(_LOSSY_MARK, "1")
+        settings |= {"compress_level": _PNG_LEVEL, "pnginfo": notes}
+    image = to_pillow(picture)
+    if coding.profile:
+        image = _in_space(image, coding.profile)
+        settings["icc_profile"] = coding.profile
+    if coding.exif:
+        settings["exif"] = coding.exif
+        if coding.format == "TIFF":
+            settings["compression"] = "raw"  # libtiff, which compresses, takes no nested EXIF from Pillow
+    return _saved(image, coding.format, coding.quality, **settings)
+
+
+def _in_space(image: Image.Image, profile: bytes) -> Image.Image:
+    """An sRGB image with the numbers of another colour space; alpha stays."""
+    target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    made = ImageCms.profileToProfile(image.convert("RGB"), _SRGB, target, ImageCms.Intent.RELATIVE_COLORIMETRIC)
+    assert made  # noqa: S101 - told to mypy; it is None only when done in place
+    if image.mode == "RGBA":
+        made.putalpha(image.getchannel("A"))
+    return made
 
 
 def to_pillow(picture: Picture) -> Image.Image:
@@ -95,6 +129,10 @@ def transcode(raw: bytes, kind: str, quality: int | None, *, opaque: bool = Fals
     if image.mode == "RGBA" and (opaque or kind in ("JPEG", "BMP")):
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image).convert("RGB")
+    return _saved(image, kind, quality)
+
+
+def _saved(image: Image.Image, kind: str, quality: int | None, **more: Any) -> bytes:
     settings: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": quality or 92, "subsampling": 0},
         "WEBP": {"quality": quality or 90, "method": 4},
@@ -102,7 +140,7 @@ def transcode(raw: bytes, kind: str, quality: int | None, *, opaque: bool = Fals
     }
     buffer = io.BytesIO()
     try:
-        image.save(buffer, kind, **settings.get(kind, {}))
+        image.save(buffer, kind, **settings.get(kind, {}) | more)
     except (OSError, ValueError) as error:
         raise EditError("OutputFormat", f"{image.width}x{image.height} px can't be saved as {kind}: {error}") from error
     return buffer.getvalue()

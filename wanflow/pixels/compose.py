@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from wanflow.errors import EditError
+from wanflow.layouts import leading
 from wanflow.pixels.chroma import Tone, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Floats, Picture, edit
 from wanflow.pixels.expand import flatten
-from wanflow.pixels.lettering import Colour, draw, filling, leading
+from wanflow.pixels.lettering import Colour, draw, filling
 from wanflow.pixels.lexicon import Role, tokens
 from wanflow.pixels.stamp import BLACK, YELLOW, free_area, stamped
 from wanflow.pixels.words import tone

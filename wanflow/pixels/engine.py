@@ -7,7 +7,7 @@ A function registers itself with ``@edit("wan/colorization")``; its engine versi
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
@@ -41,11 +41,15 @@ class Fidelity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An sRGB image: `rgb` (h, w, 3) uint8, `alpha` (h, w) uint8 or None; not `lossless` after JPEG coding."""
+    """An sRGB image: `rgb` (h, w, 3) uint8, `alpha` (h, w) uint8 or None; not `lossless` after JPEG coding.
+
+    `exif` is the EXIF data of the file that it was read from, as it stood there.
+    """
 
     rgb: Array
     alpha: Array | None = None
     lossless: bool = True
+    exif: bytes = b""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,7 +76,7 @@ class EditRequest:
     """
 
     function: str
-    images: tuple[Picture, ...]
+    images: Sequence[Picture]
     mask: Picture | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
@@ -91,16 +95,30 @@ class EditRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """The file that a picture is stored as: a format, the quality where it has one (None: the usual), an ICC profile
+    that colours are converted to, and EXIF data; empty bytes for none.
+    """
+
+    format: str = "PNG"
+    quality: int | None = None
+    profile: bytes = b""
+    exif: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Edited:
     """The picture made, how much it can be trusted, and what the user should know about it.
 
-    `free` is what a stamp leaves of the picture: left, top, right, bottom in pixels; None for all of it.
+    `free` is what a stamp leaves of the picture: left, top, right, bottom in pixels; None for all of it. `coding` is
+    how it is to be stored.
     """
 
     picture: Picture
     fidelity: Fidelity
     warnings: tuple[str, ...] = ()
     free: tuple[int, int, int, int] | None = None
+    coding: Coding = Coding()
 
 
 BLACK_HINT = "the hint's mask has no white, so it was not used"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from wanflow.layouts import leading
 from wanflow.pixels.engine import Array, Bools, Floats
-from wanflow.pixels.lettering import Colour, drawable, filling, label, leading, wrapped
+from wanflow.pixels.lettering import Colour, drawable, filling, label, wrapped
 from wanflow.pixels.stamp import BLACK, HEADLINE, LINES, SMALLEST_LETTERS, WHITE, YELLOW, frame_width, hazard
 
 # Letters that can still be read when the whole picture is shown a thousand pixels wide.

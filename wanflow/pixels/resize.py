@@ -1,4 +1,4 @@
-"""local/fit: change a picture's size by Pillow's Lanczos filter, which is antialiased when reducing."""
+"""local/fit: change a picture's size by one of Pillow's filters, which are antialiased when reducing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def fit(request: EditRequest) -> Edited:
     return Edited(resized(request.image, size), Fidelity.REAL)
 
 
-def resized(picture: Picture, size: Size) -> Picture:
+def resized(picture: Picture, size: Size, by: Image.Resampling = Image.Resampling.LANCZOS) -> Picture:
     """The picture at (width, height); Pillow premultiplies alpha, so that hidden colours do not leak."""
     if size == picture.size:
         return picture
-    image = to_pillow(picture).resize(size, Image.Resampling.LANCZOS)
+    image = to_pillow(picture).resize(size, by)
     alpha = None if picture.alpha is None else np.asarray(image.getchannel("A"))
     return Picture(np.asarray(image.convert("RGB")), alpha, picture.lossless)

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from wanflow.layouts import leading
 from wanflow.pixels.engine import Array, Bools, Edited, Fidelity, Picture
 from wanflow.pixels.expand import flatten
-from wanflow.pixels.lettering import Colour, drawable, fitting, label, leading, wrapped
+from wanflow.pixels.lettering import Colour, drawable, fitting, label, wrapped
 
 HEADLINE = "DRAFT: this edit needs a generative model"
 YELLOW: Colour = (255, 204, 0)
