@@ -86,7 +86,9 @@ def make_project(folder: Path, rows: int) -> None:
 
 
 def seed(folder: Path) -> None:
-    _, record = api.run(folder / "recipe.yaml", api.Options(backends={"draft": Seeder}))
+    _, record = api.run(
+        folder / "recipe.yaml", api.Options(backends={"draft": lambda services: Seeder(services.workers)})
+    )
     assert record and record.exit_code == 0
 
 

@@ -5,6 +5,11 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+from PIL import Image
+from projects import ROWS
+
+from wanflow import api
+from wanflow.errors import RecipeError
 
 COMMON = settings(deadline=None, max_examples=60, database=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples every time, so that a change is judged by what it changed; `make explore` draws others.
@@ -39,3 +44,21 @@ def no_network():
 def own_state(tmp_path_factory, monkeypatch):
     """A test's ledgers are its own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture
+def says(tmp_path, monkeypatch):
+    """Write a recipe, a manifest and other files, and give what `check` says."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (600, 600), 90).save("a.png")
+
+    def check(recipe, rows=ROWS, manifest="rows.csv", **files):
+        for name, text in {"r.yaml": recipe, manifest: rows, **files}.items():
+            (tmp_path / name.replace("__", ".")).write_bytes(text if isinstance(text, bytes) else text.encode())
+        try:
+            plan = api.check("r.yaml")
+        except RecipeError as error:
+            return f"{error}\n"
+        return f"{len(plan.rows)} rows are fine\n"
+
+    return check

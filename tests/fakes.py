@@ -81,7 +81,7 @@ class FakeBackend(DraftBackend):
         return Result((Blob(sha256, *self._size(call), "PNG", len(data)),), self.fakery.fidelity, self.fakery.warnings)
 
     def _size(self, call: Call) -> tuple[int, int]:
-        path, _ = call.inputs["image"]
+        path, _ = call.inputs.get("image") or list(call.inputs.values())[-1]
         raw = Path(path).read_bytes()
         before = describe(raw).size if raw.startswith(b"\x89PNG") else json.loads(raw)[0]
         return sizes.resulting(functions()[call.function].size, before, call.parameters)
@@ -122,10 +122,10 @@ class PaidService:
 
     offset_s = 0.0
     waiting = 0
+    _numbers = count(1)  # the provider gives no id twice
 
     def __init__(self, perform: Callable[[Call], Awaitable[Result]]) -> None:
         self._perform = perform
-        self._numbers = count(1)
 
     async def prepare(self, call: Call) -> Call:
         return call

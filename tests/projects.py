@@ -26,6 +26,7 @@ from wanflow.planned import Plan
 from wanflow.record import RunRecord
 
 FIT = "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}"
+ROWS = "id,photo\n0001,a.png\n"
 OUTPUT = 'small: {image: steps.small, to: "out/${{ row.id }}.png"}'
 
 

@@ -110,7 +110,7 @@ def test_every_bad_value_of_a_job_is_told():
 
 def test_paths_are_rendered():
     found = expansion()
-    assert found.path(found.recipe.outputs[0].to, "o", row()) == "out/0001.png"
+    assert found.path(found.recipe.outputs[0], row()) == "out/0001.png"
 
 
 def test_sizes_follow_the_parameters():

@@ -3,11 +3,7 @@
 
 import json
 
-import pytest
-from PIL import Image
-
-from wanflow import api
-from wanflow.errors import RecipeError
+from projects import ROWS
 
 HEAD = """\
 wanflow: 1
@@ -22,7 +18,6 @@ outputs:
   small: {image: steps.fit, to: "out/${{ row.id }}.png"}
 """
 GOOD = HEAD + STEPS + OUTPUTS
-ROWS = "id,photo\n0001,a.png\n"
 
 
 def colour(entries, more=""):
@@ -39,24 +34,6 @@ def prompt(text):
 def over(manifest, more=""):
     """The good recipe over another manifest."""
     return GOOD.replace("rows.csv", manifest + more)
-
-
-@pytest.fixture
-def says(tmp_path, monkeypatch):
-    """Write a recipe, a manifest and other files, and give what `check` says."""
-    monkeypatch.chdir(tmp_path)
-    Image.new("L", (600, 600), 90).save("a.png")
-
-    def check(recipe, rows=ROWS, manifest="rows.csv", **files):
-        for name, text in {"r.yaml": recipe, manifest: rows, **files}.items():
-            (tmp_path / name.replace("__", ".")).write_bytes(text if isinstance(text, bytes) else text.encode())
-        try:
-            plan = api.check("r.yaml")
-        except RecipeError as error:
-            return f"{error}\n"
-        return f"{len(plan.entries)} rows are fine\n"
-
-    return check
 
 
 # -- the text of a recipe

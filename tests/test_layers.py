@@ -16,12 +16,13 @@ GROUPS = [
     "layouts",
     "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
     "listener",
-    "address recipe build hints expand store reasons record pixels wire",
+    "address recipe matrix selection build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
     "backends emulator",
     "project",
+    "fanin",
     "plan rows starter attempts reconcile status",
     "payments",
     "salvage",
@@ -36,7 +37,8 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
-    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
+    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
+    ("selection", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
     ("expand", "hints"), ("settings", "schemas"), ("settings", "source"), ("foreign", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group.split()}

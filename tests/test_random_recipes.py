@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from wanflow import api
 from wanflow.model import Action, Status
+from wanflow.planned import Plan
 
 PHOTOS = {
     f"{name}.png": picture(name, size) for name, size in (("a", (520, 520)), ("b", (700, 530)), ("c", (300, 600)))
@@ -33,19 +34,67 @@ ROW = st.fixed_dictionaries(
 )
 
 
+MATRIX = st.fixed_dictionaries(
+    {"zoom": st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=2, unique=True)},
+    optional={"word": st.sampled_from([{"a": "x"}, {"a": "x", "b": "y"}])},
+)
+MANY = {"uses": "wan/i2i", "model": "wan2.6-image", "with": {"prompt": "together"}}
+
+
 @st.composite
 def steps(draw: st.DrawFn) -> dict[str, Any]:
+    """Steps of rows, some with a matrix or over several pictures, then steps of the whole run."""
     made: dict[str, Any] = {}
     for number in range(draw(st.integers(1, 4))):
         function = draw(st.sampled_from(sorted(FUNCTIONS)))
-        sources = ["row.photo", *(f"steps.{name}" for name in made)]
+        sources = ["row.photo", *(source for name in made for source in pictures_of(name, made[name]))]
         step: dict[str, Any] = {"uses": function, "image": draw(st.sampled_from(sources))}
         step["with"] = {name: draw(values) for name, values in FUNCTIONS[function].items()}
+        conditions = ["row.flag", "row.factor > 1", "params.words == 'green'"]
+        if made and draw(st.integers(0, 3)) == 0:
+            step = {
+                **MANY,
+                "images": [draw(st.sampled_from(sources)), f"steps.{draw(st.sampled_from(sorted(made)))}.all"],
+            }
+        elif draw(st.integers(0, 2)) == 0:
+            step["matrix"] = draw(MATRIX)
+            name = draw(st.sampled_from(sorted(step["with"])))
+            step["with"][name] = "${{ matrix.zoom }}" if function != "wan/colorization" else "${{ matrix.zoom }} x"
+            step["with"] |= {"max_side": 2000} if function == "local/fit" else {}
+            conditions.append("matrix.zoom > 1")
         if draw(st.booleans()):
-            step["when"] = draw(st.sampled_from(["row.flag", "row.factor > 1", "params.words == 'green'"]))
-            step["otherwise"] = draw(st.sampled_from(["skip", "bypass"]))
+            step["when"] = draw(st.sampled_from(conditions))
+            step["otherwise"] = draw(st.sampled_from(["skip", "bypass"])) if "image" in step else "skip"
         made[f"s{number}"] = step
+    for number in range(draw(st.integers(0, 2))):
+        gathered = draw(st.lists(st.sampled_from(sorted(made)), min_size=1, max_size=2))
+        made[f"w{number}"] = {**MANY, "per": "run", "images": [f"steps.{name}.all" for name in gathered]}
     return made
+
+
+def pictures_of(name: str, step: dict[str, Any]) -> list[str]:
+    """What a step of a row can take of another."""
+    if "matrix" not in step:
+        return [f"steps.{name}"]
+    words = [f"{word}-" for word in step["matrix"].get("word", ())] or [""]
+    return [f"steps.{name}@{word}{zoom}" for word in words for zoom in step["matrix"]["zoom"]]
+
+
+def with_outputs(made: dict[str, Any]) -> dict[str, Any]:
+    """A recipe that shows the last step of rows, and the last of all."""
+    recipe: dict[str, Any] = {
+        "wanflow": 1,
+        "params": {"words": {"type": "string", "default": "green"}},
+        "manifest": {"from": "rows.jsonl"},
+        "steps": made,
+        "outputs": {},
+    }
+    of_rows = [name for name in made if made[name].get("per") != "run"]
+    for name in {of_rows[-1], list(made)[-1]}:
+        keys = "".join(f"-${{{{ matrix.{key} }}}}" for key in made[name].get("matrix", ()))
+        to = f"out/${{{{ row.id }}}}{keys}.png" if name in of_rows else "out/whole.png"
+        recipe["outputs"][name] = {"image": f"steps.{name}", "to": to}
+    return recipe
 
 
 def write(folder: Path, recipe: dict[str, Any], rows: list[dict[str, Any]]) -> None:
@@ -89,14 +138,7 @@ def check_run(folder: Path) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_run_does_what_the_plan_said(data: st.DataObject) -> None:
-    recipe: dict[str, Any] = {
-        "wanflow": 1,
-        "params": {"words": {"type": "string", "default": "green"}},
-        "manifest": {"from": "rows.jsonl"},
-        "steps": data.draw(steps(), "steps"),
-    }
-    last = f"steps.{list(recipe['steps'])[-1]}"
-    recipe["outputs"] = {"last": {"image": last, "to": "out/${{ row.id }}.png"}}
+    recipe = with_outputs(data.draw(steps(), "steps"))
     rows = data.draw(st.lists(ROW, min_size=1, max_size=4), "rows")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -110,3 +152,77 @@ def test_a_run_does_what_the_plan_said(data: st.DataObject) -> None:
             recipe["params"]["words"]["default"] = data.draw(st.sampled_from(["green", "grey"]))
             write(folder, recipe, rows)
             check_run(folder)
+
+
+def addresses(plan: Plan) -> set[str]:
+    return {f"{row}/{decision.step}" for row, decision in plan.decisions()}
+
+
+def behind(plan: Plan, jobs: set[str]) -> set[str]:
+    """Jobs and all that needs their pictures, a step of the whole run those of any row."""
+    found = set(jobs)
+    while True:
+        needed = {job.partition("/")[2] for job in found}
+        more = {
+            job
+            for job in addresses(plan)
+            for row, _, step in [job.partition("/")]
+            if any(
+                f"{row}/{need}" in found or (row == "run" and need in needed) for need in plan.recipe.step(step).needs
+            )
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_what_is_inserted_runs_and_nothing_else(data: st.DataObject) -> None:
+    recipe = with_outputs(data.draw(steps(), "steps"))
+    rows = data.draw(st.lists(ROW, min_size=1, max_size=3), "rows")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for photo, content in PHOTOS.items():
+            (folder / photo).write_bytes(content)
+        write(folder, recipe, rows)
+        before, _ = api.run(folder / "recipe.yaml", Fakery().options())
+        matrices = [step["matrix"] for step in recipe["steps"].values() if "matrix" in step]
+        what = data.draw(st.sampled_from(["row", "step", *(["value"] if matrices else [])]), "inserted")
+        if what == "row":
+            rows.append(data.draw(ROW, "row"))
+        elif what == "step":
+            recipe["steps"] = {
+                "new": {"uses": "wan/colorization", "image": "row.photo", "with": {"prompt": "new"}}
+            } | recipe["steps"]
+        else:
+            data.draw(st.sampled_from(matrices), "matrix")["zoom"].insert(0, 4)
+        write(folder, recipe, rows)
+        fakery = Fakery()
+        plan, record = api.run(folder / "recipe.yaml", fakery.options())
+        assert record
+        new = addresses(plan) - addresses(before)
+        done = {outcome.job for outcome in record.outcomes if outcome.status is Status.DONE}
+        assert done <= behind(plan, new)
+        runs = [decision for _, decision in plan.decisions() if decision.action is Action.RUN]
+        assert len(runs) <= len(done) == len(fakery.asked)
+
+
+@settings(max_examples=30)
+@given(steps())
+def test_the_order_of_matrix_keys_and_of_steps_changes_nothing(made: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for photo, content in PHOTOS.items():
+            (folder / photo).write_bytes(content)
+        write(folder, with_outputs(made), [{"photo": "a.png", "words": "red", "factor": 2, "flag": True}])
+        before, _ = api.run(folder / "recipe.yaml", Fakery().options())
+        turned = {key: dict(step) for key, step in reversed(made.items())}
+        for step in turned.values():
+            if "matrix" in step:
+                step["matrix"] = dict(reversed(step["matrix"].items()))
+        recipe = with_outputs(made) | {"steps": turned}
+        write(folder, recipe, [{"photo": "a.png", "words": "red", "factor": 2, "flag": True}])
+        after = api.plan(folder / "recipe.yaml", Fakery().options())
+        assert after.nothing_to_do
+        assert addresses(after) == addresses(before)

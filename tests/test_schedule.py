@@ -10,8 +10,12 @@ from wanflow.schedule import Job, Schedule
 CHAIN = {0: [], 1: [0], 2: [1]}
 
 
+def schedule_of(rows, lanes):
+    return Schedule(lanes, [((r, s), [(r, need) for need in needs]) for r, steps in rows for s, needs in steps.items()])
+
+
 def test_earlier_row_goes_first_so_that_pictures_come_early() -> None:
-    schedule = Schedule([(1, CHAIN), (0, CHAIN)], ["a", "a", "a"])
+    schedule = schedule_of([(1, CHAIN), (0, CHAIN)], ["a", "a", "a"])
     order = []
     while job := schedule.take(["a"]):
         order.append(job)
@@ -20,7 +24,7 @@ def test_earlier_row_goes_first_so_that_pictures_come_early() -> None:
 
 
 def test_job_waits_for_all_it_needs() -> None:
-    schedule = Schedule([(0, {0: [], 1: [], 2: [0, 1]})], ["a"] * 3)
+    schedule = schedule_of([(0, {0: [], 1: [], 2: [0, 1]})], ["a"] * 3)
     first, second = schedule.take(["a"]), schedule.take(["a"])
     assert (first, second, schedule.take(["a"])) == ((0, 0), (0, 1), None)
     schedule.done((0, 0))
@@ -30,21 +34,21 @@ def test_job_waits_for_all_it_needs() -> None:
 
 
 def test_failure_blocks_what_needs_it_and_nothing_else() -> None:
-    schedule = Schedule([(0, {**CHAIN, 3: []}), (1, CHAIN)], ["a"] * 4)
+    schedule = schedule_of([(0, {**CHAIN, 3: []}), (1, CHAIN)], ["a"] * 4)
     assert schedule.take(["a"]) == (0, 0)
     assert schedule.failed((0, 0)) == [(0, 1), (0, 2)]
     assert schedule.rest() == [(0, 3), (1, 0), (1, 1), (1, 2)]
 
 
 def test_job_with_two_failed_needs_is_blocked_once() -> None:
-    schedule = Schedule([(0, {0: [], 1: [], 2: [0, 1]})], ["a"] * 3)
+    schedule = schedule_of([(0, {0: [], 1: [], 2: [0, 1]})], ["a"] * 3)
     schedule.take(["a"]), schedule.take(["a"])
     assert schedule.failed((0, 0)) == [(0, 2)]
     assert schedule.failed((0, 1)) == []
 
 
 def test_job_blocked_by_one_need_stays_blocked_when_another_is_done() -> None:
-    schedule = Schedule([(0, {0: [], 1: [], 2: [0, 1]})], ["a"] * 3)
+    schedule = schedule_of([(0, {0: [], 1: [], 2: [0, 1]})], ["a"] * 3)
     schedule.take(["a"]), schedule.take(["a"])
     assert schedule.failed((0, 0)) == [(0, 2)]
     schedule.done((0, 1))
@@ -52,7 +56,7 @@ def test_job_blocked_by_one_need_stays_blocked_when_another_is_done() -> None:
 
 
 def test_full_lane_does_not_hold_up_another() -> None:
-    schedule = Schedule([(0, {0: [], 1: []})], ["paid", "here"])
+    schedule = schedule_of([(0, {0: [], 1: []})], ["paid", "here"])
     assert schedule.take(["here"]) == (0, 1)
     assert schedule.take(["nowhere"]) is None
 
@@ -74,7 +78,7 @@ def test_needs_come_first_every_job_ends_once_and_no_lane_is_overfull(given_work
     rows, lane_of = given_work
     slots = {"a": 1, "b": 2}
     lanes = Lanes({lane: Limits(count) for lane, count in slots.items()})
-    schedule = Schedule(rows, lane_of)
+    schedule = schedule_of(rows, lane_of)
     needs = {(row, step): [(row, need) for need in wanted] for row, steps in rows for step, wanted in steps.items()}
     under_way: list[Job] = []
     done: set[Job] = set()

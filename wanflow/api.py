@@ -162,7 +162,7 @@ def _planner(project: Project, index: Index) -> Planner:
     if manifest:
         problems += [*manifest.broken, *rows.no_rows(recipe, manifest, project.here)]
         planner.plan.problems = merge([*planner.plan.problems, *manifest.problems])
-    nothing_left = planner.plan.problems and not planner.plan.entries
+    nothing_left = planner.plan.problems and not planner.plan.rows
     if problems or nothing_left:
         raise RecipeError([*problems, *planner.plan.problems])
     if index.notice and not index.read_only:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,34 @@ from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.foreign import Judge, TooMuchWorkError
 from wanflow.manifests import TYPE_WORDS, typed
+from wanflow.matrix import ROOT, Instance, instance_of, instances, told_apart
 from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
-from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal
+from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal, plain
 from wanflow.source import MAX_PROBLEMS, Document, NodePath
-from wanflow.templates import Template, TemplateError, compile_expression, compile_value, listed
+from wanflow.templates import Template, TemplateError, bound, compile_expression, compile_value, listed
 
-ROOTS = ("row", "params")
 MAX_EXPRESSIONS = 50_000
 _WHOLES = (("params",), ("steps",), ("outputs",))
 # What a recipe lists beyond is refused by its schema, and not looked at.
 MAX_IMAGES = 200
+MAX_STEPS = 1_000
+_STEP = re.compile(r"steps\.([a-z][a-z0-9_]*)(?:(\.all)|@(.+))?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the expressions of a part of the recipe see beside params: a row, and the keys of a matrix."""
+
+    row: bool = True
+    matrix: tuple[str, ...] = ()
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return ("params", *(["row"] if self.row else []), *([ROOT] if self.matrix else []))
+
+
+ROW = _Sight()
 
 
 def build(document: Document, file: Path, overrides: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
@@ -41,6 +59,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.faulty: set[NodePath] = set()
         self.params: dict[str, Any] = {}
+        self.instances: dict[str, list[Instance]] = {}  # of steps with a sound matrix
         self.expressions: set[str] = set()
         self.characters = 0
 
@@ -126,6 +145,7 @@ class _Builder:
 
     def _steps(self) -> tuple[Step, ...]:
         entries = {name: entry for name, entry in self._map("steps").items() if isinstance(entry, dict)}
+        self._matrices({name: entry for name, entry in entries.items() if self._sound("steps", name)})
         needs = {name: self._needs(name, entry) for name, entry in entries.items()}
         built = {name: self._step(name, entries[name]) for name in entries if self._sound("steps", name)}
         if loop := graph.cycle(needs):
@@ -134,13 +154,53 @@ class _Builder:
             return ()
         broken = [name for name in entries if built.get(name) is None or not entries.keys() >= set(needs[name])]
         left_out = graph.with_descendants(needs, broken) | set(broken) if broken else set()
-        return tuple(step for name in graph.order(needs) if name not in left_out and (step := built[name]))
+        # What is made once for the whole run comes after all rows.
+        order = sorted(graph.order(needs), key=lambda name: bool(built.get(name) and self._is_per_run(name)))
+        made = [
+            instance
+            for name in order
+            if name not in left_out and (step := built[name])
+            for instance in self._each(step)
+        ]
+        return tuple(made)
+
+    def _matrices(self, entries: Mapping[str, Any]) -> None:
+        for name, entry in entries.items():
+            if "matrix" in entry:
+                self.instances[name], faults = instances(entry["matrix"], entry.get("exclude", ()))
+                for where, message, hint in faults:
+                    self._note(("steps", name, *where), "matrix", message, hint)
+            elif "exclude" in entry:
+                self._note(("steps", name, "exclude"), "matrix", f"{name} has no matrix to exclude from", key=True)
+        count = sum(len(self.instances[name]) if name in self.instances else 1 for name in entries)
+        if count > MAX_STEPS:
+            message = (
+                f"with every instance of every matrix there are {count:,} steps; at most {MAX_STEPS:,} are planned"
+            )
+            self._note(("steps",), "matrix", message, "Make a matrix smaller.", key=True)
+            self.instances = {name: [] for name in self.instances}
+
+    def _each(self, step: Step) -> Iterator[Step]:
+        """The step itself, or one for each instance of its matrix."""
+        if step.id not in self.instances:
+            yield step
+        for instance in self.instances.get(step.id, ()):
+            yield instance_of(step, instance)
+
+    def _ids(self, name: str) -> tuple[str, ...]:
+        if name not in self.instances:
+            return (name,)
+        return tuple(f"{name}@{instance.name}" for instance in self.instances[name])
+
+    def _is_per_run(self, name: str) -> bool:
+        entry = self._map("steps").get(name)
+        return isinstance(entry, dict) and entry.get("per") == "run"
 
     def _needs(self, name: str, entry: Mapping[str, Any]) -> list[str]:
         known, found = self._map("steps"), []
         for slot, where, text in _reference_texts(name, entry):
-            if isinstance(text, str) and text.startswith("steps."):
-                found.append(upstream := text.removeprefix("steps."))
+            if isinstance(text, str) and (match := _STEP.match(text)):
+                found.append(upstream := match[1])
                 if upstream not in known:
                     hint = did_you_mean(upstream, known)
                     self._note(where, "reference", f"{slot}: there is no step {upstream}", hint)
@@ -150,14 +210,16 @@ class _Builder:
         before = len(self.problems)
         model = self._model(name, entry, catalog.functions()[entry["uses"]])
         function = narrowed(entry["uses"], model)
+        per_run = self._is_per_run(name)
+        sees = _Sight(not per_run, tuple(entry.get("matrix", ())))
         inputs = {}
         for slot, where, text in _reference_texts(name, entry):
-            if ref := self._reference(text, where):
+            if (ref := self._reference(text, where)) and self._is_takable(name, slot, ref, where, per_run=per_run):
                 inputs[slot] = ref
         given = self._given(name, entry, function, model)
-        values = self._values(given, function)
-        region = tuple(self._region(name, entry))
-        when = self._when(name, entry.get("when", True))
+        values = self._values(given, function, sees)
+        region = tuple(self._region(name, entry, sees))
+        when = self._when(name, entry.get("when", True), sees)
         otherwise = entry.get("otherwise", "skip")
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
@@ -165,17 +227,18 @@ class _Builder:
         whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
             [*values.values(), *region, when]
         )
-        if len(self.problems) > before or not whole:
+        if len(self.problems) > before or not whole or self.instances.get(name) == []:
             return None
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
-        return Step(name, function, inputs, constants, templates, when, otherwise, model, places, region)
+        more = (model, places, region, tuple(entry.get("tags", ())), per_run)
+        return Step(name, function, inputs, constants, templates, when, otherwise, *more)
 
-    def _region(self, name: str, entry: Mapping[str, Any]) -> Iterator[Any]:
+    def _region(self, name: str, entry: Mapping[str, Any], sees: _Sight) -> Iterator[Any]:
         """x, y, width and height of the step's hint, as numbers or templates."""
         for place, value in enumerate(entry.get("hint", {}).get("region", ())):
-            yield self._value(value, ("steps", name, "hint", "region", place))
+            yield self._value(value, ("steps", name, "hint", "region", place), sees)
 
     def _given(
         self, name: str, entry: Mapping[str, Any], function: Function, model: str | None
@@ -202,39 +265,41 @@ class _Builder:
 
     def _number_of_images(self, name: str, entry: Mapping[str, Any], function: Function, model: str | None) -> None:
         most = function.inputs.get("images", {}).get("max")
-        if most is not None and len(entry["images"]) > most:
+        if most is not None and isinstance(entry["images"], list) and len(entry["images"]) > most:
             message = f"images: {model} takes at most {most}, got {len(entry['images'])}"
             self._note(("steps", name, "images"), "length", message)
 
-    def _values(self, given: Mapping[str, tuple[Any, NodePath]], function: Function) -> dict[str, Any]:
+    def _values(self, given: Mapping[str, tuple[Any, NodePath]], function: Function, sees: _Sight) -> dict[str, Any]:
         values: dict[str, Any] = {
             key: rule["default"] for key, rule in function.properties.items() if "default" in rule
         }
         for key, (value, where) in given.items():
-            values[key] = self._value(value, where)
+            values[key] = self._value(value, where, sees)
         return {key: normal(value, function.properties.get(key, {})) for key, value in values.items()}
 
-    def _value(self, value: Any, where: NodePath) -> Any:
+    def _value(self, value: Any, where: NodePath, sees: _Sight) -> Any:
         if isinstance(value, list):
-            parts = [self._value(part, (*where, place)) for place, part in enumerate(value)]
+            parts = [self._value(part, (*where, place), sees) for place, part in enumerate(value)]
             return listed(parts) or parts
         if not isinstance(value, str):
             return value
         if "${{" in value and not self._affordable(value, where):
             return value
         try:
-            template = compile_value(value, ROOTS)
+            template = compile_value(value, sees.roots)
         except TemplateError as error:
             self._note(where, "expression", str(error), error.hint)
             self.expressions.discard(value)  # another like it takes as long again
             return value
-        return self._checked(template, where) if template else value
+        return self._checked(template, where, sees) if template else value
 
-    def _checked(self, template: Template, where: NodePath) -> Template:
+    def _checked(self, template: Template, where: NodePath, sees: _Sight) -> Template:
         declared = self._map("params")
         for root, name in sorted(template.names):
             if root == "params" and name and name not in declared:
                 self._note(where, "expression", f"there is no parameter {name}", did_you_mean(name, declared))
+            if root == ROOT and name and name not in sees.matrix:
+                self._note(where, "expression", f"the matrix has no {name}", did_you_mean(name, sees.matrix))
         return template
 
     def _affordable(self, source: str, where: NodePath) -> bool:
@@ -254,10 +319,10 @@ class _Builder:
         read = {name for value in values if isinstance(value, Template) for name in value.names}
         return all(field in self.params for root, field in read if root == "params" and field)
 
-    def _when(self, name: str, when: Any) -> Template | bool:
+    def _when(self, name: str, when: Any, sees: _Sight) -> Template | bool:
         if isinstance(when, bool):
             return when
-        return self._expression(when, ("steps", name, "when")) or True
+        return self._expression(when, ("steps", name, "when"), sees) or True
 
     def _model(self, name: str, entry: Mapping[str, Any], function: Function) -> str | None:
         if function.is_local:
@@ -274,6 +339,8 @@ class _Builder:
     def _reference(self, text: str, where: NodePath) -> Ref | None:
         if text.startswith("file:"):
             return Ref(RefKind.FILE, text.removeprefix("file:"))
+        if match := _STEP.match(text):
+            return self._step_reference(text, where, *match.groups())
         kind, _, name = text.partition(".")
         ref = Ref(RefKind(kind), name)
         if ref.kind is RefKind.PARAM:
@@ -288,12 +355,49 @@ class _Builder:
                 return None
         return ref
 
-    def _expression(self, source: str, where: NodePath) -> Template | None:
+    def _step_reference(self, text: str, where: NodePath, name: str, every: str, instance: str) -> Ref | None:
+        if every:
+            return Ref(RefKind.STEP, name, self._ids(name))
+        if instance and name not in self.instances:
+            if "matrix" not in self._map("steps").get(name, {}):
+                self._note(where, "reference", f"{name} has no matrix, so there is no {text}", f"Take steps.{name}.")
+            return None
+        if instance and (wanted := f"{name}@{instance}") not in (ids := self._ids(name)):
+            if ids:
+                self._note(where, "reference", f"there is no instance {wanted}", did_you_mean(wanted, ids))
+            return None
+        return Ref(RefKind.STEP, f"{name}@{instance}" if instance else name)
+
+    def _is_takable(self, name: str, slot: str, ref: Ref, where: NodePath, *, per_run: bool) -> bool:
+        """Whether a step may take this as an input; why not is told."""
+        before = len(self.problems)
+        once = "is made once for the whole run"
+        if ref.every and not slot.startswith("images"):
+            self._note(where, "reference", f"{ref} is several pictures, and {slot} takes one", "Name one of them.")
+        elif not ref.every and ref.name in self.instances:
+            self._several(where, ref.name, "Take one of them, or all of them with images: {all}.")
+        elif per_run and ref.kind is RefKind.ROW:
+            self._note(where, "reference", f"{name} {once}, so it has no row", "Take steps.ID.all, params.… or file:….")
+        elif per_run and ref.steps and not ref.every and not self._is_per_run(plain(ref.name)):
+            hint = f"Take the pictures of all rows with images: steps.{plain(ref.name)}.all."
+            self._note(where, "reference", f"{name} {once}, but {ref} is made for every row", hint)
+        elif not per_run and ref.steps and self._is_per_run(plain(ref.name)):
+            hint = f"Only steps with per: run can take it; {name} could have that, too."
+            self._note(where, "reference", f"{plain(ref.name)} {once}, after all rows", hint)
+        return len(self.problems) == before
+
+    def _several(self, where: NodePath, name: str, hint: str) -> None:
+        if ids := self._ids(name):
+            shown = [*ids[:4], *(["…"] if len(ids) > 4 else [])]
+            message = f"steps.{name} is {len(ids)} pictures: {', '.join(f'steps.{one}' for one in shown)}"
+            self._note(where, "reference", message.replace("steps.…", "…"), hint.format(all=f"steps.{name}.all"))
+
+    def _expression(self, source: str, where: NodePath, sees: _Sight = ROW) -> Template | None:
         hint = "A when: or where: is an expression already; write it without ${{ }}." if "${{" in source else ""
         if not self._affordable(source, where):
             return None
         try:
-            return self._checked(compile_expression(source, ROOTS), where)
+            return self._checked(compile_expression(source, sees.roots), where, sees)
         except TemplateError as error:
             self._note(where, "expression", str(error), hint or error.hint)
             self.expressions.discard(source)
@@ -302,20 +406,49 @@ class _Builder:
     # -- outputs
 
     def _outputs(self, usable: set[str]) -> Iterator[Output]:
-        steps = self._map("steps")
         for name, entry in self._map("outputs").items():
-            if not self._sound("outputs", name):
-                continue
-            before = len(self.problems)
-            where: NodePath = ("outputs", name)
-            ref = self._reference(entry["image"], (*where, "image"))
-            if ref and ref.kind is RefKind.STEP and ref.name not in steps:
-                hint = did_you_mean(ref.name, steps)
-                self._note((*where, "image"), "reference", f"image: there is no step {ref.name}", hint)
-            to = self._value(entry["to"], (*where, "to"))
-            known = ref is not None and (ref.kind is not RefKind.STEP or ref.name in usable)
-            if ref and known and len(self.problems) == before and self._evaluable([to]):
-                yield Output(name, ref, to, entry.get("quality"))
+            if self._sound("outputs", name):
+                yield from self._output(name, entry, usable)
+
+    def _output(self, name: str, entry: Mapping[str, Any], usable: set[str]) -> Iterator[Output]:
+        before, where = len(self.problems), ("outputs", name)
+        steps = self._map("steps")
+        ref = self._reference(entry["image"], (*where, "image"))
+        shown = plain(ref.name) if ref and ref.steps else None
+        if shown and shown not in steps:
+            message, hint = f"image: there is no step {shown}", did_you_mean(shown, steps)
+            self._note((*where, "image"), "reference", message, hint)
+        if ref and ref.every:
+            hint = f"Take steps.{shown}: every instance of a matrix then has a file of its own."
+            self._note((*where, "image"), "reference", f"{ref} is several pictures, and image takes one", hint)
+        per_run = shown is not None and self._is_per_run(shown)
+        own = self.instances.get(shown or "", [])
+        matrix = tuple(own[0].names) if own else ()
+        to = self._value(entry["to"], (*where, "to"), _Sight(not per_run, matrix))
+        if ref is None or len(self.problems) > before or not self._evaluable([to]):
+            return
+        output = Output(name, ref, to, entry.get("quality"), per_run)
+        if ref.kind is not RefKind.STEP or ref.name in usable:
+            yield self._of_instance(output, ref.name, own)
+        elif ref.name in self.instances and not usable.isdisjoint(self._ids(ref.name)):
+            for one in own if self._is_telling(output, own) else ():
+                yield self._of_instance(replace(output, name=f"{name}@{one.name}"), f"{ref.name}@{one.name}", own)
+
+    def _of_instance(self, output: Output, step: str, own: Sequence[Instance]) -> Output:
+        """The output of one instance: in to:, a value of the matrix is its name, which is safe there."""
+        names = next((one.names for one in own if step.endswith(f"@{one.name}")), {})
+        return replace(output, ref=replace(output.ref, name=step), to=bound(output.to, ROOT, names))
+
+    def _is_telling(self, output: Output, own: Sequence[Instance]) -> bool:
+        """Whether a path tells the instances of a matrix apart; that it doesn't is told."""
+        read = output.to.names if isinstance(output.to, Template) else ()
+        alike = told_apart(own, {field for root, field in read if root == ROOT and field})
+        if alike:
+            one, other, keys = alike
+            message = f"to: gives {output.ref.name}@{one.name} and {output.ref.name}@{other.name} the same path"
+            hint = f"Put {' or '.join(f'${{{{ matrix.{key} }}}}' for key in keys)} into it."
+            self._note(output.where("to"), "output-path", message, hint)
+        return alike is None
 
 
 def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, NodePath, Any]]:
@@ -325,6 +458,8 @@ def _reference_texts(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str,
     if isinstance(hint := entry.get("hint"), dict) and "mask" in hint:
         yield "hint.mask", ("steps", name, "hint", "mask"), hint["mask"]
     images = entry.get("images", [])
+    if isinstance(images, str):
+        yield "images.0", ("steps", name, "images"), images
     for index, text in enumerate(images[:MAX_IMAGES] if isinstance(images, list) else []):
         yield f"images.{index}", ("steps", name, "images", index), text
 

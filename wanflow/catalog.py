@@ -262,7 +262,7 @@ def _step_rule(function: Function) -> dict[str, Any]:
         if slot not in function.inputs:
             rules[slot] = {"not": {}, "description": f"{function.name} takes no {slot}."}
     if several := function.inputs.get("images"):
-        rules["images"] = {"minItems": several["min"], "maxItems": several["max"]}
+        rules["images"] = {"maxItems": several["max"], **_at_least(several["min"])}
     if function.is_local:
         rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
     needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]
@@ -272,6 +272,12 @@ def _step_rule(function: Function) -> dict[str, Any]:
         "if": {"properties": {"uses": {"const": function.name}}, "required": ["uses"]},
         "then": {"properties": rules, "required": needed},
     }
+
+
+def _at_least(count: int) -> dict[str, Any]:
+    # How many pictures steps.ID.all is, is known only per row.
+    several = {"contains": {"type": "string", "pattern": r"\.all$"}}
+    return {"anyOf": [{"minItems": count}, several]} if count > 1 else {}
 
 
 def _with_expressions(function: Function) -> dict[str, Any]:

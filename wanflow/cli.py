@@ -190,7 +190,7 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 
     def work() -> int:
         plan = api.check(recipe, _options(**flags))
-        rows, steps = count(len(plan.entries), "row"), count(len(plan.steps), "step")
+        rows, steps = count(len(plan.rows), "row"), count(len(plan.steps), "step")
         _say('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
         return 0
 

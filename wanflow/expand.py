@@ -15,8 +15,8 @@ from wanflow import hints, schemas, sizes
 from wanflow.canon import canonical
 from wanflow.errors import Problem, quoted
 from wanflow.images import MAX_PIXELS
-from wanflow.model import Row
-from wanflow.recipe import Recipe, Step, normal
+from wanflow.model import RUN, Row
+from wanflow.recipe import Output, Recipe, Step, normal
 from wanflow.source import NodePath
 from wanflow.templates import Template, TemplateError
 
@@ -107,7 +107,7 @@ class Expansion:
         """Whether a step's `when` holds for a row. Raises RowError."""
         if isinstance(step.when, bool):
             return step.when
-        return self._truth(step.when, row, ("steps", step.id, "when"))
+        return self._truth(step.when, row, step.where("when"))
 
     def _truth(self, template: Template, row: Row, where: NodePath) -> bool:
         value = self._rendered(template, row.values, where, row)
@@ -151,30 +151,31 @@ class Expansion:
             schema = {**step.function.parameters, "properties": dict.fromkeys(rules, True)}
             names = {**step.constants, **step.templates}
             missing = [
-                self.recipe.document.problem(("steps", step.id, "with"), *schemas.said(error, "with"))
+                self.recipe.document.problem(step.where("with"), *schemas.said(error, "with"))
                 for error in schemas.validator(schema).iter_errors(dict.fromkeys(names))
             ]
             wrong = [fault for name, value in step.constants.items() for fault in self._faults(step, name, value)]
             self._judged[step.id] = missing + wrong
         return self._judged[step.id]
 
-    def path(self, to: Template | str, name: str, row: Row) -> str:
+    def path(self, output: Output, row: Row) -> str:
         """An output's rendered path, not yet checked. Raises RowError."""
-        if isinstance(to, str):
-            return to
-        value = self._rendered(to, row.values, ("outputs", name, "to"), row)
-        return str(value)
+        if isinstance(output.to, str):
+            return output.to
+        return str(self._rendered(output.to, row.values, output.where("to"), row))
 
     def size(self, job: Job, among: sizes.Sizes) -> tuple[int, int] | None:
         """The size of a job's picture, from its inputs' by slot; None while that isn't known. Raises RowError."""
         size = sizes.base(among)
-        where: NodePath = ("steps", job.step.id, "with")
-        templates = job.step.templates.values()
+        where, templates = job.step.where("with"), job.step.templates.values()
         try:
             made = sizes.resulting(job.step.function.size, size, job.parameters, among)
         except sizes.SizeError as error:
-            place = job.step.place(error.parameter) if error.parameter else where
-            raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *templates)) from error
+            place, read = where, tuple(templates)
+            if error.parameter:
+                place = job.step.place(error.parameter)
+                read = tuple(template for name, template in job.step.templates.items() if name == error.parameter)
+            raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *read)) from error
         if made and made[0] * made[1] > MAX_PIXELS:
             before = f"{size[0]}x{size[1]} px" if size else "the picture"
             message = f"{before} would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
@@ -188,7 +189,7 @@ class Expansion:
         """The box around the subject that a step's hint gives, judged by the image's size if known. Raises RowError."""
         if not step.region:
             return None
-        where: NodePath = ("steps", step.id, "hint", "region")
+        where = step.where("hint", "region")
         values = [
             self._rendered(value, row.values, (*where, place), row) if isinstance(value, Template) else value
             for place, value in enumerate(step.region)
@@ -215,6 +216,8 @@ class Expansion:
 
 def about_row(problem: Problem, row: Row, *read: Template) -> Problem:
     """The same problem, for one row; where its values stand, if templates that read the row made them."""
+    if row.key == RUN:
+        return problem
     return replace(problem, rows=(row.key,), row_count=1, origin=_origin(row, read))
 
 
@@ -230,25 +233,21 @@ def used_columns(recipe: Recipe) -> Iterator[tuple[NodePath, str]]:
     for step in recipe.steps:
         for slot, ref in step.inputs.items():
             if ref.kind.value == "row":
-                yield ("steps", step.id, *_slot_path(slot)), ref.name
+                yield step.slot_place(slot), ref.name
         for name, template in step.templates.items():
-            yield from _columns(template, ("steps", step.id, "with", name))
+            yield from _columns(template, step.where("with", name))
         for place, value in enumerate(step.region):
             if isinstance(value, Template):
-                yield from _columns(value, ("steps", step.id, "hint", "region", place))
+                yield from _columns(value, step.where("hint", "region", place))
         if isinstance(step.when, Template):
-            yield from _columns(step.when, ("steps", step.id, "when"))
+            yield from _columns(step.when, step.where("when"))
     for output in recipe.outputs:
         if isinstance(output.to, Template):
-            yield from _columns(output.to, ("outputs", output.name, "to"))
+            yield from _columns(output.to, output.where("to"))
         if output.ref.kind.value == "row":
-            yield ("outputs", output.name, "image"), output.ref.name
+            yield output.where("image"), output.ref.name
     if recipe.manifest and recipe.manifest.where:
         yield from _columns(recipe.manifest.where, ("manifest", "where"))
-
-
-def _slot_path(slot: str) -> tuple[str, ...]:
-    return tuple(slot.split("."))
 
 
 def _columns(template: Template, where: NodePath) -> Iterator[tuple[NodePath, str]]:

@@ -44,10 +44,20 @@ def order(needs: Needs) -> list[str]:
 
 def with_descendants(needs: Needs, steps: Iterable[str]) -> set[str]:
     """These steps and everything that needs them, directly or not."""
+    return _reached(needs, steps, down=True)
+
+
+def with_ancestors(needs: Needs, steps: Iterable[str]) -> set[str]:
+    """These steps and everything that they need, directly or not."""
+    return _reached(needs, steps, down=False)
+
+
+def _reached(needs: Needs, steps: Iterable[str], *, down: bool) -> set[str]:
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(needs)
     graph.add_edges_from((need, step) for step, wanted in needs.items() for need in wanted if need in needs)
+    follow = nx.descendants if down else nx.ancestors
     chosen = {step for step in steps if step in graph}
-    return chosen.union(*(nx.descendants(graph, step) for step in chosen))
+    return chosen.union(*(follow(graph, step) for step in chosen))

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from wanflow.errors import EditError
 
+# In an address it stands where a row's key does: run/sheet. No row may have it.
+RUN = "run"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -37,14 +40,28 @@ class RefKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo` or `file:logo.png`."""
+    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo` or `file:logo.png`.
+
+    `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant.
+    """
 
     kind: RefKind
     name: str
+    every: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         glue = ":" if self.kind is RefKind.FILE else "."
-        return f"{self.kind.value}{glue}{self.name}"
+        return f"{self.kind.value}{glue}{self.name}{'.all' if self.every else ''}"
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps whose pictures are meant."""
+        return self.every or ((self.name,) if self.kind is RefKind.STEP else ())
+
+    @property
+    def each(self) -> tuple[Ref, ...]:
+        """The same, a reference a picture."""
+        return tuple(Ref(RefKind.STEP, step) for step in self.every) or (self,)
 
 
 @dataclass(frozen=True, slots=True)

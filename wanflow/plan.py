@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,15 +17,18 @@ from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
 from wanflow.errors import Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
+from wanflow.fanin import FanIn
 from wanflow.hints import unhinted
 from wanflow.inputs import Inputs
 from wanflow.manifests import Manifest, is_glob
 from wanflow.model import (
+    RUN,
     Action,
     Change,
     Decision,
     Publication,
     Reason,
+    Ref,
     RefKind,
     Row,
 )
@@ -34,11 +37,11 @@ from wanflow.owners import Neighbours, Owners
 from wanflow.planned import Plan, RowPlan, Unchanged, origin
 from wanflow.project import Project
 from wanflow.reasons import compare
-from wanflow.recipe import Recipe, Step
+from wanflow.recipe import Output, Recipe, Step, plain
 from wanflow.rowmemory import RowMemory, file_names
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
-from wanflow.supply import Supplier, Supply, slot_place
+from wanflow.supply import Supplier, Supply
 from wanflow.templates import Template
 
 PROXY = "proxy"
@@ -65,13 +68,15 @@ class Planner:
         self.key_heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in self.plan.steps}
         prefix = self.inputs.relative(project.out)
         self._out_prefix = "" if prefix == "." else f"{prefix}/"
-        self.memory = RowMemory(index, self.inputs, self.plan.identity, self._scope())
+        gathers = bool(self.plan.run_level.steps)
+        self.memory = RowMemory(index, self.inputs, self.plan.identity, self._scope(), whole=gathers)
         self._known_recipe = index.knows_recipe(self.plan.identity)
         self._planned: set[bytes] = set()
         self._owners = Owners(self.inputs.root)
         self._neighbours = Neighbours(self.inputs.root, index, self.inputs.relative(recipe.file))
+        self._outputs = {run: [out for out in recipe.outputs if out.per_run is run] for run in (False, True)}
+        self._fan_in = FanIn(self.plan)
         self._room = project.room
-        self._numbers = {step.id: number for number, step in enumerate(self.plan.steps)}
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
 
@@ -87,7 +92,7 @@ class Planner:
         """Note every step that the backend can't do, for whatever row."""
         for step in self.expansion.steps:
             if why := self.backend.refuses(step):
-                where = ("steps", step.id, "model")
+                where = step.where("model")
                 hint = "Take another model, or another region with --region or [dashscope] in wanflow.toml."
                 self.expansion.problems.append(self.recipe.document.problem(where, "model", why, hint))
                 self.expansion.broken.add(step.id)
@@ -109,12 +114,18 @@ class Planner:
                 record = None if problems else self.memory.recall(row)
                 if record is None or not self._take_unchanged(row, record):
                     self._take(row, problems)
-        if seen and not self.plan.entries:
-            self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
+            if seen and not self.plan.entries:
+                self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
+            if self.plan.run_level.steps and self.plan.entries:
+                self._take_run()
         self.plan.fatal += [*self._overwritten_inputs(), *self._overwritten_outputs()]
         self.plan.tally()
         self.plan.problems = merge(self.plan.problems)
         return self.plan
+
+    def outputs_of(self, row: Row) -> Sequence[Output]:
+        """The outputs of a row, or those of the whole run."""
+        return self._outputs[row.key == RUN]
 
     def _take_unchanged(self, row: Row, record: RowRecord) -> bool:
         """Take a row as it was; false when another row now claims one of its paths, so that it must be looked at."""
@@ -124,6 +135,7 @@ class Planner:
         self._owners.note_inputs(inputs, follow=False)
         for number, name in enumerate(outputs):
             self._owners.claim(name, row.key, str(number))
+        self._fan_in.note_unchanged(row)
         self.plan.entries.append(Unchanged(row.key, record.shape))
         return True
 
@@ -145,37 +157,65 @@ class Planner:
             self._row(row, {})  # for what else is wrong with it
             self._refuse(row, error)
             return
+        self.plan.entries.append(self._sound_row(row, paths))
+
+    def _sound_row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:
         entry = self._row(row, paths)
         while self._unsound(entry):
             entry = self._row(row, paths)
         # What is stored already is known by its content; only what is yet to be made is known by its key alone.
         self._planned.update(_symbol(made.key) for made in entry.decisions if made.key and not made.result)
-        self.plan.entries.append(entry)
+        return entry
 
     def _refuse(self, row: Row, error: RowError) -> None:
         self.plan.problems += error.problems
-        refused = tuple(Decision(step.id, Action.SKIP, Reason.REFUSED) for step in self.plan.steps)
+        self._fan_in.note(row, {})
+        level = self.plan.run_level if row.key == RUN else self.plan.row_level
+        refused = tuple(Decision(step.id, Action.SKIP, Reason.REFUSED) for step in level.steps)
         self.plan.entries.append(RowPlan(row, refused, {}))
 
-    def _paths(self, row: Row) -> dict[str, str]:
+    # -- what is made once for the whole run
+
+    def _take_run(self) -> None:
+        """Decide what depends on all rows, which takes no look at any when all are as they were."""
+        unchanged = all(isinstance(entry, Unchanged) for entry in self.plan.entries)
+        text = self.memory.digest_of(entry.key for entry in self.plan.entries) if unchanged else ""
+        row = Row(RUN, {}, 0, text)
+        record = self.memory.recall(row) if text else None
+        if record and self._take_unchanged(row, record):
+            return
+        for place, other in self._fan_in.unlooked():
+            self._look_again(place, other)
+        try:
+            paths = self._paths(row)
+        except RowError as error:
+            self._refuse(row, error)
+            return
+        self.plan.entries.append(self._sound_row(row, paths))
+
+    def _look_again(self, place: int, row: Row) -> None:
+        entry = self.plan.entries[place]
+        if isinstance(entry, RowPlan):
+            self._planned.difference_update(_symbol(made.key) for made in entry.decisions if made.key)
+        self.plan.entries[place] = self._sound_row(row, self._paths(row, claim=False))
+
+    def _paths(self, row: Row, *, claim: bool = True) -> dict[str, str]:
         """Every output's path, relative to the project. Raises RowError with all that is wrong with them."""
         paths: dict[str, str] = {}
         faults: list[Problem] = []
-        for output in self.recipe.outputs:
+        for output in self.outputs_of(row):
             try:
-                path = self.expansion.path(output.to, output.name, row)
+                path = self.expansion.path(output, row)
             except RowError as error:
                 faults += error.problems
                 continue
-            paths[output.name] = self._out_prefix + path
-            complaint = path_problem(path) or self._beyond(paths[output.name])
-            if complaint := complaint or self._owners.claim(paths[output.name], row.key, output.name):
-                where = ("outputs", output.name, "to")
+            whole = paths[output.name] = self._out_prefix + path
+            complaint = path_problem(path) or self._beyond(whole)
+            if claim and (complaint := complaint or self._owners.claim(whole, row.key, output.name)):
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
                 read = [output.to] if isinstance(output.to, Template) else []
-                faults.append(
-                    about_row(self.recipe.document.problem(where, "output-path", complaint, hint), row, *read)
-                )
+                problem = self.recipe.document.problem(output.where("to"), "output-path", complaint, hint)
+                faults.append(about_row(problem, row, *read))
         if faults:
             raise RowError(*faults)
         return paths
@@ -190,7 +230,7 @@ class Planner:
         decisions: list[Decision] = []
         fresh: set[bytes] = set()
         files = self.supplier.start_row()
-        for step in self.plan.steps:
+        for step in (self.plan.run_level if row.key == RUN else self.plan.row_level).steps:
             try:
                 decision, supply = self._step(step, row, supplies, fresh)
             except RowError as error:
@@ -203,6 +243,7 @@ class Planner:
         shown = dict(paths)
         restores = tuple(self._restores(row, shown, supplies, decisions))  # also marks decisions, and drops from shown
         self._owners.note_inputs(files)
+        self._fan_in.note(row, supplies)
         return RowPlan(row, tuple(decisions), shown, restores, tuple(files.values()))
 
     def _note_once(self, error: RowError) -> None:
@@ -214,13 +255,10 @@ class Planner:
             return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
         if not self.expansion.runs(step, row):
             return self._not_running(step, row, supplies)
-        taken = {
-            slot: self.supplier.supply(ref, row, supplies, slot_place(step.id, slot))
-            for slot, ref in step.inputs.items()
-        }
+        taken = self._taken(step, row, supplies)
         for supply in taken.values():
             if supply.absent:
-                return Decision(step.id, Action.SKIP, supply.absent), Supply(absent=supply.absent)
+                return Decision(step.id, Action.SKIP, supply.absent, note=supply.why), Supply(absent=supply.absent)
         self.supplier.check(step, row, taken)
         job = self.expansion.job(step, row)
         if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
@@ -232,14 +270,38 @@ class Planner:
             symbols[hints.REGION] = hints.symbol(region)
         return self._choose(job, symbols, taken, size, fresh)
 
+    def _taken(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> dict[str, Supply]:
+        """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
+        taken: dict[str, Supply] = {}
+        several: list[Supply] = []
+        for slot, ref in step.inputs.items():
+            if ref.every:
+                found = self._gathered(ref) if self._fan_in.gathers(step, ref) else map(supplies.__getitem__, ref.every)
+                several += [supply for supply in found if supply.absent is not Reason.SKIPPED]
+            else:
+                supply = self.supplier.supply(ref, row, supplies, step.slot_place(slot))
+                if slot.startswith("images."):
+                    several.append(supply)
+                else:
+                    taken[slot] = supply
+        if not several and "images.0" in step.inputs:
+            several = [Supply(absent=Reason.SKIPPED)]
+        return taken | {f"images.{number}": supply for number, supply in enumerate(several)}
+
+    def _gathered(self, ref: Ref) -> Iterator[Supply]:
+        yield from self._fan_in.of(ref)
+        if self.manifest and (lost := len(self.manifest.problems)):
+            why = f"needs every row, and {lost:,} of the manifest can't be read"
+            yield Supply(absent=Reason.REFUSED, why=why)
+
     def _not_running(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> tuple[Decision, Supply]:
         if step.otherwise == "bypass":
-            supply = self.supplier.supply(step.inputs["image"], row, supplies, slot_place(step.id, "image"))
+            supply = self.supplier.supply(step.inputs["image"], row, supplies, step.where("image"))
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), supply
             return Decision(step.id, Action.SKIP, Reason.BYPASSED), supply
         if step.otherwise == "fail":
-            problem = self.recipe.document.problem(("steps", step.id, "when"), "when", f"{step.id}: when is false")
+            problem = self.recipe.document.problem(step.where("when"), "when", f"{step.id}: when is false")
             raise RowError(about_row(problem, row))
         return Decision(step.id, Action.SKIP, Reason.SKIPPED), Supply(absent=Reason.SKIPPED)
 
@@ -287,9 +349,7 @@ class Planner:
         name = job.step.function.name
         message = f"{name} needs a generative model here; the draft engine would return a picture stamped DRAFT"
         hint = "Leave out --no-proxy to preview it, or use another backend."
-        return about_row(
-            self.recipe.document.problem(("steps", job.step.id, "uses"), "no-proxy", message, hint), job.row
-        )
+        return about_row(self.recipe.document.problem(job.step.where("uses"), "no-proxy", message, hint), job.row)
 
     # -- why a job runs
 
@@ -307,9 +367,9 @@ class Planner:
     def _restores(
         self, row: Row, paths: dict[str, str], supplies: Mapping[str, Supply], decisions: list[Decision]
     ) -> Iterator[Publication]:
-        for output in (output for output in self.recipe.outputs if output.name in paths):
+        for output in (output for output in self.outputs_of(row) if output.name in paths):
             try:
-                supply = self.supplier.supply(output.ref, row, supplies, ("outputs", output.name, "image"))
+                supply = self.supplier.supply(output.ref, row, supplies, output.where("image"))
             except RowError as error:
                 self._note_once(error)
                 del paths[output.name]  # there is no picture to show there
@@ -332,14 +392,27 @@ class Planner:
 
     def _unsound(self, entry: RowPlan) -> bool:
         """True when a stored picture that this row needs is gone or damaged: it becomes a miss, said once."""
+        level = self.plan.level(entry)
         taken = [
-            origin(ref, entry.decisions, self.plan.steps, self._numbers)
-            for step, decision in zip(self.plan.steps, entry.decisions, strict=True)
+            ref
+            for step, decision in zip(level.steps, entry.decisions, strict=True)
             if decision.action in (Action.RUN, Action.LATER)
-            for ref in step.inputs.values()
+            for several in step.inputs.values()
+            for ref in several.each
         ]
-        needed = {ref.name for ref in taken if ref.kind is RefKind.STEP}
-        needed |= {publication.step for publication in entry.restores if publication.step}
+        gathered = [ref for ref in taken if ref.kind is RefKind.STEP and ref.name not in level.numbers]
+        own = [ref for ref in taken if ref not in gathered]
+        unsound = self._lacks(entry, own, *(publication.step for publication in entry.restores))
+        for place, other in enumerate(self.plan.rows if gathered else ()):
+            if isinstance(other, RowPlan) and self._lacks(other, gathered):
+                self._look_again(place, other.row)
+                unsound = True
+        return unsound
+
+    def _lacks(self, entry: RowPlan, refs: Iterable[Ref], *steps: str | None) -> bool:
+        """Whether a stored picture of a row that these mean is gone or damaged."""
+        origins = [origin(ref, entry.decisions, self.plan.level(entry)) for ref in refs]
+        needed = {*steps, *(ref.name for ref in origins if ref.kind is RefKind.STEP)}
         stored = [made for made in entry.decisions if made.step in needed and made.result]
         faulty = [self._faulty(entry.row, made) for made in stored]  # all of them, since each is said
         return any(faulty)
@@ -372,6 +445,7 @@ class Planner:
             yield self._output_problem(output, message, hint)
 
     def _output_problem(self, output: str, message: str, hint: str) -> Problem:
+        output = plain(output)
         where = ("outputs", output, "to") if output in self.recipe.document.data["outputs"] else ("outputs",)
         return self.recipe.document.problem(where, "output-path", message, hint)
 

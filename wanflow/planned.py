@@ -10,16 +10,29 @@ from typing import Any
 
 from wanflow.canon import lined
 from wanflow.errors import Problem
-from wanflow.model import Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
+from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
 from wanflow.recipe import Recipe, Step
 from wanflow.record import money
 
 FORMAT_VERSION = 1
 
 
+class Level:
+    """The steps that run once a row, or those that run once for the whole run; `first` is the place of the first one
+    among all steps of the plan, `numbers` are places among these.
+    """
+
+    def __init__(self, steps: Sequence[Step], first: int) -> None:
+        self.steps, self.first = tuple(steps), first
+        self.numbers = {step.id: number for number, step in enumerate(steps)}
+
+
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read."""
+    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read.
+
+    The steps that run once for the whole run are planned as a row with the key `run`, the last one.
+    """
 
     row: Row
     decisions: tuple[Decision, ...]
@@ -27,11 +40,16 @@ class RowPlan:
     restores: tuple[Publication, ...] = ()
     inputs: tuple[Source, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """The row's key."""
+        return self.row.key
 
-def origin(ref: Ref, decisions: Sequence[Decision], steps: Sequence[Step], numbers: Mapping[str, int]) -> Ref:
-    """What a reference means in a row once bypassed steps are seen through; `numbers` are the steps' places."""
-    while ref.kind is RefKind.STEP and decisions[numbers[ref.name]].reason is Reason.BYPASSED:
-        ref = steps[numbers[ref.name]].inputs["image"]
+
+def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
+    """What a reference means in a row once bypassed steps are seen through."""
+    while ref.kind is RefKind.STEP and decisions[level.numbers[ref.name]].reason is Reason.BYPASSED:
+        ref = level.steps[level.numbers[ref.name]].inputs["image"]
     return ref
 
 
@@ -61,6 +79,52 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
     terms: dict[str, Terms] = field(default_factory=dict)
+    row_level: Level = field(init=False)
+    run_level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = [step for step in self.steps if not step.per_run]
+        self.row_level, self.run_level = Level(rows, 0), Level(self.steps[len(rows) :], len(rows))
+
+    def level(self, entry: RowPlan | Unchanged) -> Level:
+        """The steps of an entry."""
+        return self.run_level if entry.key == RUN else self.row_level
+
+    @property
+    def rows(self) -> list[RowPlan | Unchanged]:
+        """The entries of rows, without that of the whole run."""
+        return self.entries[:-1] if self.entries and self.entries[-1].key == RUN else self.entries
+
+    def sources(self, place: int, step: Step) -> dict[str, tuple[int, Ref]]:
+        """Where a job's pictures come from: by slot, the place of the entry and what is meant there.
+
+        Bypassed steps are seen through; of `steps.ID.all`, what is skipped is left out.
+        """
+        found, several = {}, []
+        for slot, ref in step.inputs.items():
+            if slot.startswith("images."):
+                several += self._pictures(place, step, ref)
+            else:
+                found[slot] = (place, self._origin(place, ref))
+        return found | {f"images.{number}": source for number, source in enumerate(several)}
+
+    def _pictures(self, place: int, step: Step, ref: Ref) -> list[tuple[int, Ref]]:
+        if not ref.every:
+            return [(place, self._origin(place, ref))]
+        gathers = step.per_run and ref.every[0] in self.row_level.numbers
+        places = range(len(self.rows)) if gathers else (place,)
+        return [(at, self._origin(at, one)) for at in places for one in ref.each if not self._is_skipped(at, one.name)]
+
+    def _origin(self, place: int, ref: Ref) -> Ref:
+        entry = self.entries[place]
+        return origin(ref, entry.decisions, self.level(entry)) if isinstance(entry, RowPlan) else ref
+
+    def _is_skipped(self, place: int, step: str) -> bool:
+        entry = self.entries[place]
+        number = self.level(entry).numbers[step]
+        if isinstance(entry, Unchanged):
+            return SHAPES[entry.shape[number]][1] is Reason.SKIPPED
+        return entry.decisions[number].reason is Reason.SKIPPED
 
     @property
     def nothing_to_do(self) -> bool:
@@ -81,7 +145,7 @@ class Plan:
         """Every (row key, decision) in order; those of unchanged rows are made on the way."""
         for entry in self.entries:
             if isinstance(entry, Unchanged):
-                for step, letter in zip(self.steps, entry.shape, strict=True):
+                for step, letter in zip(self.level(entry).steps, entry.shape, strict=True):
                     yield entry.key, Decision(step.id, *SHAPES[letter])
             else:
                 for decision in entry.decisions:
@@ -90,12 +154,13 @@ class Plan:
     def tally(self) -> None:
         """Count the entries; called once, when all are there."""
         totals = self.totals
-        shapes = Counter(entry.shape for entry in self.entries if isinstance(entry, Unchanged))
-        for shape, count in shapes.items():
-            for step, letter in zip(self.steps, shape, strict=True):
-                action, reason = SHAPES[letter]
-                self.by_step[step.id][action] += count
-                self.why[step.id, action, reason, ()] += count
+        rows = self.rows
+        for level, entries in ((self.row_level, rows), (self.run_level, self.entries[len(rows) :])):
+            for shape, count in Counter(entry.shape for entry in entries if isinstance(entry, Unchanged)).items():
+                for step, letter in zip(level.steps, shape, strict=True):
+                    action, reason = SHAPES[letter]
+                    self.by_step[step.id][action] += count
+                    self.why[step.id, action, reason, ()] += count
         for entry in self.entries:
             if isinstance(entry, RowPlan):
                 totals.restore += len(entry.restores)

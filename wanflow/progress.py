@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from wanflow.errors import StoreError
 from wanflow.halt import Halt
 from wanflow.listener import Listener
-from wanflow.model import Action, Decision, Outcome, Publication, Reason, Ref, RefKind, Result, Source, Status
+from wanflow.model import (
+    RUN,
+    Action,
+    Decision,
+    Outcome,
+    Publication,
+    Reason,
+    Ref,
+    RefKind,
+    Result,
+    Row,
+    Source,
+    Status,
+)
 from wanflow.outputs import stat_of
 from wanflow.plan import Planner
 from wanflow.planned import Unchanged, shape_of
+from wanflow.recipe import Output, Step
 from wanflow.record import RunRecord
+from wanflow.rowmemory import File
 from wanflow.rowstate import RowState
+from wanflow.schedule import Job
 from wanflow.store.tasks import Task
 
 
@@ -23,23 +40,32 @@ class Progress:
 
     def __init__(self, planner: Planner, listener: Listener, halt: Halt) -> None:
         self.rows: dict[int, RowState] = {}
-        self._planner, self._plan, self._steps = planner, planner.plan, planner.plan.steps
+        self._planner, self._plan = planner, planner.plan
         self._listener, self._halt = listener, halt
+        self._run_done: tuple[Row, str, list[File], list[File]] | None = None
 
-    def open(self) -> Iterator[tuple[int, Mapping[int, list[int]]]]:
-        """Begin every row; yields those with open jobs, and per job the open jobs of the row that it needs."""
-        numbers = {step.id: number for number, step in enumerate(self._steps)}
+    def open(self) -> Iterator[tuple[Job, Sequence[Job]]]:
+        """Begin every row, and the whole run as the last of them; yields every open job and the open jobs it needs."""
         for place, entry in enumerate(self._plan.entries):
             if isinstance(entry, Unchanged):
                 continue
-            state = self.rows[place] = RowState(entry, self._steps, numbers)
-            state.sound = len(entry.paths) == len(self._planner.recipe.outputs)
+            level = self._plan.level(entry)
+            state = self.rows[place] = RowState(entry, level)
+            state.sound = len(entry.paths) == len(self._planner.outputs_of(entry.row))
             open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
             state.open_ends = len(open_steps) + len(entry.restores)
             if not state.open_ends:
                 self._close(state)
-            if open_steps:
-                yield place, {number: state.needs(self._steps[number]) for number in open_steps}
+            for number in open_steps:
+                yield (place, level.first + number), self._needs(place, level.steps[number])
+
+    def _needs(self, place: int, step: Step) -> list[Job]:
+        jobs: dict[Job, None] = {}  # a job may take a picture twice
+        for at, ref in self._plan.sources(place, step).values():
+            if ref.kind is RefKind.STEP and ref.name not in self.rows[at].blobs:
+                level = self.rows[at].level
+                jobs[at, level.first + level.numbers[ref.name]] = None
+        return list(jobs)
 
     def _settled(self, state: RowState, decision: Decision) -> bool:
         """Notes what the plan already knows of a job; false when the job is still open."""
@@ -82,7 +108,7 @@ class Progress:
 
     def _close(self, state: RowState) -> None:
         """All of a row is done: say where its pictures stand, and remember it when all is as it should be."""
-        outputs = []
+        outputs: list[File] = []
         for publication in self.due(state):
             if published := self._planner.index.published(publication.path):
                 state.show(publication, published.sha256)
@@ -93,37 +119,40 @@ class Progress:
         if state.sound:
             shape = shape_of(decision.reason for decision in state.entry.decisions)
             inputs = [(source.path, source.stat) for source in state.entry.inputs]
+            if state.entry.key == RUN:
+                self._run_done = (state.entry.row, shape, inputs, outputs)
+                return
             self._planner.memory.note_row(state.entry.row, shape, inputs, outputs)
             self.flush(when_many=True)
 
     def due(self, state: RowState) -> Iterator[Publication]:
         """The files that a row's pictures stand in, as far as there are such pictures."""
-        for output in self._planner.recipe.outputs:
+        for output in self._planner.outputs_of(state.entry.row):
             ref = state.origin(output.ref)
             step = ref.name if ref.kind is RefKind.STEP else None
             if path := state.entry.paths.get(output.name):
-                blob = state.blobs.get(step) if step else self._input(state, ref, output.name).blob
+                blob = state.blobs.get(step) if step else self._input(state, ref, output).blob
                 if blob:
                     yield Publication(output.name, path, blob, step, output.quality)
 
     def source(self, state: RowState, publication: Publication) -> Path:
         """The input file that is published as it is, since every step was bypassed."""
-        ref = next(output.ref for output in self._planner.recipe.outputs if output.name == publication.name)
-        return self._root / self._input(state, state.origin(ref), publication.name).path
+        output = next(output for output in self._planner.recipe.outputs if output.name == publication.name)
+        return self._root / self._input(state, state.origin(output.ref), output).path
 
     @property
     def _root(self) -> Path:
         return self._planner.inputs.root
 
-    def _input(self, state: RowState, ref: Ref, output: str) -> Source:
-        return self._planner.supplier.file(ref, state.entry.row, ("outputs", output, "image"))
+    def _input(self, state: RowState, ref: Ref, output: Output) -> Source:
+        return self._planner.supplier.file(ref, state.entry.row, output.where("image"))
 
     # -- at the end
 
     def leave(self, at_the_provider: Mapping[str, Task]) -> None:
         """Say what was not started, and what is left at the provider (tasks that go on, by job)."""
         for state in self.rows.values():
-            for step in self._steps:
+            for step in state.level.steps:
                 if step.id in state.outcomes:
                     continue
                 if task := at_the_provider.get(state.address(step.id)):
@@ -133,6 +162,11 @@ class Progress:
                 else:
                     outcome = state.end(step.id, Status.NOT_STARTED)
                 self.tell(step.id, outcome)
+        if self._run_done:
+            row, shape, inputs, outputs = self._run_done
+            # It is as it was while every row is: so its text is what all rows' records come to.
+            if text := self._planner.memory.digest_of(entry.key for entry in self._plan.rows):
+                self._planner.memory.note_row(replace(row, text=text), shape, inputs, outputs)
 
     def flush(self, *, when_many: bool = False) -> None:
         """Write what is to be remembered of rows and files."""
@@ -148,10 +182,11 @@ class Progress:
         record = RunRecord(run_id, plan.recipe.name, plan.backend, plan.place, started, finished)
         for place, entry in enumerate(plan.entries):
             if isinstance(entry, Unchanged):
-                record.unchanged_rows += 1
+                record.unchanged_rows += entry.key != RUN
                 record.unchanged_jobs[Status.REUSED] += entry.shape.count("r")
                 record.unchanged_jobs[Status.SKIPPED] += len(entry.shape) - entry.shape.count("r")
             else:
-                record.outcomes += [self.rows[place].outcomes[step.id] for step in self._steps]
+                state = self.rows[place]
+                record.outcomes += [state.outcomes[step.id] for step in state.level.steps]
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record

@@ -19,7 +19,10 @@ from wanflow.templates import Template
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node of the graph: its function, where its images come from, and its parameters as far as known."""
+    """One node of the graph: its function, where its images come from, and its parameters as far as known.
+
+    A step with a matrix is as many of them, called look@book-0.4. With `per_run` it runs once, not once a row.
+    """
 
     id: str
     function: Function
@@ -31,25 +34,53 @@ class Step:
     model: str | None = None
     places: Mapping[str, NodePath] = field(default_factory=dict)
     region: tuple[Any, ...] = ()
+    tags: tuple[str, ...] = ()
+    per_run: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the recipe calls it: the id without the instance of a matrix."""
+        return plain(self.id)
+
+    def where(self, *parts: str | int) -> NodePath:
+        """A place within it in the recipe."""
+        return ("steps", self.name, *parts)
 
     def place(self, parameter: str) -> NodePath:
         """Where the value of a parameter stands: in this step's with, or in defaults."""
-        return self.places.get(parameter, ("steps", self.id, "with"))
+        return self.places.get(parameter, self.where("with"))
+
+    def slot_place(self, slot: str) -> NodePath:
+        """Where an input stands."""
+        head, _, tail = slot.partition(".")
+        if head == "images" and any(ref.every for ref in self.inputs.values()):
+            return self.where(head)  # one entry may stand for several slots
+        return self.where(head, *((int(tail) if tail.isdigit() else tail,) if tail else ()))
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The steps whose pictures this one takes."""
-        return tuple(ref.name for ref in self.inputs.values() if ref.kind is RefKind.STEP)
+        return tuple(step for ref in self.inputs.values() for step in ref.steps)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A picture that appears in the output folder."""
+    """A picture that appears in the output folder; of a step with a matrix, one for each instance: web@book-0.4."""
 
     name: str
     ref: Ref
     to: Template | str
     quality: int | None = None
+    per_run: bool = False
+
+    def where(self, *parts: str | int) -> NodePath:
+        """A place within it in the recipe."""
+        return ("outputs", plain(self.name), *parts)
+
+
+def plain(name: str) -> str:
+    """What the recipe calls a step or output: its name without the instance of a matrix."""
+    return name.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +146,8 @@ def over(recipe: Recipe, manifest: str | None) -> Recipe:
 
 def without(recipe: Recipe, steps: set[str], outputs: set[str]) -> Recipe:
     """The recipe without these steps, what needs them, and these outputs: what can still be checked."""
-    gone = graph.with_descendants({step.id: step.needs for step in recipe.steps}, steps)
+    faulty = {step.id for step in recipe.steps if step.name in steps}
+    gone = graph.with_descendants({step.id: step.needs for step in recipe.steps}, faulty)
     refs = {Ref(RefKind.STEP, step) for step in gone}
-    kept = tuple(output for output in recipe.outputs if output.name not in outputs and output.ref not in refs)
+    kept = tuple(output for output in recipe.outputs if plain(output.name) not in outputs and output.ref not in refs)
     return replace(recipe, steps=tuple(step for step in recipe.steps if step.id not in gone), outputs=kept)

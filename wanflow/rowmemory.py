@@ -24,8 +24,10 @@ File = tuple[str, FileStat | None]
 class RowMemory:
     """The remembered rows of one recipe over one manifest; `scope` is what all rows depend on."""
 
-    def __init__(self, index: Index, inputs: Inputs, identity: str, scope: bytes) -> None:
+    def __init__(self, index: Index, inputs: Inputs, identity: str, scope: bytes, *, whole: bool = False) -> None:
+        """`whole` is for recipes in which something depends on all rows together."""
         self._index, self._inputs, self._identity = index, inputs, identity
+        self._digests: dict[str, bytes] | None = {} if whole else None
         self._scope = hashlib.sha256(scope)
         self._records: dict[str, RowRecord] = {}
         self._folder = -1
@@ -48,8 +50,23 @@ class RowMemory:
         """The record of a row that is as it was when it was fully done."""
         record = self._records.get(row.key)
         if record and record.fingerprint == self._fingerprint(row) and self._files_unchanged(record.files):
+            self._note_digest(row.key, record)
             return record
         return None
+
+    def _note_digest(self, key: str, record: RowRecord) -> None:
+        if self._digests is not None:
+            made = f"{record.shape}\n{record.files}".encode("utf-8", "surrogatepass")
+            self._digests[key] = hashlib.sha256(record.fingerprint + made).digest()[:16]
+
+    def digest_of(self, keys: Iterable[str]) -> str:
+        """What the records of these rows come to, in their order; empty when one of them has none."""
+        state = hashlib.sha256()
+        for key in keys:
+            if self._digests is None or (made := self._digests.get(key)) is None:
+                return ""
+            state.update(made)
+        return state.hexdigest()
 
     def _fingerprint(self, row: Row) -> bytes:
         state = self._scope.copy()
@@ -78,6 +95,7 @@ class RowMemory:
         if None not in lines and None not in made:
             files = "\n".join(map(str, lines)) + "\n\n" + "\n".join(map(str, made))
             self._new[row.key] = RowRecord(self._fingerprint(row), shape, files)
+            self._note_digest(row.key, self._new[row.key])
 
     def note_key(self, job: str, key: str) -> None:
         """Remember the key of a job, so that a later plan can say what changed."""

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, RefKind, Result, Status
-from wanflow.planned import RowPlan, origin
-from wanflow.recipe import Step
+from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, Result, Status
+from wanflow.planned import Level, RowPlan, origin
 
 
 class RowState:
     """One row of a run. `open_ends` counts its jobs and files that are still to come; `sound`, that nothing failed."""
 
-    def __init__(self, entry: RowPlan, steps: Sequence[Step], numbers: Mapping[str, int]) -> None:
-        self.entry = entry
+    def __init__(self, entry: RowPlan, level: Level) -> None:
+        self.entry, self.level = entry, level
         self.blobs: dict[str, Blob] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.open_ends = 0
         self.sound = True
-        self._steps, self._numbers = steps, numbers
 
     def origin(self, ref: Ref) -> Ref:
         """What a reference means once bypassed steps are seen through."""
-        return origin(ref, self.entry.decisions, self._steps, self._numbers)
-
-    def needs(self, step: Step) -> list[int]:
-        """The places of the steps whose pictures a step waits for."""
-        origins = {self.origin(ref) for ref in step.inputs.values()}
-        return [self._numbers[o.name] for o in origins if o.kind is RefKind.STEP and o.name not in self.blobs]
+        return origin(ref, self.entry.decisions, self.level)
 
     def address(self, step: str) -> str:
         """A job's name."""
@@ -35,7 +26,7 @@ class RowState:
 
     def end(self, step: str, status: Status, result: Result | None = None, key: str | None = None) -> Outcome:
         """A job ended so; with the picture that it has now, if it has one."""
-        function = self._steps[self._numbers[step]].function.name
+        function = self.level.steps[self.level.numbers[step]].function.name
         outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key)
         if result:
             blob = self.blobs[step] = result.blobs[0]

@@ -20,7 +20,7 @@ from wanflow.expand import RowError, key_of, key_parts
 from wanflow.halt import Halt
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener
-from wanflow.model import Blob, Call, Ref, RefKind, Result, Row, Status
+from wanflow.model import Blob, Call, Ref, RefKind, Result, Status
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
 from wanflow.plan import PROXY, Planner
@@ -28,12 +28,10 @@ from wanflow.progress import Progress
 from wanflow.publishing import Publishing
 from wanflow.recipe import Step
 from wanflow.record import RunRecord
-from wanflow.rowstate import RowState
 from wanflow.salvage import Salvage
 from wanflow.schedule import Job, Schedule
 from wanflow.store.claims import Claims
 from wanflow.store.tasks import Order, Task
-from wanflow.supply import slot_place
 
 ELSEWHERE_S = 0.2
 # Failures of one job's own files, which say nothing about equal work from other files.
@@ -95,7 +93,7 @@ class Run:
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
                 self.index.forget(key)
-        self._schedule = Schedule(self.progress.open(), [self._lane(number) for number in range(len(self.steps))])
+        self._schedule = Schedule([self._lane(number) for number in range(len(self.steps))], self.progress.open())
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
@@ -157,7 +155,7 @@ class Run:
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
             try:
-                call, parts = self._call(self.progress.rows[job[0]], job[1])
+                call, parts = self._call(job)
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
@@ -202,26 +200,28 @@ class Run:
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self._tasks.add(asyncio.get_running_loop().create_task(work))
 
-    def _call(self, state: RowState, number: int) -> tuple[Call, str]:
-        row, step = state.entry.row, self.steps[number]
-        job = self.planner.expansion.job(step, row)
-        pictures = {slot: self._picture(state, ref, row, step.id, slot) for slot, ref in step.inputs.items()}
+    def _call(self, job: Job) -> tuple[Call, str]:
+        place, step = job[0], self.steps[job[1]]
+        row = self.progress.rows[place].entry.row
+        made_of = self.planner.expansion.job(step, row)
+        sources = self.plan.sources(place, step)
+        pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
         inputs = {slot: (path, blob.sha256) for slot, (path, blob) in pictures.items()}
         sizes = {slot: blob.size for slot, (_, blob) in pictures.items()}
-        made = self.planner.expansion.size(job, sizes)
+        made = self.planner.expansion.size(made_of, sizes)
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
-        parts = key_parts(self.planner.key_heads[step.id], job.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, job.parameters, inputs, region, step.model, pixels), parts
+        parts = key_parts(self.planner.key_heads[step.id], made_of.parameters_text, digests)
+        return Call(key_of(parts), step.function.name, made_of.parameters, inputs, region, step.model, pixels), parts
 
-    def _picture(self, state: RowState, ref: Ref, row: Row, step: str, slot: str) -> tuple[str, Blob]:
-        origin = state.origin(ref)
-        if origin.kind is RefKind.STEP:
-            blob = state.blobs[origin.name]
+    def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> tuple[str, Blob]:
+        state = self.progress.rows[place]
+        if ref.kind is RefKind.STEP:
+            blob = state.blobs[ref.name]
             return str(self.blobs.path(blob.sha256)), blob
-        source = self.planner.supplier.file(origin, row, slot_place(step, slot))
+        source = self.planner.supplier.file(ref, state.entry.row, step.slot_place(slot))
         return str(self.inputs.root / source.path), source.blob
 
     def _known(self, key: str) -> Result | None:
@@ -360,11 +360,12 @@ class Run:
         outcome.usd = self._cost(step, error.billed)
         self.progress.tell(step.id, outcome)
         blocked = self._schedule.failed(job)
-        for _, number in blocked:
-            waiting = self.steps[number].id
+        for place, number in blocked:
+            waiting, behind = self.steps[number].id, self.progress.rows[place]
             why = f"needs {outcome.job}, which failed"
-            self.progress.tell(waiting, state.fail(waiting, "Blocked", why, Status.BLOCKED))
-        state.open_ends -= len(blocked) + 1
+            self.progress.tell(waiting, behind.fail(waiting, "Blocked", why, Status.BLOCKED))
+            behind.open_ends -= 1
+        state.open_ends -= 1
         self.halt.after_failure()
         if error.again is Again.ACCOUNT:
             self.halt.for_account(error)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 Job = tuple[int, int]  # place of the row, place of the step
 
 
 class Schedule:
-    """Jobs that wait, by lane; a job starts when all jobs of its row that it needs are done.
+    """Jobs that wait, by lane; a job starts when all jobs that it needs are done.
 
-    `waiting` gives, per row, each waiting step and the waiting steps of the same row that it needs; `lanes` gives
-    each step's lane.
+    `lanes` gives each step's lane; `waiting` each waiting job and the waiting jobs that it needs, of whatever row.
     """
 
-    def __init__(self, waiting: Iterable[tuple[int, Mapping[int, Sequence[int]]]], lanes: Sequence[str]) -> None:
+    def __init__(self, lanes: Sequence[str], waiting: Iterable[tuple[Job, Sequence[Job]]]) -> None:
         self._lanes = lanes
         self._ready: dict[str, list[Job]] = {lane: [] for lane in lanes}
         self._missing: dict[Job, int] = {}
         self._waiters: dict[Job, list[Job]] = {}
-        for row, steps in waiting:
-            for step, needs in steps.items():
-                self._add((row, step), [(row, need) for need in needs])
+        for job, needs in waiting:
+            self._add(job, needs)
         for heap in self._ready.values():
             heapq.heapify(heap)
 

@@ -26,7 +26,7 @@ _NOT_FILES = ("http://", "https://", "data:")
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A picture as far as it is known: its content, or only who will make it, or that there will be none."""
+    """A picture as far as it is known: its content, or only who will make it, or that there will be none, and why."""
 
     symbol: str = ""
     blob: Blob | None = None
@@ -34,6 +34,7 @@ class Supply:
     step: str | None = None
     size: tuple[int, int] | None = None
     absent: Reason | None = None
+    why: str = ""
 
 
 class Supplier:
@@ -97,15 +98,27 @@ class Supplier:
 
     def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
         """Judge the pictures that a step takes by its function's rules. Raises RowError."""
+        self._require_number(step, row, sum(slot.startswith("images.") for slot in taken))
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
             complaint = _unfit(rule, supply, step.function.name)
             unfit = Unfit("ImageSize", *complaint) if complaint else self._unfit_mask(slot, rule, supply, taken)
             if unfit:
                 what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
-                where, name = slot_place(step.id, slot), _rule_name(unfit.code)
+                where, name = step.slot_place(slot), _rule_name(unfit.code)
                 problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
                 raise RowError(about_row(problem, row))
+
+    def _require_number(self, step: Step, row: Row, count: int) -> None:
+        rule = step.function.inputs.get("images", {})
+        if "images.0" not in step.inputs or rule["min"] <= count <= rule["max"]:
+            return
+        number = f"at least {rule['min']}" if count < rule["min"] else f"at most {rule['max']}"
+        message = f"images: {count:,} picture{'' if count == 1 else 's'}; {step.function.name} takes {number}"
+        hint = "Leave some out with when: of the step that makes them, or name those that are meant."
+        if step.per_run:
+            hint = "Leave rows out with where:, or pictures with when: of the step that makes them."
+        raise RowError(about_row(self.recipe.document.problem(step.where("images"), "length", message, hint), row))
 
     def _unfit_mask(
         self, slot: str, rule: Mapping[str, Any], supply: Supply, taken: Mapping[str, Supply]
@@ -132,11 +145,6 @@ class Supplier:
             if unfit := fault(facts, hint=slot == MASK):
                 what = "the hint's mask" if slot == MASK else "the mask"
                 raise EditError(unfit.code, f"{what} is unfit: {unfit.message}. {unfit.hint}")
-
-
-def slot_place(step: str, slot: str) -> NodePath:
-    """Where a step's input stands in the recipe."""
-    return ("steps", step, *slot.split("."))
 
 
 def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[str, str] | None:

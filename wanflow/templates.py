@@ -59,7 +59,7 @@ class Template:
 
     @property
     def roots(self) -> frozenset[str]:
-        """The top-level names read: row, params."""
+        """The top-level names read: row, params, matrix."""
         return frozenset(root for root, _ in self.names)
 
     def render(self, scope: Scope) -> Any:
@@ -79,6 +79,14 @@ class Template:
             if field and field not in scope.get(root, {}):
                 return _missing(root, field, scope)
         return TemplateError(_brief(str(error)))
+
+
+def bound(value: Any, root: str, fields: Mapping[str, Any]) -> Any:
+    """A value whose templates see these fields under a root, which then is none of the names they read."""
+    if not isinstance(value, Template) or root not in value.roots:
+        return value
+    names = frozenset(name for name in value.names if name[0] != root)
+    return Template(value.source, names, lambda scope: value.evaluate({**scope, root: fields}))
 
 
 def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
@@ -180,7 +188,7 @@ def _limit_parts(value: Any) -> None:
         waiting += part if isinstance(part, list) else [*part, *part.values()] if isinstance(part, dict) else ()
 
 
-_PLAIN = re.compile(r"\s*(row|params)\.([^\W\d]\w*)\s*\Z")
+_PLAIN = re.compile(r"\s*(row|params|matrix)\.([^\W\d]\w*)\s*\Z")
 
 
 def _simple(source: str) -> Callable[[Scope], Any] | None:
@@ -321,7 +329,13 @@ def _refuse_name(name: str, roots: Collection[str]) -> NoReturn:
         )
     if name.lower() in ("yes", "no", "on", "off"):
         raise TemplateError(f"{name} is no expression", "Only true and false are read as yes and no.")
-    raise TemplateError(f"there is no {name} here", did_you_mean(name, roots))
+    raise TemplateError(f"there is no {name} here", _UNSEEN.get(name) or did_you_mean(name, roots))
+
+
+_UNSEEN = {
+    "row": "What is made once for the whole run sees params only.",
+    "matrix": "Only a step with matrix:, and the to: of an output that shows its pictures, see one.",
+}
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
