@@ -4,141 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from clocks import Stopwatch
+from paydesk import ORDER, PRICE, Desk, Line, Provider, error
 
-from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed, Retries
-from wanflow.budget import Budget
+from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
 from wanflow.errors import Again, EditError
-from wanflow.model import Call, Ending, Limits, Listed, Result
+from wanflow.model import Call, Limits
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
-from wanflow.room import Room
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Order, Owner, State, Task
-
-DONE = Result((), "real")
-PRICE = Decimal("0.02")
-
-
-@dataclass(frozen=True)
-class Line:
-    task_id: str
-    created_at: datetime | None
-
-
-@dataclass
-class Provider:
-    """Answers with what it is given, in order; then with success. What was taken is listed."""
-
-    submits: list[EditError] = field(default_factory=list)
-    ends: list[EditError] = field(default_factory=list)
-    fetches: list[EditError] = field(default_factory=list)
-    waits: list[EditError] = field(default_factory=list)
-    takes_unheard: bool = False
-    foreign: list[Listed] = field(default_factory=list)
-    clock: Stopwatch = field(default_factory=Stopwatch)
-    sent: list[float] = field(default_factory=list)
-    taken: list[Line] = field(default_factory=list)
-    offset_s: float | None = 0.0
-    waiting: int = 0
-    ahead_s: float = 0.0
-
-    @property
-    def time(self) -> datetime:
-        """What its own clock says."""
-        return self.clock.now() + timedelta(seconds=self.ahead_s)
-
-    async def prepare(self, call: Call) -> Call:
-        return call
-
-    async def submit(self, prepared: Call) -> Line:
-        self.sent.append(self.clock.seconds)
-        fault = self.submits.pop(0) if self.submits else None
-        if fault is None or self.takes_unheard:
-            self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))
-        if fault:
-            raise fault
-        return self.taken[-1]
-
-    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Line:
-        return Line(task_id, submitted_at)
-
-    async def wait(self, ticket: Line) -> Ending:
-        if self.waits:
-            raise self.waits.pop(0)
-        return Ending(self.ends.pop(0), 0) if self.ends else Ending(None, 1, ticket)
-
-    async def fetch(self, ticket: Line, ending: Ending) -> Result:
-        if self.fetches:
-            raise self.fetches.pop(0)
-        return Result((), "real", task_id=ticket.task_id, billed=ending.billed)
-
-    async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
-        self.offset_s = self.ahead_s
-        listed = [*self.taken, *self.foreign]
-        return [line for line in listed if line.created_at and since <= line.created_at <= until]
-
-    async def aclose(self) -> None: ...
-
-
-@dataclass
-class Desk:
-    """Runs of one project, one after the other, with one account."""
-
-    folder: Path
-    provider: Provider
-    notes: list[str] = field(default_factory=list)
-    runs: int = 0
-
-    def work(self, task: Callable[[Payments], Any], **more: Any) -> Any:
-        """What one run does; afterwards its process is gone."""
-
-        async def main() -> Any:
-            try:
-                return await task(payments)
-            finally:
-                await payments.leave()
-
-        self.runs += 1
-        clock, name = self.provider.clock, f"run{self.runs}"
-        ledger = Ledger.open(self.folder, Owner(name, 1, "/p", name), "test", clock.now().timestamp())
-        stopping, cap = more.pop("stopping", lambda: False), more.pop("cap", None)
-        budget, room = Budget(cap), Room([self.folder], more.pop("free", lambda folder: 10**12))
-        payments = Payments(self.provider, ledger, Retries(clock, stopping, self.notes.append), budget, room, **more)
-        return asyncio.run(main())
-
-    def perform(self, order: Order | None = None, *, afresh: bool = False, **more: Any) -> Performed:
-        done: Performed = self.work(lambda payments: payments.perform(order or ORDER, afresh=afresh), **more)
-        return done
-
-    def states(self) -> list[State]:
-        """Where every task stands."""
-        ledger = Ledger.open(self.folder, Owner("look", 1, "/p", "look"), "test", 0)
-        tasks = sorted(ledger.tasks(*State), key=lambda task: task.id)
-        ledger.close()
-        return [task.state for task in tasks]
-
-
-ORDER = Order(
-    Call("k", "wan/expand", {"n": 1}, {}, model="m"), "lane", Limits(2, per_second=2), PRICE, "parts", "r", "1/wide"
-)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "account", Provider())
-
-
-def error(again: Again, code: str = "InternalError", **more: Any) -> EditError:
-    return EditError(code, "it failed", again, **more)
 
 
 def test_success_at_once(desk: Desk) -> None:
@@ -294,6 +180,17 @@ def test_a_request_that_never_arrived_is_sent_again_once_that_is_sure(desk: Desk
     assert desk.perform().attempts == 2
     assert desk.provider.sent[1] > SETTLED_S
     assert desk.states() == [State.FAILED, State.DONE]
+
+
+@pytest.mark.parametrize("listing_s", range(14, 60, 3))
+def test_a_list_is_judged_by_when_it_was_asked_for(desk: Desk, listing_s: int) -> None:
+    desk.provider.submits, desk.provider.late_s, desk.provider.listing_s = (
+        [error(Again.UNSURE, "NoAnswer")],
+        295,
+        listing_s,
+    )
+    assert desk.perform().result.task_id == "late"
+    assert len(desk.provider.sent) == 1
 
 
 def test_several_tasks_of_that_time_are_a_doubt_which_is_kept(desk: Desk) -> None:

@@ -267,10 +267,10 @@ class Payments:
         began, look_s = self._clock.monotonic(), LOOK_S
         # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
         while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
-            listed = await self._listed(task)
-            watched_s = self._clock.monotonic() - began
-            offset_s = self.service.offset_s
+            # The list tells of the moment it was asked for, however long it took.
+            watched_s, offset_s = self._clock.monotonic() - began, self.service.offset_s
             sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
+            listed = await self._listed(task)
             rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
             known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
             found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
