@@ -38,6 +38,7 @@ class Provider:
     ends: list[EditError] = field(default_factory=list)
     fetches: list[EditError] = field(default_factory=list)
     waits: list[EditError] = field(default_factory=list)
+    listings: list[EditError] = field(default_factory=list)
     takes_unheard: bool = False
     foreign: list[Listed] = field(default_factory=list)
     clock: Stopwatch = field(default_factory=Stopwatch)
@@ -72,6 +73,8 @@ class Provider:
     async def wait(self, ticket: Line) -> Ending:
         if self.waits:
             raise self.waits.pop(0)
+        if ticket.created_at and self.clock.now() - ticket.created_at > timedelta(hours=24):
+            return Ending(EditError("TaskExpired", "older than 24 hours", Again.LOST), 0)
         return Ending(self.ends.pop(0), 0) if self.ends else Ending(None, 1, ticket)
 
     async def fetch(self, ticket: Line, ending: Ending) -> Result:
@@ -80,6 +83,8 @@ class Provider:
         return Result((), "real", task_id=ticket.task_id, billed=ending.billed)
 
     async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
+        if self.listings:
+            raise self.listings.pop(0)
         self.offset_s = self.ahead_s
         if self.late_s is not None and self.clock.seconds >= self.late_s and not self.taken:
             self.taken.append(Line("late", datetime.fromtimestamp(self.late_s, UTC)))

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from wanflow.attempts import PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
+from wanflow.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
 from wanflow.backends import Service
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
@@ -63,8 +62,8 @@ class Payments:
         attempts, outage = 0, Outage(self._retries)
         while True:
             attempts += 1
-            await self._compare_clocks()
             try:
+                await self._compare_clocks()
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
                     passed_over = passed_over | {State.STORED}
@@ -98,6 +97,7 @@ class Payments:
 
         Raises EditError, StoreError.
         """
+        await self._compare_clocks()
         settled = await self._settled(task)
         collected = await self._collected(settled, self._ticket(settled)) if settled else None
         return Performed(collected[1], 1, collected[0]) if collected else None
@@ -106,6 +106,7 @@ class Payments:
         """Ask after a task of a dead process until the provider has ended it, so that its slot is free; whether it was
         taken at all. Raises EditError, StoreError.
         """
+        await self._compare_clocks()
         if settled := await self._settled(task):
             await self._ended(settled, self._ticket(settled))
         return settled is not None
@@ -123,12 +124,17 @@ class Payments:
         return self.service.offset_s or 0.0
 
     async def _compare_clocks(self) -> None:
-        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes."""
+        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes, and
+        before a task is asked for, whose age is told by it. Raises EditError when nothing can be reached.
+        """
         async with self._comparing:
             if self.service.offset_s is None:
                 moment, minute = self._clock.now(), timedelta(minutes=1)
-                with suppress(EditError):  # every answer tells the time; without any, nothing will be sent either
+                try:
                     await self.service.tasks(moment - minute, moment, None)
+                except EditError as error:
+                    if error.code in OUTAGES:  # every answer tells the time, a refusal too
+                        raise
 
     async def leave(self) -> dict[str, Task]:
         """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
