@@ -58,6 +58,7 @@ def rescue(desk: Desk) -> Rescue:
 
 def leave_submitted(desk: Desk) -> None:
     """A run that ends while its task is at work."""
+    desk.provider.clock.seconds = 60.0
     desk.provider.waits = [error(Again.ACCOUNT, "InvalidApiKey")]
     with pytest.raises(EditError):
         desk.perform()
