@@ -127,6 +127,7 @@ class Reason(StrEnum):
     SKIPPED = "skipped"
     REFUSED = "refused"
     MODERATED = "moderated"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
     REFUSED = "refused"
     NOT_STARTED = "not_started"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True, slots=True)

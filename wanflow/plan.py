@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from wanflow import hints, sizes
+from wanflow import hints, pilot, sizes
 from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
-from wanflow.errors import Problem, merge
+from wanflow.errors import EditError, Problem, merge
 from wanflow.expand import KEY_VERSION, Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.fanin import FanIn
 from wanflow.hints import unhinted
@@ -34,11 +35,12 @@ from wanflow.model import (
 )
 from wanflow.outputs import file_digest, made_from, path_problem, stat_of
 from wanflow.owners import Neighbours, Owners
-from wanflow.planned import Plan, RowPlan, Unchanged, origin
+from wanflow.planned import EXCLUDED, Plan, RowPlan, Unchanged, origin
 from wanflow.project import Project
 from wanflow.reasons import compare
 from wanflow.recipe import Output, Recipe, Step, plain
 from wanflow.rowmemory import RowMemory, file_names
+from wanflow.selection import Selection, States
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
 from wanflow.supply import Supplier, Supply
@@ -51,8 +53,15 @@ class Planner:
     """Decides, row by row. Reads files and the store; writes nothing."""
 
     def __init__(
-        self, project: Project, recipe: Recipe, manifest: Manifest | None, index: Index, backend: Backend
+        self,
+        project: Project,
+        recipe: Recipe,
+        manifest: Manifest | None,
+        index: Index,
+        backend: Backend,
+        states: States | None = None,
     ) -> None:
+        """`states` are those of an earlier plan of everything, for selections that read them. Raises UsageError."""
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.force, self.no_proxy = project.options.force, project.options.no_proxy
@@ -76,6 +85,9 @@ class Planner:
         self._neighbours = Neighbours(self.inputs.root, index, self.inputs.relative(recipe.file))
         self._outputs = {run: [out for out in recipe.outputs if out.per_run is run] for run in (False, True)}
         self._fan_in = FanIn(self.plan)
+        wish = project.options.wish
+        self._selection = None if wish.is_everything else Selection(self.plan.steps, wish, states)
+        self._pilot = wish.pilot
         self._room = project.room
         self._whole: dict[str, str] = {}
         self._bad_keys: set[str] = set()
@@ -109,8 +121,11 @@ class Planner:
         seen = 0
         # A row that is recognised whole does not say how its pictures were made.
         with self.memory.open(recall=not self.force and not self.no_proxy):
-            for row, problems in self.manifest.rows() if self.manifest else ():
+            for row, problems in self._rows():
                 seen += 1
+                if not self._is_needed(row):
+                    self._leave_out(row, problems)
+                    continue
                 record = None if problems else self.memory.recall(row)
                 if record is None or not self._take_unchanged(row, record):
                     self._take(row, problems)
@@ -118,6 +133,10 @@ class Planner:
                 self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
             if self.plan.run_level.steps and self.plan.entries:
                 self._take_run()
+        if self._selection:
+            self._selection.require_rows()
+            if not any(self._selection.of(entry.key) for entry in self.plan.entries):
+                self.plan.notes.append("no job is selected")
         self.plan.fatal += [*self._overwritten_inputs(), *self._overwritten_outputs()]
         self.plan.tally()
         self.plan.problems = merge(self.plan.problems)
@@ -126,6 +145,53 @@ class Planner:
     def outputs_of(self, row: Row) -> Sequence[Output]:
         """The outputs of a row, or those of the whole run."""
         return self._outputs[row.key == RUN]
+
+    def _rows(self) -> Iterator[tuple[Row, list[Problem]]]:
+        if not self.manifest:
+            return
+        rows: Iterable[tuple[Row, list[Problem]]] = self.manifest.rows()
+        if self._selection and self._pilot:
+            rows = list(rows)
+            self._selection.only_rows(pilot.sample(self._facts(rows), self._pilot))
+        for row, problems in rows:
+            if self._selection:
+                self._selection.note_row(row.key)
+            yield row, problems
+
+    def _facts(self, rows: Iterable[tuple[Row, list[Problem]]]) -> Iterator[pilot.Facts]:
+        """What a sample is drawn by, of every row that could run."""
+        for row, problems in rows:
+            chosen = self._chosen(row)
+            try:
+                if problems or not chosen or not self.expansion.keeps(row):
+                    continue
+                jobs = [self.expansion.job(step, row) for step in self.plan.row_level.steps if step.id in chosen]
+                files = [self.inputs.source(name) for name in self.supplier.named(row)]
+            except (RowError, EditError):
+                continue
+            words = max((len(str(job.parameters.get("prompt", ""))) for job in jobs), default=0)
+            yield pilot.Facts(row.key, *(files[0].blob.size if files else (1, 1)), words)
+
+    # -- what is selected
+
+    def _chosen(self, row: Row) -> Collection[str]:
+        """The steps of a row that are selected."""
+        return self._selection.of(row.key) if self._selection else self.plan.level(row).numbers
+
+    def _is_needed(self, row: Row) -> bool:
+        """Whether anything of a row is selected, or needed by what is."""
+        return self._selection is None or bool(self._selection.needed(row.key))
+
+    def _leave_out(self, row: Row, problems: list[Problem]) -> None:
+        """A row of which nothing is selected; what it reads and writes stays its own all the same."""
+        with suppress(RowError):
+            if not problems and not self.expansion.keeps(row):
+                return
+            self._paths(row)
+        self._owners.note_inputs(self.supplier.named(row))
+        self.plan.entries.append(Unchanged(row.key, EXCLUDED * len(self.plan.level(row).steps)))
+
+    # -- rows that are recognised whole
 
     def _take_unchanged(self, row: Row, record: RowRecord) -> bool:
         """Take a row as it was; false when another row now claims one of its paths, so that it must be looked at."""
@@ -136,7 +202,12 @@ class Planner:
         for number, name in enumerate(outputs):
             self._owners.claim(name, row.key, str(number))
         self._fan_in.note_unchanged(row)
-        self.plan.entries.append(Unchanged(row.key, record.shape))
+        shape = record.shape
+        if self._selection:
+            chosen = self._chosen(row)
+            letters = zip(self.plan.level(row).steps, shape, strict=True)
+            shape = "".join(letter if step.id in chosen else EXCLUDED for step, letter in letters)
+        self.plan.entries.append(Unchanged(row.key, shape))
         return True
 
     # -- rows that are looked at
@@ -170,8 +241,11 @@ class Planner:
     def _refuse(self, row: Row, error: RowError) -> None:
         self.plan.problems += error.problems
         self._fan_in.note(row, {})
-        level = self.plan.run_level if row.key == RUN else self.plan.row_level
-        refused = tuple(Decision(step.id, Action.SKIP, Reason.REFUSED) for step in level.steps)
+        chosen = self._chosen(row)
+        reasons = {
+            step.id: Reason.REFUSED if step.id in chosen else Reason.EXCLUDED for step in self.plan.level(row).steps
+        }
+        refused = tuple(Decision(step, Action.SKIP, reason) for step, reason in reasons.items())
         self.plan.entries.append(RowPlan(row, refused, {}))
 
     # -- what is made once for the whole run
@@ -181,6 +255,9 @@ class Planner:
         unchanged = all(isinstance(entry, Unchanged) for entry in self.plan.entries)
         text = self.memory.digest_of(entry.key for entry in self.plan.entries) if unchanged else ""
         row = Row(RUN, {}, 0, text)
+        if not self._is_needed(row):
+            self._leave_out(row, [])
+            return
         record = self.memory.recall(row) if text else None
         if record and self._take_unchanged(row, record):
             return
@@ -230,9 +307,14 @@ class Planner:
         decisions: list[Decision] = []
         fresh: set[bytes] = set()
         files = self.supplier.start_row()
-        for step in (self.plan.run_level if row.key == RUN else self.plan.row_level).steps:
+        chosen = self._chosen(row)
+        needed = self._selection.needed(row.key) if self._selection else chosen
+        for step in self.plan.level(row).steps:
             try:
-                decision, supply = self._step(step, row, supplies, fresh)
+                if step.id in needed:
+                    decision, supply = self._step(step, row, supplies, fresh, selected=step.id in chosen)
+                else:
+                    decision, supply = _left_out(step)
             except RowError as error:
                 self._note_once(error)
                 note = "; ".join(problem.message for problem in error.problems)
@@ -240,7 +322,11 @@ class Planner:
                 supply = Supply(absent=Reason.REFUSED)
             decisions.append(decision)
             supplies[step.id] = supply
-        shown = dict(paths)
+        shown = {
+            output.name: paths[output.name]
+            for output in self.outputs_of(row)
+            if output.name in paths and (chosen if not output.ref.steps else output.ref.name in chosen)
+        }
         restores = tuple(self._restores(row, shown, supplies, decisions))  # also marks decisions, and drops from shown
         self._owners.note_inputs(files)
         self._fan_in.note(row, supplies)
@@ -250,25 +336,48 @@ class Planner:
         # The same photograph may be missing for several steps of a row, which is one problem.
         self.plan.problems += [problem for problem in error.problems if problem not in self.plan.problems[-8:]]
 
-    def _step(self, step: Step, row: Row, supplies: Mapping[str, Supply], fresh: set[bytes]) -> tuple[Decision, Supply]:
+    def _step(
+        self, step: Step, row: Row, supplies: Mapping[str, Supply], fresh: set[bytes], *, selected: bool
+    ) -> tuple[Decision, Supply]:
         if step.id in self.expansion.broken:
             return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
         if not self.expansion.runs(step, row):
             return self._not_running(step, row, supplies)
         taken = self._taken(step, row, supplies)
         for supply in taken.values():
+            if supply.absent is Reason.EXCLUDED:
+                return self._unselected(step, row, supply) if selected else _left_out(step)
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent, note=supply.why), Supply(absent=supply.absent)
         self.supplier.check(step, row, taken)
         job = self.expansion.job(step, row)
-        if self.no_proxy and self.backend.foresee(step, job.parameters) == PROXY:
+        if self.no_proxy and selected and self.backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
         among = {slot: supply.size for slot, supply in taken.items()}
         size = self.expansion.size(job, among)
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self.expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
-        return self._choose(job, symbols, taken, size, fresh)
+        return self._choose(job, symbols, taken, size, fresh) if selected else self._stored(job, symbols, taken)
+
+    def _unselected(self, step: Step, row: Row, supply: Supply) -> tuple[Decision, Supply]:
+        """A selected job needs a picture that nobody makes, which is told."""
+        message = f"{step.id} is selected; {supply.step}, whose picture it takes, is neither selected nor stored"
+        problem = self.recipe.document.problem(
+            step.where("uses"), "selection", message, f"Select it, too: -s +{step.id}"
+        )
+        self.plan.fatal.append(about_row(problem, row))
+        return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
+
+    def _stored(self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply]) -> tuple[Decision, Supply]:
+        """What an earlier run made of a job that is not selected, for those that are."""
+        key = key_of(key_parts(self.key_heads[job.step.id], job.parameters_text, symbols))
+        known = all(supply.blob for supply in taken.values()) and key not in self._bad_keys
+        if not known or (result := self.index.result(key)) is None:
+            return _left_out(job.step)
+        blob = result.blobs[0]
+        decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result)
+        return decision, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
 
     def _taken(self, step: Step, row: Row, supplies: Mapping[str, Supply]) -> dict[str, Supply]:
         """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
@@ -460,6 +569,11 @@ def out_of_place(publication: Publication, root: Path, index: Index) -> Reason |
     if stat == published.stat or file_digest(target) == published.sha256:
         return None
     return Reason.OUTPUT_MODIFIED
+
+
+def _left_out(step: Step) -> tuple[Decision, Supply]:
+    """What becomes of a job that is not selected and has no picture."""
+    return Decision(step.id, Action.SKIP, Reason.EXCLUDED), Supply(absent=Reason.EXCLUDED, step=step.id)
 
 
 def _symbol(key: str) -> bytes:

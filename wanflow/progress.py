@@ -26,7 +26,7 @@ from wanflow.model import (
 )
 from wanflow.outputs import stat_of
 from wanflow.plan import Planner
-from wanflow.planned import Unchanged, shape_of
+from wanflow.planned import EXCLUDED, Unchanged, shape_of
 from wanflow.recipe import Output, Step
 from wanflow.record import RunRecord
 from wanflow.rowmemory import File
@@ -69,7 +69,10 @@ class Progress:
 
     def _settled(self, state: RowState, decision: Decision) -> bool:
         """Notes what the plan already knows of a job; false when the job is still open."""
-        if decision.result:
+        if decision.reason is Reason.EXCLUDED:
+            state.sound = False  # it is not known whether all of the row is as it should be
+            self.tell(decision.step, state.end(decision.step, Status.EXCLUDED, decision.result))
+        elif decision.result:
             self.reused(state, decision.step, str(decision.key), decision.result)
         elif decision.reason is Reason.REFUSED:
             note = decision.note or "see the problems of this row"
@@ -182,9 +185,11 @@ class Progress:
         record = RunRecord(run_id, plan.recipe.name, plan.backend, plan.place, started, finished)
         for place, entry in enumerate(plan.entries):
             if isinstance(entry, Unchanged):
-                record.unchanged_rows += entry.key != RUN
-                record.unchanged_jobs[Status.REUSED] += entry.shape.count("r")
-                record.unchanged_jobs[Status.SKIPPED] += len(entry.shape) - entry.shape.count("r")
+                reused, excluded = entry.shape.count("r"), entry.shape.count(EXCLUDED)
+                record.unchanged_rows += entry.key != RUN and not (excluded and excluded == len(entry.shape))
+                record.unchanged_jobs[Status.REUSED] += reused
+                record.unchanged_jobs[Status.EXCLUDED] += excluded
+                record.unchanged_jobs[Status.SKIPPED] += len(entry.shape) - reused - excluded
             else:
                 state = self.rows[place]
                 record.outcomes += [state.outcomes[step.id] for step in state.level.steps]
