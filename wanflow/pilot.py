@@ -4,7 +4,7 @@ shortest prompt, then rows spread evenly over the sizes. The same rows give the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -21,15 +21,21 @@ class Facts:
 def sample(rows: Iterable[Facts], count: int) -> set[str]:
     """The keys of at most so many rows; of equal ones the first is taken."""
     every = list(rows)
-    by_size = sorted(every, key=lambda row: row.width * row.height)
-    by_ratio = sorted(every, key=lambda row: row.width / row.height)
-    by_words = sorted(every, key=lambda row: row.words)
-    ends = [order[end] for order in (by_size, by_ratio, by_words) for end in (-1, 0) if order]
-    # Halves, quarters, eighths: each more row stands as far from those before as it can.
-    spread = [by_size[len(by_size) * odd // parts] for parts in _powers(count) for odd in range(1, parts, 2) if by_size]
+    if not every:
+        return set()
+    judged: tuple[Callable[[Facts], float], ...] = (_pixels, _ratio, lambda row: row.words)
+    ends = [pick(every, key=fact) for fact in judged for pick in (max, min)]
+    by_size = sorted(every, key=_pixels)
+    # The middle, then quarters, then eighths: each more row stands as far from those before as it can.
+    parts = [2**power for power in range(1, count.bit_length() + 1)]
+    spread = [by_size[len(by_size) * odd // part] for part in parts for odd in range(1, part, 2)]
     chosen = dict.fromkeys(row.key for row in (*ends, *spread, *by_size))
     return set(list(chosen)[:count])
 
 
-def _powers(count: int) -> list[int]:
-    return [2**power for power in range(1, count.bit_length() + 1)]
+def _pixels(row: Facts) -> float:
+    return row.width * row.height
+
+
+def _ratio(row: Facts) -> float:
+    return row.width / row.height
