@@ -51,7 +51,7 @@ class Progress:
                 continue
             level = self._plan.level(entry)
             state = self.rows[place] = RowState(entry, level)
-            state.sound = len(entry.paths) == len(self._planner.outputs_of(entry.row))
+            state.sound = len(entry.paths) == len(self._planner.targets.of(entry.row))
             open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
             state.open_ends = len(open_steps) + len(entry.restores)
             if not state.open_ends:
@@ -130,7 +130,7 @@ class Progress:
 
     def due(self, state: RowState) -> Iterator[Publication]:
         """The files that a row's pictures stand in, as far as there are such pictures."""
-        for output in self._planner.outputs_of(state.entry.row):
+        for output in self._planner.targets.of(state.entry.row):
             ref = state.origin(output.ref)
             step = ref.name if ref.kind is RefKind.STEP else None
             if path := state.entry.paths.get(output.name):
