@@ -122,10 +122,10 @@ class PaidService:
 
     offset_s = 0.0
     waiting = 0
+    _numbers = count(1)  # the provider gives no id twice
 
     def __init__(self, perform: Callable[[Call], Awaitable[Result]]) -> None:
         self._perform = perform
-        self._numbers = count(1)
 
     async def prepare(self, call: Call) -> Call:
         return call

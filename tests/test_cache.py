@@ -427,7 +427,7 @@ def test_nothing_is_mended_while_a_run_is_in_progress(project: Small) -> None:
         cache.verify(project.folder, mend=True)
 
 
-def test_what_a_task_in_flight_was_made_from_stays(project: Small, tmp_path: Path) -> None:
+def test_what_a_task_in_flight_was_made_from_stays(project: Small) -> None:
     """Sent by a run that died; its key and its picture are in the ledger alone."""
     with Index.open(project.store).in_use() as index:
         (_, kept, _), (key, _, _) = index.results()
@@ -450,19 +450,19 @@ def test_what_a_task_in_flight_was_made_from_stays(project: Small, tmp_path: Pat
     assert len(cache.gc(project.folder).items) == 2
 
 
-def test_pictures_that_other_projects_may_share_are_not_removed(project: Small, tmp_path: Path) -> None:
+def test_pictures_that_others_may_share_are_not_removed(project: Small) -> None:
     rename_what_is_made(project)
     age(project.folder)
-    (project.store / "objects").rename(tmp_path / "shared")
-    (project.store / "objects").symlink_to(tmp_path / "shared")
-    with pytest.raises(StoreError, match=r"objects is a link to .*/shared, which other projects may share; nothing"):
+    (project.store / "objects").rename(project.folder / "shared")
+    (project.store / "objects").symlink_to(project.folder / "shared")
+    with pytest.raises(StoreError, match=r"objects is a link to .*/shared, which others may use, too; nothing"):
         cache.gc(project.folder)
     assert cache.verify(project.folder).pictures == 4
     assert cache.stats(project.folder).total.pictures == 4
 
 
-def test_what_is_not_ours_stays_where_it_is(project: Small, tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
+def test_what_is_not_ours_stays_where_it_is(project: Small) -> None:
+    precious = project.folder / "precious"
     precious.mkdir()
     for name in ("ab" * 32, "notes.txt", ".wanflow-1.part"):
         (precious / name).write_bytes(b"mine")

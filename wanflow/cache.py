@@ -10,8 +10,6 @@ from pathlib import Path
 
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import StoreError, UsageError, unwritable
-from wanflow.project import require_own_store
-from wanflow.reach import Reach
 from wanflow.settings import STORE, find_root, state_folder
 from wanflow.store.index import Index
 from wanflow.store.upkeep import DAY_S, Collected, Stats, Upkeep, Verified, alone, prices, spared
@@ -65,7 +63,6 @@ def _root(folder: Path | None) -> Path:
     root = find_root(here / "recipe", here)
     if not (root / STORE).is_dir():
         raise UsageError(f"nothing is stored here: there is no {STORE} in {here} or above it")
-    require_own_store(root / STORE, Reach([root]))
     return root
 
 

@@ -171,8 +171,11 @@ class Expansion:
         try:
             made = sizes.resulting(job.step.function.size, size, job.parameters, among)
         except sizes.SizeError as error:
-            place = job.step.place(error.parameter) if error.parameter else where
-            raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *templates)) from error
+            place, read = where, tuple(templates)
+            if error.parameter:
+                place = job.step.place(error.parameter)
+                read = tuple(template for name, template in job.step.templates.items() if name == error.parameter)
+            raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *read)) from error
         if made and made[0] * made[1] > MAX_PIXELS:
             before = f"{size[0]}x{size[1]} px" if size else "the picture"
             message = f"{before} would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"

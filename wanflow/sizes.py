@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 from wanflow import geometry, layouts
@@ -62,7 +62,7 @@ def given(parameters: Parameters, rule: Mapping[str, Any]) -> Size | None:
         return None
     width, height = (int(number) for number in str(text).split("*"))
     if broken := broken_limit(width, height, rule):
-        raise SizeError(*_SAID[broken](text, width * height, rule))
+        raise SizeError(*_SAID[broken](text, (width, height), rule), "size")
     step = rule.get("multiple", 1)
     return step * _rounded(width / step), step * _rounded(height / step)
 
@@ -79,24 +79,35 @@ def broken_limit(width: int, height: int, rule: Mapping[str, Any]) -> str | None
     return "ratio" if max(width, height) > rule.get("max_ratio", endless) * min(width, height) else None
 
 
-_SAID: dict[str, Callable[[str, int, Mapping[str, Any]], tuple[str, str]]] = {
-    "choices": lambda text, pixels, rule: (
+_SAID: dict[str, Callable[[str, Size, Mapping[str, Any]], tuple[str, str]]] = {
+    "choices": lambda text, wish, rule: (
         f"size {text} is not among those that the model makes",
         f"Take {' or '.join(rule['choices'])}.",
     ),
-    "sides": lambda text, pixels, rule: (
+    "sides": lambda text, wish, rule: (
         f"size {text} has a side that is not between {rule['min_side']} and {rule['max_side']}",
         "Take for example 1024*1024.",
     ),
-    "pixels": lambda text, pixels, rule: (
-        f"size {text} has {pixels} pixels; the model makes {rule['min_pixels']} to {rule['max_pixels']}",
-        "Take for example 1280*1280, 1280*960 or 960*1280.",
+    "pixels": lambda text, wish, rule: (
+        f"size {text} has {wish[0] * wish[1]} pixels; the model makes {rule['min_pixels']} to {rule['max_pixels']}",
+        "Take {}*{}, for example.".format(*_allowed(wish, rule)),
     ),
-    "ratio": lambda text, pixels, rule: (
+    "ratio": lambda text, wish, rule: (
         f"size {text} is longer than {rule['max_ratio']}:1, which is the most the model makes",
         "Bring width and height closer together.",
     ),
 }
+
+
+def _allowed(wish: Size, rule: Mapping[str, Any]) -> Size:
+    """The size of nearly the same ratio, in multiples of 16, that has as few or many pixels as the model makes."""
+    pixels = wish[0] * wish[1]
+    few, many = rule["min_pixels"], rule["max_pixels"]
+    steep = min(max(wish) / max(min(wish), 1), rule.get("max_ratio", 4))
+    least = max(1, ((few if pixels < few else many) / steep) ** 0.5 / 16)
+    short = ceil(least) if pixels < few else floor(least)
+    long = floor(steep * short) if pixels >= few else ceil(steep * least)
+    return (16 * long, 16 * short) if wish[0] > wish[1] else (16 * short, 16 * long)
 
 
 def about(width: int, height: int, pixels: int, steepest: float) -> Size:

@@ -117,6 +117,11 @@ def campaign(
             return found
 
 
+def killed(random: Random, jobs: int) -> Disturbance:
+    """Killed at a boundary of any kind."""
+    return Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs))
+
+
 # -- the scenarios: each gives its findings for a seed, so many disturbances, and so many jobs a project
 
 
@@ -142,18 +147,15 @@ def provider(seed: int, wanted: int, jobs: int) -> Findings:
 
     def beside(world: World, over: threading.Event) -> int:
         met = 0
-        while not over.wait(random.uniform(0.8, 2.0)):
+        while not over.wait(random.uniform(0.3, 1.5)):
             world.kill_provider()
             time.sleep(random.uniform(0.0, 0.5))
             world.start_provider()
             met += 1
         return met
 
-    killed = cycle([False, True])
-    lives = (
-        Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs)) if next(killed) else Disturbance()
-        for _ in count()
-    )
+    also = cycle([False, True])
+    lives = (killed(random, jobs) if next(also) else Disturbance() for _ in count())
     return campaign("the provider killed and restarted", wanted, jobs, lives, beside=beside)
 
 
@@ -194,10 +196,10 @@ def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool
     """Several processes at once, killed again and again; for nothing `wanted` they live and are to keep the rate."""
     random = Random(seed)
     projects = len(set(crew))
-    name = f"{len(crew)} process{'es' * (len(crew) > 1)}, {projects} project{'s' * (projects > 1)}"
+    name = f"{len(crew)} processes, {projects} project{'s' * (projects > 1)}"
     name += ", the same jobs" if projects > 1 and not split else ""
     if wanted:
-        deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs)) for _ in count())
+        deadly = (killed(random, jobs) for _ in count())
         return campaign(f"{name}, killed", wanted, jobs, deadly, crew=crew, split=split)
     return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, **DENSE)
 
@@ -208,7 +210,7 @@ def faults(seed: int, wanted: int, jobs: int) -> Findings:
     kinds = [{"kinds": ["reset_after", "reset_before", "hang", "hang_after"], "rate": 0.1, "on": ["submit"]}]
     kinds += [{"kinds": ["reset_before", "reset_after", "hang", "500"], "rate": 0.05, "on": ["query", "list"]}]
     kinds += [{"kinds": ["truncated", "corrupt", "reset_before"], "rate": 0.1, "on": ["download"]}]
-    deadly = (Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs)) for _ in count())
+    deadly = (killed(random, jobs) for _ in count())
     return campaign("requests break, and killed", wanted, jobs, deadly, faults=kinds)
 
 

@@ -7,15 +7,15 @@ import scenarios
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="kills and stops processes by signals")]
 ONES = {
-    "boundaries": lambda: scenarios.boundaries(1, 17, 5),
+    "boundaries": lambda: scenarios.boundaries(1, 17, 4),
     "moments": lambda: scenarios.moments(1, 3, 4),
     "provider": lambda: scenarios.provider(1, 1, 4),
-    "full": lambda: scenarios.full(1, 3, 3),
-    "clocks": lambda: scenarios.clocks(1, 4, 3),
-    "pauses": lambda: scenarios.pauses(1, 2, 3),
+    "full": lambda: scenarios.full(1, 3, 4),
+    "clocks": lambda: scenarios.clocks(1, 4, 4),
+    "pauses": lambda: scenarios.pauses(1, 2, 4),
     "killed crowd": lambda: scenarios.crowd(1, 3, 4, scenarios.TWO),
-    "faults": lambda: scenarios.faults(1, 2, 3),
-    "late": lambda: scenarios.late(1, 2, 3),
+    "faults": lambda: scenarios.faults(1, 2, 4),
+    "late": lambda: scenarios.late(1, 2, 4),
 }
 
 
@@ -27,7 +27,7 @@ def test_nothing_is_paid_twice_and_nothing_is_lost(name: str) -> None:
 
 
 def test_processes_of_two_projects_keep_the_rate_of_their_account_and_share_equal_work() -> None:
-    found = scenarios.crowd(1, 0, 6, scenarios.FOUR, split=False)
+    found = scenarios.crowd(1, 0, 4, scenarios.FOUR, split=False)
     assert (found.lost, found.paid_twice) == (0, 0), found.evidence
     assert 1 <= found.fastest <= 2
     assert found.busiest == 2

@@ -216,7 +216,7 @@ class Upkeep:
         """
         objects = self._store / "objects"
         if objects.is_symlink():
-            shared = f"{objects} is a link to {objects.readlink()}, which other projects may share"
+            shared = f"{objects} is a link to {objects.readlink()}, which others may use, too"
             raise StoreError(f"{shared}; nothing was removed. Move that folder here first")
         try:
             with nullcontext() if dry_run else alone(self._store):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
-from wanflow.geometry import Size, covering, laid, padded, placed
+from wanflow.geometry import Box, Size, covering, laid, padded, placed
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.local.mask import luminance
 from wanflow.pixels.local.paint import CLEAR, WHITE, colour, on, picture_of, rgba
@@ -60,25 +60,30 @@ def composite(request: EditRequest) -> Edited:
     below, above = request.images
     box = laid(below.size, above.size, request.parameters)
     assert box  # noqa: S101 - told to mypy; both sizes are known
-    layer = Image.new("RGBA", below.size, CLEAR)
-    layer.paste(rgba(resized(above, box.size)), (box.left, box.top))
-    weight = np.asarray(layer.getchannel("A")) * np.float32(request.parameters["opacity"])
+    layer, left, top = _seen(rgba(resized(above, box.size)), box, below.size)
+    weight = layer.getchannel("A")
     said: tuple[str, ...] = ()
     if request.mask is not None:
         mask = _soft(request.mask, request.parameters.get("feather") or 0)
-        weight *= mask / np.float32(255)
-        said = () if mask.any() else (BLACK_MASK,)
-    layer.putalpha(Image.fromarray(np.rint(weight).astype(np.uint8)))
-    made = Image.alpha_composite(rgba(below), layer)
-    if below.alpha is None:
-        made = made.convert("RGB")
+        weight = ImageChops.multiply(weight, mask.crop((left, top, left + layer.width, top + layer.height)))
+        said = () if mask.getbbox() else (BLACK_MASK,)
+    opacity = request.parameters["opacity"]
+    layer.putalpha(weight.point([round(level * opacity) for level in range(256)]))
+    made = rgba(below)
+    made.alpha_composite(layer, (left, top))
     alpha = None if below.alpha is None else np.asarray(made.getchannel("A"))
     lossless = below.lossless and above.lossless
     return Edited(Picture(np.asarray(made.convert("RGB")), alpha, lossless), Fidelity.REAL, said)
 
 
-def _soft(mask: Picture, feather: int) -> Array:
-    """How much of the upper picture is seen, 0-255 (h, w): the mask's brightness, blurred at its edges."""
-    if not feather:
-        return luminance(mask)
-    return np.asarray(Image.fromarray(luminance(mask)).filter(ImageFilter.GaussianBlur(feather / 2)))
+def _seen(layer: Image.Image, box: Box, size: Size) -> tuple[Image.Image, int, int]:
+    """The part of a layer that lies on a picture of this size, and where."""
+    left, top = max(box.left, 0), max(box.top, 0)
+    right, bottom = min(box.left + box.width, size[0]), min(box.top + box.height, size[1])
+    return layer.crop((left - box.left, top - box.top, right - box.left, bottom - box.top)), left, top
+
+
+def _soft(mask: Picture, feather: int) -> Image.Image:
+    """How much of the upper picture is seen, 0-255: the mask's brightness, blurred at its edges."""
+    image = Image.fromarray(luminance(mask))
+    return image.filter(ImageFilter.GaussianBlur(feather / 2)) if feather else image

@@ -9,7 +9,7 @@ from PIL import Image
 
 from wanflow.geometry import Box, Size, cropped, resized, rotated
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Picture, edit
-from wanflow.pixels.local.paint import CLEAR, WHITE, colour, picture_of
+from wanflow.pixels.local.paint import CLEAR, WHITE, colour, picture_of, rgba
 from wanflow.pixels.resize import resized as scaled
 
 _FILTERS = {
@@ -79,8 +79,7 @@ def _turned(
 
     A clear rim of a pixel makes the filter blend the edges into the ground instead of leaving teeth.
     """
-    planes = np.dstack([picture.rgb, np.full(picture.rgb.shape[:2], 255) if picture.alpha is None else picture.alpha])
-    planes = np.pad(planes.astype(np.uint8), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    planes = np.pad(np.asarray(rgba(picture)), ((1, 1), (1, 1), (0, 0)), mode="edge")
     if not edges:
         planes[[0, -1], :, 3] = planes[:, [0, -1], 3] = 0
     across, down = cos(radians(angle)), sin(radians(angle))
