@@ -1,6 +1,7 @@
 """Matrices, and steps that run once for the whole run: what they take, when they run again, and what blocks them."""
 
 import json
+import os
 
 import pytest
 from fakes import Fakery, picture
@@ -39,6 +40,7 @@ class Project:
         self.rows = ["a,a.png,x,1", "b,b.png,y,0", "c,c.png,z,1"]
         for name in "abcd":
             (folder / f"{name}.png").write_bytes(picture(name))
+            os.utime(folder / f"{name}.png", (1_700_000_000, 1_700_000_000))  # a file just written is read again
 
     @property
     def steps(self):

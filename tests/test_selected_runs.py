@@ -1,5 +1,6 @@
 """Plans and runs of a part of the jobs: what is selected is done, what isn't is neither run nor paid."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Project:
         self.words = ["x", "y", "z"]
         for name in "012":
             (folder / f"{name}.png").write_bytes(picture(name))
+            os.utime(folder / f"{name}.png", (1_700_000_000, 1_700_000_000))  # a file just written is read again
         self.write(RECIPE)
 
     def write(self, recipe=RECIPE):

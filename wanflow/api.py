@@ -53,7 +53,7 @@ from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
 from wanflow.store.uploads import Uploads
 
-__all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
+__all__ = ["Options", "Project", "Silent", "Wish", "check", "open_project", "plan", "run"]
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:

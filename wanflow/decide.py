@@ -10,7 +10,7 @@ from wanflow.errors import Problem
 from wanflow.expand import Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.fanin import FanIn
 from wanflow.manifests import Manifest
-from wanflow.model import Action, Change, Decision, Reason, Ref, Row
+from wanflow.model import Action, Change, Decision, Reason, Ref, RefKind, Row
 from wanflow.planned import Plan, RowPlan
 from wanflow.project import Options
 from wanflow.reasons import compare
@@ -112,15 +112,19 @@ class Decider:
             if ref.every:
                 found = self._gathered(ref) if self._fan_in.gathers(step, ref) else map(supplies.__getitem__, ref.every)
                 several += [supply for supply in found if supply.absent is not Reason.SKIPPED]
+                continue
+            if ref.kind is RefKind.STEP:
+                supply = supplies[ref.name]
             else:
                 supply = self._supplier.supply(ref, row, supplies, step.slot_place(slot))
-                if slot.startswith("images."):
-                    several.append(supply)
-                else:
-                    taken[slot] = supply
-        if not several and "images.0" in step.inputs:
-            several = [Supply(absent=Reason.SKIPPED)]
-        return taken | {f"images.{number}": supply for number, supply in enumerate(several)}
+            if slot.startswith("images."):
+                several.append(supply)
+            else:
+                taken[slot] = supply
+        if "images.0" in step.inputs:
+            several = several or [Supply(absent=Reason.SKIPPED)]
+            taken.update((f"images.{number}", supply) for number, supply in enumerate(several))
+        return taken
 
     def _gathered(self, ref: Ref) -> Iterator[Supply]:
         yield from self._fan_in.of(ref)

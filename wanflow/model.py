@@ -61,7 +61,7 @@ class Ref:
     @property
     def each(self) -> tuple[Ref, ...]:
         """The same, a reference a picture."""
-        return tuple(Ref(RefKind.STEP, step) for step in self.every) or (self,)
+        return tuple([Ref(RefKind.STEP, step) for step in self.every]) if self.every else (self,)
 
 
 @dataclass(frozen=True, slots=True)

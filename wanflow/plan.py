@@ -101,7 +101,7 @@ class Planner:
         with self.memory.open(recall=not self.decider.force and not self.decider.no_proxy):
             for row, problems in self._rows():
                 seen += 1
-                if not self._is_needed(row):
+                if self._selection and not self._selection.needed(row.key):
                     self._leave_out(row, problems)
                     continue
                 record = None if problems else self.memory.recall(row)
@@ -120,16 +120,18 @@ class Planner:
         self.plan.problems = merge(self.plan.problems)
         return self.plan
 
-    def _rows(self) -> Iterator[tuple[Row, list[Problem]]]:
+    def _rows(self) -> Iterable[tuple[Row, list[Problem]]]:
         if not self.manifest:
-            return
-        rows: Iterable[tuple[Row, list[Problem]]] = self.manifest.rows()
-        if self._selection and self._pilot:
+            return ()
+        return self._selected_rows(self._selection) if self._selection else self.manifest.rows()
+
+    def _selected_rows(self, selection: Selection) -> Iterator[tuple[Row, list[Problem]]]:
+        rows: Iterable[tuple[Row, list[Problem]]] = self.manifest.rows() if self.manifest else ()
+        if self._pilot:
             rows = list(rows)
-            self._selection.only_rows(pilot.sample(self._facts(rows), self._pilot))
+            selection.only_rows(pilot.sample(self._facts(rows), self._pilot))
         for row, problems in rows:
-            if self._selection:
-                self._selection.note_row(row.key)
+            selection.note_row(row.key)
             yield row, problems
 
     def _facts(self, rows: Iterable[tuple[Row, list[Problem]]]) -> Iterator[pilot.Facts]:
@@ -152,10 +154,6 @@ class Planner:
         """The steps of a row that are selected."""
         return self._selection.of(row.key) if self._selection else self.plan.level(row).numbers
 
-    def _is_needed(self, row: Row) -> bool:
-        """Whether anything of a row is selected, or needed by what is."""
-        return self._selection is None or bool(self._selection.needed(row.key))
-
     def _leave_out(self, row: Row, problems: list[Problem]) -> None:
         """A row of which nothing is selected; what it reads and writes stays its own all the same."""
         with suppress(RowError):
@@ -170,12 +168,14 @@ class Planner:
     def _take_unchanged(self, row: Row, record: RowRecord) -> bool:
         """Take a row as it was; false when another row now claims one of its paths, so that it must be looked at."""
         inputs, outputs = file_names(record)
-        if not self.targets.owners.is_free(outputs, row.key):
+        owners = self.targets.owners
+        if not owners.is_free(outputs, row.key):
             return False
-        self.targets.owners.note_inputs(inputs, follow=False)
+        owners.note_inputs(inputs, follow=False)
         for number, name in enumerate(outputs):
-            self.targets.owners.claim(name, row.key, str(number))
-        self._fan_in.note_unchanged(row)
+            owners.claim(name, row.key, str(number))
+        if self.plan.run_level.steps:
+            self._fan_in.note_unchanged(row)
         shape = record.shape
         if self._selection:
             chosen = self._chosen(row)
@@ -228,7 +228,7 @@ class Planner:
         unchanged = all(isinstance(entry, Unchanged) for entry in self.plan.entries)
         text = self.memory.digest_of(entry.key for entry in self.plan.entries) if unchanged else ""
         row = Row(RUN, {}, 0, text)
-        if not self._is_needed(row):
+        if self._selection and not self._selection.needed(RUN):
             self._leave_out(row, [])
             return
         record = self.memory.recall(row) if text else None
@@ -299,9 +299,8 @@ class Planner:
             for several in step.inputs.values()
             for ref in several.each
         ]
-        gathered = [ref for ref in taken if ref.kind is RefKind.STEP and ref.name not in level.numbers]
-        own = [ref for ref in taken if ref not in gathered]
-        unsound = self._lacks(entry, own, *(publication.step for publication in entry.restores))
+        unsound = self._lacks(entry, taken, *(publication.step for publication in entry.restores))
+        gathered = [ref for ref in taken if ref.name in self.plan.row_level.numbers] if entry.key == RUN else []
         for place, other in enumerate(self.plan.rows if gathered else ()):
             if isinstance(other, RowPlan) and self._lacks(other, gathered):
                 self._look_again(place, other.row)
@@ -310,7 +309,9 @@ class Planner:
 
     def _lacks(self, entry: RowPlan, refs: Iterable[Ref], *steps: str | None) -> bool:
         """Whether a stored picture of a row that these mean is gone or damaged."""
-        origins = [origin(ref, entry.decisions, self.plan.level(entry)) for ref in refs]
+        level = self.plan.level(entry)
+        known = [ref for ref in refs if ref.kind is RefKind.STEP and ref.name in level.numbers]
+        origins = [origin(ref, entry.decisions, level) for ref in known]
         needed = {*steps, *(ref.name for ref in origins if ref.kind is RefKind.STEP)}
         stored = [made for made in entry.decisions if made.step in needed and made.result]
         faulty = [self._faulty(entry.row, made) for made in stored]  # all of them, since each is said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +34,8 @@ from wanflow.rowmemory import File
 from wanflow.rowstate import RowState
 from wanflow.schedule import Job
 from wanflow.store.tasks import Task
+
+_STATUSES = {"r": Status.REUSED, EXCLUDED: Status.EXCLUDED}
 
 
 class Progress:
@@ -183,15 +186,16 @@ class Progress:
         """Every job's outcome, in the plan's order."""
         plan = self._plan
         record = RunRecord(run_id, plan.recipe.name, plan.backend, plan.place, started, finished)
+        shapes: Counter[str] = Counter()
         for place, entry in enumerate(plan.entries):
             if isinstance(entry, Unchanged):
-                reused, excluded = entry.shape.count("r"), entry.shape.count(EXCLUDED)
-                record.unchanged_rows += entry.key != RUN and not (excluded and excluded == len(entry.shape))
-                record.unchanged_jobs[Status.REUSED] += reused
-                record.unchanged_jobs[Status.EXCLUDED] += excluded
-                record.unchanged_jobs[Status.SKIPPED] += len(entry.shape) - reused - excluded
+                record.unchanged_rows += entry.key != RUN and entry.shape.strip(EXCLUDED) != ""
+                shapes[entry.shape] += 1
             else:
                 state = self.rows[place]
                 record.outcomes += [state.outcomes[step.id] for step in state.level.steps]
+        for shape, count in shapes.items():
+            for letter in shape:
+                record.unchanged_jobs[_STATUSES.get(letter, Status.SKIPPED)] += count
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record
