@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ SEEDS = {
 }
 TYPES = ({}, {"year": "integer"}, {"year": "number", "id": "string"}, {"words": "boolean"})
 FOLDER = Path(tempfile.mkdtemp(prefix="wanflow-fuzz-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 def cases(random: Random) -> Iterator[tuple[str, bytes, dict[str, str]]]:

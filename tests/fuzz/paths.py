@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +69,7 @@ def _tree() -> Path:
 
 
 PROJECT = _tree()
+atexit.register(shutil.rmtree, PROJECT.parent, ignore_errors=True)
 REACH = Reach([PROJECT])
 
 
