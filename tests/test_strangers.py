@@ -10,9 +10,9 @@ import pytest
 from projects import Heard, Small, photo, small_project
 
 from wanflow import globs
+from wanflow.addresses import is_public
 from wanflow.errors import Problem, RecipeError, UsageError, inline
 from wanflow.store.blobs import Blobs
-from wanflow.addresses import is_public
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are made as POSIX has them")
 
