@@ -12,7 +12,7 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
+    "addresses model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
     "layouts",
     "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
     "listener",
