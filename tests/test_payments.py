@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -131,6 +132,26 @@ FULL = Order(ORDER.call, "lane", Limits(0), PRICE, "parts", "r", "1/wide")
 
 
 # -- nothing is sent twice
+
+
+def test_what_the_provider_said_is_written_down_though_whoever_asked_is_cancelled(desk: Desk) -> None:
+    async def cancelled(payments: Payments) -> Task:
+        ledger, go_on = payments.ledger, Event()
+        task = ledger.claim(ORDER, 0.0)
+        assert isinstance(task, Task)
+        ledger.fence(task, 0.0, 0.0)
+        task = ledger.again(task)
+        busy = asyncio.create_task(payments.write(go_on.wait))
+        answer = asyncio.create_task(payments.write(ledger.accepted, task, ORDER, "task-1", 1.0))
+        await asyncio.sleep(0)
+        answer.cancel()
+        await asyncio.wait([answer])
+        go_on.set()
+        await busy
+        return await payments.write(ledger.again, task)
+
+    task = desk.work(cancelled)
+    assert (task.state, task.task_id) == (State.SUBMITTED, "task-1")
 
 
 def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) -> None:

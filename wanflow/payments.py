@@ -112,8 +112,10 @@ class Payments:
         return settled is not None
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
-        """Have the ledger do something."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+        """Have the ledger do something; it is done even where whoever wants it is cancelled meanwhile."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+        # Cancelling what still waits for its turn would drop it, and with it what the provider said.
+        return await asyncio.shield(done)
 
     def now(self) -> float:
         """Seconds since 1970, as the ledger has them."""
