@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -136,6 +136,11 @@ class Desk:
 ORDER = Order(
     Call("k", "wan/expand", {"n": 1}, {}, model="m"), "lane", Limits(2, per_second=2), PRICE, "parts", "r", "1/wide"
 )
+
+
+def order(key: str, **more: Any) -> Order:
+    """An order like ORDER, for another picture."""
+    return replace(ORDER, call=replace(ORDER.call, key=key), job=f"{key}/wide", **more)
 
 
 def error(again: Again, code: str = "InternalError", **more: Any) -> EditError:

@@ -12,10 +12,10 @@ from threading import Event
 from typing import Any
 
 import pytest
-from paydesk import ORDER, PRICE, Desk, Line, Provider, error
+from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
 from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Call, Limits
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
@@ -283,6 +283,51 @@ def test_the_budget_is_reserved_before_and_given_back_by_failures(desk: Desk) ->
     desk.provider.ends = [error(Again.NEVER)]
     desk.work(both, cap=PRICE)
     assert len(desk.provider.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("listings", "state"),
+    [([], State.UNCERTAIN), ([error(Again.ACCOUNT, "InvalidApiKey")], State.SENDING)],
+)
+def test_what_may_have_been_taken_keeps_its_price_set_aside(
+    desk: Desk, listings: list[EditError], state: State
+) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.foreign, desk.provider.listings = [Line("foreign", datetime.fromtimestamp(1, UTC))], listings
+
+    async def both(payments: Payments) -> None:
+        with pytest.raises(EditError):
+            await payments.perform(ORDER)
+        with pytest.raises(OverBudget):
+            await payments.perform(order("other"))
+
+    desk.work(both, cap=PRICE)
+    assert (len(desk.provider.taken), desk.states()) == (1, [state])
+
+
+def test_what_was_refused_or_never_arrived_gives_its_price_back(desk: Desk) -> None:
+    desk.provider.submits = [
+        error(Again.THROTTLED, "Throttling.RateQuota"),
+        error(Again.UNSURE, "NoAnswer"),
+        error(Again.SOON),
+    ]
+    assert desk.perform(cap=PRICE).result.task_id == "task-1"
+    assert desk.states() == [State.FAILED] * 3 + [State.DONE]
+
+
+def test_a_write_that_fails_after_the_request_went_out_keeps_its_price_set_aside(desk: Desk) -> None:
+    def full(*_: Any) -> None:
+        raise StoreError("no room")
+
+    async def both(payments: Payments) -> None:
+        payments.ledger.accepted = full  # type: ignore[assignment]
+        with pytest.raises(StoreError):
+            await payments.perform(ORDER)
+        with pytest.raises(OverBudget):
+            await payments.perform(order("other"))
+
+    desk.work(both, cap=PRICE)
+    assert len(desk.provider.taken) == 1
 
 
 def test_what_has_no_price_is_not_sent_under_a_budget(desk: Desk) -> None:

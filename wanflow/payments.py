@@ -189,40 +189,50 @@ class Payments:
         # What is under way needs room, too.
         if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
             raise NoRoom(complaint)
-        price = order.usd_image and order.usd_image * order.images
-        if not self.budget.reserve(price):
-            raise OverBudget(self.budget.complaint(price))
-        try:
-            return await self._submitted(order, passed_over, await self.service.prepare(order.call))
-        except BaseException:
-            self.budget.give_back(price)
-            raise
+        began, prepared = self._clock.monotonic(), None
+        while True:
+            if not self.budget.reserve(order.usd):
+                raise OverBudget(self.budget.complaint(order.usd))
+            try:
+                if prepared is None:
+                    prepared = await self.service.prepare(order.call)
+                task = await self._fenced(order, passed_over)
+            except BaseException:
+                self.budget.give_back(order.usd)
+                raise
+            # From here on the price is the task's, and given back only with it.
+            if sent := await self._submitted(task, order, prepared, began):
+                return sent
 
-    async def _submitted(self, order: Order, passed_over: Collection[State], prepared: Any) -> tuple[Task, Any]:
-        began = self._clock.monotonic()
+    async def _fenced(self, order: Order, passed_over: Collection[State]) -> Task:
+        """A task with nothing left to do but to send it."""
         while True:
             task = await self._claimed(order, passed_over)
             if task.state is not State.INTENT:
                 raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
             moment, offset_s = self.now(), self.service.offset_s
-            if not await self.write(self.ledger.fence, task, moment, offset_s):
-                continue
-            task = replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
-            try:
-                ticket = await self.service.submit(prepared)
-            except EditError as error:
-                if error.again is Again.THROTTLED and self._clock.monotonic() - began > PATIENCE_S:
-                    # Whoever comes next would wait as long for nothing.
-                    error = EditError(error.code, error.message, Again.MODEL)
-                if error.again is not Again.THROTTLED:
-                    settled = await self._unanswered(task, error)
-                    return settled, self._ticket(settled, order)
-                self._tell_slow(order, error, self._clock.monotonic() - began)
-                await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
-            else:
-                moment = self.now()
-                await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
-                return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
+            if await self.write(self.ledger.fence, task, moment, offset_s):
+                return replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
+
+    async def _submitted(self, task: Task, order: Order, prepared: Any, began: float) -> tuple[Task, Any] | None:
+        """What became of the request; None where it came too early and may be sent again."""
+        try:
+            ticket = await self.service.submit(prepared)
+        except EditError as error:
+            waited_s = self._clock.monotonic() - began
+            if error.again is Again.THROTTLED and waited_s > PATIENCE_S:
+                # Whoever comes next would wait as long for nothing.
+                error = EditError(error.code, error.message, Again.MODEL)
+            if error.again is not Again.THROTTLED:
+                settled = await self._unanswered(task, error)
+                return settled, self._ticket(settled, order)
+            self._tell_slow(order, error, waited_s)
+            await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
+            self._settle_price(task, 0)
+            return None
+        moment = self.now()
+        await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
+        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         while True:
@@ -262,7 +272,7 @@ class Payments:
             if settled := await self._reconciled(task):
                 return settled
             raise EditError(error.code, "the request never arrived; nothing was paid", Again.SOON) from error
-        await self.write(self.ledger.move, task, State.FAILED, self.now(), str(error))
+        await self._failed(task, str(error))
         raise error
 
     # -- whether a request arrived
@@ -286,7 +296,7 @@ class Payments:
                 await self._adopt(task, found.task_id)
                 continue
             if found.not_taken:
-                await self.write(self.ledger.move, task, State.FAILED, self.now(), "the service never got the request")
+                await self._failed(task, "the service never got the request")
                 continue
             if found.doubt:
                 raise await self._uncertain(task, found.doubt)
@@ -346,8 +356,7 @@ class Payments:
         if ending.error.again is Again.LOST:
             await self._lost(task, ending.error)
         else:
-            if await self.write(self.ledger.move, task, State.FAILED, self.now(), str(ending.error)):
-                self._settle_price(task, 0)
+            await self._failed(task, str(ending.error))
         if task.state is State.STORED:
             return task, None
         raise ending.error
@@ -356,6 +365,10 @@ class Payments:
         # Nobody says whether a task that vanished was billed; the ledger counts it as if.
         billed = task.billed or task.images
         await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+
+    async def _failed(self, task: Task, why: str) -> None:
+        if await self.write(self.ledger.move, task, State.FAILED, self.now(), why):
+            self._settle_price(task, 0)
 
     def _settle_price(self, task: Task, billed: int) -> None:
         if task.run == self.ledger.owner.run and task.usd_image is not None:
