@@ -74,6 +74,24 @@ def test_throttling_is_not_suffered_for_ever(desk: Desk) -> None:
     assert desk.notes[-1].endswith("Nothing more is sent to m; the rest goes on")
 
 
+def test_who_waits_long_for_a_slot_is_told_what_holds_it(desk: Desk) -> None:
+    desk.provider.waits = [error(Again.UNSURE, "BadAnswer")]
+
+    async def both(payments: Payments) -> None:
+        with pytest.raises(EditError):
+            await payments.perform(order("one", limits=Limits(1)))
+        waiting = asyncio.create_task(payments.perform(order("two", limits=Limits(1))))
+        while desk.provider.clock.seconds < 700:
+            await payments.write(int)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    desk.work(both)
+    assert desk.notes == [
+        f"two/wide: waiting for {minutes} minutes; its lane is held by one/wide of /p (task-1)" for minutes in (5, 10)
+    ]
+
+
 def test_a_model_that_the_account_cannot_use_is_not_asked_again_and_others_are(desk: Desk) -> None:
     desk.provider.submits = [error(Again.MODEL, "Model.AccessDenied")]
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paydesk import Desk, Provider, error
+from paydesk import ORDER, Desk, Line, Provider, error, order
 
 from wanflow.attempts import Performed
 from wanflow.errors import Again, EditError
+from wanflow.model import Ending, Limits
 from wanflow.payments import Payments
+from wanflow.reconcile import SETTLED_S
 from wanflow.salvage import Salvage
 from wanflow.store.tasks import State, Task
 
@@ -95,3 +97,58 @@ def test_while_nobody_tells_the_time_no_task_is_given_up(desk: Desk, rescue: Res
     assert (rescue.kept, desk.states()) == ([], [State.SUBMITTED])
     rescue.finish()
     assert (rescue.kept, desk.states()) == (["task-1"], [State.STORED])
+
+
+def test_a_slot_whose_job_gave_up_waiting_is_freed_in_the_same_run(desk: Desk, rescue: Rescue) -> None:
+    desk.provider.waits = [error(Again.UNSURE, "BadAnswer")]
+
+    async def both(payments: Payments, salvage: Salvage) -> None:
+        with pytest.raises(EditError, match="BadAnswer"):
+            await payments.perform(order("one", limits=Limits(1)))
+        await payments.stored((await payments.perform(order("two", limits=Limits(1)))).task)
+        await salvage.finish()
+
+    rescue.work(both)
+    assert (rescue.kept, desk.states()) == (["task-1"], [State.STORED, State.STORED])
+
+
+def test_a_request_whose_job_gave_up_looking_is_looked_for_in_the_same_run(desk: Desk, rescue: Rescue) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.listings = [error(Again.ACCOUNT, "InvalidApiKey")]
+
+    async def both(payments: Payments, salvage: Salvage) -> None:
+        with pytest.raises(EditError, match="can't be listed"):
+            await payments.perform(order("one", limits=Limits(1)))
+        await payments.stored((await payments.perform(order("two", limits=Limits(1)))).task)
+        await salvage.finish()
+
+    rescue.work(both)
+    assert (rescue.kept, desk.states()) == (["task-1"], [State.STORED, State.STORED])
+    assert desk.provider.sent[1] < SETTLED_S
+
+
+def test_what_a_job_waits_for_is_left_to_it(desk: Desk, rescue: Rescue) -> None:
+    waiting, plain = [0], desk.provider.wait
+
+    async def slow(ticket: Line) -> Ending:
+        waiting[0] += 1
+        await desk.provider.clock.sleep(600)
+        return await plain(ticket)
+
+    desk.provider.wait = slow  # type: ignore[method-assign]
+    rescue.work(lambda payments, _: payments.perform(ORDER))
+    assert waiting == [1]
+
+
+def test_what_can_not_be_learnt_is_asked_for_now_and_then_and_told_once(desk: Desk, rescue: Rescue) -> None:
+    leave_submitted(desk)
+    desk.provider.waits = [error(Again.UNSURE, "BadAnswer") for _ in range(99)]
+
+    async def ten_minutes(payments: Payments, salvage: Salvage) -> None:
+        until = desk.provider.clock.seconds + 600
+        while desk.provider.clock.seconds < until:
+            await payments.write(int)
+
+    rescue.work(ten_minutes)
+    assert 89 <= len(desk.provider.waits) <= 91
+    assert rescue.notes == ["1/wide of an earlier run: BadAnswer: it failed"]

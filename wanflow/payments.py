@@ -6,6 +6,7 @@ A task that is in flight for the same key, sent by whomever and whenever, is gon
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,6 +28,8 @@ T = TypeVar("T")
 NAP_S = 1.0
 # How long a lane waits before that is told, and how often it is told.
 QUIET_S, TOLD_EVERY_S = 10.0, 60.0
+# The same for one whose slots are full, which many a task may rightly keep for minutes; how many are named.
+FULL_S, NAMED = 300.0, 3
 LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
 AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
 
@@ -51,14 +54,21 @@ class Payments:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
-        self._slowed: dict[str, float] = {}
+        self._told: dict[str, float] = {}  # when it was last said that a lane waits
+        self._attended: Counter[str] = Counter()  # keys that jobs see to
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
 
         Raises EditError (with `attempts` set), NotStarted, OverBudget, NoRoom, StoreError.
         """
-        passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
+        self._attended[order.call.key] += 1
+        try:
+            return await self._performed(order, self._passed_over | ({State.DONE, State.STORED} if afresh else set()))
+        finally:
+            self._attended[order.call.key] -= 1
+
+    async def _performed(self, order: Order, passed_over: Collection[State]) -> Performed:
         attempts, outage = 0, Outage(self._retries)
         while True:
             attempts += 1
@@ -66,7 +76,7 @@ class Payments:
                 await self._compare_clocks()
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
-                    passed_over = passed_over | {State.STORED}
+                    passed_over = {*passed_over, State.STORED}
                     continue
                 return Performed(collected[1], attempts, collected[0])
             except EditError as error:
@@ -110,6 +120,11 @@ class Payments:
         if settled := await self._settled(task):
             await self._ended(settled, self._ticket(settled))
         return settled is not None
+
+    async def unattended(self) -> list[Task]:
+        """What dead runs left, which is ours from now on, and what no job of this run waits for any more."""
+        await self.write(self.ledger.orphans, self.now())
+        return [task for task in await self.write(self.ledger.ours) if not self._attended[task.key]]
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
         """Have the ledger do something; it is done even where whoever wants it is cancelled meanwhile."""
@@ -235,11 +250,13 @@ class Payments:
         return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
+        began = self._clock.monotonic()
         while True:
             await self._compare_clocks()
             claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed
+            await self._tell_full(order, self._clock.monotonic() - began)
             await self._nap(order, claimed.seconds)
 
     async def _nap(self, order: Order, seconds: float) -> None:
@@ -260,10 +277,23 @@ class Payments:
 
     def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
         """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
-        now = self._clock.monotonic()
-        if waited_s > QUIET_S and now - self._slowed.get(order.lane, -TOLD_EVERY_S) >= TOLD_EVERY_S:
-            self._slowed[order.lane] = now
+        if waited_s > QUIET_S and self._is_news(order.lane, TOLD_EVERY_S):
             self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
+
+    async def _tell_full(self, order: Order, waited_s: float) -> None:
+        """Say now and then what a lane waits for, when that takes longer than tasks do."""
+        if waited_s > FULL_S and self._is_news(order.lane, FULL_S):
+            tasks = await self.write(self.ledger.in_flight, order.lane)
+            named = [f"{task.job} of {task.project} ({task.task_id or task.state})" for task in tasks[:NAMED]]
+            more = [f"{len(tasks) - NAMED} more"] if len(tasks) > NAMED else []
+            occupied = ", ".join([*named, *more]) or "nothing any more"
+            self._retries.note(f"{order.job}: waiting for {waited_s / 60:.0f} minutes; its lane is held by {occupied}")
+
+    def _is_news(self, lane: str, every_s: float) -> bool:
+        now = self._clock.monotonic()
+        if is_news := now - self._told.get(lane, -every_s) >= every_s:
+            self._told[lane] = now
+        return is_news
 
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""

@@ -1,9 +1,12 @@
-"""Takes up what dead runs left at the provider: it was paid for, and it occupies slots until somebody sees its end."""
+"""Takes up what dead runs left at the provider, and what no job waits for any more: it was paid for, and it occupies
+slots until somebody sees its end.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 from wanflow.attempts import Performed
 from wanflow.clock import Clock
@@ -12,6 +15,8 @@ from wanflow.payments import Payments
 from wanflow.store.tasks import Task
 
 LOOK_S = 5.0
+# What could not be learnt of a task is asked for again so much later.
+AGAIN_S = 60.0
 
 
 class Salvage:
@@ -24,6 +29,8 @@ class Salvage:
         self._project = payments.ledger.owner.project
         self._ours: set[asyncio.Task[None]] = set()
         self._others: set[asyncio.Task[None]] = set()
+        self._again: dict[int, float] = {}  # when a task may be asked for again
+        self._told: set[tuple[int, str]] = set()
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -51,7 +58,11 @@ class Salvage:
             await self._look()
 
     async def _look(self) -> None:
-        for task in await self._payments.write(self._payments.ledger.orphans, self._payments.now()):
+        now = self._clock.monotonic()
+        for task in await self._payments.unattended():
+            if self._again.get(task.id, now) > now:
+                continue
+            self._again[task.id] = inf
             group = self._ours if task.project == self._project else self._others
             watch = asyncio.get_running_loop().create_task(self._see_end(task))
             group.add(watch)
@@ -61,18 +72,27 @@ class Salvage:
         try:
             ended = await self._payments.see_end(task)
         except EditError as error:
-            if error.again in (Again.LOST, Again.UNSURE):
-                self._note(f"{task.job} of an earlier run: {error}")
+            self._tell(task, error)
             return
+        finally:
+            self._again[task.id] = self._clock.monotonic() + AGAIN_S
         if ended and task.project != self._project:
             when = "within 24 hours of its submission"
             self._note(f"a task of {task.project} is done; run {task.recipe} there {when} to have its picture")
+
+    def _tell(self, task: Task, error: EditError) -> None:
+        if error.again in (Again.LOST, Again.UNSURE) and (news := (task.id, error.code)) not in self._told:
+            self._told.add(news)
+            self._note(f"{self._named(task)}: {error}")
+
+    def _named(self, task: Task) -> str:
+        return task.job if task.run == self._payments.ledger.owner.run else f"{task.job} of an earlier run"
 
     async def _fetch(self, task: Task) -> None:
         try:
             performed = await self._payments.go_on(task)
         except EditError as error:
-            self._note(f"{task.job} of an earlier run: {error}")
+            self._note(f"{self._named(task)}: {error}")
             return
         if performed and self._keep(task, performed):
             await self._payments.stored(task)

@@ -219,6 +219,15 @@ class Ledger:
                     self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
             return [self._task(task.id) for task in found if task.state is not State.INTENT]
 
+    def ours(self) -> list[Task]:
+        """What this process has at the provider, or may have, by itself or taken over; oldest first."""
+        found = self._tasks(f"owner = ? AND {IN_FLIGHT_SQL} ORDER BY id", (self.owner.id,))
+        return [task for task in found if task.state is not State.INTENT]
+
+    def in_flight(self, lane: str) -> list[Task]:
+        """What occupies the slots of a lane, oldest first."""
+        return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} ORDER BY id", (lane,))
+
     def tasks(self, *states: State) -> list[Task]:
         """Every task in one of these states, oldest first."""
         marks = ", ".join("?" for _ in states)
