@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 from paydesk import ORDER, Desk, Line, Provider, error, order
 
 from wanflow.attempts import Performed
-from wanflow.errors import Again, EditError
-from wanflow.model import Ending, Limits
+from wanflow.errors import Again, EditError, StoreError
+from wanflow.model import Ending, Limits, Result
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
 from wanflow.salvage import Salvage
@@ -27,10 +28,11 @@ class Rescue:
         self.desk = desk
         self.kept: list[str | None] = []
         self.notes: list[str] = []
+        self.broken: list[StoreError] = []
 
     def work(self, task: Callable[[Payments, Salvage], Awaitable[Any]], **more: Any) -> Any:
         async def main(payments: Payments) -> Any:
-            salvage = Salvage(payments, self.desk.provider.clock, self._keep, self.notes.append)
+            salvage = Salvage(payments, self.desk.provider.clock, self._keep, self.notes.append, self.broken.append)
             await salvage.start()
             try:
                 return await task(payments, salvage)
@@ -152,3 +154,83 @@ def test_what_can_not_be_learnt_is_asked_for_now_and_then_and_told_once(desk: De
     rescue.work(ten_minutes)
     assert 89 <= len(desk.provider.waits) <= 91
     assert rescue.notes == ["1/wide of an earlier run: BadAnswer: it failed"]
+
+
+def test_a_ledger_that_can_not_be_written_is_told_and_ends_the_salvage(desk: Desk, rescue: Rescue) -> None:
+    leave_submitted(desk)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreError("no room")
+
+    async def finish(payments: Payments, salvage: Salvage) -> None:
+        payments.ledger.move = full  # type: ignore[method-assign]
+        with pytest.raises(StoreError, match="no room"):
+            await salvage.finish()
+
+    rescue.work(finish)
+    assert [str(error) for error in rescue.broken] == ["no room"]
+
+
+def test_a_ledger_that_can_not_be_read_ends_the_looking_and_is_told(desk: Desk, rescue: Rescue) -> None:
+    def gone(_: float) -> list[Task]:
+        raise StoreError("disk I/O error")
+
+    async def wait(payments: Payments, salvage: Salvage) -> None:
+        payments.ledger.orphans = gone  # type: ignore[method-assign]
+        while not rescue.broken:
+            await payments.write(int)
+        with pytest.raises(StoreError, match="disk I/O error"):
+            await salvage.finish()
+
+    rescue.work(wait)
+    assert len(rescue.broken) == 1
+
+
+def test_who_is_told_to_stop_waits_for_nothing_and_keeps_what_is_being_fetched(desk: Desk, rescue: Rescue) -> None:
+    for key in ("one", "two"):
+        desk.provider.fetches = [error(Again.UNSURE, "DownloadFailed")]
+        with pytest.raises(EditError):
+            desk.perform(order(key))
+    desk.provider.waits = [error(Again.ACCOUNT, "InvalidApiKey")]
+    with pytest.raises(EditError):
+        desk.perform(order("three"))
+    assert desk.states() == [State.DONE, State.DONE, State.SUBMITTED]
+    fetching, go_on, plain = asyncio.Event(), asyncio.Event(), desk.provider.fetch
+
+    async def slow(ticket: Line, ending: Ending) -> Result:
+        fetching.set()
+        await go_on.wait()
+        return await plain(ticket, ending)
+
+    desk.provider.fetch = slow  # type: ignore[method-assign]
+
+    async def leave(_: Payments, salvage: Salvage) -> None:
+        finishing = asyncio.create_task(salvage.finish())
+        await fetching.wait()
+        salvage.leave()
+        go_on.set()
+        await finishing
+
+    rescue.work(leave)
+    assert rescue.kept == ["task-1"]
+
+
+def test_who_is_told_to_stop_does_not_wait_for_the_tasks_of_earlier_runs(desk: Desk, rescue: Rescue) -> None:
+    leave_submitted(desk)
+    asked = asyncio.Event()
+
+    async def never(_: Line) -> Ending:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    desk.provider.wait = never  # type: ignore[method-assign]
+
+    async def leave(_: Payments, salvage: Salvage) -> None:
+        finishing = asyncio.create_task(salvage.finish())
+        await asked.wait()
+        salvage.leave()
+        await finishing
+
+    rescue.work(leave)
+    assert (rescue.kept, desk.states()) == ([], [State.SUBMITTED])

@@ -10,7 +10,7 @@ from math import inf
 
 from wanflow.attempts import Performed
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, StoreError
 from wanflow.payments import Payments
 from wanflow.store.tasks import Task
 
@@ -20,17 +20,24 @@ AGAIN_S = 60.0
 
 
 class Salvage:
-    """One run's share of it; `keep` stores a result under its task's key."""
+    """One run's share of it; `keep` stores a result under its task's key, `broken` hears of StoreErrors."""
 
     def __init__(
-        self, payments: Payments, clock: Clock, keep: Callable[[Task, Performed], bool], note: Callable[[str], None]
+        self,
+        payments: Payments,
+        clock: Clock,
+        keep: Callable[[Task, Performed], bool],
+        note: Callable[[str], None],
+        broken: Callable[[StoreError], None],
     ) -> None:
-        self._payments, self._clock, self._keep, self._note = payments, clock, keep, note
+        self._payments, self._clock, self._keep, self._note, self._broken = payments, clock, keep, note, broken
         self._project = payments.ledger.owner.project
         self._ours: set[asyncio.Task[None]] = set()
         self._others: set[asyncio.Task[None]] = set()
         self._again: dict[int, float] = {}  # when a task may be asked for again
         self._told: set[tuple[int, str]] = set()
+        self._left = False
+        self._error: StoreError | None = None
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -42,20 +49,39 @@ class Salvage:
         """Bring in what earlier runs of this project paid for and no job of this run took. Raises StoreError."""
         while self._ours:
             await asyncio.wait(self._ours)
+        if self._error:
+            raise self._error
         for task in await self._payments.write(self._payments.ledger.unstored, self._project):
+            if self._left:
+                return
             await self._fetch(task)
 
-    async def stop(self) -> None:
-        """Look no more; what is left is taken up by whoever runs next."""
-        ending = [*self._ours, *self._others, *([self._loop] if self._loop else [])]
-        for task in ending:
+    def leave(self) -> None:
+        """Wait for nothing more; what is being fetched is kept, the rest is taken up by whoever runs next."""
+        self._left = True
+        for task in self._watching():
             task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Look no more, and be done."""
+        watching = self._watching()
+        self.leave()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+    def _watching(self) -> list[asyncio.Task[None]]:
+        return [*self._ours, *self._others, *([self._loop] if self._loop else [])]
 
     async def _go_on_looking(self) -> None:
-        while True:
-            await self._clock.sleep(LOOK_S)
-            await self._look()
+        try:
+            while True:
+                await self._clock.sleep(LOOK_S)
+                await self._look()
+        except StoreError as error:
+            self._fail(error)
+
+    def _fail(self, error: StoreError) -> None:
+        self._error = error
+        self._broken(error)
 
     async def _look(self) -> None:
         now = self._clock.monotonic()
@@ -73,6 +99,9 @@ class Salvage:
             ended = await self._payments.see_end(task)
         except EditError as error:
             self._tell(task, error)
+            return
+        except StoreError as error:
+            self._fail(error)
             return
         finally:
             self._again[task.id] = self._clock.monotonic() + AGAIN_S
