@@ -103,10 +103,14 @@ class Payments:
             await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
 
     async def go_on(self, task: Task) -> Performed | None:
-        """The pictures of a task that an earlier run left in flight; None when it was never taken.
+        """The pictures of a task that an earlier run left; None when it was never taken, or a newer one took its place.
 
         Raises EditError, StoreError.
         """
+        if await self.write(self.ledger.is_superseded, task):
+            why = "the pictures of a newer task of the same request are kept in its place"
+            await self.write(self.ledger.move, task, State.STORED, self.now(), why)
+            return None
         await self._compare_clocks()
         settled = await self._settled(task)
         collected = await self._collected(settled, self._ticket(settled)) if settled else None

@@ -237,6 +237,11 @@ class Ledger:
         """Tasks of a project that are done and whose pictures nobody has stored."""
         return self._tasks("project = ? AND state = 'done' ORDER BY id", (project,))
 
+    def is_superseded(self, task: Task) -> bool:
+        """Whether its project has stored the pictures of a newer task of the same key."""
+        asked = "SELECT 1 FROM tasks WHERE key = ? AND id > ? AND project = ? AND state = 'stored'"
+        return bool(self._value(asked, task.key, task.id, task.project))
+
     def under_way(self) -> dict[str, Task]:
         """What this process sent and has no picture of yet, by job."""
         found = self._tasks("run = ? AND state IN ('sending', 'submitted', 'done')", (self.owner.run,))
