@@ -179,6 +179,21 @@ def test_what_a_task_costs_follows_its_state(tmp_path: Path) -> None:
     assert ledger.tasks(State.DONE)[0].usd == Decimal("0.04")
 
 
+def test_a_doubt_that_is_passed_over_ends_as_billed_and_only_then(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ledger.move(sent(ledger), State.UNCERTAIN, NOW + 1, "two may be meant")
+    assert isinstance(found := ledger.claim(order(), NOW + 2), Task)
+    assert found.state is State.UNCERTAIN
+    assert isinstance(ledger.claim(order(), NOW + 0.1, {State.UNCERTAIN}), Wait)
+    assert len(ledger.tasks(State.UNCERTAIN)) == 1
+    assert isinstance(ledger.claim(order(), NOW + 400, {State.UNCERTAIN}), Task)
+    [lost] = ledger.tasks(State.LOST)
+    assert (lost.usd, lost.detail) == (
+        Decimal("0.02"),
+        "two may be meant; counted as billed, and sent again as was wished",
+    )
+
+
 def test_refusals_teach_all_processes(tmp_path: Path) -> None:
     one, two = opened(tmp_path, "one"), opened(tmp_path, "two")
     task = sent(one)

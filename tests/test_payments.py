@@ -243,6 +243,7 @@ def test_several_tasks_of_that_time_are_a_doubt_which_is_kept(desk: Desk) -> Non
     assert len(desk.provider.sent) == 1
     assert desk.states() == [State.UNCERTAIN]
     assert desk.perform(resubmit_uncertain=True).result.task_id == "task-2"
+    assert desk.states() == [State.LOST, State.DONE]  # no doubt is kept for ever
 
 
 def test_a_killed_run_s_tasks_are_gone_on_with(desk: Desk) -> None:

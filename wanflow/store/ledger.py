@@ -151,6 +151,8 @@ class Ledger:
             pace = self._pace(order)
             pace.started(now)
             self._keep_pace(order.lane, pace)
+            if State.UNCERTAIN in passed_over:
+                self._give_up(order.call.key, now)
             return self._task(self._insert(order, now))
 
     def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
@@ -322,6 +324,12 @@ class Ledger:
         columns, marks = ", ".join(values), ", ".join("?" for _ in values)
         statement = f"INSERT INTO tasks ({columns}) VALUES ({marks})"  # noqa: S608 - names of ours
         return self._db.execute(statement, [*values.values()]).lastrowid or 0
+
+    def _give_up(self, key: str, now: float) -> None:
+        """What was in doubt is paid for, as far as anybody can tell, and nobody waits for it any more."""
+        for task in self._tasks("key = ? AND state = 'uncertain'", (key,)):
+            why = f"{task.detail}; counted as billed, and sent again as was wished"
+            self._move(task, State.LOST, now, why, {"billed": task.images})
 
     def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
         values = {"state": state.value, "at": now, "detail": detail, **facts}
