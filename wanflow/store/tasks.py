@@ -29,6 +29,7 @@ class State(StrEnum):
 IN_FLIGHT = (State.INTENT, State.SENDING, State.SUBMITTED)
 # To find them without reading all tasks: SQLite uses a partial index only where its own condition is spelt out.
 IN_FLIGHT_SQL = "state IN ('intent', 'sending', 'submitted')"
+UNSETTLED_SQL = "state NOT IN ('stored', 'failed')"
 # What a task in these states costs is not settled.
 RESERVED = (*IN_FLIGHT, State.UNCERTAIN)
 
@@ -46,7 +47,7 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class Order:
     """What shall be paid for: a call, in which lane and within which limits, for which job, at what price an image
-    (None: not known). `request` is the digest of what decides the request; `components` what the key is made of.
+    (None: not known). `components` is what the key is made of.
     """
 
     call: Call
