@@ -30,6 +30,7 @@ from wanflow.errors import (
 from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
+from wanflow.manifests import Manifest
 from wanflow.model import RefKind
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
@@ -40,8 +41,10 @@ from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
 from wanflow.room import Room
 from wanflow.run import Run
+from wanflow.selection import Wish
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
+from wanflow.states import states_of
 from wanflow.status import Status, look
 from wanflow.store import locks
 from wanflow.store.blobs import write_whole
@@ -50,7 +53,7 @@ from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
 from wanflow.store.uploads import Uploads
 
-__all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
+__all__ = ["Options", "Project", "Silent", "Wish", "check", "open_project", "plan", "run"]
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
@@ -146,17 +149,16 @@ def _require_writable(project: Project, index: Index) -> None:
 
 
 def _planner(project: Project, index: Index) -> Planner:
-    recipe, problems = _load(project)
-    for path in _said_paths(recipe, project.options):
-        project.reach.allow(path)
-    manifest, manifest_problems = rows.open_manifest(recipe, project.here, project.reach)
-    problems += manifest_problems
-    if manifest:
-        columns = list(rows.column_problems(recipe, manifest))
-        problems += [problem for _, problem in columns]
-        recipe = _checkable(recipe, [where for where, _ in columns])
-    backend = project.open_backend(project.workers(), RealClock())
-    planner = Planner(project, recipe, manifest, index, backend)
+    recipe, manifest, problems = _opened(project)
+    states = None
+    if problems:
+        project = _everything(project)  # what is selected may be in the part that can't be used
+    elif project.options.wish.reads_states:
+        everything = _everything(project)
+        before = Planner(everything, recipe, manifest, index, _backend(everything)).decide()
+        states = states_of(before, index, project.store / "runs")
+        recipe, manifest, problems = _opened(project)
+    planner = Planner(project, recipe, manifest, index, _backend(project), states)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
@@ -168,6 +170,28 @@ def _planner(project: Project, index: Index) -> Planner:
     if index.notice and not index.read_only:
         planner.plan.notes.append(index.notice)
     return planner
+
+
+def _opened(project: Project) -> tuple[Recipe, Manifest | None, list[Problem]]:
+    """The part of a recipe that can be used, its manifest, and what is wrong with both."""
+    recipe, problems = _load(project)
+    for path in _said_paths(recipe, project.options):
+        project.reach.allow(path)
+    manifest, manifest_problems = rows.open_manifest(recipe, project.here, project.reach)
+    problems += manifest_problems
+    if manifest:
+        columns = list(rows.column_problems(recipe, manifest))
+        problems += [problem for _, problem in columns]
+        recipe = _checkable(recipe, [where for where, _ in columns])
+    return recipe, manifest, problems
+
+
+def _everything(project: Project) -> Project:
+    return replace(project, options=replace(project.options, wish=Wish(), force=False))
+
+
+def _backend(project: Project) -> Backend:
+    return project.open_backend(project.workers(), RealClock())
 
 
 def _load(project: Project) -> tuple[Recipe, list[Problem]]:

@@ -38,6 +38,7 @@ _REASONS = {
     Reason.SKIPPED: "when is false, or what it needs is skipped",
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
+    Reason.EXCLUDED: "not selected",
 }
 
 
@@ -179,7 +180,7 @@ def record_text(record: RunRecord, seconds: float) -> str:
     """How a run went, in a line or two."""
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
-    rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED)
+    rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(

@@ -55,7 +55,10 @@ def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A row recognised whole: nothing about it changed since it was last fully done."""
+    """A row that is not looked at: nothing about it changed since it was last fully done, or nothing of it is selected.
+
+    `shape` has a letter for each of its steps.
+    """
 
     key: str
     shape: str
@@ -86,8 +89,8 @@ class Plan:
         rows = [step for step in self.steps if not step.per_run]
         self.row_level, self.run_level = Level(rows, 0), Level(self.steps[len(rows) :], len(rows))
 
-    def level(self, entry: RowPlan | Unchanged) -> Level:
-        """The steps of an entry."""
+    def level(self, entry: RowPlan | Unchanged | Row) -> Level:
+        """The steps of an entry or row."""
         return self.run_level if entry.key == RUN else self.row_level
 
     @property
@@ -198,10 +201,12 @@ class Plan:
         totals.usd_worst += (usd or 0) * self._open_jobs(step)
 
 
+EXCLUDED = "x"
 SHAPES = {
     "r": (Action.REUSE, Reason.CACHED),
     "b": (Action.SKIP, Reason.BYPASSED),
     "s": (Action.SKIP, Reason.SKIPPED),
+    EXCLUDED: (Action.SKIP, Reason.EXCLUDED),
 }
 _LETTERS = {Reason.BYPASSED: "b", Reason.SKIPPED: "s"}
 

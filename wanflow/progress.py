@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -26,13 +27,15 @@ from wanflow.model import (
 )
 from wanflow.outputs import stat_of
 from wanflow.plan import Planner
-from wanflow.planned import Unchanged, shape_of
+from wanflow.planned import EXCLUDED, Unchanged, shape_of
 from wanflow.recipe import Output, Step
 from wanflow.record import RunRecord
 from wanflow.rowmemory import File
 from wanflow.rowstate import RowState
 from wanflow.schedule import Job
 from wanflow.store.tasks import Task
+
+_STATUSES = {"r": Status.REUSED, EXCLUDED: Status.EXCLUDED}
 
 
 class Progress:
@@ -51,7 +54,7 @@ class Progress:
                 continue
             level = self._plan.level(entry)
             state = self.rows[place] = RowState(entry, level)
-            state.sound = len(entry.paths) == len(self._planner.outputs_of(entry.row))
+            state.sound = len(entry.paths) == len(self._planner.targets.of(entry.row))
             open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
             state.open_ends = len(open_steps) + len(entry.restores)
             if not state.open_ends:
@@ -69,7 +72,10 @@ class Progress:
 
     def _settled(self, state: RowState, decision: Decision) -> bool:
         """Notes what the plan already knows of a job; false when the job is still open."""
-        if decision.result:
+        if decision.reason is Reason.EXCLUDED:
+            state.sound = False  # it is not known whether all of the row is as it should be
+            self.tell(decision.step, state.end(decision.step, Status.EXCLUDED, decision.result))
+        elif decision.result:
             self.reused(state, decision.step, str(decision.key), decision.result)
         elif decision.reason is Reason.REFUSED:
             note = decision.note or "see the problems of this row"
@@ -127,7 +133,7 @@ class Progress:
 
     def due(self, state: RowState) -> Iterator[Publication]:
         """The files that a row's pictures stand in, as far as there are such pictures."""
-        for output in self._planner.outputs_of(state.entry.row):
+        for output in self._planner.targets.of(state.entry.row):
             ref = state.origin(output.ref)
             step = ref.name if ref.kind is RefKind.STEP else None
             if path := state.entry.paths.get(output.name):
@@ -180,13 +186,16 @@ class Progress:
         """Every job's outcome, in the plan's order."""
         plan = self._plan
         record = RunRecord(run_id, plan.recipe.name, plan.backend, plan.place, started, finished)
+        shapes: Counter[str] = Counter()
         for place, entry in enumerate(plan.entries):
             if isinstance(entry, Unchanged):
-                record.unchanged_rows += entry.key != RUN
-                record.unchanged_jobs[Status.REUSED] += entry.shape.count("r")
-                record.unchanged_jobs[Status.SKIPPED] += len(entry.shape) - entry.shape.count("r")
+                record.unchanged_rows += entry.key != RUN and entry.shape.strip(EXCLUDED) != ""
+                shapes[entry.shape] += 1
             else:
                 state = self.rows[place]
                 record.outcomes += [state.outcomes[step.id] for step in state.level.steps]
+        for shape, count in shapes.items():
+            for letter in shape:
+                record.unchanged_jobs[_STATUSES.get(letter, Status.SKIPPED)] += count
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record

@@ -13,6 +13,7 @@ from wanflow.clock import Clock
 from wanflow.errors import UsageError, did_you_mean, is_text, quoted
 from wanflow.manifests import fixed_part
 from wanflow.reach import Reach, strays
+from wanflow.selection import Wish
 from wanflow.settings import FILE, FLAG, STORE, Settings, cores, find_root, read_settings, secret
 from wanflow.workers import Workers
 
@@ -37,6 +38,7 @@ class Options:
     max_cost: Decimal | None = None
     resubmit_uncertain: bool = False
     retry_refused: bool = False
+    wish: Wish = field(default_factory=Wish)
     allow_paths: Sequence[Path] = ()
     backends: Backends = field(default_factory=lambda: BACKENDS)
 

@@ -12,10 +12,10 @@ from wanflow.halt import Halt
 from wanflow.listener import Listener
 from wanflow.model import Publication, Status
 from wanflow.outputs import DISK_FULL, Publisher, Written
-from wanflow.plan import out_of_place
 from wanflow.progress import Progress
 from wanflow.rowstate import RowState
 from wanflow.store.index import Index
+from wanflow.targets import out_of_place
 
 AT_ONCE = 4
 

@@ -15,6 +15,7 @@ from wanflow import hints
 from wanflow.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
+from wanflow.decide import PROXY
 from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.expand import RowError, key_of, key_parts
 from wanflow.halt import Halt
@@ -23,7 +24,7 @@ from wanflow.listener import Listener
 from wanflow.model import Blob, Call, Ref, RefKind, Result, Status
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
-from wanflow.plan import PROXY, Planner
+from wanflow.plan import Planner
 from wanflow.progress import Progress
 from wanflow.publishing import Publishing
 from wanflow.recipe import Step
@@ -161,7 +162,7 @@ class Run:
                 continue
             if result := self._known(call.key):
                 self._reuse(job, call.key, result)
-            elif refusal := self.planner.refusal(call.key):
+            elif refusal := self.planner.decider.refusal(call.key):
                 self._fail(job, EditError(*refusal, Again.NEVER), 0)
             elif call.key in self._followers:
                 self._followers[call.key].append(job)
@@ -213,7 +214,7 @@ class Run:
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
-        parts = key_parts(self.planner.key_heads[step.id], made_of.parameters_text, digests)
+        parts = key_parts(self.planner.decider.key_heads[step.id], made_of.parameters_text, digests)
         return Call(key_of(parts), step.function.name, made_of.parameters, inputs, region, step.model, pixels), parts
 
     def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> tuple[str, Blob]:
@@ -226,7 +227,7 @@ class Run:
 
     def _known(self, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
-        if self.planner.force and key not in self._made:
+        if self.planner.decider.force and key not in self._made:
             return None
         result = self.index.result(key)
         if result and (self.blobs.fault(result.blobs[0].sha256) or self._is_refused(result)):
@@ -266,7 +267,7 @@ class Run:
             return await self.retries.perform(self.backend, address, call)
         terms = self.plan.terms[step.id]
         order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
-        return await self.payments.perform(order, afresh=self.planner.force)
+        return await self.payments.perform(order, afresh=self.planner.decider.force)
 
     def _note_refusal(self, key: str, error: EditError) -> None:
         if error.again is Again.REFUSED:
@@ -307,7 +308,7 @@ class Run:
         return images * usd if usd is not None else None if images else FREE
 
     def _is_refused(self, result: Result) -> bool:
-        return self.planner.no_proxy and result.fidelity == PROXY
+        return self.planner.decider.no_proxy and result.fidelity == PROXY
 
     def _require_fidelity(self, result: Result) -> None:
         if self._is_refused(result):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,14 @@ class Supplier:
             raise RowError(replace(problem, rule=_rule_name(error.code), message=message)) from error
         self.row_files[name] = source
         return source
+
+    def named(self, row: Row) -> Iterator[str]:
+        """The files that a row names as images, whether they are there or not."""
+        for step in self.recipe.steps:
+            for slot, ref in step.inputs.items():
+                if ref.kind is RefKind.ROW:
+                    with suppress(RowError):
+                        yield self._locate(ref, row, step.slot_place(slot))
 
     def start_row(self) -> dict[str, Source]:
         """The files that will be asked for until the next call of this, by name."""
