@@ -19,6 +19,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from decimal import Decimal
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -192,6 +193,15 @@ class Ledger:
         if not {State.STORED, State.FAILED} & {*states}:
             among = f"{UNSETTLED_SQL} AND {among}"
         return self._tasks(f"{among} ORDER BY id", [state.value for state in states])
+
+    def spent(self) -> list[tuple[str, str, int, Decimal]]:
+        """What was billed: month, model, images, and USD as far as prices are known."""
+        asked = (
+            "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
+            " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
+        )
+        found = self._db.execute(asked)
+        return [(month, model, images, images * Decimal(usd or 0)) for month, model, images, usd in found]
 
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""

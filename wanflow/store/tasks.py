@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,11 +120,14 @@ def call_text(call: Call) -> str:
 
 
 def read_task(row: Sequence[Any]) -> Task:
-    """A task from its `COLUMNS`."""
+    """A task from its `COLUMNS`. Raises sqlite3.DataError for what no wanflow wrote."""
     values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    function, model, parameters, digests = json.loads(values["call"])
-    inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
-    values["call"] = Call(values["key"], function, parameters, inputs, model=model)
-    values["state"] = State(values["state"])
-    values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
+    try:
+        function, model, parameters, digests = json.loads(values["call"])
+        inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
+        values["call"] = Call(values["key"], function, parameters, inputs, model=model)
+        values["state"] = State(values["state"])
+        values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise sqlite3.DataError(f"task {values['id']} makes no sense ({type(error).__name__})") from error
     return Task(**values)
