@@ -91,14 +91,21 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A local image file: where it lies, its content, and the stat it had when that was read.
+    """An image file of this machine: where it lies, its content, and the stat it had when that was read.
 
-    The stat is None for a file so young that it may change again within one tick of the file system's clock.
+    The stat is None for a file so young that it may change again within one tick of the file system's clock. What came
+    from a URL or a data URI lies in the store, and is `shown` by where it came from.
     """
 
     path: str
     blob: Blob
     stat: FileStat | None = None
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.shown or self.path
 
 
 class Action(StrEnum):

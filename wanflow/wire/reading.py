@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
-import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from wanflow import hosts
 from wanflow.errors import Again, EditError, printable, quoted
 
 CHINA = timezone(timedelta(hours=8))
@@ -106,25 +105,9 @@ def is_url(value: str) -> bool:
         return False
 
 
-_OWN = re.compile(r"localhost|[^.]*|.*\.(localhost|local|internal|intranet|lan|home\.arpa)", re.IGNORECASE)
-
-
 def is_public(url: str) -> bool:
-    """False for an address that only this machine, or its own network, has.
-
-    By the text alone, since what a name stands for is decided by the proxy where there is one; names that say that
-    they are private, and every way to write a number that systems take for an address, are known.
-    """
-    host = (urlsplit(url).hostname or "").rstrip(".").partition("%")[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            address = ipaddress.ip_address(socket.inet_aton(host))  # 127.1, 0x7f000001, 2130706433
-        except OSError:
-            return not _OWN.fullmatch(host)
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (inner is None or bool(inner.is_global))
+    """False for an address that only this machine, or its own network, has; by its text alone."""
+    return hosts.is_public(urlsplit(url).hostname or "")
 
 
 def shown(value: object) -> str:
