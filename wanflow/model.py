@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
+from wanflow import urls
 from wanflow.errors import EditError
 
 # In an address it stands where a row's key does: run/sheet. No row may have it.
@@ -35,12 +36,13 @@ class RefKind(Enum):
     ROW = "row"
     PARAM = "params"
     FILE = "file"
+    URL = "url"
     STEP = "steps"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo` or `file:logo.png`.
+    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo`, `file:logo.png` or a URL.
 
     `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant.
     """
@@ -50,6 +52,8 @@ class Ref:
     every: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.kind is RefKind.URL:
+            return urls.shown(self.name)
         glue = ":" if self.kind is RefKind.FILE else "."
         return f"{self.kind.value}{glue}{self.name}{'.all' if self.every else ''}"
 
@@ -128,6 +132,7 @@ class Reason(StrEnum):
     OUTPUT_MISSING = "output_missing"
     OUTPUT_MODIFIED = "output_modified"
     UPSTREAM = "upstream"
+    FETCH = "fetch"
     FORCED = "forced"
     CACHED = "cached"
     BYPASSED = "bypassed"

@@ -13,6 +13,7 @@ from wanflow.errors import Problem
 from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
 from wanflow.recipe import Recipe, Step
 from wanflow.record import money
+from wanflow.urls import Url
 
 FORMAT_VERSION = 1
 
@@ -29,7 +30,8 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read.
+    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read, or URLs
+    that are fetched first.
 
     The steps that run once for the whole run are planned as a row with the key `run`, the last one.
     """
@@ -38,7 +40,7 @@ class RowPlan:
     decisions: tuple[Decision, ...]
     paths: Mapping[str, str]
     restores: tuple[Publication, ...] = ()
-    inputs: tuple[Source, ...] = ()
+    inputs: tuple[Source | Url, ...] = ()
 
     @property
     def key(self) -> str:
