@@ -1,12 +1,14 @@
 """Matrices, and steps that run once for the whole run: what they take, when they run again, and what blocks them."""
 
 import json
+import os
 
 import pytest
 from fakes import Fakery, picture
 
 from wanflow import api
 from wanflow.errors import EditError
+from wanflow.matrix import instances
 from wanflow.model import Action, Reason
 from wanflow.planned import Unchanged
 
@@ -39,6 +41,7 @@ class Project:
         self.rows = ["a,a.png,x,1", "b,b.png,y,0", "c,c.png,z,1"]
         for name in "abcd":
             (folder / f"{name}.png").write_bytes(picture(name))
+            os.utime(folder / f"{name}.png", (1_700_000_000, 1_700_000_000))  # a file just written is read again
 
     @property
     def steps(self):
@@ -226,3 +229,22 @@ def test_a_condition_may_read_the_matrix(project):
     project.steps["look"] |= {"matrix": {"style": ["x", "y"]}, "when": "matrix.style == 'x'"}
     project.recipe["outputs"]["look"]["to"] = "out/${{ row.id }}-${{ matrix.style }}.png"
     assert project.run() == ["a/look@x", "b/look@x", "c/look@x", "run/sheet"]
+
+
+def test_all_pictures_of_a_row_leave_out_what_is_skipped(project):
+    project.steps["look"] |= {"matrix": {"style": ["x", "y"]}, "when": "matrix.style == 'x' and row.show == '1'"}
+    project.steps["both"] = {"uses": "wan/i2i", "images": ["row.photo", "steps.look.all"], "with": {"prompt": "both"}}
+    project.steps["alone"] = {"uses": "wan/i2i", "images": "steps.look.all", "with": {"prompt": "alone"}}
+    del project.steps["sheet"], project.recipe["outputs"]
+    project.run()
+    taken = {call.parameters["prompt"]: [] for call in project.fakery.asked}
+    for call in project.fakery.asked:
+        taken[call.parameters["prompt"]].append(len(call.inputs))
+    assert (sorted(taken["both"]), taken["alone"]) == ([1, 2, 2], [1, 1])
+    assert project.outcomes["b/alone"].status == "skipped"
+
+
+def test_instances_are_called_by_maps_first_and_then_by_key():
+    matrix = {"b": [1, 2], "c": {"named": 3}, "a": [True]}
+    assert [one.name for one in instances(matrix, [])[0]] == ["named-true-1", "named-true-2"]
+    assert [one.name for one in instances(dict(reversed(matrix.items())), [{"b": "1"}])[0]] == ["named-true-2"]

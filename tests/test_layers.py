@@ -12,17 +12,18 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs",
+    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
     "layouts",
     "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
     "listener",
-    "address recipe matrix selection build hints expand store reasons record pixels wire",
+    "address recipe matrix references selection build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate",
     "workers",
     "backends emulator",
     "project",
-    "fanin",
+    "fanin states targets",
+    "decide",
     "plan rows starter attempts reconcile status",
     "payments",
     "salvage",
@@ -38,6 +39,8 @@ GROUPS = [
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
     ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
+    ("build", "references"), ("references", "recipe"), ("references", "matrix"),
+
     ("selection", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
     ("expand", "hints"), ("settings", "schemas"), ("settings", "source"), ("foreign", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip

@@ -27,10 +27,13 @@ from wanflow.errors import (
     merge,
     unwritable,
 )
+from wanflow.fetch import AT_ONCE, Fetcher
+from wanflow.fetching import LANE
 from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
-from wanflow.model import RefKind
+from wanflow.manifests import Manifest
+from wanflow.model import Limits, RefKind
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
 from wanflow.plan import Planner
@@ -40,8 +43,10 @@ from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
 from wanflow.room import Room
 from wanflow.run import Run
+from wanflow.selection import Wish
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.source import MAX_BYTES, NodePath, parse, read_text
+from wanflow.states import states_of
 from wanflow.status import Status, look
 from wanflow.store import locks
 from wanflow.store.blobs import write_whole
@@ -50,7 +55,7 @@ from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
 from wanflow.store.uploads import Uploads
 
-__all__ = ["Options", "Project", "Silent", "check", "open_project", "plan", "run"]
+__all__ = ["Options", "Project", "Silent", "Wish", "check", "open_project", "plan", "run"]
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
@@ -146,17 +151,16 @@ def _require_writable(project: Project, index: Index) -> None:
 
 
 def _planner(project: Project, index: Index) -> Planner:
-    recipe, problems = _load(project)
-    for path in _said_paths(recipe, project.options):
-        project.reach.allow(path)
-    manifest, manifest_problems = rows.open_manifest(recipe, project.here, project.reach)
-    problems += manifest_problems
-    if manifest:
-        columns = list(rows.column_problems(recipe, manifest))
-        problems += [problem for _, problem in columns]
-        recipe = _checkable(recipe, [where for where, _ in columns])
-    backend = project.open_backend(project.workers(), RealClock())
-    planner = Planner(project, recipe, manifest, index, backend)
+    recipe, manifest, problems = _opened(project)
+    states = None
+    if problems:
+        project = _everything(project)  # what is selected may be in the part that can't be used
+    elif project.options.wish.reads_states:
+        everything = _everything(project)
+        before = Planner(everything, recipe, manifest, index, _backend(everything)).decide()
+        states = states_of(before, index, project.store / "runs")
+        recipe, manifest, problems = _opened(project)
+    planner = Planner(project, recipe, manifest, index, _backend(project), states)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
@@ -168,6 +172,28 @@ def _planner(project: Project, index: Index) -> Planner:
     if index.notice and not index.read_only:
         planner.plan.notes.append(index.notice)
     return planner
+
+
+def _opened(project: Project) -> tuple[Recipe, Manifest | None, list[Problem]]:
+    """The part of a recipe that can be used, its manifest, and what is wrong with both."""
+    recipe, problems = _load(project)
+    for path in _said_paths(recipe, project.options):
+        project.reach.allow(path)
+    manifest, manifest_problems = rows.open_manifest(recipe, project.here, project.reach)
+    problems += manifest_problems
+    if manifest:
+        columns = list(rows.column_problems(recipe, manifest))
+        problems += [problem for _, problem in columns]
+        recipe = _checkable(recipe, [where for where, _ in columns])
+    return recipe, manifest, problems
+
+
+def _everything(project: Project) -> Project:
+    return replace(project, options=replace(project.options, wish=Wish(), force=False))
+
+
+def _backend(project: Project) -> Backend:
+    return project.open_backend(project.workers(), RealClock())
 
 
 def _load(project: Project) -> tuple[Recipe, list[Problem]]:
@@ -203,8 +229,11 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
 def _save(planner: Planner) -> None:
     try:
         planner.inputs.save()
+        planner.inputs.keep()
     except StoreError as error:
         raise StoreError(f"nothing was started: {error}") from error
+    except OSError as error:
+        raise StoreError(f"nothing was started: {unwritable(planner.blobs.root, error)}") from error
 
 
 def _require_budget(plan: Plan) -> None:
@@ -233,8 +262,10 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
         payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
-    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()})
-    work = Run(planner, backend, publisher, lanes, listener, halt, retries, payments)
+    limits = {terms.lane: terms.limits for terms in planner.plan.terms.values()}
+    lanes = Lanes(limits | {LANE: Limits(AT_ONCE)})
+    fetcher = Fetcher(planner.blobs, project.hosts)
+    work = Run(planner, backend, publisher, lanes, listener, halt, retries, fetcher, payments)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))
     finally:

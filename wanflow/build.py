@@ -14,10 +14,11 @@ from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.foreign import Judge, TooMuchWorkError
 from wanflow.manifests import TYPE_WORDS, typed
-from wanflow.matrix import ROOT, Instance, instance_of, instances, told_apart
+from wanflow.matrix import ROOT, Instance, told_apart
 from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed
 from wanflow.recipe import ManifestSpec, Output, Recipe, Step, normal, plain
+from wanflow.references import References, step_named
 from wanflow.source import MAX_PROBLEMS, Document, NodePath
 from wanflow.templates import Template, TemplateError, bound, compile_expression, compile_value, listed
 
@@ -25,8 +26,6 @@ MAX_EXPRESSIONS = 50_000
 _WHOLES = (("params",), ("steps",), ("outputs",))
 # What a recipe lists beyond is refused by its schema, and not looked at.
 MAX_IMAGES = 200
-MAX_STEPS = 1_000
-_STEP = re.compile(r"steps\.([a-z][a-z0-9_]*)(?:(\.all)|@(.+))?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.faulty: set[NodePath] = set()
         self.params: dict[str, Any] = {}
-        self.instances: dict[str, list[Instance]] = {}  # of steps with a sound matrix
+        self.references = References(self._map("steps"), self._note)
         self.expressions: set[str] = set()
         self.characters = 0
 
@@ -97,7 +96,7 @@ class _Builder:
         self.problems.append(self.document.problem(where, rule, message, hint, key=key))
 
     def _map(self, name: str) -> Mapping[str, Any]:
-        value = self.document.data.get(name)
+        value = self.document.data.get(name) if isinstance(self.document.data, dict) else None
         return value if isinstance(value, dict) else {}
 
     def _sound(self, *where: str) -> bool:
@@ -145,7 +144,7 @@ class _Builder:
 
     def _steps(self) -> tuple[Step, ...]:
         entries = {name: entry for name, entry in self._map("steps").items() if isinstance(entry, dict)}
-        self._matrices({name: entry for name, entry in entries.items() if self._sound("steps", name)})
+        self.references.read({name: entry for name, entry in entries.items() if self._sound("steps", name)})
         needs = {name: self._needs(name, entry) for name, entry in entries.items()}
         built = {name: self._step(name, entries[name]) for name in entries if self._sound("steps", name)}
         if loop := graph.cycle(needs):
@@ -155,52 +154,20 @@ class _Builder:
         broken = [name for name in entries if built.get(name) is None or not entries.keys() >= set(needs[name])]
         left_out = graph.with_descendants(needs, broken) | set(broken) if broken else set()
         # What is made once for the whole run comes after all rows.
-        order = sorted(graph.order(needs), key=lambda name: bool(built.get(name) and self._is_per_run(name)))
+        order = sorted(graph.order(needs), key=lambda name: bool(built.get(name) and self.references.is_per_run(name)))
         made = [
             instance
             for name in order
             if name not in left_out and (step := built[name])
-            for instance in self._each(step)
+            for instance in self.references.each(step)
         ]
         return tuple(made)
-
-    def _matrices(self, entries: Mapping[str, Any]) -> None:
-        for name, entry in entries.items():
-            if "matrix" in entry:
-                self.instances[name], faults = instances(entry["matrix"], entry.get("exclude", ()))
-                for where, message, hint in faults:
-                    self._note(("steps", name, *where), "matrix", message, hint)
-            elif "exclude" in entry:
-                self._note(("steps", name, "exclude"), "matrix", f"{name} has no matrix to exclude from", key=True)
-        count = sum(len(self.instances[name]) if name in self.instances else 1 for name in entries)
-        if count > MAX_STEPS:
-            message = (
-                f"with every instance of every matrix there are {count:,} steps; at most {MAX_STEPS:,} are planned"
-            )
-            self._note(("steps",), "matrix", message, "Make a matrix smaller.", key=True)
-            self.instances = {name: [] for name in self.instances}
-
-    def _each(self, step: Step) -> Iterator[Step]:
-        """The step itself, or one for each instance of its matrix."""
-        if step.id not in self.instances:
-            yield step
-        for instance in self.instances.get(step.id, ()):
-            yield instance_of(step, instance)
-
-    def _ids(self, name: str) -> tuple[str, ...]:
-        if name not in self.instances:
-            return (name,)
-        return tuple(f"{name}@{instance.name}" for instance in self.instances[name])
-
-    def _is_per_run(self, name: str) -> bool:
-        entry = self._map("steps").get(name)
-        return isinstance(entry, dict) and entry.get("per") == "run"
 
     def _needs(self, name: str, entry: Mapping[str, Any]) -> list[str]:
         known, found = self._map("steps"), []
         for slot, where, text in _reference_texts(name, entry):
-            if isinstance(text, str) and (match := _STEP.match(text)):
-                found.append(upstream := match[1])
+            if upstream := step_named(text):
+                found.append(upstream)
                 if upstream not in known:
                     hint = did_you_mean(upstream, known)
                     self._note(where, "reference", f"{slot}: there is no step {upstream}", hint)
@@ -210,11 +177,12 @@ class _Builder:
         before = len(self.problems)
         model = self._model(name, entry, catalog.functions()[entry["uses"]])
         function = narrowed(entry["uses"], model)
-        per_run = self._is_per_run(name)
+        per_run = self.references.is_per_run(name)
         sees = _Sight(not per_run, tuple(entry.get("matrix", ())))
         inputs = {}
         for slot, where, text in _reference_texts(name, entry):
-            if (ref := self._reference(text, where)) and self._is_takable(name, slot, ref, where, per_run=per_run):
+            ref = self._reference(text, where)
+            if ref and self.references.is_takable(name, slot, ref, where):
                 inputs[slot] = ref
         given = self._given(name, entry, function, model)
         values = self._values(given, function, sees)
@@ -227,7 +195,7 @@ class _Builder:
         whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
             [*values.values(), *region, when]
         )
-        if len(self.problems) > before or not whole or self.instances.get(name) == []:
+        if len(self.problems) > before or not whole or self.references.instances.get(name) == []:
             return None
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
@@ -339,8 +307,8 @@ class _Builder:
     def _reference(self, text: str, where: NodePath) -> Ref | None:
         if text.startswith("file:"):
             return Ref(RefKind.FILE, text.removeprefix("file:"))
-        if match := _STEP.match(text):
-            return self._step_reference(text, where, *match.groups())
+        if step_named(text):
+            return self.references.step(text, where)
         kind, _, name = text.partition(".")
         ref = Ref(RefKind(kind), name)
         if ref.kind is RefKind.PARAM:
@@ -354,43 +322,6 @@ class _Builder:
                 self._note(where, "reference", f"params.{name} is no text, so it can't be an image's path")
                 return None
         return ref
-
-    def _step_reference(self, text: str, where: NodePath, name: str, every: str, instance: str) -> Ref | None:
-        if every:
-            return Ref(RefKind.STEP, name, self._ids(name))
-        if instance and name not in self.instances:
-            if "matrix" not in self._map("steps").get(name, {}):
-                self._note(where, "reference", f"{name} has no matrix, so there is no {text}", f"Take steps.{name}.")
-            return None
-        if instance and (wanted := f"{name}@{instance}") not in (ids := self._ids(name)):
-            if ids:
-                self._note(where, "reference", f"there is no instance {wanted}", did_you_mean(wanted, ids))
-            return None
-        return Ref(RefKind.STEP, f"{name}@{instance}" if instance else name)
-
-    def _is_takable(self, name: str, slot: str, ref: Ref, where: NodePath, *, per_run: bool) -> bool:
-        """Whether a step may take this as an input; why not is told."""
-        before = len(self.problems)
-        once = "is made once for the whole run"
-        if ref.every and not slot.startswith("images"):
-            self._note(where, "reference", f"{ref} is several pictures, and {slot} takes one", "Name one of them.")
-        elif not ref.every and ref.name in self.instances:
-            self._several(where, ref.name, "Take one of them, or all of them with images: {all}.")
-        elif per_run and ref.kind is RefKind.ROW:
-            self._note(where, "reference", f"{name} {once}, so it has no row", "Take steps.ID.all, params.… or file:….")
-        elif per_run and ref.steps and not ref.every and not self._is_per_run(plain(ref.name)):
-            hint = f"Take the pictures of all rows with images: steps.{plain(ref.name)}.all."
-            self._note(where, "reference", f"{name} {once}, but {ref} is made for every row", hint)
-        elif not per_run and ref.steps and self._is_per_run(plain(ref.name)):
-            hint = f"Only steps with per: run can take it; {name} could have that, too."
-            self._note(where, "reference", f"{plain(ref.name)} {once}, after all rows", hint)
-        return len(self.problems) == before
-
-    def _several(self, where: NodePath, name: str, hint: str) -> None:
-        if ids := self._ids(name):
-            shown = [*ids[:4], *(["…"] if len(ids) > 4 else [])]
-            message = f"steps.{name} is {len(ids)} pictures: {', '.join(f'steps.{one}' for one in shown)}"
-            self._note(where, "reference", message.replace("steps.…", "…"), hint.format(all=f"steps.{name}.all"))
 
     def _expression(self, source: str, where: NodePath, sees: _Sight = ROW) -> Template | None:
         hint = "A when: or where: is an expression already; write it without ${{ }}." if "${{" in source else ""
@@ -421,8 +352,8 @@ class _Builder:
         if ref and ref.every:
             hint = f"Take steps.{shown}: every instance of a matrix then has a file of its own."
             self._note((*where, "image"), "reference", f"{ref} is several pictures, and image takes one", hint)
-        per_run = shown is not None and self._is_per_run(shown)
-        own = self.instances.get(shown or "", [])
+        per_run = shown is not None and self.references.is_per_run(shown)
+        own = self.references.instances.get(shown or "", [])
         matrix = tuple(own[0].names) if own else ()
         to = self._value(entry["to"], (*where, "to"), _Sight(not per_run, matrix))
         if ref is None or len(self.problems) > before or not self._evaluable([to]):
@@ -430,7 +361,7 @@ class _Builder:
         output = Output(name, ref, to, entry.get("quality"), per_run)
         if ref.kind is not RefKind.STEP or ref.name in usable:
             yield self._of_instance(output, ref.name, own)
-        elif ref.name in self.instances and not usable.isdisjoint(self._ids(ref.name)):
+        elif ref.name in self.references.instances and not usable.isdisjoint(self.references.ids(ref.name)):
             for one in own if self._is_telling(output, own) else ():
                 yield self._of_instance(replace(output, name=f"{name}@{one.name}"), f"{ref.name}@{one.name}", own)
 

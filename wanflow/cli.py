@@ -108,6 +108,13 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="DIR",
                 help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
             ),
+            click.option(
+                "--allow-host",
+                "allow_hosts",
+                multiple=True,
+                metavar="HOST",
+                help="Let URLs of pictures lead to this host too, though it is not public. Repeatable.",
+            ),
             click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
             click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
         ]
@@ -116,10 +123,38 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        [
+            click.option(
+                "-s",
+                "--select",
+                multiple=True,
+                metavar="WHAT",
+                help='Only these jobs: detail, 0001/, 0001/detail, +x, x+, tag:web, state:failed; "x y", "x,y".',
+            ),
+            click.option(
+                "-x", "--exclude", multiple=True, metavar="WHAT", help="All but these jobs, written likewise."
+            ),
+            click.option("--until", metavar="STEP", help="Only this step and what it needs."),
+            click.option(
+                "--pilot",
+                type=click.IntRange(1),
+                metavar="N",
+                help="Only N rows that differ most in size, ratio and prompt.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 def _options(param: tuple[str, ...], **flags: Any) -> Options:
     from wanflow.api import Options
+    from wanflow.selection import Wish
 
-    return Options(_pairs(param), **flags)
+    wished = {name: flags.pop(name) for name in ("select", "exclude", "until", "pilot") if name in flags}
+    return Options(_pairs(param), wish=Wish(**wished), **flags)
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -199,7 +234,8 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 
 @main.command()
 @_recipe_options
-@click.option("-B", "--force", is_flag=True, help="Plan every job as if nothing were stored.")
+@_selecting
+@click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
 def plan(recipe: Path, form: str, **flags: Any) -> int:
@@ -208,6 +244,7 @@ def plan(recipe: Path, form: str, **flags: Any) -> int:
     \b
     wanflow plan restore.yaml
     wanflow plan restore.yaml -p upscale=4
+    wanflow plan restore.yaml -s 0001/detail
     wanflow plan restore.yaml --format json > plan.json
     """
     from wanflow import api
@@ -232,6 +269,7 @@ def _show_plan(plan: Any, form: str) -> int:
 
 @main.command()
 @_recipe_options
+@_selecting
 @click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
 @click.option(
@@ -240,7 +278,7 @@ def _show_plan(plan: Any, form: str) -> int:
     default=True,
     help="A failed or refused row never stops the others (default), or stop at the first.",
 )
-@click.option("-B", "--force", is_flag=True, help="Run every job, also those whose result is stored.")
+@click.option("-B", "--force", is_flag=True, help="Make every selected job anew, also those whose result is stored.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before work that costs money.")
 @click.option("--max-cost", type=_Money(), metavar="USD", help="Agree to so much, and start nothing that exceeds it.")
 @click.option("--retry-refused", is_flag=True, help="Send again what the service refused for its content.")
@@ -257,6 +295,8 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
     wanflow run restore.yaml
     wanflow run restore.yaml -m my-photos.csv -o restored
     wanflow run restore.yaml -p upscale=4 -j 2
+    wanflow run restore.yaml --pilot 5
+    wanflow run restore.yaml -B -s 0003/colorize+
     wanflow run restore.yaml --backend dashscope --max-cost 2.50
 
     Ctrl-C finishes what is under way; a second one stops at once.

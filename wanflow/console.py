@@ -32,12 +32,14 @@ _REASONS = {
     Reason.OUTPUT_MISSING: "output file not there",
     Reason.OUTPUT_MODIFIED: "output file was edited",
     Reason.UPSTREAM: "known after the step before it",
+    Reason.FETCH: "known once its picture is fetched",
     Reason.FORCED: "forced",
     Reason.CACHED: "",
     Reason.BYPASSED: "when is false: its image goes on",
     Reason.SKIPPED: "when is false, or what it needs is skipped",
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
+    Reason.EXCLUDED: "not selected",
 }
 
 
@@ -65,7 +67,8 @@ def _headline(plan: Plan) -> Iterator[str]:
     totals = plan.totals
     if not (totals.run or totals.later):
         files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
-        todo = files if totals.restore else "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
         yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
     work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
@@ -179,7 +182,7 @@ def record_text(record: RunRecord, seconds: float) -> str:
     """How a run went, in a line or two."""
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
-    rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED)
+    rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(

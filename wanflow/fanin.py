@@ -41,10 +41,10 @@ class FanIn:
         """Rows that were recognised whole and have pictures that are gathered, by their place."""
         numbers = [self._plan.row_level.numbers[step] for step in self._steps]
         for place, entry in enumerate(self._plan.entries):
-            if isinstance(entry, Unchanged) and any(
-                SHAPES[entry.shape[number]][1] is not Reason.SKIPPED for number in numbers
-            ):
-                yield place, self._unlooked[entry.key]
+            if entry.key in self._unlooked and isinstance(entry, Unchanged):
+                reasons = {SHAPES[entry.shape[number]][1] for number in numbers}
+                if reasons != {Reason.SKIPPED}:
+                    yield place, self._unlooked[entry.key]
 
     def of(self, ref: Ref) -> Iterator[Supply]:
         """The pictures of all rows, in their order; why one that should be there isn't."""
@@ -52,7 +52,7 @@ class FanIn:
             of_row = self._supplies.get(entry.key, {})
             for step in ref.every if of_row else ():
                 supply = of_row[step]
-                if supply.absent and supply.absent is not Reason.SKIPPED:
+                if supply.absent and supply.absent not in (Reason.SKIPPED, Reason.EXCLUDED):
                     why = f"needs {entry.key}/{step}, which is refused"
                     supply = replace(supply, absent=Reason.REFUSED, why=why)
                 yield supply

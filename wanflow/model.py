@@ -65,7 +65,7 @@ class Ref:
     @property
     def each(self) -> tuple[Ref, ...]:
         """The same, a reference a picture."""
-        return tuple(Ref(RefKind.STEP, step) for step in self.every) or (self,)
+        return tuple([Ref(RefKind.STEP, step) for step in self.every]) if self.every else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,7 @@ class Reason(StrEnum):
     SKIPPED = "skipped"
     REFUSED = "refused"
     MODERATED = "moderated"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
     REFUSED = "refused"
     NOT_STARTED = "not_started"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True, slots=True)

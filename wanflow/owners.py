@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from wanflow.errors import quoted
+from wanflow.model import RUN
 from wanflow.outputs import folded, stat_of
 from wanflow.store.index import Index
 
@@ -86,4 +87,6 @@ class Neighbours:
 
 
 def _told(owner: Owner, row: str) -> str:
-    return f"row {owner[0]}" if owner[0] != row else "another output of the same row"
+    if owner[0] != row:
+        return f"row {owner[0]}"
+    return "another output of the whole run" if row == RUN else "another output of the same row"

@@ -57,7 +57,10 @@ def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A row recognised whole: nothing about it changed since it was last fully done."""
+    """A row that is not looked at: nothing about it changed since it was last fully done, or nothing of it is selected.
+
+    `shape` has a letter for each of its steps.
+    """
 
     key: str
     shape: str
@@ -80,6 +83,7 @@ class Plan:
     fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
@@ -88,8 +92,8 @@ class Plan:
         rows = [step for step in self.steps if not step.per_run]
         self.row_level, self.run_level = Level(rows, 0), Level(self.steps[len(rows) :], len(rows))
 
-    def level(self, entry: RowPlan | Unchanged) -> Level:
-        """The steps of an entry."""
+    def level(self, entry: RowPlan | Unchanged | Row) -> Level:
+        """The steps of an entry or row."""
         return self.run_level if entry.key == RUN else self.row_level
 
     @property
@@ -131,7 +135,7 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """True when a run would neither do a job nor write a file."""
-        return not (self.totals.run or self.totals.later or self.totals.restore)
+        return not (self.totals.run or self.totals.later or self.totals.restore or self.fetches)
 
     @property
     def over_budget(self) -> str:
@@ -200,10 +204,12 @@ class Plan:
         totals.usd_worst += (usd or 0) * self._open_jobs(step)
 
 
+EXCLUDED = "x"
 SHAPES = {
     "r": (Action.REUSE, Reason.CACHED),
     "b": (Action.SKIP, Reason.BYPASSED),
     "s": (Action.SKIP, Reason.SKIPPED),
+    EXCLUDED: (Action.SKIP, Reason.EXCLUDED),
 }
 _LETTERS = {Reason.BYPASSED: "b", Reason.SKIPPED: "s"}
 
@@ -228,6 +234,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "later": totals.later,
             "skip": totals.skip,
             "restore": totals.restore,
+            "fetch": len(plan.fetches),
             "paid_tasks": totals.paid_tasks,
             "images": totals.images,
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),

@@ -97,6 +97,7 @@ class RunRecord:
             "skip": counts[Status.SKIPPED],
             "refused": counts[Status.REFUSED],
             "not_started": counts[Status.NOT_STARTED],
+            "excluded": counts[Status.EXCLUDED],
             "written": self.written,
             "not_written": self.not_written,
             "paid_tasks": len(paid),

@@ -50,14 +50,10 @@ class RowMemory:
         """The record of a row that is as it was when it was fully done."""
         record = self._records.get(row.key)
         if record and record.fingerprint == self._fingerprint(row) and self._files_unchanged(record.files):
-            self._note_digest(row.key, record)
+            if self._digests is not None:
+                self._digests[row.key] = _digest(record)
             return record
         return None
-
-    def _note_digest(self, key: str, record: RowRecord) -> None:
-        if self._digests is not None:
-            made = f"{record.shape}\n{record.files}".encode("utf-8", "surrogatepass")
-            self._digests[key] = hashlib.sha256(record.fingerprint + made).digest()[:16]
 
     def digest_of(self, keys: Iterable[str]) -> str:
         """What the records of these rows come to, in their order; empty when one of them has none."""
@@ -95,7 +91,8 @@ class RowMemory:
         if None not in lines and None not in made:
             files = "\n".join(map(str, lines)) + "\n\n" + "\n".join(map(str, made))
             self._new[row.key] = RowRecord(self._fingerprint(row), shape, files)
-            self._note_digest(row.key, self._new[row.key])
+            if self._digests is not None:
+                self._digests[row.key] = _digest(self._new[row.key])
 
     def note_key(self, job: str, key: str) -> None:
         """Remember the key of a job, so that a later plan can say what changed."""
@@ -111,6 +108,11 @@ class RowMemory:
             self._index.note_rows(self._identity, self._new)
         self._new.clear()
         self._keys.clear()
+
+
+def _digest(record: RowRecord) -> bytes:
+    made = f"{record.shape}\n{record.files}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(record.fingerprint + made).digest()[:16]
 
 
 def _line(name: str, stat: FileStat | None) -> str | None:

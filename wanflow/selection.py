@@ -13,6 +13,7 @@ A row whose key holds a space is written in double quotes: "my photo/detail".
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -214,4 +215,4 @@ def _union(sets: Iterable[Steps]) -> Steps:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."))
+    return re.compile(fnmatch.translate(text.replace("[", "[[]")))  # only * and ? are special here

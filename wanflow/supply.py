@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,23 +79,33 @@ class Supplier:
         """The file that a reference (not to a step) stands for, or the URL that has to be fetched first. Raises
         RowError.
         """
-        text, is_file = self._text(ref, row, where), ref.kind is RefKind.FILE
+        text = self._text(ref, row, where)
         try:
-            if not is_file and urls.scheme_of(text):
-                name = urls.shown(text)
-                found = self.inputs.url(text, afresh=afresh)
-            elif not is_file and datauris.is_data(text):
+            if not _is_remote(ref, text):
+                name = self._name(ref, text)
+                found: Source | Url = self.inputs.source(name)
+            elif datauris.is_data(text):
                 name = datauris.shown(text)
                 found = self.inputs.data(text)
             else:
-                name = self._name(ref, text)
-                found = self.inputs.source(name)
+                name = urls.shown(text)
+                found = self.inputs.url(text, afresh=afresh)
         except EditError as error:
             said = name if ref.kind is RefKind.URL else f"{ref}: {name}"
             problem = replace(self._place(ref, row, where), message=f"{said}: {error.message}")
             raise RowError(replace(problem, rule=_rule_name(error.code))) from error
         self.row_files[found.digest if isinstance(found, Url) else found.path] = found
         return found
+
+    def named(self, row: Row) -> Iterator[str]:
+        """The files that a row names as images, whether they are there or not."""
+        for step in self.recipe.steps:
+            for slot, ref in step.inputs.items():
+                if ref.kind is RefKind.ROW:
+                    with suppress(RowError):
+                        text = self._text(ref, row, step.slot_place(slot))
+                        if not _is_remote(ref, text):
+                            yield self._name(ref, text)
 
     def start_row(self) -> dict[str, Source | Url]:
         """The files that will be asked for until the next call of this, by name."""
@@ -182,6 +193,11 @@ class Supplier:
             if unfit := fault(facts, hint=slot == MASK):
                 what = "the hint's mask" if slot == MASK else "the mask"
                 raise EditError(unfit.code, f"{what} is unfit: {unfit.message}. {unfit.hint}")
+
+
+def _is_remote(ref: Ref, text: str) -> bool:
+    """Whether a text is a URL or a data URI, not a file's path."""
+    return ref.kind is not RefKind.FILE and bool(urls.scheme_of(text) or datauris.is_data(text))
 
 
 def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[str, str] | None:
