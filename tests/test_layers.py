@@ -12,19 +12,22 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
+    "hosts",
+    "urls datauris",
     "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
     "layouts",
     "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
     "listener",
     "address recipe matrix references selection build hints expand store reasons record pixels wire",
     "planned outputs inputs",
-    "owners supply rowmemory rowstate",
+    "owners supply rowmemory rowstate fetch",
     "workers",
     "backends emulator",
     "project",
     "fanin states targets",
     "decide",
     "plan rows starter attempts reconcile status",
+    "fetching",
     "payments",
     "salvage",
     "progress",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
-from wanflow import urls
+from wanflow import datauris, urls
 from wanflow.errors import EditError
 
 # In an address it stands where a row's key does: run/sheet. No row may have it.
@@ -53,7 +53,7 @@ class Ref:
 
     def __str__(self) -> str:
         if self.kind is RefKind.URL:
-            return urls.shown(self.name)
+            return datauris.shown(self.name) if datauris.is_data(self.name) else urls.shown(self.name)
         glue = ":" if self.kind is RefKind.FILE else "."
         return f"{self.kind.value}{glue}{self.name}{'.all' if self.every else ''}"
 

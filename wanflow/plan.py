@@ -50,7 +50,10 @@ class Planner:
         """`states` are those of an earlier plan of everything, for selections that read them. Raises UsageError."""
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
-        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts)
+        self.blobs, self.inputs = (
+            Blobs(project.store),
+            Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
+        )
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
