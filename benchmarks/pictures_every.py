@@ -30,6 +30,13 @@ ASKED = {
     "wan/stylization_local": {"prompt": "Change the subject to fluffy style"},
     "wan/description_edit_with_mask": {"prompt": ""},
     "local/fit": {"max_side": 500},
+    "local/convert": {"format": "webp"},
+    "local/crop": {"ratio": "16:9"},
+    "local/label": {"text": "Label 标签"},
+    "local/mask": {"threshold": 128, "grow": 9},
+    "local/pad": {"ratio": "2:1", "fill": "blur"},
+    "local/resize": {"scale": 0.9},
+    "local/rotate": {"angle": 20},
 }
 
 

@@ -1785,7 +1785,10 @@ rows.yaml:1:1: key a stands here again; first in line 1 [row-key]
 
 def test_a_picture_must_be_there(says):
     assert (
-        says(GOOD, "id,photo\n1,none.png\n2,\n3,ftp://example.org/a.png\n4,http://10.0.0.1/a.png?key=1\n5,data:text/html;,x\n")
+        says(
+            GOOD,
+            'id,photo\n1,none.png\n2,\n3,ftp://example.org/a.png\n4,http://10.0.0.1/a.png?key=1\n5,"data:text/html;,x"\n',
+        )
         == """\
 rows.csv:2:1: row.photo: none.png: there is no such file [image-missing]
     row 1

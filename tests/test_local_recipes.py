@@ -152,7 +152,7 @@ PHOTO = codec.encode(Picture(gradient()))
         (
             "{uses: local/compare, images: [row.photo]}",
             "5:36",
-            "images takes 2 values, got 1 [length]",
+            "images takes at least 2, got 1 [length]",
             "",
         ),
         (

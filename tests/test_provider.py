@@ -272,7 +272,7 @@ def test_who_waits_for_tasks_is_told_what_for_and_how_to_leave(recipe: Path, ori
 def test_every_shipped_recipe_runs_on_the_provider(name: str, origin: str, tmp_path: Path) -> None:
     for folder in ("recipes", "examples"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "wanflow.toml").touch()  # recipes take pictures from the folder beside theirs
+    shutil.copy(ROOT / "wanflow.toml", tmp_path)
     first, heard = run(tmp_path / "recipes" / name, origin)
     assert first.exit_code == 0, heard.notes
     submitted = stats(origin)["submissions"]

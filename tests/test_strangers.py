@@ -10,9 +10,9 @@ import pytest
 from projects import Heard, Small, photo, small_project
 
 from wanflow import globs
+from wanflow.addresses import is_public
 from wanflow.errors import Problem, RecipeError, UsageError, inline
 from wanflow.store.blobs import Blobs
-from wanflow.wire.reading import is_public
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are made as POSIX has them")
 
@@ -224,14 +224,36 @@ def test_a_line_end_stands_escaped() -> None:
     "host",
     [
         *("127.0.0.1", "127.1", "0x7f.1", "2130706433", "017700000001", "10.0.0.1", "169.254.169.254", "100.64.0.1"),
-        *("[::1]", "[::]", "[::ffff:10.0.0.1]", "[fe80::1]", "[fd00::1]", "[2002:7f00:1::]", "0", "224.0.0.1"),
-        *("localhost", "a.localhost", "LOCALHOST.", "printer", "nas.local", "metadata.google.internal"),
+        *(
+            "[::1]",
+            "[::]",
+            "[::ffff:10.0.0.1]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[2002:7f00:1::]",
+            "0",
+            "[64:ff9b::7f00:1]",
+            "[::7f00:1]",
+            "224.0.0.1",
+        ),
+        *(
+            "localhost",
+            "a.localhost",
+            "LOCALHOST.",
+            "printer",
+            "nas.local",
+            "metadata.google.internal",
+            "localhost.localdomain",
+            "localhost6.localdomain6",
+        ),
     ],
 )
 def test_an_address_of_ones_own_is_not_public(host: str) -> None:
     assert not is_public(f"http://{host}:80/x")
 
 
-@pytest.mark.parametrize("host", ["dashscope-result-bj.oss-cn-beijing.aliyuncs.com", "8.8.8.8", "[2606:4700::1111]"])
+@pytest.mark.parametrize(
+    "host", ["dashscope-result-bj.oss-cn-beijing.aliyuncs.com", "8.8.8.8", "[2606:4700::1111]", "[64:ff9b::808:808]"]
+)
 def test_an_address_of_the_internet_is(host: str) -> None:
     assert is_public(f"https://{host}/x")

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from wanflow import __version__, urls
+from wanflow.addresses import is_public_address, numeric
 from wanflow.errors import Again, EditError, StoreError, printable, quoted, unwritable
-from wanflow.hosts import is_public_address, numeric
 from wanflow.images import describe
 from wanflow.model import Blob
 from wanflow.store.blobs import Blobs

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from wanflow.addresses import is_public_host
 from wanflow.errors import EditError, UsageError, printable, quoted
-from wanflow.hosts import is_public
 
 FLAG = "--allow-host"
 MAX_LENGTH = 8_000
@@ -120,7 +120,7 @@ class Hosts:
         """Judge a host by its text, and the port. Raises EditError."""
         if self.has(url):
             return
-        if not is_public(url.host):
+        if not is_public_host(url.host):
             raise inside(url)
         if url.port not in _PORTS.values():
             allow = f"if that is meant, say {FLAG} {url.host}"

@@ -15,11 +15,12 @@ from random import Random
 import mutations
 
 from wanflow import globs
+from wanflow.addresses import is_public
 from wanflow.errors import Problem, inline, quoted
 from wanflow.manifests import fixed_part, key_problem
 from wanflow.outputs import path_problem
 from wanflow.reach import Reach
-from wanflow.wire.reading import is_public, is_url
+from wanflow.wire.reading import is_url
 
 SEEDS = (
     "out/0001/master.png",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -131,12 +131,15 @@ class Index:
 
     def _copy(self, path: Path) -> None:
         # Of a file whose last commits are still beside it, only the first way reads them, but it may need to write.
-        for way in ("mode=ro", "mode=ro&immutable=1"):
-            with suppress(sqlite3.OperationalError):
-                with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as source:
-                    source.backup(self._db)
-                break
+        try:
+            self._take("mode=ro", path)
+        except sqlite3.OperationalError:
+            self._take("mode=ro&immutable=1", path)
         _prepare(self._db, path)
+
+    def _take(self, way: str, path: Path) -> None:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as source:
+            source.backup(self._db)
 
     def _catch_up(self) -> None:
         """Take in what the receipts tell and this file doesn't, as far as the pictures are there. Raises StoreError."""

@@ -29,7 +29,7 @@ from wanflow.pace import Pace
 from wanflow.store import locks
 from wanflow.store.blobs import make_folder
 from wanflow.store.database import begin_wal
-from wanflow.store.tasks import BUSY, COLUMNS, Order, Owner, State, Task, call_text, read_task
+from wanflow.store.tasks import COLUMNS, IN_FLIGHT_SQL, Order, Owner, State, Task, call_text, read_task
 
 FILE = "ledger.sqlite"
 FORMAT = 1
@@ -207,10 +207,10 @@ class Ledger:
     def orphans(self, now: float) -> list[Task]:
         """Tasks in flight whose process died; from now on they are ours. Intents among them were never sent."""
         with self.transaction():
-            owners = self._column("SELECT DISTINCT owner FROM tasks WHERE state IN ('intent','sending','submitted')")
+            owners = self._column(f"SELECT DISTINCT owner FROM tasks WHERE {IN_FLIGHT_SQL}")  # noqa: S608 - ours
             dead = [owner for owner in owners if owner != self.owner.id and self._is_dead(owner)]
             found = [
-                task for owner in dead for task in self._tasks(f"owner = ? AND state IN {BUSY} ORDER BY id", (owner,))
+                task for owner in dead for task in self._tasks(f"owner = ? AND {IN_FLIGHT_SQL} ORDER BY id", (owner,))
             ]
             for task in found:
                 if task.state is State.INTENT:
@@ -247,12 +247,12 @@ class Ledger:
 
     def rivals(self, task: Task) -> list[Task]:
         """Other tasks of the same lane whose requests were not answered either."""
-        return self._tasks("lane = ? AND state = 'sending' AND id != ?", (task.lane, task.id))
+        return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} AND state = 'sending' AND id != ?", (task.lane, task.id))
 
     def known(self, task_ids: Iterable[str]) -> set[str]:
         """Which of these task ids the ledger has."""
-        wanted = set(task_ids)
-        return wanted & set(self._column("SELECT task_id FROM tasks WHERE task_id IS NOT NULL"))
+        asked = "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))"
+        return set(self._column(asked, json.dumps([*task_ids])))
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
         """One statement, for the parts of the ledger that have a class of their own."""
@@ -267,12 +267,13 @@ class Ledger:
         return pace.wait_s(now)
 
     def _in_flight(self, lane: str) -> int:
-        asked = "SELECT count(*) FROM tasks WHERE lane = ? AND state IN ('intent', 'sending', 'submitted')"
+        asked = f"SELECT count(*) FROM tasks WHERE lane = ? AND {IN_FLIGHT_SQL}"  # noqa: S608 - ours
         return int(self._value(asked, lane))
 
     def _sending(self, lane: str, now: float, offset_s: float, but: int = 0) -> bool:
         asked = (
-            "SELECT count(*) FROM tasks WHERE lane = ? AND id != ? AND (state = 'intent' AND abs(? - at) < ?"
+            f"SELECT count(*) FROM tasks WHERE lane = ? AND {IN_FLIGHT_SQL} AND id != ? AND ("  # noqa: S608 - ours
+            "state = 'intent' AND abs(? - at) < ?"
             " OR state = 'sending' AND abs(? - sent_at - coalesce(offset_s, 0)) < ?)"
         )
         return bool(self._value(asked, lane, but, now, ALONE_S, now + offset_s, UNHEARD_S))
@@ -347,8 +348,8 @@ class Ledger:
         found = self._db.execute(asked, values).fetchone()
         return found[0] if found else None
 
-    def _column(self, asked: str) -> list[str]:
-        return [row[0] for row in self._db.execute(asked)]
+    def _column(self, asked: str, *values: Any) -> list[str]:
+        return [row[0] for row in self._db.execute(asked, values)]
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -21,12 +21,19 @@ def take(path: Path) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-        if not _locked(descriptor):
-            os.close(descriptor)
-            return None
-        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
-        os.close(descriptor)  # its holder removed the file between our open and our lock
+        held = None
+        try:
+            if not _locked(descriptor):
+                return None
+            # Its last holder may have removed the file between our open and our lock.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                held = descriptor
+                return held
+        except FileNotFoundError:
+            continue
+        finally:
+            if held is None:
+                os.close(descriptor)
 
 
 def free(path: Path, descriptor: int) -> None:

@@ -27,9 +27,10 @@ class State(StrEnum):
 
 
 IN_FLIGHT = (State.INTENT, State.SENDING, State.SUBMITTED)
+# To find them without reading all tasks: SQLite uses a partial index only where its own condition is spelt out.
+IN_FLIGHT_SQL = "state IN ('intent', 'sending', 'submitted')"
 # What a task in these states costs is not settled.
 RESERVED = (*IN_FLIGHT, State.UNCERTAIN)
-BUSY = "('intent', 'sending', 'submitted')"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from wanflow import hosts
 from wanflow.errors import Again, EditError, printable, quoted
 
 CHINA = timezone(timedelta(hours=8))
@@ -103,11 +102,6 @@ def is_url(value: str) -> bool:
         return bool(parts.hostname) and parts.port != 0  # reading the port checks it
     except ValueError:
         return False
-
-
-def is_public(url: str) -> bool:
-    """False for an address that only this machine, or its own network, has; by its text alone."""
-    return hosts.is_public(urlsplit(url).hostname or "")
 
 
 def shown(value: object) -> str:

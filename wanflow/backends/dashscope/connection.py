@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from wanflow import __version__
+from wanflow.addresses import is_public
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, UsageError, printable, quoted
@@ -55,7 +56,7 @@ class Connection:
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._is_public = reading.is_public(base_url)
+        self._is_public = is_public(base_url)
         self._key = key
         self._workspace = {"X-DashScope-WorkSpace": workspace} if workspace else {}
         self._clock = clock
@@ -162,7 +163,7 @@ class Connection:
 
     def _leads_inside(self, url: str) -> bool:
         # An emulator's files lie where it is; a service on the internet has no business here.
-        return self._is_public and not reading.is_public(url)
+        return self._is_public and not is_public(url)
 
     def _unfetched(self, error: Exception) -> EditError:
         return EditError("DownloadFailed", f"the picture can't be fetched: {self._words(error)}", Again.UNSURE)
