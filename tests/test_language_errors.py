@@ -1800,7 +1800,7 @@ rows.csv:4:1: row.photo: ftp://example.org/a.png: ftp:// is not read; take an ht
 rows.csv:5:1: row.photo: http://10.0.0.1/a.png: 10.0.0.1 is this machine or its own network, where a recipe has no \
 business; if that is meant, say --allow-host 10.0.0.1 [url-refused]
     row 4
-rows.csv:6:1: row.photo: data:text/html, 1 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or \
+rows.csv:6:1: row.photo: data:text/html, 0 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or \
 jpeg, webp, bmp, tiff), or name a file [data-refused]
     row 5
 """

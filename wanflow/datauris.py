@@ -40,11 +40,12 @@ def decode(text: str) -> bytes:
     if len(text) > MAX_CHARACTERS:
         raise EditError("DataRefused", f"it has over {MAX_BYTES // 1_000_000} MB; put it into a file")
     try:
-        data = base64.b64decode(text[head.end() :], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise EditError(
-            "DataRefused", "what follows base64, is no base64: a letter is wrong, or its end is missing"
-        ) from error
+        written = text[head.end() :].encode("ascii")
+        data = base64.b64decode(written, validate=True)
+    except (binascii.Error, ValueError):
+        written, data = b"?", b""
+    if base64.b64encode(data) != written:  # some versions of Python let more = pass than belong there
+        raise EditError("DataRefused", "what follows base64, is no base64: a letter is wrong, or its end is missing")
     if len(data) > MAX_BYTES:
         raise EditError("DataRefused", f"it has over {MAX_BYTES // 1_000_000} MB; put it into a file")
     return data
