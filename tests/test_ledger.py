@@ -233,7 +233,7 @@ def test_a_ledger_of_a_newer_wanflow_is_left_alone(opening: Callable[[Path], Led
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match=r"newer wanflow \(its format is 99, this one reads 2\).*upgrade wanflow"):
+    with pytest.raises(StoreError, match=r"newer wanflow \(its format is 99, this one reads 1\).*upgrade wanflow"):
         opening(tmp_path)
 
 
