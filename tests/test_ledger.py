@@ -100,6 +100,14 @@ def test_a_lane_holds_no_more_tasks_than_its_slots_and_those_ahead(tmp_path: Pat
     assert isinstance(ledgers[0].claim(order("more"), NOW + 11), Task)
 
 
+def test_a_project_that_wants_fewer_tasks_ahead_has_fewer_at_once(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    for number in range(2):
+        submitted(ledger, f"k{number}", NOW + number)
+    assert isinstance(ledger.claim(order("more", limits=Limits(2, per_second=2, ahead=0)), NOW + 9), Wait)
+    assert isinstance(ledger.claim(order("more"), NOW + 9), Task)
+
+
 def test_a_key_that_is_in_flight_is_gone_on_with(tmp_path: Path) -> None:
     one, two = opened(tmp_path, "one"), opened(tmp_path, "two", "/other")
     sending = sent(one)

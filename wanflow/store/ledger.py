@@ -278,7 +278,9 @@ class Ledger:
 
     def _wait_s(self, order: Order, now: float, offset_s: float) -> float:
         pace = self._pace(order)
-        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now, offset_s):
+        # What the lane remembers may be of a project that set another number.
+        most = order.limits.slots + min(pace.ahead, order.limits.ahead)
+        if self._in_flight(order.lane) >= most or self._sending(order.lane, now, offset_s):
             return NAP_S
         return pace.wait_s(now)
 
