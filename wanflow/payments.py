@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -50,8 +49,6 @@ class Payments:
         self.service, self.ledger, self.budget, self.room = service, ledger, budget, room
         self._retries, self._clock = retries, retries.clock
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
-        # Commits wait for the disk and for other processes; the loop must not.
-        self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
         self._told: dict[str, float] = {}  # when it was last said that a lane waits
@@ -131,10 +128,8 @@ class Payments:
         return [task for task in await self.write(self.ledger.ours) if not self._attended[task.key]]
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
-        """Have the ledger do something; it is done even where whoever wants it is cancelled meanwhile."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
-        # Cancelling what still waits for its turn would drop it, and with it what the provider said.
-        return await asyncio.shield(done)
+        """Have the ledger do something."""
+        return await self.ledger.write(work, *values, **facts)
 
     def now(self) -> float:
         """Seconds since 1970, as the ledger has them."""
@@ -166,7 +161,6 @@ class Payments:
         try:
             return await self.write(self.ledger.under_way)
         finally:
-            self._thread.shutdown(wait=True)
             self.ledger.close()
 
     # -- what is there already
