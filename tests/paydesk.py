@@ -34,6 +34,7 @@ class Line:
 class Provider:
     """Answers with what it is given, in order; then with success. What was taken is listed."""
 
+    uploads: list[EditError] = field(default_factory=list)
     submits: list[EditError] = field(default_factory=list)
     ends: list[EditError] = field(default_factory=list)
     fetches: list[EditError] = field(default_factory=list)
@@ -56,6 +57,8 @@ class Provider:
         return self.clock.now() + timedelta(seconds=self.ahead_s)
 
     async def prepare(self, call: Call) -> Call:
+        if self.uploads:
+            raise self.uploads.pop(0)
         return call
 
     async def submit(self, prepared: Call) -> Line:

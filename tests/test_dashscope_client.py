@@ -38,9 +38,10 @@ from wanflow.backends.dashscope import DashScope, Ticket
 from wanflow.backends.dashscope.connection import KEEPALIVE_S, READ_S, SUBMIT_S
 from wanflow.backends.dashscope.pictures import INLINE_BYTES
 from wanflow.backends.dashscope.secret import Secret
-from wanflow.errors import Again, EditError, UsageError
+from wanflow.errors import Again, EditError, StoreError, UsageError
 from wanflow.model import Call
 from wanflow.store.blobs import Blobs
+from wanflow.store.uploads import Remembered
 
 EDIT = "wanx2.1-imageedit"
 
@@ -782,9 +783,20 @@ def test_leave_to_upload_is_asked_for_anew_before_it_ends(service, tmp_path, no_
 
 def test_uploads_can_be_remembered_from_outside(service, tmp_path, no_room):
     image = file_input(tmp_path)
-    kept = {(EDIT, image[1]): ("oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1))}
+    kept = Remembered()
+    asyncio.run(kept.keep(EDIT, image[1], "oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1)))
     result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
     assert inputs_of(service.sent("submit")[0])["base_image_url"] == "oss://kept/a.bmp"
+
+
+def test_what_the_service_says_is_told_though_an_upload_can_not_be_forgotten(service, tmp_path, no_room):
+    class Full(Remembered):
+        async def forget(self, model, picture):
+            raise StoreError("no room")
+
+    service.script["submit"] = [refused(400, "InvalidParameter", "no such image")]
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}, model=EDIT)
+    assert failure(service, tmp_path, job, EDIT, uploads=Full()).code == "InvalidParameter"
 
 
 def test_a_picture_that_changed_meanwhile_is_not_sent(service, tmp_path):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,8 +17,8 @@ from wanflow.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, Ov
 from wanflow.backends import Service
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
-from wanflow.model import Ending, Result
-from wanflow.reconcile import Sent, verdict
+from wanflow.model import Ending, Listed, Result
+from wanflow.reconcile import Sent, Verdict, verdict
 from wanflow.room import Room
 from wanflow.store.ledger import Ledger, Wait
 from wanflow.store.tasks import Order, State, Task
@@ -50,8 +49,6 @@ class Payments:
         self.service, self.ledger, self.budget, self.room = service, ledger, budget, room
         self._retries, self._clock = retries, retries.clock
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
-        # Commits wait for the disk and for other processes; the loop must not.
-        self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
         self._told: dict[str, float] = {}  # when it was last said that a lane waits
@@ -131,10 +128,8 @@ class Payments:
         return [task for task in await self.write(self.ledger.ours) if not self._attended[task.key]]
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
-        """Have the ledger do something; it is done even where whoever wants it is cancelled meanwhile."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
-        # Cancelling what still waits for its turn would drop it, and with it what the provider said.
-        return await asyncio.shield(done)
+        """Have the ledger do something."""
+        return await self.ledger.write(work, *values, **facts)
 
     def now(self) -> float:
         """Seconds since 1970, as the ledger has them."""
@@ -166,7 +161,6 @@ class Payments:
         try:
             return await self.write(self.ledger.under_way)
         finally:
-            self._thread.shutdown(wait=True)
             self.ledger.close()
 
     # -- what is there already
@@ -305,7 +299,7 @@ class Payments:
             self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
             if settled := await self._reconciled(task):
                 return settled
-            raise EditError(error.code, "the request never arrived; nothing was paid", Again.SOON) from error
+            raise EditError("NotTaken", "the request never arrived; nothing was paid", Again.SOON) from error
         await self._failed(task, str(error))
         raise error
 
@@ -322,10 +316,7 @@ class Payments:
             # The list tells of the moment it was asked for, however long it took.
             watched_s, offset_s = self._clock.monotonic() - began, self.service.offset_s
             sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
-            listed = await self._listed(task)
-            rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
-            known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
-            found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+            found = await self._looked_for(task, sent, watched_s)
             if found.task_id:
                 await self._adopt(task, found.task_id)
                 continue
@@ -341,11 +332,24 @@ class Payments:
             look_s = min(LONGEST_LOOK_S, look_s * 2)
         return await self._settled(task)
 
-    async def _listed(self, task: Task) -> Any:
+    async def _looked_for(self, task: Task, sent: Sent, watched_s: float) -> Verdict:
+        if (listed := await self._listed(task, watched_s)) is None:
+            return Verdict()
+        rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
+        known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
+        return verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+
+    async def _listed(self, task: Task, watched_s: float) -> Sequence[Listed] | None:
+        """The account's tasks of that time; None when they can't be listed just now."""
         since, until = Sent.of(task).window
         try:
             return await self.service.tasks(since, until, task.model)
         except EditError as error:
+            passing = error.again in (Again.SOON, Again.THROTTLED, Again.UNSURE)
+            if passing and watched_s < PATIENCE_S and not self._retries.stopping():
+                if self._is_news(f"the list of {task.lane}", PATIENCE_S):
+                    self._retries.note(f"{task.job}: the account's tasks can't be listed ({error}); looking on")
+                return None
             message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
             raise EditError("NoAnswer", message, Again.UNSURE) from error
 

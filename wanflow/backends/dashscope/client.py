@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,15 @@ from wanflow import catalog
 from wanflow.backends.dashscope.cadence import QUERIES_PER_S, Kind
 from wanflow.backends.dashscope.connection import QUERY_S, SUBMIT_S, SYNC_S, Connection
 from wanflow.backends.dashscope.download import Downloads, Fresh
-from wanflow.backends.dashscope.pictures import Pictures, Uploads
+from wanflow.backends.dashscope.pictures import Pictures
 from wanflow.backends.dashscope.poller import LIFE, Poller
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.backends.dashscope.ticket import Prepared, Ticket
 from wanflow.catalog import Model, Offer, Protocol
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Blob, Call, Ending, Result
+from wanflow.store.uploads import Uploads
 from wanflow.wire import answers, requests
 from wanflow.wire.answers import Item, ListedTask, TaskState, TaskStatus
 from wanflow.wire.verdicts import Phase, judged
@@ -40,7 +42,7 @@ class DashScope:
     """One account in one region. Use it in one event loop, and close it with `aclose`.
 
     `concurrent` says how many tasks of a model the account may run where that differs from the catalogue; `note` is
-    told what a user should know while waiting; `uploads` remembers uploads, see `pictures`.
+    told what a user should know while waiting; `uploads` remembers uploads, else they are forgotten with it.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class DashScope:
         try:
             data = await self._connection.ask(prepared.request, Phase.SUBMIT, deadline_s)
         except EditError as error:
-            self._reconsider(call, error)
+            await self._reconsider(call, error)
             if error.again is Again.NEVER:
                 asked = f"It was asked of {self._offered(model)[1].name} in {self.region}."
                 raise EditError(error.code, f"{error.message} {asked}") from error
@@ -114,7 +116,7 @@ class DashScope:
             state = ticket.answer or await self._poller.wait(ticket.task_id, self._kind(ticket), ticket.submitted_at)
             self._require_success(ticket, state)
         except EditError as error:
-            self._reconsider(ticket.call, error)
+            await self._reconsider(ticket.call, error)
             if error.again in (Again.ACCOUNT, Again.UNSURE):
                 raise
             return Ending(error, 0)
@@ -199,10 +201,11 @@ class DashScope:
         )
         return EditError("TaskLost", message, Again.LOST)
 
-    def _reconsider(self, call: Call, error: EditError) -> None:
+    async def _reconsider(self, call: Call, error: EditError) -> None:
         # The fault may lie with the pictures as they were uploaded, so another try does not rely on them.
         if error.again in (Again.SOON, Again.NEVER):
-            self._pictures.forget(call, self._offered(str(call.model))[1].name)
+            with suppress(StoreError):  # what the service said is what counts, and the next write tells the same
+                await self._pictures.forget(call, self._offered(str(call.model))[1].name)
 
     async def _fetched(self, ticket: Ticket, made: list[tuple[int, Item]]) -> list[Blob]:
         fetches = (self._downloads.fetch(item.url, self._fresh(ticket, place)) for place, item in made)
