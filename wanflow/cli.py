@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -44,8 +45,19 @@ class _Group(click.Group):
             sys.stderr.close()
             sys.exit(0)
         except OSError as error:
-            click.echo(f"wanflow: output can't be written: {error.strerror}", err=True)
+            click.echo(f"wanflow: {_told(error)}", err=True)
             sys.exit(1)
+
+
+# Only what is printed goes to a file that has no name.
+_PRINTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EAGAIN)
+
+
+def _told(error: OSError) -> str:
+    said = error.strerror or type(error).__name__
+    if error.filename:
+        return f"{error.filename}: {said}"
+    return f"output can't be written: {said}" if error.errno in _PRINTING else said
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -107,6 +119,13 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.Path(path_type=Path),
                 metavar="DIR",
                 help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
+            ),
+            click.option(
+                "--allow-host",
+                "allow_hosts",
+                multiple=True,
+                metavar="HOST",
+                help="Let URLs of pictures lead to this host too, though it is not public. Repeatable.",
             ),
             click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
             click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),

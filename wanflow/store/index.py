@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,8 @@ class Index:
             self._catch_up()
             yield self
         except sqlite3.DatabaseError as error:
+            if _is_outside(error):
+                raise StoreError(_in_words(self._folder, error)) from error
             message = f"the project's index (.wanflow/index.sqlite) is damaged: {error}"
             raise StoreError(f"{message}; {MEND}. Stored pictures and outputs stay") from error
         finally:
@@ -273,6 +276,25 @@ class Index:
             ),
         )
 
+    # -- pictures that were fetched
+
+    def url(self, digest: str) -> tuple[str, str] | None:
+        """The sha256 of what was fetched from a URL with this digest, and its ETag."""
+        found = self._db.execute("SELECT sha256, etag FROM urls WHERE url = ?", (digest,)).fetchone()
+        return (found[0], found[1]) if found else None
+
+    def note_url(self, digest: str, shown: str, sha256: str, etag: str, fetched: datetime) -> None:
+        """Keep what was fetched from a URL; rows that were done with another picture of it are looked at again."""
+        known = self.url(digest)
+        if known and known[0] != sha256:
+            self._db.execute("DELETE FROM rows WHERE instr(files, ?)", (known[0],))
+        line = (digest, shown, sha256, etag, fetched.isoformat(timespec="seconds"))
+        self._db.execute("INSERT OR REPLACE INTO urls VALUES (?, ?, ?, ?, ?)", line)
+
+    def urls(self) -> dict[str, str]:
+        """Every picture that was fetched: by sha256, a URL that it came from, as messages show it."""
+        return dict(self._db.execute("SELECT sha256, shown FROM urls ORDER BY url DESC"))
+
     # -- masks
 
     def mask(self, sha256: str) -> MaskFacts | None:
@@ -348,6 +370,21 @@ class Index:
     def outputs(self) -> Iterator[tuple[str, str]]:
         """What was last written to each output path: path, sha256."""
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
+
+
+# What a lock, the disk or the system is to blame for, and mending the file doesn't help.
+_OUTSIDE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def _is_outside(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
