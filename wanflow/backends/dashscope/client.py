@@ -106,6 +106,11 @@ class DashScope:
             return Ticket(answers.accepted(data), call, model, submitted_at)
         return Ticket("", call, model, submitted_at, answers.finished(data))
 
+    def lists(self, call: Call) -> bool:
+        """Whether what a call makes is a task of the account; a synchronous protocol's is not."""
+        entry = catalog.models().get(str(call.model))
+        return entry is None or preferred(entry).is_async
+
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Ticket:
         """The ticket of a task that was sent before, by whomever."""
         return Ticket(task_id, call, str(call.model), submitted_at)
