@@ -47,6 +47,7 @@ class Provider:
     taken: list[Line] = field(default_factory=list)
     offset_s: float | None = 0.0
     waiting: int = 0
+    at_once: bool = False  # it answers with pictures, and knows no tasks
     ahead_s: float = 0.0
     late_s: float | None = None  # when a request that nothing came of so far is taken after all
     listing_s: float = 0.0
@@ -68,7 +69,10 @@ class Provider:
             self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))
         if fault:
             raise fault
-        return self.taken[-1]
+        return Line("", self.time) if self.at_once else self.taken[-1]
+
+    def lists(self, call: Call) -> bool:
+        return not self.at_once
 
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Line:
         return Line(task_id, submitted_at)
@@ -91,7 +95,7 @@ class Provider:
         self.offset_s = self.ahead_s
         if self.late_s is not None and self.clock.seconds >= self.late_s and not self.taken:
             self.taken.append(Line("late", datetime.fromtimestamp(self.late_s, UTC)))
-        listed = [*self.taken, *self.foreign]
+        listed = [*([] if self.at_once else self.taken), *self.foreign]
         self.clock.seconds += self.listing_s
         return [line for line in listed if line.created_at and since <= line.created_at <= until]
 

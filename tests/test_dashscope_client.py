@@ -570,6 +570,40 @@ def test_a_download_that_always_fails_is_never_paid_again(service, tmp_path, spo
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def four_with_one(service, reaction):
+    """Four pictures, of which one comes otherwise however often it is asked for."""
+
+    def react(request):
+        if request.url.path == "/2.png":
+            service.seen.append(("file", request))
+            return reaction()
+        return service.react(request)
+
+    service.script["poll"] = [succeeded(*(f"{FILES}/{number}.png" for number in range(4)))] * 9
+    return httpx.MockTransport(react)
+
+
+@pytest.mark.parametrize("spoilt", ["damaged in the middle", "nothing", "too large by its header"])
+def test_one_picture_that_can_not_be_used_costs_only_itself(service, tmp_path, spoilt):
+    transport = four_with_one(service, SPOILT[spoilt])
+    result = result_of(service, tmp_path, call(n=4), transport=transport)
+    assert (len(result.blobs), result.billed) == (3, 4)
+    [warning] = result.warnings
+    assert warning.startswith("image 3 of 4 is missing, and billed all the same: DownloadFailed: ")
+
+
+def test_one_picture_that_is_gone_costs_only_itself(service, tmp_path):
+    result = result_of(service, tmp_path, call(n=4), transport=four_with_one(service, lambda: httpx.Response(404)))
+    assert (len(result.blobs), len(result.warnings)) == (3, 1)
+
+
+@pytest.mark.parametrize("spoilt", ["cut short", "a busy server", "a web page"])
+def test_one_picture_that_may_come_next_time_is_waited_for(service, tmp_path, spoilt):
+    transport = four_with_one(service, SPOILT[spoilt])
+    error = failure(service, tmp_path, call(n=4), transport=transport)
+    assert (error.code, error.again) == ("DownloadFailed", Again.UNSURE)
+
+
 def test_pictures_are_asked_for_uncompressed(service, tmp_path):
     result_of(service, tmp_path)
     assert service.sent("file")[0].headers["accept-encoding"] == "identity"

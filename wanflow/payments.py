@@ -91,7 +91,7 @@ class Payments:
         if task and (task.run == self.ledger.owner.run or task.state in (State.SUBMITTED, State.DONE)):
             error.task_id = task.task_id
             error.billed = task.billed if task.state in (State.DONE, State.LOST) else 0
-            if task.state in (State.SUBMITTED, State.DONE):
+            if task.state in (State.SUBMITTED, State.DONE) and task.task_id:
                 error.message += f". It is kept at the provider as {task.task_id}; the next run asks for it again"
 
     async def stored(self, task: Task) -> None:
@@ -100,13 +100,16 @@ class Payments:
             await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
 
     async def go_on(self, task: Task) -> Performed | None:
-        """The pictures of a task that an earlier run left; None when it was never taken, or a newer one took its place.
+        """The pictures of a task that an earlier run left; None when it was never taken, a newer one took its place, or
+        its process has them.
 
         Raises EditError, StoreError.
         """
         if await self.write(self.ledger.is_superseded, task):
             why = "the pictures of a newer task of the same request are kept in its place"
             await self.write(self.ledger.move, task, State.STORED, self.now(), why)
+            return None
+        if not await self.write(self.ledger.may_go_on, task):
             return None
         await self._compare_clocks()
         settled = await self._settled(task)
@@ -187,8 +190,9 @@ class Payments:
         if task.state is State.LOST:
             raise EditError("TaskLost", task.detail, Again.LOST)
         if task.task_id is None:
-            why = f"{task.model} was asked for an answer at once, and its process ended before that came"
-            raise await self._uncertain(task, why)
+            why = f"{task.model} answered at once, and the process that it answered ended before the pictures were kept"
+            await self._lost(task, lost := EditError("TaskLost", why, Again.LOST))
+            raise lost
         return task
 
     def _ticket(self, task: Task, order: Order | None = None) -> Any:
@@ -245,7 +249,7 @@ class Payments:
             return None
         moment = self.now()
         await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
-        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
+        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id or None, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         began = self._clock.monotonic()
@@ -296,7 +300,8 @@ class Payments:
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
         if error.again is Again.UNSURE:
-            self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
+            if self.service.lists(task.call):
+                self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
             if settled := await self._reconciled(task):
                 return settled
             raise EditError("NotTaken", "the request never arrived; nothing was paid", Again.SOON) from error
@@ -310,6 +315,9 @@ class Payments:
 
         Raises EditError while that can't be told.
         """
+        if not self.service.lists(task.call):
+            why = f"no answer came, and {task.model}, which answers at once, makes no task that could be looked for"
+            raise await self._uncertain(task, why)
         began, look_s = self._clock.monotonic(), LOOK_S
         # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
         while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
@@ -373,11 +381,14 @@ class Payments:
         try:
             result = await self.service.fetch(ticket, ending)
         except EditError as error:
+            if not task.task_id:
+                message = f"{error.message}. {task.model} answers at once, so there is no task to be asked again"
+                error = EditError(error.code, message, Again.LOST)
             if error.again is Again.LOST:
                 await self._lost(done, error)
                 if task.state is State.STORED:
                     return None
-            raise
+            raise error
         found_again = (task.detail,) if task.detail else ()
         billed = 0 if task.state is State.STORED else result.billed
         return done, replace(result, billed=billed, warnings=(*result.warnings, *found_again))

@@ -59,6 +59,9 @@ class Service(Protocol):
     async def submit(self, prepared: Any) -> Any:
         """Send it; costs money. Returns a ticket, which has a `task_id`. Raises EditError."""
 
+    def lists(self, call: Call) -> bool:
+        """Whether what a call makes is a task of the account, which `tasks` names; false where it answers at once."""
+
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Any:
         """The ticket of a call that was sent before."""
 

@@ -157,13 +157,21 @@ class Ledger:
         """
         for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
             fetchable = task.state not in (State.DONE, State.STORED) or now - task.taken_at < KEPT_S
+            # What came at once can't be had twice.
+            fetchable &= task.state is not State.STORED or task.task_id is not None
             if fetchable and task.state not in passed_over:
                 return task
         return None
 
     def may_go_on(self, task: Task) -> bool:
-        """Whether what is known of a task can be gone on with here: not while another process may be sending it."""
-        return task.owner == self.owner.id or task.state not in (State.INTENT, State.SENDING)
+        """Whether what is known of a task can be gone on with here: not while another process may be sending it, or
+        has an answer that only it was given.
+        """
+        if task.owner == self.owner.id or task.state is State.UNCERTAIN:
+            return True
+        if task.state in (State.INTENT, State.SENDING):
+            return False
+        return task.task_id is not None or self._is_dead(task.owner)
 
     def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
         """The last step before the request goes out: false when the task is not ours to send any more, or not now."""
