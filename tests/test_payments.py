@@ -58,6 +58,15 @@ def test_what_can_not_help_is_never_sent_again(desk: Desk, again: Again, where: 
     assert len(desk.provider.sent) == 1
 
 
+def test_a_task_that_failed_for_its_account_is_failed_and_sent_again_by_the_next_run(desk: Desk) -> None:
+    desk.provider.ends = [error(Again.ACCOUNT, "Arrearage")]
+    with pytest.raises(EditError) as caught:
+        desk.perform(cap=PRICE)
+    assert (caught.value.again, "kept at the provider" in str(caught.value)) == (Again.ACCOUNT, False)
+    assert desk.states() == [State.FAILED]
+    assert desk.perform().result.task_id == "task-2"
+
+
 def test_throttling_is_no_attempt_and_waits_as_told(desk: Desk) -> None:
     desk.provider.submits = [error(Again.THROTTLED, "Throttling.RateQuota", retry_after_s=4.0) for _ in range(5)]
     assert desk.perform().attempts == 1
