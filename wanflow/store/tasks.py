@@ -133,6 +133,10 @@ def read_task(row: Sequence[Any]) -> Task:
         values["call"] = Call(values["key"], function, parameters, inputs, model=model)
         values["state"] = State(values["state"])
         values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
-    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        values["billed"], values["images"] = int(values["billed"]), int(values["images"])
+        for name in ("at", "sent_at", "offset_s", "submitted_at"):
+            if values[name] is not None:
+                datetime.fromtimestamp(values[name], UTC)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
         raise sqlite3.DataError(f"task {values['id']} makes no sense ({type(error).__name__})") from error
     return Task(**values)
