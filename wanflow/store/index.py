@@ -19,7 +19,7 @@ from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
 from wanflow.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat, Result
 from wanflow.store.blobs import Blobs, make_folder
-from wanflow.store.database import begin_wal
+from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.receipts import FILE, Receipt, Receipts
 
@@ -81,7 +81,7 @@ class Index:
             make_folder(path.parent)
             return cls._opened(path, thorough)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.OperationalError) and _code(error) not in (0, sqlite3.SQLITE_ERROR):
                 return cls._fallback(path, error)
             if not repair:
                 index = cls.memory()
@@ -144,18 +144,38 @@ class Index:
 
     @classmethod
     def _opened(cls, path: Path, thorough: bool = False) -> Index:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None, factory=Connection)
         try:
             begin_wal(connection)
             # A power cut may take the last commits; what must not be lost has a receipt, which is on disk.
             connection.execute("PRAGMA synchronous = NORMAL")
             upgrade(connection, path.parent, INDEX)
-            if thorough and (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise sqlite3.DatabaseError(found)
+            index = cls(connection, path.parent)
+            if thorough:
+                index._require_sound()
         except BaseException:
             connection.close()
             raise
-        return cls(connection, path.parent)
+        return index
+
+    def _require_sound(self) -> None:
+        """Raises sqlite3.DatabaseError for what SQLite itself finds, and for all that can't be read as it was written."""
+        if (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(found)
+        with closing(self.memory()) as right:
+            columns = _columns(right._db)
+        try:
+            for table, names in columns.items():
+                for _ in self._db.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - names of ours
+                    pass
+            for _ in self.results():
+                pass
+            for (path,) in self._db.execute("SELECT path FROM files"):
+                self.file(path)
+            for (facts,) in self._db.execute("SELECT facts FROM masks"):
+                MaskFacts(*json.loads(facts))
+        except (ValueError, TypeError, LookupError) as error:
+            raise sqlite3.DatabaseError(f"an entry makes no sense ({type(error).__name__})") from error
 
     @classmethod
     def memory(cls, *, read_only: bool = False) -> Index:
@@ -372,6 +392,11 @@ class Index:
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
+def _columns(db: sqlite3.Connection) -> dict[str, list[str]]:
+    tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")] for (name,) in tables.fetchall()}
+
+
 # What a lock, the disk or the system is to blame for, and mending the file doesn't help.
 _OUTSIDE = (
     sqlite3.SQLITE_BUSY,
@@ -384,7 +409,12 @@ _OUTSIDE = (
 
 
 def _is_outside(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE
+    return _code(error) in _OUTSIDE
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's code; 0 for what Python, or we, found."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
@@ -392,9 +422,11 @@ def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
         return f"{folder} is a file, and a folder is needed there; move it away"
     if isinstance(error, OSError):
         return unwritable(folder, error)
-    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    if not _is_outside(error):
+        return f"{folder}/index.sqlite is damaged: {error}; {MEND}"
+    if _code(error) == sqlite3.SQLITE_FULL:
         return no_room(folder, str(error))
-    locked = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    locked = _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     remedy = "another wanflow holds it; try again" if locked else str(error)
     return f"{folder}/index.sqlite can't be written: {remedy}"
 
