@@ -282,6 +282,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
     REFUSED = "refused"
     NOT_STARTED = "not_started"
+    LEFT = "left_in_flight"
     EXCLUDED = "excluded"
 
 

@@ -13,7 +13,7 @@ from wanflow.canon import JSON, lined
 from wanflow.model import Outcome, Status
 
 FORMAT_VERSION = 1
-_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED)
+_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED, Status.LEFT)
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class RunRecord:
 
     @property
     def usd(self) -> Decimal | None:
-        """What this run's own submissions cost, or will where they are still at work; None when the price of an image was not known."""
+        """What this run's own submissions cost, those still at work with them; None when a price was not known."""
         paid = [outcome.usd for outcome in self.outcomes if outcome.usd != 0]
         return None if None in paid else sum((usd for usd in paid if usd), Decimal(0))
 
@@ -99,6 +99,7 @@ class RunRecord:
             "skip": counts[Status.SKIPPED],
             "refused": counts[Status.REFUSED],
             "not_started": counts[Status.NOT_STARTED],
+            "left_in_flight": counts[Status.LEFT],
             "excluded": counts[Status.EXCLUDED],
             "written": self.written,
             "not_written": self.not_written,

@@ -159,7 +159,7 @@ class Index:
         return index
 
     def _require_sound(self) -> None:
-        """Raises sqlite3.DatabaseError for what SQLite itself finds, and for all that can't be read as it was written."""
+        """Raises sqlite3.DatabaseError for what SQLite finds, and for what can't be read as it was written."""
         if (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(found)
         with closing(self.memory()) as right:
