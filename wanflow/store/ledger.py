@@ -30,7 +30,18 @@ from wanflow.store import locks
 from wanflow.store.blobs import make_folder
 from wanflow.store.database import begin_wal
 from wanflow.store.formats import LEDGER, upgrade, version_of
-from wanflow.store.tasks import COLUMNS, IN_FLIGHT_SQL, UNSETTLED_SQL, Order, Owner, State, Task, call_text, read_task
+from wanflow.store.tasks import (
+    COLUMNS,
+    IN_FLIGHT_SQL,
+    UNSETTLED_SQL,
+    Order,
+    Owner,
+    State,
+    Task,
+    call_text,
+    price,
+    read_task,
+)
 
 FILE = "ledger.sqlite"
 # While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
@@ -200,8 +211,13 @@ class Ledger:
             "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
             " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
         )
-        found = self._db.execute(asked)
-        return [(month, model, images, images * Decimal(usd or 0)) for month, model, images, usd in found]
+        try:
+            return [
+                (str(month), str(model), int(images), int(images) * price(usd or "0"))
+                for month, model, images, usd in self._db.execute(asked)
+            ]
+        except (ValueError, OverflowError) as error:
+            raise sqlite3.DataError(f"what was billed makes no sense ({error})") from error
 
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
@@ -308,13 +324,15 @@ class Ledger:
 
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / "owners" / owner
-        if not path.exists():
-            return True
-        lock = locks.take(path)
-        if lock is None:
+        try:
+            if path.parent.name != "owners" or not path.is_file():
+                return True
+            lock = locks.take(path)
+            if lock is not None:
+                locks.free(path, lock)
+        except OSError:  # whoever can't be asked counts as alive
             return False
-        locks.free(path, lock)
-        return True
+        return lock is not None
 
     def _task(self, number: int) -> Task:
         return self._tasks("id = ?", (number,))[0]
