@@ -1785,16 +1785,24 @@ rows.yaml:1:1: key a stands here again; first in line 1 [row-key]
 
 def test_a_picture_must_be_there(says):
     assert (
-        says(GOOD, "id,photo\n1,none.png\n2,\n3,https://example.org/a.png\n")
+        says(
+            GOOD,
+            'id,photo\n1,none.png\n2,\n3,ftp://example.org/a.png\n4,http://10.0.0.1/a.png?key=1\n5,"data:text/html;,x"\n',
+        )
         == """\
 rows.csv:2:1: row.photo: none.png: there is no such file [image-missing]
     row 1
 rows.csv:3:1: row.photo: there is no path in this row [image]
     row 2
     Fill the cell, or leave the row out with where:.
-rows.csv:4:1: row.photo: https://example.org/a.png is not a file; wanflow edits local files [image]
+rows.csv:4:1: row.photo: ftp://example.org/a.png: ftp:// is not read; take an http(s) URL, or a file [url-refused]
     row 3
-    Download the image and name its path here.
+rows.csv:5:1: row.photo: http://10.0.0.1/a.png: 10.0.0.1 is this machine or its own network, where a recipe has no \
+business; if that is meant, say --allow-host 10.0.0.1 [url-refused]
+    row 4
+rows.csv:6:1: row.photo: data:text/html, 0 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or \
+jpeg, webp, bmp, tiff), or name a file [data-refused]
+    row 5
 """
     )
 

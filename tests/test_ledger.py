@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +15,8 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Call, Limits
-from wanflow.store.formats import LEDGER
 from wanflow.store.ledger import ALONE_S, FILE, KEPT_S, UNHEARD_S, Ledger, Wait
-from wanflow.store.tasks import Order, Owner, State, Task, call_text
+from wanflow.store.tasks import Order, Owner, State, Task
 from wanflow.store.uploads import Uploads
 
 NOW = 1_700_000_000.0
@@ -184,6 +182,21 @@ def test_what_a_task_costs_follows_its_state(tmp_path: Path) -> None:
     assert ledger.tasks(State.DONE)[0].usd == Decimal("0.04")
 
 
+def test_a_doubt_that_is_passed_over_ends_as_billed_and_only_then(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ledger.move(sent(ledger), State.UNCERTAIN, NOW + 1, "two may be meant")
+    assert isinstance(found := ledger.claim(order(), NOW + 2), Task)
+    assert found.state is State.UNCERTAIN
+    assert isinstance(ledger.claim(order(), NOW + 0.1, {State.UNCERTAIN}), Wait)
+    assert len(ledger.tasks(State.UNCERTAIN)) == 1
+    assert isinstance(ledger.claim(order(), NOW + 400, {State.UNCERTAIN}), Task)
+    [lost] = ledger.tasks(State.LOST)
+    assert (lost.usd, lost.detail) == (
+        Decimal("0.02"),
+        "two may be meant; counted as billed, and sent again as was wished",
+    )
+
+
 def test_refusals_teach_all_processes(tmp_path: Path) -> None:
     one, two = opened(tmp_path, "one"), opened(tmp_path, "two")
     task = sent(one)
@@ -209,40 +222,6 @@ def test_uploads_that_the_provider_has_no_more_are_forgotten(tmp_path: Path) -> 
     assert dict(Uploads(opened(tmp_path, "two"))) == {("m", "good"): ("oss://y", good)}
 
 
-def made_by_the_first_wanflow(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / FILE)) as db:
-        db.executescript(LEDGER[0])
-        db.execute(
-            "INSERT INTO tasks (id, key, lane, state, owner, at, intended_at, model, call, request, components, images,"
-            " usd_image, project, recipe, run, job) VALUES (7, 'k', 'beijing/m', 'intent', 'old', ?, ?, 'm', ?, 'r',"
-            " '[]', 1, '0.02', '/p', 'r', 'old', '1/wide')",
-            (NOW, NOW, call_text(order().call)),
-        )
-        db.execute("UPDATE tasks SET state = 'submitted', task_id = 't', sent_at = ?", (NOW,))
-        db.execute("PRAGMA user_version = 1")
-        db.commit()
-
-
-def tables(folder: Path) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(folder / FILE)) as db:
-        return db.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
-
-
-def test_a_ledger_of_the_first_format_is_gone_on_with(tmp_path: Path) -> None:
-    made_by_the_first_wanflow(tmp_path)
-    looked = Ledger.look(tmp_path).tasks(State.SUBMITTED)
-    ledger = opened(tmp_path)
-    [task] = ledger.orphans(NOW + 1)
-    assert looked == [replace(task, owner="old", at=NOW)]
-    assert (task.id, task.task_id, task.usd_image, task.call) == (7, "t", Decimal("0.02"), looked[0].call)
-    assert ledger.move(task, State.DONE, NOW + 9, billed=1)
-    with closing(sqlite3.connect(tmp_path / FILE)) as db:
-        states = db.execute("SELECT task, state FROM history ORDER BY id").fetchall()
-    assert states == [(7, "intent"), (7, "submitted"), (7, "submitted"), (7, "done")]
-    opened(tmp_path / "new")
-    assert tables(tmp_path) == tables(tmp_path / "new")
-
-
 def test_a_ledger_whose_maker_died_before_its_tables_is_empty(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     assert Ledger.look(tmp_path).tasks(*State) == []
@@ -254,7 +233,7 @@ def test_a_ledger_of_a_newer_wanflow_is_left_alone(opening: Callable[[Path], Led
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match=r"newer wanflow \(its format is 99, this one reads 2\).*upgrade wanflow"):
+    with pytest.raises(StoreError, match=r"newer wanflow \(its format is 99, this one reads 1\).*upgrade wanflow"):
         opening(tmp_path)
 
 

@@ -20,22 +20,33 @@ def is_public(url: str) -> bool:
     By the text alone, since what a name stands for is decided by the proxy where there is one; names that say that
     they are private, and every way to write a number that systems take for an address, are known.
     """
-    host = (urlsplit(url).hostname or "").rstrip(".").partition("%")[0]
+    return is_public_host(urlsplit(url).hostname or "")
+
+
+def is_public_host(host: str) -> bool:
+    """The same of a host, an address of IPv6 without brackets."""
+    host = host.rstrip(".").partition("%")[0]
+    address = numeric(host)
+    return is_public_address(address) if address else not _OWN.fullmatch(host)
+
+
+def numeric(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is in itself, however it is written (127.1, 0x7f000001, ::1); None of a name."""
     try:
-        address = ip_address(host)
+        return ip_address(host)
     except ValueError:
         try:
-            address = ip_address(socket.inet_aton(host))  # 127.1, 0x7f000001, 2130706433
+            return ip_address(socket.inet_aton(host))
         except OSError:
-            return not _OWN.fullmatch(host)
-    return is_public_address(address)
+            return None
 
 
 def is_public_address(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address is the internet's, and so is the one of IPv4 that it may stand for."""
     if isinstance(address, IPv6Address) and (inner := _inner(address)):
         return is_public_address(inner)
-    return address.is_global and not address.is_multicast
+    is_obsolete = isinstance(address, IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or is_obsolete)
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:

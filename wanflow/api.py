@@ -27,11 +27,13 @@ from wanflow.errors import (
     merge,
     unwritable,
 )
+from wanflow.fetch import AT_ONCE, Fetcher
+from wanflow.fetching import LANE
 from wanflow.halt import Halt, remind
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener, Silent
 from wanflow.manifests import Manifest
-from wanflow.model import RefKind
+from wanflow.model import Limits, RefKind
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
 from wanflow.plan import Planner
@@ -227,8 +229,11 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
 def _save(planner: Planner) -> None:
     try:
         planner.inputs.save()
+        planner.inputs.keep()
     except StoreError as error:
         raise StoreError(f"nothing was started: {error}") from error
+    except OSError as error:
+        raise StoreError(f"nothing was started: {unwritable(planner.blobs.root, error)}") from error
 
 
 def _require_budget(plan: Plan) -> None:
@@ -257,8 +262,10 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
         payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
-    lanes = Lanes({terms.lane: terms.limits for terms in planner.plan.terms.values()})
-    work = Run(planner, backend, publisher, lanes, listener, halt, retries, payments)
+    limits = {terms.lane: terms.limits for terms in planner.plan.terms.values()}
+    lanes = Lanes(limits | {LANE: Limits(AT_ONCE)})
+    fetcher = Fetcher(planner.blobs, project.hosts)
+    work = Run(planner, backend, publisher, lanes, listener, halt, retries, fetcher, payments)
     try:
         record = asyncio.run(_interruptible(work, run_id, listener))
     finally:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from wanflow import catalog, graph, schemas
+from wanflow import catalog, datauris, graph, schemas, urls
 from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.foreign import Judge, TooMuchWorkError
@@ -309,6 +309,8 @@ class _Builder:
             return Ref(RefKind.FILE, text.removeprefix("file:"))
         if step_named(text):
             return self.references.step(text, where)
+        if urls.scheme_of(text) or datauris.is_data(text):
+            return Ref(RefKind.URL, text)
         kind, _, name = text.partition(".")
         ref = Ref(RefKind(kind), name)
         if ref.kind is RefKind.PARAM:

@@ -108,6 +108,13 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="DIR",
                 help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
             ),
+            click.option(
+                "--allow-host",
+                "allow_hosts",
+                multiple=True,
+                metavar="HOST",
+                help="Let URLs of pictures lead to this host too, though it is not public. Repeatable.",
+            ),
             click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
             click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
         ]

@@ -32,6 +32,7 @@ _REASONS = {
     Reason.OUTPUT_MISSING: "output file not there",
     Reason.OUTPUT_MODIFIED: "output file was edited",
     Reason.UPSTREAM: "known after the step before it",
+    Reason.FETCH: "known once its picture is fetched",
     Reason.FORCED: "forced",
     Reason.CACHED: "",
     Reason.BYPASSED: "when is false: its image goes on",
@@ -66,7 +67,8 @@ def _headline(plan: Plan) -> Iterator[str]:
     totals = plan.totals
     if not (totals.run or totals.later):
         files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
-        todo = files if totals.restore else "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
         yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
     work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"

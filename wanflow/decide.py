@@ -67,8 +67,8 @@ class Decider:
         if step.id in self._expansion.broken:
             return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
         if not self._expansion.runs(step, row):
-            return self._not_running(step, row, supplies)
-        taken = self._taken(step, row, supplies)
+            return self._not_running(step, row, supplies, afresh=self.force and selected)
+        taken = self._taken(step, row, supplies, afresh=self.force and selected)
         for supply in taken.values():
             if supply.absent is Reason.EXCLUDED:
                 return self._unselected(step, row, supply) if selected else left_out(step)
@@ -104,7 +104,7 @@ class Decider:
         decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result)
         return decision, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
 
-    def _taken(self, step: Step, row: Row, supplies: Supplies) -> dict[str, Supply]:
+    def _taken(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> dict[str, Supply]:
         """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
         taken: dict[str, Supply] = {}
         several: list[Supply] = []
@@ -116,7 +116,7 @@ class Decider:
             if ref.kind is RefKind.STEP:
                 supply = supplies[ref.name]
             else:
-                supply = self._supplier.supply(ref, row, supplies, step.slot_place(slot))
+                supply = self._supplier.supply(ref, row, supplies, step.slot_place(slot), afresh=afresh)
             if slot.startswith("images."):
                 several.append(supply)
             else:
@@ -132,9 +132,10 @@ class Decider:
             why = f"needs every row, and {lost:,} of the manifest can't be read"
             yield Supply(absent=Reason.REFUSED, why=why)
 
-    def _not_running(self, step: Step, row: Row, supplies: Supplies) -> tuple[Decision, Supply]:
+    def _not_running(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> tuple[Decision, Supply]:
         if step.otherwise == "bypass":
-            supply = self._supplier.supply(step.inputs["image"], row, supplies, step.where("image"))
+            image = step.inputs["image"]
+            supply = self._supplier.supply(image, row, supplies, step.where("image"), afresh=afresh)
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), supply
             return Decision(step.id, Action.SKIP, Reason.BYPASSED), supply
@@ -157,10 +158,13 @@ class Decider:
         if _symbol(key) in self._planned or _symbol(key) in self._fresh:
             return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         self._fresh.add(_symbol(key))
+        unfetched = {supply.url for supply in taken.values() if supply.url}
+        self._plan.fetches |= unfetched
         if self.force:
             return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key), unmade
         if not known:
-            return Decision(job.step.id, Action.LATER, Reason.UPSTREAM, key=key), unmade
+            first = all(supply.blob or supply.url for supply in taken.values())
+            return Decision(job.step.id, Action.LATER, Reason.FETCH if first else Reason.UPSTREAM, key=key), unmade
         result = None if key in self.bad_keys else self._index.result(key)
         if result is None and (refusal := self.refusal(key)):
             self._fresh.discard(_symbol(key))

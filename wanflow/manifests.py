@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from wanflow import globs
 from wanflow.canon import canonical
+from wanflow.datauris import MAX_CHARACTERS, is_picture
 from wanflow.errors import Mark, Problem, RecipeError, describe_os_error, is_text, quoted
 from wanflow.model import Row
 from wanflow.reach import Reach, everywhere
@@ -30,6 +31,8 @@ MAX_BYTES = 250_000_000
 MAX_WHOLE_BYTES = 20_000_000
 MAX_CELL = 65_536
 MAX_RECORD = 4_000_000
+# A cell may be a picture itself, and only such a one is longer.
+MAX_LONG_RECORD = MAX_RECORD + MAX_CHARACTERS
 MAX_COLUMNS = 2_000
 MAX_PROBLEMS = 100_000
 MAX_DIGITS = 100
@@ -105,7 +108,7 @@ def _tsv(path: Path, shown: str) -> Table:
 
 
 def _delimited(path: Path, shown: str, delimiter: str) -> Table:
-    csv.field_size_limit(MAX_CELL)
+    csv.field_size_limit(MAX_CHARACTERS)
     text = read_text(path, shown, MAX_BYTES)
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -118,7 +121,7 @@ def _delimited(path: Path, shown: str, delimiter: str) -> Table:
 class _Lines:
     """The lines of a text for a CSV reader, which takes several for a row; `taken` are the characters of this row."""
 
-    def __init__(self, text: str, most: float = MAX_RECORD) -> None:
+    def __init__(self, text: str, most: float = MAX_LONG_RECORD) -> None:
         self._text, self._most, self._place, self.taken = text, most, 0, 0
 
     def __iter__(self) -> _Lines:
@@ -179,11 +182,22 @@ def _cells(reader: Any, lines: _Lines, header: list[str], shown: str, table: Tab
             return
         if cells is None:
             return
+        if lines.taken > MAX_CELL and (long := _too_long(cells)):
+            table.broken.append(_csv_problem(csv.Error(long), shown, line))
+            return
         if len(cells) == width:
             yield Record(dict(zip(header, cells, strict=True)), line, _joined(cells))
         elif cells:
             table.problems.append(_ragged(cells, width, shown, line, header))
         line = reader.line_num + 1
+
+
+def _too_long(cells: Iterable[str]) -> str:
+    """What is too long among the cells of a row, as the CSV reader says it."""
+    texts = [cell for cell in cells if not is_picture(cell)]
+    if any(len(text) > MAX_CELL for text in texts):
+        return "field larger"
+    return f"a row has over {MAX_RECORD:,} characters" if sum(map(len, texts)) > MAX_RECORD else ""
 
 
 def _joined(cells: list[str]) -> str:
@@ -228,8 +242,8 @@ def _json_lines(text: str, shown: str, table: Table) -> Iterator[Record]:
             return
         if line.strip():
             try:
-                if len(line) > MAX_RECORD:
-                    raise ValueError(f"it has over {MAX_RECORD:,} characters")
+                if len(line) > MAX_LONG_RECORD:
+                    raise ValueError(f"it has over {MAX_LONG_RECORD:,} characters")
                 yield _record(read_json(line), number, line.strip())
             except (ValueError, RecursionError) as error:
                 message = f"this line can't be read as a JSON object: {_said(error)}"
@@ -314,7 +328,8 @@ def _record(entry: Any, line: int, text: str | None = None) -> Record:
     if not isinstance(entry, dict):
         raise ValueError("a row must be a map (name: value)")
     text = canonical(entry) if text is None or "\\u" in text else text
-    if len(text) > MAX_CELL:
+    pictures = sum(len(value) for value in entry.values() if isinstance(value, str) and is_picture(value))
+    if len(text) - pictures > MAX_CELL:
         raise ValueError(f"a row may have {MAX_CELL:,} characters, this one has {len(text):,}")
     try:
         text.encode("utf-8")

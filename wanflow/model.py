@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
+from wanflow import datauris, urls
 from wanflow.errors import EditError
 
 # In an address it stands where a row's key does: run/sheet. No row may have it.
@@ -35,12 +36,13 @@ class RefKind(Enum):
     ROW = "row"
     PARAM = "params"
     FILE = "file"
+    URL = "url"
     STEP = "steps"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo` or `file:logo.png`.
+    """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo`, `file:logo.png` or a URL.
 
     `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant.
     """
@@ -50,6 +52,8 @@ class Ref:
     every: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.kind is RefKind.URL:
+            return datauris.shown(self.name) if datauris.is_data(self.name) else urls.shown(self.name)
         glue = ":" if self.kind is RefKind.FILE else "."
         return f"{self.kind.value}{glue}{self.name}{'.all' if self.every else ''}"
 
@@ -91,14 +95,21 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A local image file: where it lies, its content, and the stat it had when that was read.
+    """An image file of this machine: where it lies, its content, and the stat it had when that was read.
 
-    The stat is None for a file so young that it may change again within one tick of the file system's clock.
+    The stat is None for a file so young that it may change again within one tick of the file system's clock. What came
+    from a URL or a data URI lies in the store, and is `shown` by where it came from.
     """
 
     path: str
     blob: Blob
     stat: FileStat | None = None
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.shown or self.path
 
 
 class Action(StrEnum):
@@ -121,6 +132,7 @@ class Reason(StrEnum):
     OUTPUT_MISSING = "output_missing"
     OUTPUT_MODIFIED = "output_modified"
     UPSTREAM = "upstream"
+    FETCH = "fetch"
     FORCED = "forced"
     CACHED = "cached"
     BYPASSED = "bypassed"

@@ -32,6 +32,7 @@ from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index, RowRecord
 from wanflow.supply import Supplier, Supply
 from wanflow.targets import Targets
+from wanflow.urls import Url
 
 
 class Planner:
@@ -49,7 +50,10 @@ class Planner:
         """`states` are those of an earlier plan of everything, for selections that read them. Raises UsageError."""
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
-        self.blobs, self.inputs = Blobs(project.store), Inputs(project.root, index, project.reach)
+        self.blobs, self.inputs = (
+            Blobs(project.store),
+            Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
+        )
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
@@ -115,6 +119,9 @@ class Planner:
             self._selection.require_rows()
             if not any(self._selection.of(entry.key) for entry in self.plan.entries):
                 self.plan.notes.append("no job is selected")
+        if fetches := len(self.plan.fetches):
+            number = "1 picture is" if fetches == 1 else f"{fetches:,} pictures are"
+            self.plan.notes.append(f"{number} fetched first")
         self.plan.fatal += self.targets.overwritten()
         self.plan.tally()
         self.plan.problems = merge(self.plan.problems)
@@ -278,6 +285,9 @@ class Planner:
         for restore in self.targets.restores(row, shown, supplies):
             if isinstance(restore, RowError):
                 self._note_once(restore)
+                continue
+            if isinstance(restore, Url):
+                self.plan.fetches.add(restore)
                 continue
             restores.append(restore[0])
             _mark(decisions, *restore)

@@ -13,6 +13,7 @@ from wanflow.errors import Problem
 from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
 from wanflow.recipe import Recipe, Step
 from wanflow.record import money
+from wanflow.urls import Url
 
 FORMAT_VERSION = 1
 
@@ -29,7 +30,8 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read.
+    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read, or URLs
+    that are fetched first.
 
     The steps that run once for the whole run are planned as a row with the key `run`, the last one.
     """
@@ -38,7 +40,7 @@ class RowPlan:
     decisions: tuple[Decision, ...]
     paths: Mapping[str, str]
     restores: tuple[Publication, ...] = ()
-    inputs: tuple[Source, ...] = ()
+    inputs: tuple[Source | Url, ...] = ()
 
     @property
     def key(self) -> str:
@@ -81,6 +83,7 @@ class Plan:
     fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
@@ -132,7 +135,7 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """True when a run would neither do a job nor write a file."""
-        return not (self.totals.run or self.totals.later or self.totals.restore)
+        return not (self.totals.run or self.totals.later or self.totals.restore or self.fetches)
 
     @property
     def over_budget(self) -> str:
@@ -231,6 +234,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "later": totals.later,
             "skip": totals.skip,
             "restore": totals.restore,
+            "fetch": len(plan.fetches),
             "paid_tasks": totals.paid_tasks,
             "images": totals.images,
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from wanflow.errors import StoreError
+from wanflow.expand import RowError
 from wanflow.halt import Halt
 from wanflow.listener import Listener
 from wanflow.model import (
@@ -33,7 +35,9 @@ from wanflow.record import RunRecord
 from wanflow.rowmemory import File
 from wanflow.rowstate import RowState
 from wanflow.schedule import Job
+from wanflow.source import NodePath
 from wanflow.store.tasks import Task
+from wanflow.urls import Url
 
 _STATUSES = {"r": Status.REUSED, EXCLUDED: Status.EXCLUDED}
 
@@ -45,10 +49,15 @@ class Progress:
         self.rows: dict[int, RowState] = {}
         self._planner, self._plan = planner, planner.plan
         self._listener, self._halt = listener, halt
+        self.fetches: dict[Url, int] = {}
+        self._shown: dict[Url, list[tuple[RowState, str]]] = {}
         self._run_done: tuple[Row, str, list[File], list[File]] | None = None
 
     def open(self) -> Iterator[tuple[Job, Sequence[Job]]]:
-        """Begin every row, and the whole run as the last of them; yields every open job and the open jobs it needs."""
+        """Begin every row, and the whole run as the last of them; yields every open job and the open jobs it needs.
+
+        What has to be fetched is a job, too, of a step beyond the last.
+        """
         for place, entry in enumerate(self._plan.entries):
             if isinstance(entry, Unchanged):
                 continue
@@ -56,16 +65,49 @@ class Progress:
             state = self.rows[place] = RowState(entry, level)
             state.sound = len(entry.paths) == len(self._planner.targets.of(entry.row))
             open_steps = [n for n, decision in enumerate(entry.decisions) if not self._settled(state, decision)]
-            state.open_ends = len(open_steps) + len(entry.restores)
+            state.open_ends = len(open_steps) + len(entry.restores) + self._show_fetched(place, state)
             if not state.open_ends:
                 self._close(state)
             for number in open_steps:
                 yield (place, level.first + number), self._needs(place, level.steps[number])
+        for number in self.fetches.values():
+            yield (number, len(self._plan.steps)), ()
+
+    def _show_fetched(self, place: int, state: RowState) -> int:
+        """How many of a row's outputs show a picture as it is fetched."""
+        found = 0
+        for output in self._planner.targets.of(state.entry.row) if self._plan.fetches else ():
+            ref = state.origin(output.ref)
+            if output.name in state.entry.paths and (url := self._unfetched(place, ref, output.where("image"))):
+                self._shown.setdefault(url, []).append((state, output.name))
+                self.fetches.setdefault(url, len(self.fetches))
+                found += 1
+        return found
+
+    def _unfetched(self, place: int, ref: Ref, where: NodePath) -> Url | None:
+        """The URL that is meant, if it has to be fetched."""
+        if ref.kind is RefKind.STEP or not self._plan.fetches:
+            return None
+        planner, row = self._planner, self.rows[place].entry.row
+        found = planner.supplier.found(ref, row, where, afresh=planner.decider.force)
+        return found if isinstance(found, Url) else None
+
+    def fetched(self, url: Url) -> Iterator[tuple[RowState, str, Publication | None]]:
+        """A URL was fetched: the outputs that show it as it is, and the file that is due for each, if there is one."""
+        for state, name in self._shown.pop(url, ()):
+            yield state, name, next((due for due in self.due(state) if due.name == name), None)
+
+    @property
+    def not_shown(self) -> int:
+        """How many outputs still wait for a picture to be fetched."""
+        return sum(map(len, self._shown.values()))
 
     def _needs(self, place: int, step: Step) -> list[Job]:
         jobs: dict[Job, None] = {}  # a job may take a picture twice
-        for at, ref in self._plan.sources(place, step).values():
-            if ref.kind is RefKind.STEP and ref.name not in self.rows[at].blobs:
+        for slot, (at, ref) in self._plan.sources(place, step).items():
+            if url := self._unfetched(at, ref, step.slot_place(slot)):
+                jobs[self.fetches.setdefault(url, len(self.fetches)), len(self._plan.steps)] = None
+            elif ref.kind is RefKind.STEP and ref.name not in self.rows[at].blobs:
                 level = self.rows[at].level
                 jobs[at, level.first + level.numbers[ref.name]] = None
         return list(jobs)
@@ -124,7 +166,7 @@ class Progress:
                 outputs.append((publication.path, None))
         if state.sound:
             shape = shape_of(decision.reason for decision in state.entry.decisions)
-            inputs = [(source.path, source.stat) for source in state.entry.inputs]
+            inputs = [self._planner.inputs.settled(source) for source in state.entry.inputs]
             if state.entry.key == RUN:
                 self._run_done = (state.entry.row, shape, inputs, outputs)
                 return
@@ -137,21 +179,25 @@ class Progress:
             ref = state.origin(output.ref)
             step = ref.name if ref.kind is RefKind.STEP else None
             if path := state.entry.paths.get(output.name):
-                blob = state.blobs.get(step) if step else self._input(state, ref, output).blob
-                if blob:
+                found = None if step else self._input(state, ref, output)
+                if blob := state.blobs.get(step) if step else found and found.blob:
                     yield Publication(output.name, path, blob, step, output.quality)
 
     def source(self, state: RowState, publication: Publication) -> Path:
         """The input file that is published as it is, since every step was bypassed."""
         output = next(output for output in self._planner.recipe.outputs if output.name == publication.name)
-        return self._root / self._input(state, state.origin(output.ref), output).path
+        source = self._input(state, state.origin(output.ref), output)
+        return self._root / (source.path if source else "")
 
     @property
     def _root(self) -> Path:
         return self._planner.inputs.root
 
-    def _input(self, state: RowState, ref: Ref, output: Output) -> Source:
-        return self._planner.supplier.file(ref, state.entry.row, output.where("image"))
+    def _input(self, state: RowState, ref: Ref, output: Output) -> Source | None:
+        """The file that an output shows as it is; None when it could not be fetched."""
+        with suppress(RowError):
+            return self._planner.supplier.file(ref, state.entry.row, output.where("image"))
+        return None
 
     # -- at the end
 

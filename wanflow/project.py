@@ -15,6 +15,7 @@ from wanflow.manifests import fixed_part
 from wanflow.reach import Reach, strays
 from wanflow.selection import Wish
 from wanflow.settings import FILE, FLAG, STORE, Settings, cores, find_root, read_settings, secret
+from wanflow.urls import Hosts
 from wanflow.workers import Workers
 
 
@@ -22,7 +23,8 @@ from wanflow.workers import Workers
 class Options:
     """What a caller may set: parameter values as text, another manifest or output folder, backend, workers.
 
-    A recipe reads and writes below its project's folder, the caller's manifest and output folder, and `allow_paths`.
+    A recipe reads and writes below its project's folder, the caller's manifest and output folder, and `allow_paths`;
+    URLs of pictures lead to public hosts, and to `allow_hosts`.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Options:
     retry_refused: bool = False
     wish: Wish = field(default_factory=Wish)
     allow_paths: Sequence[Path] = ()
+    allow_hosts: Sequence[str] = ()
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 
@@ -54,6 +57,7 @@ class Project:
     options: Options
     reach: Reach  # of what is read
     room: Reach  # for what is written
+    hosts: Hosts  # that may be asked for pictures beside public ones
 
     @property
     def store(self) -> Path:
@@ -106,7 +110,7 @@ def open_project(recipe: str | Path, options: Options, here: Path | None = None)
     if complaint := room.complaint(root / FILE):
         raise UsageError(f"{FILE} can't be used: {complaint}")
     require_own_store(root / STORE, room)
-    return Project(root, file, here, read_settings(root), options, reach, room)
+    return Project(root, file, here, read_settings(root), options, reach, room, Hosts(options.allow_hosts))
 
 
 def _reach(root: Path, recipe: Path, here: Path, options: Options) -> tuple[Reach, Reach]:

@@ -36,6 +36,14 @@ class Publishing:
         """These files of a row are due."""
         self.waiting.extend((state, publication) for publication in publications)
 
+    def add_fetched(self, state: RowState, output: str, publication: Publication | None) -> None:
+        """A picture that an output shows as it is was fetched, or could not be."""
+        if publication:
+            self.add(state, [publication])
+            return
+        why = f"{state.entry.paths[output]} is not written: its picture could not be fetched"
+        self._not_published(state, None, EditError("FetchFailed", why))
+
     def start(self) -> Iterator[Coroutine[None, None, None]]:
         """The work on as many files as may be under way."""
         while self.waiting and self._under_way < AT_ONCE and not (self._halt.aborted or self._full):
@@ -63,12 +71,12 @@ class Publishing:
         self.written += 1
         self._listener.published(publication.path, written.kept)
 
-    def _not_published(self, state: RowState, publication: Publication, error: EditError | StoreError) -> None:
+    def _not_published(self, state: RowState, publication: Publication | None, error: EditError | StoreError) -> None:
         """A file could not be written: the job whose picture it shows counts as failed, though its result is stored."""
         self.not_written += 1
         state.sound = False
         failure = error if isinstance(error, EditError) else EditError("StoreNotWritten", str(error))
-        if publication.step and (outcome := state.outcomes.get(publication.step)):
+        if publication and publication.step and (outcome := state.outcomes.get(publication.step)):
             outcome.status = Status.FAILED
             outcome.error_code, outcome.error_message = failure.code, failure.message
         self._listener.note(failure.message)

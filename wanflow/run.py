@@ -18,10 +18,12 @@ from wanflow.backends.draft import FREE
 from wanflow.decide import PROXY
 from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.expand import RowError, key_of, key_parts
+from wanflow.fetch import Fetcher
+from wanflow.fetching import LANE, Fetching
 from wanflow.halt import Halt
 from wanflow.lanes import Lanes
 from wanflow.listener import Listener
-from wanflow.model import Blob, Call, Ref, RefKind, Result, Status
+from wanflow.model import Call, Ref, RefKind, Result, Source, Status
 from wanflow.outputs import Publisher
 from wanflow.payments import Payments
 from wanflow.plan import Planner
@@ -33,6 +35,7 @@ from wanflow.salvage import Salvage
 from wanflow.schedule import Job, Schedule
 from wanflow.store.claims import Claims
 from wanflow.store.tasks import Order, Task
+from wanflow.supply import Supply
 
 ELSEWHERE_S = 0.2
 # Failures of one job's own files, which say nothing about equal work from other files.
@@ -51,6 +54,7 @@ class Run:
         listener: Listener,
         halt: Halt,
         retries: Retries,
+        fetcher: Fetcher,
         payments: Payments | None = None,
     ) -> None:
         self.planner, self.plan, self.steps = planner, planner.plan, planner.plan.steps
@@ -59,9 +63,12 @@ class Run:
             raise ValueError(f"no limits are set for the lanes {unknown}")
         self.backend, self.lanes, self.clock, self.halt = backend, lanes, retries.clock, halt
         self.retries, self.payments = retries, payments
-        self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note) if payments else None
+        self.salvage = None
+        if payments:
+            self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note, halt.for_store)
         self.progress = Progress(planner, listener, self.halt)
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
+        self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
         self.kept = 0  # new pictures that a rerun will find
         self._followers: dict[str, list[Job]] = {}
@@ -75,6 +82,8 @@ class Run:
     def stop(self) -> None:
         """Start nothing more; what is under way is finished and stored."""
         self.halt.interrupt(at_once=False)
+        if self.salvage:
+            self.salvage.leave()
 
     def abort(self) -> None:
         """End what is under way, too; nothing half-made stays."""
@@ -94,7 +103,7 @@ class Run:
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
                 self.index.forget(key)
-        self._schedule = Schedule([self._lane(number) for number in range(len(self.steps))], self.progress.open())
+        self._schedule = Schedule([*(self.plan.terms[step.id].lane for step in self.steps), LANE], self.progress.open())
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
@@ -118,7 +127,7 @@ class Run:
 
     def _record(self, run_id: str, started: datetime) -> RunRecord:
         record = self.progress.record(run_id, started, self.clock.now())
-        unwritten = len(self.publishing.waiting)
+        unwritten = len(self.publishing.waiting) + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
@@ -134,7 +143,8 @@ class Run:
             await self.salvage.start()
             await self._drive()
             if not self.halt.stopping:
-                await self.salvage.finish()
+                self._spawn(self.salvage.finish())
+                await self._drive()
         finally:
             await self.salvage.stop()
 
@@ -155,6 +165,10 @@ class Run:
 
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
+            if job[1] == len(self.steps):
+                self.lanes.take(LANE)
+                self._spawn(self._fetch(job))
+                continue
             try:
                 call, parts = self._call(job)
             except (RowError, EditError) as error:
@@ -168,6 +182,17 @@ class Run:
                 self._followers[call.key].append(job)
             else:
                 self._lead(job, call, parts)
+
+    async def _fetch(self, job: Job) -> None:
+        """Fetch a picture; whatever takes it finds it then, or why it is not there."""
+        url = next(url for url, number in self.progress.fetches.items() if number == job[0])
+        try:
+            await self.fetching.fetch(url)
+        finally:
+            self.lanes.free(LANE)
+        self._schedule.done(job)
+        for state, name, publication in self.progress.fetched(url):
+            self.publishing.add_fetched(state, name, publication)
 
     def _lead(self, job: Job, call: Call, parts: str) -> None:
         """Do a job that no other of this run does, unless another wanflow is at it."""
@@ -207,8 +232,11 @@ class Run:
         made_of = self.planner.expansion.job(step, row)
         sources = self.plan.sources(place, step)
         pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
-        inputs = {slot: (path, blob.sha256) for slot, (path, blob) in pictures.items()}
-        sizes = {slot: blob.size for slot, (_, blob) in pictures.items()}
+        if self.plan.fetches:  # of which the plan did not know what they are
+            taken = {slot: _supply(sources[slot][1], source) for slot, source in pictures.items()}
+            self.planner.supplier.check_sizes(step, row, taken)
+        inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in pictures.items()}
+        sizes = {slot: source.blob.size for slot, source in pictures.items()}
         made = self.planner.expansion.size(made_of, sizes)
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
@@ -217,13 +245,12 @@ class Run:
         parts = key_parts(self.planner.decider.key_heads[step.id], made_of.parameters_text, digests)
         return Call(key_of(parts), step.function.name, made_of.parameters, inputs, region, step.model, pixels), parts
 
-    def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> tuple[str, Blob]:
+    def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> Source:
         state = self.progress.rows[place]
         if ref.kind is RefKind.STEP:
             blob = state.blobs[ref.name]
-            return str(self.blobs.path(blob.sha256)), blob
-        source = self.planner.supplier.file(ref, state.entry.row, step.slot_place(slot))
-        return str(self.inputs.root / source.path), source.blob
+            return Source(str(self.blobs.path(blob.sha256)), blob)
+        return self.planner.supplier.file(ref, state.entry.row, step.slot_place(slot))
 
     def _known(self, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
@@ -384,5 +411,12 @@ class Run:
             self._fail(follower, error, 0)
 
 
+def _supply(ref: Ref, source: Source) -> Supply:
+    return Supply(step=ref.name, size=source.blob.size) if ref.kind is RefKind.STEP else Supply.of(source)
+
+
 def _as_edit_error(error: RowError | EditError) -> EditError:
-    return error if isinstance(error, EditError) else EditError("Refused", str(error))
+    if isinstance(error, EditError):
+        return error
+    said = "; ".join(f"{problem.message}. {problem.hint}".rstrip(". ") for problem in error.problems)
+    return EditError(error.__cause__.code if isinstance(error.__cause__, EditError) else "Refused", said)

@@ -1,4 +1,4 @@
-"""Where a job's pictures come from: files of this machine, or steps that make them; and whether they fit."""
+"""Where a job's pictures come from: files, URLs, data URIs, or steps that make them; and whether they fit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from wanflow import datauris, urls
 from wanflow.errors import EditError, Mark, Problem
 from wanflow.expand import RowError, about_row
 from wanflow.hints import MASK
@@ -20,22 +20,34 @@ from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
 from wanflow.recipe import Recipe, Step
 from wanflow.sizes import fitted
 from wanflow.source import NodePath
+from wanflow.urls import Url
 
 _STEP = "Put a local/fit step before it, with: {{{}}}."
-_NOT_FILES = ("http://", "https://", "data:")
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A picture as far as it is known: its content, or only who will make it, or that there will be none, and why."""
+    """A picture as far as it is known: its content, or only who will make it, or that there will be none, and why.
+
+    `file` is what messages call one that no step makes, `path` where it lies, `url` where it has to be fetched first.
+    """
 
     symbol: str = ""
     blob: Blob | None = None
     file: str | None = None
+    path: str = ""
+    url: Url | None = None
     step: str | None = None
     size: tuple[int, int] | None = None
     absent: Reason | None = None
     why: str = ""
+
+    @classmethod
+    def of(cls, found: Source | Url) -> Supply:
+        """A picture that no step makes."""
+        if isinstance(found, Url):
+            return cls(f"?{found.digest}", file=str(found), url=found)
+        return cls(found.blob.sha256, found.blob, found.name, found.path, size=found.blob.size)
 
 
 class Supplier:
@@ -43,29 +55,47 @@ class Supplier:
 
     def __init__(self, recipe: Recipe, inputs: Inputs, manifest: Manifest | None) -> None:
         self.recipe, self.inputs = recipe, inputs
-        self.row_files: dict[str, Source] = {}
+        self.row_files: dict[str, Source | Url] = {}
         self._manifest = manifest
         self._folder = inputs.relative(manifest.folder if manifest else recipe.folder)
         self._recipe_folder = inputs.relative(recipe.folder)
 
-    def supply(self, ref: Ref, row: Row, supplies: Mapping[str, Supply], where: NodePath) -> Supply:
-        """The picture that a reference at a place of the recipe stands for, as far as it is known. Raises RowError."""
-        if ref.kind is RefKind.STEP:
-            return supplies[ref.name]
-        source = self.file(ref, row, where)
-        return Supply(source.blob.sha256, source.blob, file=source.path, size=source.blob.size)
+    def supply(
+        self, ref: Ref, row: Row, supplies: Mapping[str, Supply], where: NodePath, *, afresh: bool = False
+    ) -> Supply:
+        """The picture that a reference at a place of the recipe stands for, as far as it is known; `afresh` when one
+        from a URL shall be fetched although it is stored. Raises RowError.
+        """
+        return supplies[ref.name] if ref.kind is RefKind.STEP else Supply.of(self.found(ref, row, where, afresh=afresh))
 
     def file(self, ref: Ref, row: Row, where: NodePath) -> Source:
-        """The file that a reference (not to a step) stands for. Raises RowError."""
-        name = self._locate(ref, row, where)
+        """The file that a reference (not to a step) stands for, now that all is fetched. Raises RowError."""
+        found = self.found(ref, row, where)
+        if isinstance(found, Url):
+            raise RowError(replace(self._place(ref, row, where), message=f"{found}: it was not fetched; run again"))
+        return found
+
+    def found(self, ref: Ref, row: Row, where: NodePath, *, afresh: bool = False) -> Source | Url:
+        """The file that a reference (not to a step) stands for, or the URL that has to be fetched first. Raises
+        RowError.
+        """
+        text = self._text(ref, row, where)
         try:
-            source = self.inputs.source(name)
+            if not _is_remote(ref, text):
+                name = self._name(ref, text)
+                found: Source | Url = self.inputs.source(name)
+            elif datauris.is_data(text):
+                name = datauris.shown(text)
+                found = self.inputs.data(text)
+            else:
+                name = urls.shown(text)
+                found = self.inputs.url(text, afresh=afresh)
         except EditError as error:
-            problem = self._place(ref, row, where)
-            message = f"{ref}: {name}: {error.message}"
-            raise RowError(replace(problem, rule=_rule_name(error.code), message=message)) from error
-        self.row_files[name] = source
-        return source
+            said = name if ref.kind is RefKind.URL else f"{ref}: {name}"
+            problem = replace(self._place(ref, row, where), message=f"{said}: {error.message}")
+            raise RowError(replace(problem, rule=_rule_name(error.code))) from error
+        self.row_files[found.digest if isinstance(found, Url) else found.path] = found
+        return found
 
     def named(self, row: Row) -> Iterator[str]:
         """The files that a row names as images, whether they are there or not."""
@@ -73,30 +103,31 @@ class Supplier:
             for slot, ref in step.inputs.items():
                 if ref.kind is RefKind.ROW:
                     with suppress(RowError):
-                        yield self._locate(ref, row, step.slot_place(slot))
+                        text = self._text(ref, row, step.slot_place(slot))
+                        if not _is_remote(ref, text):
+                            yield self._name(ref, text)
 
-    def start_row(self) -> dict[str, Source]:
+    def start_row(self) -> dict[str, Source | Url]:
         """The files that will be asked for until the next call of this, by name."""
         self.row_files = {}
         return self.row_files
 
-    def _locate(self, ref: Ref, row: Row, where: NodePath) -> str:
+    def _name(self, ref: Ref, path: str) -> str:
         """The project's name of the file that a reference means."""
-        if ref.kind is RefKind.FILE:
-            return self.inputs.name(self._recipe_folder, ref.name)
-        if ref.kind is RefKind.PARAM:
-            return self.inputs.name(self._recipe_folder, str(self.recipe.params[ref.name]))
+        return self.inputs.name(self._folder if ref.kind is RefKind.ROW else self._recipe_folder, path)
+
+    def _text(self, ref: Ref, row: Row, where: NodePath) -> str:
+        """What stands for a picture that no step makes: a path, a URL or a data URI. Raises RowError."""
+        if ref.kind is not RefKind.ROW:
+            return str(self.recipe.params[ref.name]) if ref.kind is RefKind.PARAM else ref.name
         value = row.values.get(ref.name)
-        if isinstance(value, str) and value and not value.startswith(_NOT_FILES) and "\0" not in value:
-            return self.inputs.name(self._folder, value)
+        if isinstance(value, str) and value.strip() and "\0" not in value:
+            return value
         problem = self._place(ref, row, where)
-        if not isinstance(value, str) or not value.strip():
-            message = f"{ref}: there is no path in this row"
-            raise RowError(replace(problem, message=message, hint="Fill the cell, or leave the row out with where:."))
-        if "\0" in value:
+        if isinstance(value, str) and value.strip():
             raise RowError(replace(problem, message=f"{ref}: the path holds a NUL character"))
-        message = f"{ref}: {value[:60]} is not a file; wanflow edits local files"
-        raise RowError(replace(problem, message=message, hint="Download the image and name its path here."))
+        message = f"{ref}: there is no path in this row"
+        raise RowError(replace(problem, message=message, hint="Fill the cell, or leave the row out with where:."))
 
     def _place(self, ref: Ref, row: Row, where: NodePath) -> Problem:
         if ref.kind is RefKind.ROW and self.recipe.manifest and self._manifest:
@@ -108,15 +139,30 @@ class Supplier:
     def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
         """Judge the pictures that a step takes by its function's rules. Raises RowError."""
         self._require_number(step, row, sum(slot.startswith("images.") for slot in taken))
+        self.check_sizes(step, row, taken)
+        for slot, supply in taken.items():
+            rule = step.function.inputs.get(slot.partition(".")[0], {})
+            if rule.get("black_and_white") and supply.blob and supply.path:
+                self._require(step, row, slot, supply, self._unfit_mask(supply, supply.blob, hint=slot == MASK))
+
+    def check_sizes(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
+        """The same, but for what only a look at a mask's pixels tells. Raises RowError."""
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
             complaint = _unfit(rule, supply, step.function.name)
-            unfit = Unfit("ImageSize", *complaint) if complaint else self._unfit_mask(slot, rule, supply, taken)
-            if unfit:
-                what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
-                where, name = step.slot_place(slot), _rule_name(unfit.code)
-                problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
-                raise RowError(about_row(problem, row))
+            image = taken.get(rule.get("same_size_as", ""))
+            unfit = Unfit("ImageSize", *complaint) if complaint else None
+            if not unfit and image and image.size and supply.size:
+                unfit = size_fault(supply.size, image.size)
+            self._require(step, row, slot, supply, unfit)
+
+    def _require(self, step: Step, row: Row, slot: str, supply: Supply, unfit: Unfit | None) -> None:
+        if unfit is None:
+            return
+        what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
+        where, name = step.slot_place(slot), _rule_name(unfit.code)
+        problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
+        raise RowError(about_row(problem, row))
 
     def _require_number(self, step: Step, row: Row, count: int) -> None:
         rule = step.function.inputs.get("images", {})
@@ -129,17 +175,10 @@ class Supplier:
             hint = "Leave rows out with where:, or pictures with when: of the step that makes them."
         raise RowError(about_row(self.recipe.document.problem(step.where("images"), "length", message, hint), row))
 
-    def _unfit_mask(
-        self, slot: str, rule: Mapping[str, Any], supply: Supply, taken: Mapping[str, Supply]
-    ) -> Unfit | None:
-        """Why a picture can't be the mask of another; of one that a step makes, only the size is judged here."""
-        image = taken.get(rule.get("same_size_as", ""))
-        if image and image.size and supply.size and (unlike := size_fault(supply.size, image.size)):
-            return unlike
-        if not rule.get("black_and_white") or not supply.file or not supply.blob:
-            return None
+    def _unfit_mask(self, supply: Supply, blob: Blob, *, hint: bool) -> Unfit | None:
+        """Why a file's pixels can't be a mask's; those of one that a step makes are judged once they are there."""
         try:
-            return fault(self.inputs.mask(self.inputs.root / supply.file, supply.blob.sha256), hint=slot == MASK)
+            return fault(self.inputs.mask(self.inputs.root / supply.path, blob.sha256), hint=hint)
         except EditError as error:
             return Unfit(error.code, error.message, "")
 
@@ -154,6 +193,11 @@ class Supplier:
             if unfit := fault(facts, hint=slot == MASK):
                 what = "the hint's mask" if slot == MASK else "the mask"
                 raise EditError(unfit.code, f"{what} is unfit: {unfit.message}. {unfit.hint}")
+
+
+def _is_remote(ref: Ref, text: str) -> bool:
+    """Whether a text is a URL or a data URI, not a file's path."""
+    return ref.kind is not RefKind.FILE and bool(urls.scheme_of(text) or datauris.is_data(text))
 
 
 def _unfit(rule: Mapping[str, object], supply: Supply, function: str) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from wanflow.recipe import Output, plain
 from wanflow.store.index import Index
 from wanflow.supply import Supplier, Supply
 from wanflow.templates import Template
+from wanflow.urls import Url
 
 
 class Targets:
@@ -22,6 +23,7 @@ class Targets:
 
     def __init__(self, project: Project, expansion: Expansion, supplier: Supplier, index: Index) -> None:
         self._recipe, self._expansion, self._supplier, self._index = expansion.recipe, expansion, supplier, index
+        self._afresh = project.options.force
         inputs = supplier.inputs
         self._root, self._room = inputs.root, project.room
         prefix = inputs.relative(project.out)
@@ -63,17 +65,22 @@ class Targets:
 
     def restores(
         self, row: Row, paths: dict[str, str], supplies: Mapping[str, Supply]
-    ) -> Iterator[tuple[Publication, Reason] | RowError]:
-        """The files that have to be put in place, and why; what has no picture is dropped from the paths, with why."""
+    ) -> Iterator[tuple[Publication, Reason] | RowError | Url]:
+        """The files that have to be put in place, and why; what has no picture is dropped from the paths, with why;
+        and what has to be fetched for one.
+        """
         for output in (output for output in self.of(row) if output.name in paths):
             try:
-                supply = self._supplier.supply(output.ref, row, supplies, output.where("image"))
+                where = output.where("image")
+                supply = self._supplier.supply(output.ref, row, supplies, where, afresh=self._afresh)
             except RowError as error:
                 del paths[output.name]
                 yield error
                 continue
             path = paths[output.name]
             if supply.blob is None:
+                if supply.url:
+                    yield supply.url
                 if not supply.absent:
                     self._neighbours.note(output.name, path, None)
                 continue

@@ -23,19 +23,24 @@ CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT 
     "ALTER TABLE outputs ADD COLUMN writer TEXT NOT NULL DEFAULT '';",
     "CREATE TABLE refusals (key TEXT PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL) WITHOUT ROWID;",
     "CREATE TABLE receipts (file TEXT PRIMARY KEY, read_bytes INT NOT NULL) WITHOUT ROWID;",
+    """
+CREATE TABLE urls (url TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NULL, etag TEXT NOT NULL,
+                   fetched TEXT NOT NULL) WITHOUT ROWID;
+""",
 )
 
 LEDGER = (
     """
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
-    at REAL NOT NULL, intended_at REAL NOT NULL, sent_at REAL, offset_s REAL, submitted_at REAL, task_id TEXT UNIQUE,
-    model TEXT NOT NULL, call TEXT NOT NULL, request TEXT NOT NULL, components TEXT NOT NULL,
+    at REAL NOT NULL, sent_at REAL, offset_s REAL, submitted_at REAL, task_id TEXT UNIQUE,
+    model TEXT NOT NULL, call TEXT NOT NULL, components TEXT NOT NULL,
     images INT NOT NULL, usd_image TEXT, billed INT NOT NULL DEFAULT 0,
     project TEXT NOT NULL, recipe TEXT NOT NULL, run TEXT NOT NULL, job TEXT NOT NULL,
     detail TEXT NOT NULL DEFAULT '');
 CREATE INDEX tasks_by_key ON tasks (key);
 CREATE INDEX tasks_open ON tasks (lane, state) WHERE state IN ('intent', 'sending', 'submitted');
+CREATE INDEX tasks_unsettled ON tasks (state) WHERE state NOT IN ('stored', 'failed');
 CREATE TABLE history (
     id INTEGER PRIMARY KEY, task INT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
     task_id TEXT, billed INT NOT NULL, detail TEXT NOT NULL);
@@ -45,33 +50,10 @@ CREATE TRIGGER next_state AFTER UPDATE OF state, owner ON tasks BEGIN
     INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
 CREATE TRIGGER kept_history BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
 CREATE TRIGGER whole_history BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
-CREATE TABLE owners (id TEXT PRIMARY KEY, pid INT, project TEXT, run TEXT, started REAL) WITHOUT ROWID;
 CREATE TABLE lanes (lane TEXT PRIMARY KEY, pace TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE uploads (model TEXT, sha256 TEXT, url TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (model, sha256))
     WITHOUT ROWID;
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-""",
-    # Which tasks are not settled is found without reading all; what nobody read is gone.
-    """
-DROP TABLE owners;
-ALTER TABLE tasks RENAME TO old_tasks;
-CREATE TABLE tasks (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
-    at REAL NOT NULL, sent_at REAL, offset_s REAL, submitted_at REAL, task_id TEXT UNIQUE,
-    model TEXT NOT NULL, call TEXT NOT NULL, components TEXT NOT NULL,
-    images INT NOT NULL, usd_image TEXT, billed INT NOT NULL DEFAULT 0,
-    project TEXT NOT NULL, recipe TEXT NOT NULL, run TEXT NOT NULL, job TEXT NOT NULL,
-    detail TEXT NOT NULL DEFAULT '');
-INSERT INTO tasks SELECT id, key, lane, state, owner, at, sent_at, offset_s, submitted_at, task_id, model, call,
-    components, images, usd_image, billed, project, recipe, run, job, detail FROM old_tasks;
-DROP TABLE old_tasks;
-CREATE INDEX tasks_by_key ON tasks (key);
-CREATE INDEX tasks_open ON tasks (lane, state) WHERE state IN ('intent', 'sending', 'submitted');
-CREATE INDEX tasks_unsettled ON tasks (state) WHERE state NOT IN ('stored', 'failed');
-CREATE TRIGGER first_state AFTER INSERT ON tasks BEGIN
-    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
-CREATE TRIGGER next_state AFTER UPDATE OF state, owner ON tasks BEGIN
-    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
 """,
 )
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -282,6 +283,25 @@ class Index:
                 for path, (stat, blob) in entries.items()
             ),
         )
+
+    # -- pictures that were fetched
+
+    def url(self, digest: str) -> tuple[str, str] | None:
+        """The sha256 of what was fetched from a URL with this digest, and its ETag."""
+        found = self._db.execute("SELECT sha256, etag FROM urls WHERE url = ?", (digest,)).fetchone()
+        return (found[0], found[1]) if found else None
+
+    def note_url(self, digest: str, shown: str, sha256: str, etag: str, fetched: datetime) -> None:
+        """Keep what was fetched from a URL; rows that were done with another picture of it are looked at again."""
+        known = self.url(digest)
+        if known and known[0] != sha256:
+            self._db.execute("DELETE FROM rows WHERE instr(files, ?)", (known[0],))
+        line = (digest, shown, sha256, etag, fetched.isoformat(timespec="seconds"))
+        self._db.execute("INSERT OR REPLACE INTO urls VALUES (?, ?, ?, ?, ?)", line)
+
+    def urls(self) -> dict[str, str]:
+        """Every picture that was fetched: by sha256, a URL that it came from, as messages show it."""
+        return dict(self._db.execute("SELECT sha256, shown FROM urls ORDER BY url DESC"))
 
     # -- masks
 

@@ -130,6 +130,8 @@ class Ledger:
             pace = self._pace(order)
             pace.started(now)
             self._keep_pace(order.lane, pace)
+            if State.UNCERTAIN in passed_over:
+                self._give_up(order.call.key, now)
             return self._task(self._insert(order, now))
 
     def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
@@ -198,6 +200,15 @@ class Ledger:
                     self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
             return [self._task(task.id) for task in found if task.state is not State.INTENT]
 
+    def ours(self) -> list[Task]:
+        """What this process has at the provider, or may have, by itself or taken over; oldest first."""
+        found = self._tasks(f"owner = ? AND {IN_FLIGHT_SQL} ORDER BY id", (self.owner.id,))
+        return [task for task in found if task.state is not State.INTENT]
+
+    def in_flight(self, lane: str) -> list[Task]:
+        """What occupies the slots of a lane, oldest first."""
+        return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} ORDER BY id", (lane,))
+
     def tasks(self, *states: State) -> list[Task]:
         """Every task in one of these states, oldest first."""
         among = f"state IN ({', '.join('?' for _ in states)})"
@@ -222,6 +233,11 @@ class Ledger:
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
         return self._tasks(f"{UNSETTLED_SQL} AND state = 'done' AND project = ? ORDER BY id", (project,))
+
+    def is_superseded(self, task: Task) -> bool:
+        """Whether its project has stored the pictures of a newer task of the same key."""
+        asked = "SELECT 1 FROM tasks WHERE key = ? AND id > ? AND project = ? AND state = 'stored'"
+        return bool(self._value(asked, task.key, task.id, task.project))
 
     def under_way(self) -> dict[str, Task]:
         """What this process sent and has no picture of yet, by job."""
@@ -302,6 +318,12 @@ class Ledger:
         columns, marks = ", ".join(values), ", ".join("?" for _ in values)
         statement = f"INSERT INTO tasks ({columns}) VALUES ({marks})"  # noqa: S608 - names of ours
         return self._db.execute(statement, [*values.values()]).lastrowid or 0
+
+    def _give_up(self, key: str, now: float) -> None:
+        """What was in doubt is paid for, as far as anybody can tell, and nobody waits for it any more."""
+        for task in self._tasks("key = ? AND state = 'uncertain'", (key,)):
+            why = f"{task.detail}; counted as billed, and sent again as was wished"
+            self._move(task, State.LOST, now, why, {"billed": task.images})
 
     def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
         values = {"state": state.value, "at": now, "detail": detail, **facts}

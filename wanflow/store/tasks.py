@@ -64,6 +64,11 @@ class Order:
         """How many images are asked for, and at most paid."""
         return int(self.call.parameters.get("n", 1))
 
+    @property
+    def usd(self) -> Decimal | None:
+        """What it may cost; None where no price is known."""
+        return None if self.usd_image is None else self.usd_image * self.images
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
