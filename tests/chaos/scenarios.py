@@ -241,7 +241,7 @@ def budget(seed: int, wanted: int, jobs: int) -> Findings:
     kinds = [{"kinds": ["reset_after", "reset_before", "hang_after", "500"], "rate": 0.1, "on": ["submit"]}]
     also = cycle([False, True])
     lives = (killed(random, jobs) if next(also) else Disturbance() for _ in count())
-    return campaign("a cap on each run, and killed", wanted, jobs, lives, faults=kinds, most=max(1, jobs // 6))
+    return campaign("a cap on each run, and killed", wanted, jobs, lives, faults=kinds, most=max(2, jobs // 3))
 
 
 # -- all of it
