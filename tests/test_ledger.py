@@ -234,7 +234,7 @@ def test_where_no_lock_tells_who_lives_nothing_is_paid_and_nobody_is_called_dead
 ) -> None:
     holder = opened(tmp_path)
     monkeypatch.setattr(locks, "TELLING", False)
-    with pytest.raises(StoreError, match="can't tell a dead run from a living one.*in WSL"):
+    with pytest.raises(StoreError, match=r"can't tell a dead run from a living one.*in WSL"):
         opened(tmp_path, "two")
     assert Ledger.look(tmp_path).is_alive(holder.owner.id)
 
