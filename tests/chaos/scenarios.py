@@ -18,7 +18,7 @@ from typing import Any
 from world import KINDS, MODEL, Disturbance, World, at_boundary
 
 # Nothing but the rate that is kept holds submissions apart.
-DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.3:0.6"}
+DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.9:1.2"}
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
