@@ -43,6 +43,7 @@ from wanflow.store.tasks import (
     State,
     Task,
     call_text,
+    price,
     read_task,
 )
 
@@ -244,8 +245,13 @@ class Ledger:
             "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
             " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
         )
-        found = self.execute(asked)
-        return [(month, model, images, images * Decimal(usd or 0)) for month, model, images, usd in found]
+        try:
+            return [
+                (str(month), str(model), int(images), int(images) * price(usd or "0"))
+                for month, model, images, usd in self.execute(asked)
+            ]
+        except (ValueError, OverflowError) as error:
+            raise StoreError(_unusable(self.folder, f"what was billed makes no sense ({error})")) from error
 
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
@@ -369,7 +375,7 @@ class Ledger:
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / "owners" / owner
         try:
-            if not path.exists():
+            if path.parent.name != "owners" or not path.is_file():
                 return True
             lock = locks.take(path)
             if lock is None:
