@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Page:
-    """What is answered: status, headers and body; `declared` bytes are announced (-1: none), a piece comes every `pause_s`."""
+    """What is answered; `declared` bytes are announced (-1: none), and a `piece` of the body comes every `pause_s`."""
 
     body: bytes = b""
     status: int = 200
