@@ -365,6 +365,17 @@ def test_a_task_unknown_after_its_day_has_expired(service, tmp_path):
     assert (caught.value.code, caught.value.again) == ("TaskExpired", Again.LOST)
 
 
+def test_a_task_of_which_no_sense_is_made_after_its_day_has_expired(service, tmp_path):
+    service.script["poll"] = [httpx.Response(200, text="no json")] * 3
+
+    async def do(client):
+        return await collected(client, Ticket("task-1", call(), T2I, QuickClock().now() - timedelta(hours=25)))
+
+    with pytest.raises(EditError) as caught:
+        work(service, tmp_path, do)
+    assert (caught.value.code, caught.value.again) == ("TaskExpired", Again.LOST)
+
+
 def test_a_task_of_which_nothing_is_heard_for_a_day_has_expired(service, tmp_path):
     service.script["poll"] = [httpx.ConnectError("down")] * 100_000
     error = failure(service, tmp_path, clock=QuickClock(300_000))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -179,6 +182,21 @@ def test_what_a_task_costs_follows_its_state(tmp_path: Path) -> None:
     assert ledger.tasks(State.DONE)[0].usd == Decimal("0.04")
 
 
+def test_a_doubt_that_is_passed_over_ends_as_billed_and_only_then(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ledger.move(sent(ledger), State.UNCERTAIN, NOW + 1, "two may be meant")
+    assert isinstance(found := ledger.claim(order(), NOW + 2), Task)
+    assert found.state is State.UNCERTAIN
+    assert isinstance(ledger.claim(order(), NOW + 0.1, {State.UNCERTAIN}), Wait)
+    assert len(ledger.tasks(State.UNCERTAIN)) == 1
+    assert isinstance(ledger.claim(order(), NOW + 400, {State.UNCERTAIN}), Task)
+    [lost] = ledger.tasks(State.LOST)
+    assert (lost.usd, lost.detail) == (
+        Decimal("0.02"),
+        "two may be meant; counted as billed, and sent again as was wished",
+    )
+
+
 def test_refusals_teach_all_processes(tmp_path: Path) -> None:
     one, two = opened(tmp_path, "one"), opened(tmp_path, "two")
     task = sent(one)
@@ -189,14 +207,34 @@ def test_refusals_teach_all_processes(tmp_path: Path) -> None:
 
 
 def test_uploads_outlive_processes(tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
     until = datetime(2026, 1, 1, tzinfo=UTC)
     Uploads(opened(tmp_path, "one"))["m", "ab"] = ("oss://x", until)
     uploads = Uploads(opened(tmp_path, "two"))
     assert dict(uploads) == {("m", "ab"): ("oss://x", until)}
     assert uploads.pop(("m", "ab"), None)
     assert len(uploads) == 0
+
+
+def test_uploads_that_the_provider_has_no_more_are_forgotten(tmp_path: Path) -> None:
+    uploads = Uploads(opened(tmp_path, "one"))
+    old, good = datetime.fromtimestamp(NOW - 1, UTC), datetime.fromtimestamp(NOW + 1, UTC)
+    uploads["m", "old"], uploads["m", "good"] = ("oss://x", old), ("oss://y", good)
+    assert dict(Uploads(opened(tmp_path, "two"))) == {("m", "good"): ("oss://y", good)}
+
+
+def test_a_ledger_whose_maker_died_before_its_tables_is_empty(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    assert Ledger.look(tmp_path).tasks(*State) == []
+    assert opened(tmp_path).tasks(*State) == []
+
+
+@pytest.mark.parametrize("opening", [opened, Ledger.look])
+def test_a_ledger_of_a_newer_wanflow_is_left_alone(opening: Callable[[Path], Ledger], tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match=r"newer wanflow \(its format is 99, this one reads 1\).*upgrade wanflow"):
+        opening(tmp_path)
 
 
 def test_a_folder_that_can_not_be_used_is_named_with_a_remedy(tmp_path: Path) -> None:

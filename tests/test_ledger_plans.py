@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from test_ledger import NOW, opened, order, sent, submitted
 
+from wanflow.status import OPEN
 from wanflow.store.ledger import Ledger
-from wanflow.store.tasks import Task
+from wanflow.store.tasks import RESERVED, State, Task
 
 
 class Recording:
@@ -42,7 +43,9 @@ VERBS = ("SELECT", "UPDATE", "DELETE")
 
 def whole(step: str) -> bool:
     # A scan over a partial index reads only what is in flight; a search in an index for more than nothing reads all.
-    scan = step.startswith(("SCAN tasks", "SCAN history")) and "INDEX tasks_open" not in step
+    scan = (
+        step.startswith(("SCAN tasks", "SCAN history")) and "tasks_open" not in step and "tasks_unsettled" not in step
+    )
     return scan or (step.startswith("SEARCH tasks") and step.endswith(">?)"))
 
 
@@ -61,6 +64,10 @@ USES: dict[str, Callable[[Ledger, Task], object]] = {
     "last": lambda ledger, _: ledger.last("a"),
     "orphans": lambda ledger, _: ledger.orphans(NOW),
     "rivals": lambda ledger, task: ledger.rivals(task),
+    "unstored": lambda ledger, _: ledger.unstored("/p"),
+    "under_way": lambda ledger, _: ledger.under_way(),
+    "tasks": lambda ledger, _: ledger.tasks(*OPEN),
+    "spared": lambda ledger, _: ledger.tasks(*RESERVED, State.DONE),
     "known": lambda ledger, _: ledger.known(["id-b-1", "nobody's"]),
 }
 

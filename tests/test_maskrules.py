@@ -302,9 +302,9 @@ def test_facts_outlive_the_index_format_they_were_kept_in(tmp_path: Path, index_
 @pytest.fixture
 def index_of_version_1(tmp_path: Path) -> Path:
     """An index as it was before masks were remembered."""
-    from wanflow.store.index import _TABLES
+    from wanflow.store.formats import INDEX
 
     with closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
-        old.executescript(_TABLES[0])
+        old.executescript(INDEX[0])
         old.executescript("PRAGMA user_version = 1; INSERT INTO jobs VALUES ('r', '1/a', 'old');")
     return tmp_path

@@ -4,141 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
-from clocks import Stopwatch
+from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
-from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed, Retries
-from wanflow.budget import Budget
-from wanflow.errors import Again, EditError
-from wanflow.model import Call, Ending, Limits, Listed, Result
+from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
+from wanflow.errors import Again, EditError, StoreError
+from wanflow.model import Call, Limits
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
-from wanflow.room import Room
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Order, Owner, State, Task
-
-DONE = Result((), "real")
-PRICE = Decimal("0.02")
-
-
-@dataclass(frozen=True)
-class Line:
-    task_id: str
-    created_at: datetime | None
-
-
-@dataclass
-class Provider:
-    """Answers with what it is given, in order; then with success. What was taken is listed."""
-
-    submits: list[EditError] = field(default_factory=list)
-    ends: list[EditError] = field(default_factory=list)
-    fetches: list[EditError] = field(default_factory=list)
-    waits: list[EditError] = field(default_factory=list)
-    takes_unheard: bool = False
-    foreign: list[Listed] = field(default_factory=list)
-    clock: Stopwatch = field(default_factory=Stopwatch)
-    sent: list[float] = field(default_factory=list)
-    taken: list[Line] = field(default_factory=list)
-    offset_s: float | None = 0.0
-    waiting: int = 0
-    ahead_s: float = 0.0
-
-    @property
-    def time(self) -> datetime:
-        """What its own clock says."""
-        return self.clock.now() + timedelta(seconds=self.ahead_s)
-
-    async def prepare(self, call: Call) -> Call:
-        return call
-
-    async def submit(self, prepared: Call) -> Line:
-        self.sent.append(self.clock.seconds)
-        fault = self.submits.pop(0) if self.submits else None
-        if fault is None or self.takes_unheard:
-            self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))
-        if fault:
-            raise fault
-        return self.taken[-1]
-
-    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Line:
-        return Line(task_id, submitted_at)
-
-    async def wait(self, ticket: Line) -> Ending:
-        if self.waits:
-            raise self.waits.pop(0)
-        return Ending(self.ends.pop(0), 0) if self.ends else Ending(None, 1, ticket)
-
-    async def fetch(self, ticket: Line, ending: Ending) -> Result:
-        if self.fetches:
-            raise self.fetches.pop(0)
-        return Result((), "real", task_id=ticket.task_id, billed=ending.billed)
-
-    async def tasks(self, since: datetime, until: datetime, model: str | None) -> Sequence[Listed]:
-        self.offset_s = self.ahead_s
-        listed = [*self.taken, *self.foreign]
-        return [line for line in listed if line.created_at and since <= line.created_at <= until]
-
-    async def aclose(self) -> None: ...
-
-
-@dataclass
-class Desk:
-    """Runs of one project, one after the other, with one account."""
-
-    folder: Path
-    provider: Provider
-    notes: list[str] = field(default_factory=list)
-    runs: int = 0
-
-    def work(self, task: Callable[[Payments], Any], **more: Any) -> Any:
-        """What one run does; afterwards its process is gone."""
-
-        async def main() -> Any:
-            try:
-                return await task(payments)
-            finally:
-                await payments.leave()
-
-        self.runs += 1
-        clock, name = self.provider.clock, f"run{self.runs}"
-        ledger = Ledger.open(self.folder, Owner(name, 1, "/p", name), "test", clock.now().timestamp())
-        stopping, cap = more.pop("stopping", lambda: False), more.pop("cap", None)
-        budget, room = Budget(cap), Room([self.folder], more.pop("free", lambda folder: 10**12))
-        payments = Payments(self.provider, ledger, Retries(clock, stopping, self.notes.append), budget, room, **more)
-        return asyncio.run(main())
-
-    def perform(self, order: Order | None = None, *, afresh: bool = False, **more: Any) -> Performed:
-        done: Performed = self.work(lambda payments: payments.perform(order or ORDER, afresh=afresh), **more)
-        return done
-
-    def states(self) -> list[State]:
-        """Where every task stands."""
-        ledger = Ledger.open(self.folder, Owner("look", 1, "/p", "look"), "test", 0)
-        tasks = sorted(ledger.tasks(*State), key=lambda task: task.id)
-        ledger.close()
-        return [task.state for task in tasks]
-
-
-ORDER = Order(
-    Call("k", "wan/expand", {"n": 1}, {}, model="m"), "lane", Limits(2, per_second=2), PRICE, "parts", "r", "1/wide"
-)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "account", Provider())
-
-
-def error(again: Again, code: str = "InternalError", **more: Any) -> EditError:
-    return EditError(code, "it failed", again, **more)
 
 
 def test_success_at_once(desk: Desk) -> None:
@@ -185,6 +72,24 @@ def test_throttling_is_not_suffered_for_ever(desk: Desk) -> None:
     assert PATIENCE_S < desk.provider.clock.seconds < PATIENCE_S + 200
     assert 25 < len(desk.notes) < 35  # about one a minute, and why it ended
     assert desk.notes[-1].endswith("Nothing more is sent to m; the rest goes on")
+
+
+def test_who_waits_long_for_a_slot_is_told_what_holds_it(desk: Desk) -> None:
+    desk.provider.waits = [error(Again.UNSURE, "BadAnswer")]
+
+    async def both(payments: Payments) -> None:
+        with pytest.raises(EditError):
+            await payments.perform(order("one", limits=Limits(1)))
+        waiting = asyncio.create_task(payments.perform(order("two", limits=Limits(1))))
+        while desk.provider.clock.seconds < 700:
+            await payments.write(int)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    desk.work(both)
+    assert desk.notes == [
+        f"two/wide: waiting for {minutes} minutes; its lane is held by one/wide of /p (task-1)" for minutes in (5, 10)
+    ]
 
 
 def test_a_model_that_the_account_cannot_use_is_not_asked_again_and_others_are(desk: Desk) -> None:
@@ -247,6 +152,26 @@ FULL = Order(ORDER.call, "lane", Limits(0), PRICE, "parts", "r", "1/wide")
 # -- nothing is sent twice
 
 
+def test_what_the_provider_said_is_written_down_though_whoever_asked_is_cancelled(desk: Desk) -> None:
+    async def cancelled(payments: Payments) -> Task:
+        ledger, go_on = payments.ledger, Event()
+        task = ledger.claim(ORDER, 0.0)
+        assert isinstance(task, Task)
+        ledger.fence(task, 0.0, 0.0)
+        task = ledger.again(task)
+        busy = asyncio.create_task(payments.write(go_on.wait))
+        answer = asyncio.create_task(payments.write(ledger.accepted, task, ORDER, "task-1", 1.0))
+        await asyncio.sleep(0)
+        answer.cancel()
+        await asyncio.wait([answer])
+        go_on.set()
+        await busy
+        return await payments.write(ledger.again, task)
+
+    task = desk.work(cancelled)
+    assert (task.state, task.task_id) == (State.SUBMITTED, "task-1")
+
+
 def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) -> None:
     desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
     performed = desk.perform()
@@ -296,6 +221,17 @@ def test_a_request_that_never_arrived_is_sent_again_once_that_is_sure(desk: Desk
     assert desk.states() == [State.FAILED, State.DONE]
 
 
+@pytest.mark.parametrize("listing_s", range(14, 60, 3))
+def test_a_list_is_judged_by_when_it_was_asked_for(desk: Desk, listing_s: int) -> None:
+    desk.provider.submits, desk.provider.late_s, desk.provider.listing_s = (
+        [error(Again.UNSURE, "NoAnswer")],
+        295,
+        listing_s,
+    )
+    assert desk.perform().result.task_id == "late"
+    assert len(desk.provider.sent) == 1
+
+
 def test_several_tasks_of_that_time_are_a_doubt_which_is_kept(desk: Desk) -> None:
     desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
     desk.provider.foreign = [
@@ -307,6 +243,7 @@ def test_several_tasks_of_that_time_are_a_doubt_which_is_kept(desk: Desk) -> Non
     assert len(desk.provider.sent) == 1
     assert desk.states() == [State.UNCERTAIN]
     assert desk.perform(resubmit_uncertain=True).result.task_id == "task-2"
+    assert desk.states() == [State.LOST, State.DONE]  # no doubt is kept for ever
 
 
 def test_a_killed_run_s_tasks_are_gone_on_with(desk: Desk) -> None:
@@ -365,6 +302,51 @@ def test_the_budget_is_reserved_before_and_given_back_by_failures(desk: Desk) ->
     desk.provider.ends = [error(Again.NEVER)]
     desk.work(both, cap=PRICE)
     assert len(desk.provider.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("listings", "state"),
+    [([], State.UNCERTAIN), ([error(Again.ACCOUNT, "InvalidApiKey")], State.SENDING)],
+)
+def test_what_may_have_been_taken_keeps_its_price_set_aside(
+    desk: Desk, listings: list[EditError], state: State
+) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.foreign, desk.provider.listings = [Line("foreign", datetime.fromtimestamp(1, UTC))], listings
+
+    async def both(payments: Payments) -> None:
+        with pytest.raises(EditError):
+            await payments.perform(ORDER)
+        with pytest.raises(OverBudget):
+            await payments.perform(order("other"))
+
+    desk.work(both, cap=PRICE)
+    assert (len(desk.provider.taken), desk.states()) == (1, [state])
+
+
+def test_what_was_refused_or_never_arrived_gives_its_price_back(desk: Desk) -> None:
+    desk.provider.submits = [
+        error(Again.THROTTLED, "Throttling.RateQuota"),
+        error(Again.UNSURE, "NoAnswer"),
+        error(Again.SOON),
+    ]
+    assert desk.perform(cap=PRICE).result.task_id == "task-1"
+    assert desk.states() == [State.FAILED] * 3 + [State.DONE]
+
+
+def test_a_write_that_fails_after_the_request_went_out_keeps_its_price_set_aside(desk: Desk) -> None:
+    def full(*_: Any) -> None:
+        raise StoreError("no room")
+
+    async def both(payments: Payments) -> None:
+        payments.ledger.accepted = full  # type: ignore[assignment]
+        with pytest.raises(StoreError):
+            await payments.perform(ORDER)
+        with pytest.raises(OverBudget):
+            await payments.perform(order("other"))
+
+    desk.work(both, cap=PRICE)
+    assert len(desk.provider.taken) == 1
 
 
 def test_what_has_no_price_is_not_sent_under_a_budget(desk: Desk) -> None:

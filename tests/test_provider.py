@@ -178,6 +178,15 @@ def test_a_region_without_an_address_needs_a_workspace(region: str) -> None:
     backend(region=region, workspace="ws-1").account()
 
 
+def test_a_named_account_has_a_ledger_in_each_region_however_the_region_is_said() -> None:
+    def ledger(**settings: Any) -> str:
+        return backend(account="studio", **settings).account().id
+
+    address = "https://dashscope.aliyuncs.com/api/v1"
+    assert ledger() == ledger(region="beijing") == ledger(region="cn-beijing") == ledger(base_url=address)
+    assert ledger(region="singapore") == ledger(region="ap-southeast-1") != ledger()
+
+
 def test_paid_work_needs_consent_whatever_price_the_project_gives(recipe: Path) -> None:
     lines = ['backend = "dashscope"']
     for name in ("wanx2.1-imageedit", "wan2.5-i2i-preview"):

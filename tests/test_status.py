@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from test_ledger import NOW, opened, sent, submitted
+from test_ledger import NOW, opened, order, sent, submitted
 
 from wanflow import console
 from wanflow.cli import main
 from wanflow.status import look
-from wanflow.store.ledger import Ledger
-from wanflow.store.tasks import State
+from wanflow.store.ledger import FILE, Ledger
+from wanflow.store.tasks import State, Task
 
 HOUR = 3600.0
 
@@ -54,6 +58,38 @@ def test_open_tasks_and_money_are_shown(accounts: Path, tmp_path: Path) -> None:
     assert [task["state"] for task in account["tasks"]] == ["done", "uncertain", "lost", "submitted", "submitted"]
     assert account["tasks"][0]["seconds_left"] == pytest.approx(22.8 * HOUR, abs=600)
     holder.close()
+
+
+def test_a_ledger_that_can_not_be_read_hides_no_other(accounts: Path, tmp_path: Path) -> None:
+    for name in ("damaged", "empty", "strange"):
+        (accounts / name).mkdir()
+    (accounts / "damaged" / FILE).write_text("no database, but long enough to look like one" * 20)
+    (accounts / "empty" / FILE).touch()
+    submitted(opened(accounts / "strange"))
+    with closing(sqlite3.connect(accounts / "strange" / FILE)) as db:
+        db.execute("UPDATE tasks SET call = '[]'")
+        db.commit()
+    found = look(tmp_path / "store", accounts, datetime.fromtimestamp(NOW + HOUR, UTC))
+    told = console.status_text(found, billing=True)
+    assert "a test: $0.06 spent, $0.04 in flight or in doubt" in told
+    assert f"damaged: the ledger of paid tasks in {accounts / 'damaged'} can't be used: file is not a database" in told
+    assert "empty: $0.00 spent" in told
+    assert "strange: " in told
+    assert "task 1 makes no sense" in told
+    faults = {account["account"]: account.get("fault") for account in json.loads(found.json())["accounts"]}
+    assert {name for name, fault in faults.items() if fault} == {"damaged", "strange"}
+
+
+def test_money_is_told_by_month_and_model_however_prices_changed(tmp_path: Path) -> None:
+    ledger = opened(tmp_path / "accounts" / "abc")
+    for number, (at, usd, billed) in enumerate(
+        [(NOW, "0.02", 2), (NOW + 1, "0.03", 1), (NOW + 40 * 24 * HOUR, None, 1)]
+    ):
+        task = ledger.claim(replace(order(f"k{number}"), usd_image=usd and Decimal(usd)), at)
+        assert isinstance(task, Task)
+        ledger.move(task, State.STORED, at, billed=billed)
+    spent = look(tmp_path, tmp_path / "accounts", datetime.fromtimestamp(NOW, UTC)).accounts[0].spent
+    assert spent == {("2023-11", "m"): (3, Decimal("0.07")), ("2023-12", "m"): (1, Decimal(0))}
 
 
 def test_looking_changes_nothing_and_needs_no_key(accounts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,6 +201,9 @@ def status_text(status: Overview, *, billing: bool = False) -> str:
     """The last runs, and the paid tasks of every account."""
     lines = [*_runs_text(status)]
     for account in status.accounts:
+        if account.fault:
+            lines += ["", printable(f"{account.label}: {account.fault}")]
+            continue
         lines += [
             "",
             f"{account.label}: {dollars(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",

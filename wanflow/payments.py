@@ -6,15 +6,15 @@ A task that is in flight for the same key, sent by whomever and whenever, is gon
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from wanflow.attempts import PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
+from wanflow.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
 from wanflow.backends import Service
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
@@ -28,6 +28,8 @@ T = TypeVar("T")
 NAP_S = 1.0
 # How long a lane waits before that is told, and how often it is told.
 QUIET_S, TOLD_EVERY_S = 10.0, 60.0
+# The same for one whose slots are full, which many a task may rightly keep for minutes; how many are named.
+FULL_S, NAMED = 300.0, 3
 LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
 AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
 
@@ -52,22 +54,29 @@ class Payments:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
-        self._slowed: dict[str, float] = {}
+        self._told: dict[str, float] = {}  # when it was last said that a lane waits
+        self._attended: Counter[str] = Counter()  # keys that jobs see to
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
 
         Raises EditError (with `attempts` set), NotStarted, OverBudget, NoRoom, StoreError.
         """
-        passed_over = self._passed_over | ({State.DONE, State.STORED} if afresh else set())
+        self._attended[order.call.key] += 1
+        try:
+            return await self._performed(order, self._passed_over | ({State.DONE, State.STORED} if afresh else set()))
+        finally:
+            self._attended[order.call.key] -= 1
+
+    async def _performed(self, order: Order, passed_over: Collection[State]) -> Performed:
         attempts, outage = 0, Outage(self._retries)
         while True:
             attempts += 1
-            await self._compare_clocks()
             try:
+                await self._compare_clocks()
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
-                    passed_over = passed_over | {State.STORED}
+                    passed_over = {*passed_over, State.STORED}
                     continue
                 return Performed(collected[1], attempts, collected[0])
             except EditError as error:
@@ -94,10 +103,15 @@ class Payments:
             await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
 
     async def go_on(self, task: Task) -> Performed | None:
-        """The pictures of a task that an earlier run left in flight; None when it was never taken.
+        """The pictures of a task that an earlier run left; None when it was never taken, or a newer one took its place.
 
         Raises EditError, StoreError.
         """
+        if await self.write(self.ledger.is_superseded, task):
+            why = "the pictures of a newer task of the same request are kept in its place"
+            await self.write(self.ledger.move, task, State.STORED, self.now(), why)
+            return None
+        await self._compare_clocks()
         settled = await self._settled(task)
         collected = await self._collected(settled, self._ticket(settled)) if settled else None
         return Performed(collected[1], 1, collected[0]) if collected else None
@@ -106,13 +120,21 @@ class Payments:
         """Ask after a task of a dead process until the provider has ended it, so that its slot is free; whether it was
         taken at all. Raises EditError, StoreError.
         """
+        await self._compare_clocks()
         if settled := await self._settled(task):
             await self._ended(settled, self._ticket(settled))
         return settled is not None
 
+    async def unattended(self) -> list[Task]:
+        """What dead runs left, which is ours from now on, and what no job of this run waits for any more."""
+        await self.write(self.ledger.orphans, self.now())
+        return [task for task in await self.write(self.ledger.ours) if not self._attended[task.key]]
+
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
-        """Have the ledger do something."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+        """Have the ledger do something; it is done even where whoever wants it is cancelled meanwhile."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+        # Cancelling what still waits for its turn would drop it, and with it what the provider said.
+        return await asyncio.shield(done)
 
     def now(self) -> float:
         """Seconds since 1970, as the ledger has them."""
@@ -123,12 +145,17 @@ class Payments:
         return self.service.offset_s or 0.0
 
     async def _compare_clocks(self) -> None:
-        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes."""
+        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes, and
+        before a task is asked for, whose age is told by it. Raises EditError when nothing can be reached.
+        """
         async with self._comparing:
             if self.service.offset_s is None:
                 moment, minute = self._clock.now(), timedelta(minutes=1)
-                with suppress(EditError):  # every answer tells the time; without any, nothing will be sent either
+                try:
                     await self.service.tasks(moment - minute, moment, None)
+                except EditError as error:
+                    if error.code in OUTAGES:  # every answer tells the time, a refusal too
+                        raise
 
     async def leave(self) -> dict[str, Task]:
         """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
@@ -181,47 +208,59 @@ class Payments:
         # What is under way needs room, too.
         if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
             raise NoRoom(complaint)
-        price = order.usd_image and order.usd_image * order.images
-        if not self.budget.reserve(price):
-            raise OverBudget(self.budget.complaint(price))
-        try:
-            return await self._submitted(order, passed_over, await self.service.prepare(order.call))
-        except BaseException:
-            self.budget.give_back(price)
-            raise
+        began, prepared = self._clock.monotonic(), None
+        while True:
+            if not self.budget.reserve(order.usd):
+                raise OverBudget(self.budget.complaint(order.usd))
+            try:
+                if prepared is None:
+                    prepared = await self.service.prepare(order.call)
+                task = await self._fenced(order, passed_over)
+            except BaseException:
+                self.budget.give_back(order.usd)
+                raise
+            # From here on the price is the task's, and given back only with it.
+            if sent := await self._submitted(task, order, prepared, began):
+                return sent
 
-    async def _submitted(self, order: Order, passed_over: Collection[State], prepared: Any) -> tuple[Task, Any]:
-        began = self._clock.monotonic()
+    async def _fenced(self, order: Order, passed_over: Collection[State]) -> Task:
+        """A task with nothing left to do but to send it."""
         while True:
             task = await self._claimed(order, passed_over)
             if task.state is not State.INTENT:
                 raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
             moment, offset_s = self.now(), self.service.offset_s
-            if not await self.write(self.ledger.fence, task, moment, offset_s):
-                continue
-            task = replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
-            try:
-                ticket = await self.service.submit(prepared)
-            except EditError as error:
-                if error.again is Again.THROTTLED and self._clock.monotonic() - began > PATIENCE_S:
-                    # Whoever comes next would wait as long for nothing.
-                    error = EditError(error.code, error.message, Again.MODEL)
-                if error.again is not Again.THROTTLED:
-                    settled = await self._unanswered(task, error)
-                    return settled, self._ticket(settled, order)
-                self._tell_slow(order, error, self._clock.monotonic() - began)
-                await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
-            else:
-                moment = self.now()
-                await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
-                return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
+            if await self.write(self.ledger.fence, task, moment, offset_s):
+                return replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
+
+    async def _submitted(self, task: Task, order: Order, prepared: Any, began: float) -> tuple[Task, Any] | None:
+        """What became of the request; None where it came too early and may be sent again."""
+        try:
+            ticket = await self.service.submit(prepared)
+        except EditError as error:
+            waited_s = self._clock.monotonic() - began
+            if error.again is Again.THROTTLED and waited_s > PATIENCE_S:
+                # Whoever comes next would wait as long for nothing.
+                error = EditError(error.code, error.message, Again.MODEL)
+            if error.again is not Again.THROTTLED:
+                settled = await self._unanswered(task, error)
+                return settled, self._ticket(settled, order)
+            self._tell_slow(order, error, waited_s)
+            await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
+            self._settle_price(task, 0)
+            return None
+        moment = self.now()
+        await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
+        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
+        began = self._clock.monotonic()
         while True:
             await self._compare_clocks()
             claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
             if not isinstance(claimed, Wait):
                 return claimed
+            await self._tell_full(order, self._clock.monotonic() - began)
             await self._nap(order, claimed.seconds)
 
     async def _nap(self, order: Order, seconds: float) -> None:
@@ -242,10 +281,23 @@ class Payments:
 
     def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
         """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
-        now = self._clock.monotonic()
-        if waited_s > QUIET_S and now - self._slowed.get(order.lane, -TOLD_EVERY_S) >= TOLD_EVERY_S:
-            self._slowed[order.lane] = now
+        if waited_s > QUIET_S and self._is_news(order.lane, TOLD_EVERY_S):
             self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
+
+    async def _tell_full(self, order: Order, waited_s: float) -> None:
+        """Say now and then what a lane waits for, when that takes longer than tasks do."""
+        if waited_s > FULL_S and self._is_news(order.lane, FULL_S):
+            tasks = await self.write(self.ledger.in_flight, order.lane)
+            named = [f"{task.job} of {task.project} ({task.task_id or task.state})" for task in tasks[:NAMED]]
+            more = [f"{len(tasks) - NAMED} more"] if len(tasks) > NAMED else []
+            occupied = ", ".join([*named, *more]) or "nothing any more"
+            self._retries.note(f"{order.job}: waiting for {waited_s / 60:.0f} minutes; its lane is held by {occupied}")
+
+    def _is_news(self, lane: str, every_s: float) -> bool:
+        now = self._clock.monotonic()
+        if is_news := now - self._told.get(lane, -every_s) >= every_s:
+            self._told[lane] = now
+        return is_news
 
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
@@ -254,7 +306,7 @@ class Payments:
             if settled := await self._reconciled(task):
                 return settled
             raise EditError(error.code, "the request never arrived; nothing was paid", Again.SOON) from error
-        await self.write(self.ledger.move, task, State.FAILED, self.now(), str(error))
+        await self._failed(task, str(error))
         raise error
 
     # -- whether a request arrived
@@ -267,10 +319,10 @@ class Payments:
         began, look_s = self._clock.monotonic(), LOOK_S
         # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
         while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
-            listed = await self._listed(task)
-            watched_s = self._clock.monotonic() - began
-            offset_s = self.service.offset_s
+            # The list tells of the moment it was asked for, however long it took.
+            watched_s, offset_s = self._clock.monotonic() - began, self.service.offset_s
             sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
+            listed = await self._listed(task)
             rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
             known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
             found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
@@ -278,7 +330,7 @@ class Payments:
                 await self._adopt(task, found.task_id)
                 continue
             if found.not_taken:
-                await self.write(self.ledger.move, task, State.FAILED, self.now(), "the service never got the request")
+                await self._failed(task, "the service never got the request")
                 continue
             if found.doubt:
                 raise await self._uncertain(task, found.doubt)
@@ -338,8 +390,7 @@ class Payments:
         if ending.error.again is Again.LOST:
             await self._lost(task, ending.error)
         else:
-            if await self.write(self.ledger.move, task, State.FAILED, self.now(), str(ending.error)):
-                self._settle_price(task, 0)
+            await self._failed(task, str(ending.error))
         if task.state is State.STORED:
             return task, None
         raise ending.error
@@ -348,6 +399,10 @@ class Payments:
         # Nobody says whether a task that vanished was billed; the ledger counts it as if.
         billed = task.billed or task.images
         await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+
+    async def _failed(self, task: Task, why: str) -> None:
+        if await self.write(self.ledger.move, task, State.FAILED, self.now(), why):
+            self._settle_price(task, 0)
 
     def _settle_price(self, task: Task, billed: int) -> None:
         if task.run == self.ledger.owner.run and task.usd_image is not None:

@@ -63,7 +63,9 @@ class Run:
             raise ValueError(f"no limits are set for the lanes {unknown}")
         self.backend, self.lanes, self.clock, self.halt = backend, lanes, retries.clock, halt
         self.retries, self.payments = retries, payments
-        self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note) if payments else None
+        self.salvage = None
+        if payments:
+            self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note, halt.for_store)
         self.progress = Progress(planner, listener, self.halt)
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
@@ -80,6 +82,8 @@ class Run:
     def stop(self) -> None:
         """Start nothing more; what is under way is finished and stored."""
         self.halt.interrupt(at_once=False)
+        if self.salvage:
+            self.salvage.leave()
 
     def abort(self) -> None:
         """End what is under way, too; nothing half-made stays."""
@@ -139,7 +143,8 @@ class Run:
             await self.salvage.start()
             await self._drive()
             if not self.halt.stopping:
-                await self.salvage.finish()
+                self._spawn(self.salvage.finish())
+                await self._drive()
         finally:
             await self.salvage.stop()
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from wanflow.canon import JSON, told
+from wanflow.errors import StoreError
 from wanflow.record import money
 from wanflow.store.ledger import FILE, KEPT_S, Ledger
 from wanflow.store.tasks import RESERVED, State, Task
@@ -33,12 +35,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """One account: its open tasks by state, and what was spent by (month, model)."""
+    """One account: its open tasks by state, and what was spent by (month, model); or the `fault` of its ledger."""
 
     label: str
     folder: Path
-    held: tuple[Held, ...]
-    spent: Mapping[tuple[str, str], tuple[int, Decimal]]
+    held: tuple[Held, ...] = ()
+    spent: Mapping[tuple[str, str], tuple[int, Decimal]] = field(default_factory=dict)
+    fault: str = ""
 
     def of(self, *states: State) -> list[Held]:
         """The open tasks in these states."""
@@ -69,7 +72,7 @@ class Status:
 
 
 def look(store: Path, accounts: Path, now: datetime) -> Status:
-    """Read the run records in a project's store and the ledgers in a user's folder of accounts. Raises StoreError."""
+    """Read the run records in a project's store and the ledgers in a user's folder of accounts."""
     folders = sorted(path.parent for path in accounts.glob(f"*/{FILE}"))
     return Status(tuple(_runs(store / "runs")), tuple(_account(folder, now.timestamp()) for folder in folders))
 
@@ -83,23 +86,24 @@ def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _account(folder: Path, now: float) -> AccountStatus:
-    ledger = Ledger.look(folder)
     try:
-        spent: dict[tuple[str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
-        for task in ledger.tasks(State.DONE, State.STORED, State.LOST):
-            place = f"{datetime.fromtimestamp(task.at, UTC):%Y-%m}", task.model
-            images, usd = spent[place]
-            spent[place] = images + task.billed, usd + task.usd
-        held = [
-            Held(task, ledger.is_alive(task.owner), task.submitted.timestamp() + KEPT_S - now)
-            for task in ledger.tasks(*OPEN)
-        ]
-        return AccountStatus(ledger.label, folder, tuple(held), dict(spent))
-    finally:
-        ledger.close()
+        with closing(Ledger.look(folder)) as ledger:
+            spent: dict[tuple[str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+            for month, model, billed, cost in ledger.spent():
+                images, usd = spent[month, model]
+                spent[month, model] = images + billed, usd + cost
+            held = [
+                Held(task, ledger.is_alive(task.owner), task.submitted.timestamp() + KEPT_S - now)
+                for task in ledger.tasks(*OPEN)
+            ]
+            return AccountStatus(ledger.label, folder, tuple(held), dict(spent))
+    except (StoreError, sqlite3.DatabaseError) as error:  # the other accounts are told all the same
+        return AccountStatus(folder.name, folder, fault=str(error))
 
 
 def _account_json(account: AccountStatus) -> dict[str, JSON]:
+    if account.fault:
+        return {"account": account.label, "ledger": str(account.folder / FILE), "fault": account.fault}
     return {
         "account": account.label,
         "ledger": str(account.folder / FILE),

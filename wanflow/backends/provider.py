@@ -88,9 +88,11 @@ class ProviderBackend:
     # -- what a run asks
 
     def account(self) -> Account:
-        """Told apart by the key, or by the name that the project gives it. Raises UsageError naming what is missing."""
-        key = self._key.reveal()
-        whose = f"name:{self._provider.account}" if self._provider.account else key
+        """Told apart by the key, or by the name that the project gives it and the region, since a key is of one region.
+        Raises UsageError naming what is missing.
+        """
+        key, name = self._key.reveal(), self._provider.account
+        whose = f"name:{name}\n{self._region.name}" if name else key
         where = self._address.stand_in or "dashscope"
         digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
         self._address.required()

@@ -20,29 +20,9 @@ from wanflow.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat, Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import begin_wal
+from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.receipts import FILE, Receipt, Receipts
 
-# What each version of the format added to the one before.
-_TABLES = (
-    """
-CREATE TABLE results (key TEXT PRIMARY KEY, made TEXT NOT NULL, components TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE jobs (recipe TEXT, job TEXT, key TEXT NOT NULL, PRIMARY KEY (recipe, job)) WITHOUT ROWID;
-CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, blob TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE outputs (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, sha256 TEXT NOT NULL,
-                      recipe_of TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT NOT NULL, files TEXT NOT NULL,
-                   PRIMARY KEY (recipe, row)) WITHOUT ROWID;
-""",
-    "CREATE TABLE masks (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;",
-    "ALTER TABLE outputs ADD COLUMN writer TEXT NOT NULL DEFAULT '';",
-    "CREATE TABLE refusals (key TEXT PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL) WITHOUT ROWID;",
-    "CREATE TABLE receipts (file TEXT PRIMARY KEY, read_bytes INT NOT NULL) WITHOUT ROWID;",
-    """
-CREATE TABLE urls (url TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NULL, etag TEXT NOT NULL,
-                   fetched TEXT NOT NULL) WITHOUT ROWID;
-""",
-)
-VERSION = len(_TABLES)
 NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
@@ -135,7 +115,7 @@ class Index:
             self._take("mode=ro", path)
         except sqlite3.OperationalError:
             self._take("mode=ro&immutable=1", path)
-        _prepare(self._db, path)
+        upgrade(self._db, path.parent, INDEX)
 
     def _take(self, way: str, path: Path) -> None:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as source:
@@ -169,7 +149,7 @@ class Index:
             begin_wal(connection)
             # A power cut may take the last commits; what must not be lost has a receipt, which is on disk.
             connection.execute("PRAGMA synchronous = NORMAL")
-            _prepare(connection, path)
+            upgrade(connection, path.parent, INDEX)
             if thorough and (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(found)
         except BaseException:
@@ -181,7 +161,7 @@ class Index:
     def memory(cls, *, read_only: bool = False) -> Index:
         """An index that forgets: for planning where nothing can be written, and for tests."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        _prepare(connection, Path(":memory:"))
+        upgrade(connection, Path(":memory:"), INDEX)
         return cls(connection, read_only=read_only)
 
     def close(self) -> None:
@@ -400,24 +380,6 @@ def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
     locked = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     remedy = "another wanflow holds it; try again" if locked else str(error)
     return f"{folder}/index.sqlite can't be written: {remedy}"
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise StoreError(
-            f"{path.parent} was written by a newer wanflow (its format is {version}, this one reads {VERSION}). "
-            "Nothing was changed; upgrade wanflow, or use another folder."
-        )
-    if version == VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    # Another process may have made the tables while this one waited for the lock.
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for statement in filter(str.strip, "".join(_TABLES[version:]).split(";")):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {max(version, VERSION)}")
-    connection.execute("COMMIT")
 
 
 def _blob_list(blob: Blob) -> list[Any]:

@@ -14,12 +14,12 @@ A task occupies a slot from its intent until the provider has ended it, whether 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from decimal import Decimal
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -29,10 +29,10 @@ from wanflow.pace import Pace
 from wanflow.store import locks
 from wanflow.store.blobs import make_folder
 from wanflow.store.database import begin_wal
-from wanflow.store.tasks import COLUMNS, IN_FLIGHT_SQL, Order, Owner, State, Task, call_text, read_task
+from wanflow.store.formats import LEDGER, upgrade, version_of
+from wanflow.store.tasks import COLUMNS, IN_FLIGHT_SQL, UNSETTLED_SQL, Order, Owner, State, Task, call_text, read_task
 
 FILE = "ledger.sqlite"
-FORMAT = 1
 # While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
 # unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
 # or before it sends, does not stop the lane.
@@ -41,32 +41,6 @@ ALONE_S = 20.0
 NAP_S = 0.25
 # The provider keeps results for 24 hours.
 KEPT_S = 24 * 3600.0 - 600
-
-_TABLES = """
-CREATE TABLE tasks (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,
-    at REAL NOT NULL, intended_at REAL NOT NULL, sent_at REAL, offset_s REAL, submitted_at REAL, task_id TEXT UNIQUE,
-    model TEXT NOT NULL, call TEXT NOT NULL, request TEXT NOT NULL, components TEXT NOT NULL,
-    images INT NOT NULL, usd_image TEXT, billed INT NOT NULL DEFAULT 0,
-    project TEXT NOT NULL, recipe TEXT NOT NULL, run TEXT NOT NULL, job TEXT NOT NULL,
-    detail TEXT NOT NULL DEFAULT '');
-CREATE INDEX tasks_by_key ON tasks (key);
-CREATE INDEX tasks_open ON tasks (lane, state) WHERE state IN ('intent', 'sending', 'submitted');
-CREATE TABLE history (
-    id INTEGER PRIMARY KEY, task INT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
-    task_id TEXT, billed INT NOT NULL, detail TEXT NOT NULL);
-CREATE TRIGGER first_state AFTER INSERT ON tasks BEGIN
-    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
-CREATE TRIGGER next_state AFTER UPDATE OF state, owner ON tasks BEGIN
-    INSERT INTO history VALUES (NULL, NEW.id, NEW.state, NEW.owner, NEW.at, NEW.task_id, NEW.billed, NEW.detail); END;
-CREATE TRIGGER kept_history BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
-CREATE TRIGGER whole_history BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is never rewritten'); END;
-CREATE TABLE owners (id TEXT PRIMARY KEY, pid INT, project TEXT, run TEXT, started REAL) WITHOUT ROWID;
-CREATE TABLE lanes (lane TEXT PRIMARY KEY, pace TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE uploads (model TEXT, sha256 TEXT, url TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (model, sha256))
-    WITHOUT ROWID;
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +62,25 @@ class Ledger:
         """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives."""
         try:
             make_folder(folder, 0o700)
+            db = _opened(folder, _writable)
             lock = locks.take(folder / "owners" / owner.id)
         except OSError as error:
             raise StoreError(_unusable(folder, describe_os_error(error))) from error
-        ledger = cls(folder, _connected(folder / FILE), owner, lock)
+        ledger = cls(folder, db, owner, lock)
         with ledger.transaction():
-            _prepare(ledger._db, folder)
-            ledger._db.execute("INSERT OR REPLACE INTO about VALUES ('label', ?)", (label,))
-            entry = (owner.id, owner.pid, owner.project, owner.run, now)
-            ledger._db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?)", entry)
+            db.execute("INSERT OR REPLACE INTO about VALUES ('label', ?)", (label,))
+            db.execute("DELETE FROM uploads WHERE until < ?", (now,))
         return ledger
 
     @classmethod
     def look(cls, folder: Path) -> Ledger:
         """Open a ledger only to read it. Raises StoreError."""
-        try:
-            db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-            db.execute("SELECT count(*) FROM tasks")
-        except sqlite3.DatabaseError as error:
-            raise StoreError(_unusable(folder, str(error))) from error
-        return cls(folder, db, Owner("", 0, "", ""), None)
+        return cls(folder, _opened(folder, _readable), Owner("", 0, "", ""), None)
 
     @property
     def label(self) -> str:
         """What people call the account."""
-        return str(self._value("SELECT value FROM about WHERE name = 'label'"))
+        return str(self._value("SELECT value FROM about WHERE name = 'label'") or self.folder.name)
 
     def close(self) -> None:
         """Leave; tasks in flight are taken up by whoever runs next."""
@@ -151,6 +119,8 @@ class Ledger:
             pace = self._pace(order)
             pace.started(now)
             self._keep_pace(order.lane, pace)
+            if State.UNCERTAIN in passed_over:
+                self._give_up(order.call.key, now)
             return self._task(self._insert(order, now))
 
     def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
@@ -219,18 +189,44 @@ class Ledger:
                     self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
             return [self._task(task.id) for task in found if task.state is not State.INTENT]
 
+    def ours(self) -> list[Task]:
+        """What this process has at the provider, or may have, by itself or taken over; oldest first."""
+        found = self._tasks(f"owner = ? AND {IN_FLIGHT_SQL} ORDER BY id", (self.owner.id,))
+        return [task for task in found if task.state is not State.INTENT]
+
+    def in_flight(self, lane: str) -> list[Task]:
+        """What occupies the slots of a lane, oldest first."""
+        return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} ORDER BY id", (lane,))
+
     def tasks(self, *states: State) -> list[Task]:
         """Every task in one of these states, oldest first."""
-        marks = ", ".join("?" for _ in states)
-        return self._tasks(f"state IN ({marks}) ORDER BY id", [state.value for state in states])
+        among = f"state IN ({', '.join('?' for _ in states)})"
+        if not {State.STORED, State.FAILED} & {*states}:
+            among = f"{UNSETTLED_SQL} AND {among}"
+        return self._tasks(f"{among} ORDER BY id", [state.value for state in states])
+
+    def spent(self) -> list[tuple[str, str, int, Decimal]]:
+        """What was billed: month, model, images, and USD as far as prices are known."""
+        asked = (
+            "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
+            " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
+        )
+        found = self._db.execute(asked)
+        return [(month, model, images, images * Decimal(usd or 0)) for month, model, images, usd in found]
 
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
-        return self._tasks("project = ? AND state = 'done' ORDER BY id", (project,))
+        return self._tasks(f"{UNSETTLED_SQL} AND state = 'done' AND project = ? ORDER BY id", (project,))
+
+    def is_superseded(self, task: Task) -> bool:
+        """Whether its project has stored the pictures of a newer task of the same key."""
+        asked = "SELECT 1 FROM tasks WHERE key = ? AND id > ? AND project = ? AND state = 'stored'"
+        return bool(self._value(asked, task.key, task.id, task.project))
 
     def under_way(self) -> dict[str, Task]:
         """What this process sent and has no picture of yet, by job."""
-        found = self._tasks("run = ? AND state IN ('sending', 'submitted', 'done')", (self.owner.run,))
+        mine = f"{UNSETTLED_SQL} AND state IN ('sending', 'submitted', 'done') AND run = ?"
+        found = self._tasks(mine, (self.owner.run,))
         return {task.job: task for task in found}
 
     def again(self, task: Task) -> Task:
@@ -286,17 +282,15 @@ class Ledger:
         self._db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?)", (lane, json.dumps(astuple(pace))))
 
     def _insert(self, order: Order, now: float) -> int:
-        call, owner, text = order.call, self.owner, call_text(order.call)
+        call, owner = order.call, self.owner
         values: dict[str, Any] = {
             "key": call.key,
             "lane": order.lane,
             "state": State.INTENT,
             "owner": owner.id,
             "at": now,
-            "intended_at": now,
             "model": str(call.model),
-            "call": text,
-            "request": hashlib.sha256(text.encode()).hexdigest(),
+            "call": call_text(call),
             "components": order.components,
             "images": order.images,
             "usd_image": None if order.usd_image is None else str(order.usd_image),
@@ -309,14 +303,20 @@ class Ledger:
         statement = f"INSERT INTO tasks ({columns}) VALUES ({marks})"  # noqa: S608 - names of ours
         return self._db.execute(statement, [*values.values()]).lastrowid or 0
 
+    def _give_up(self, key: str, now: float) -> None:
+        """What was in doubt is paid for, as far as anybody can tell, and nobody waits for it any more."""
+        for task in self._tasks("key = ? AND state = 'uncertain'", (key,)):
+            why = f"{task.detail}; counted as billed, and sent again as was wished"
+            self._move(task, State.LOST, now, why, {"billed": task.images})
+
     def _move(self, task: Task, state: State, now: float, detail: str, facts: Mapping[str, Any]) -> bool:
         values = {"state": state.value, "at": now, "detail": detail, **facts}
         settings = ", ".join(f"{name} = ?" for name in values)
         # What was sent may be asked after by anybody; until then only its owner decides.
-        owner = task.owner if task.state in (State.INTENT, State.SENDING) else "%"
+        owner = task.owner if task.state in (State.INTENT, State.SENDING) else None
         done = self._db.execute(
-            f"UPDATE tasks SET {settings} WHERE id = ? AND state = ? AND owner LIKE ?",  # noqa: S608 - names of ours
-            [*values.values(), task.id, task.state.value, owner],
+            f"UPDATE tasks SET {settings} WHERE id = ? AND state = ? AND (? IS NULL OR owner = ?)",  # noqa: S608 - ours
+            [*values.values(), task.id, task.state.value, owner, owner],
         )
         if done.rowcount and task.state is State.SENDING and state is not State.SENDING:
             self._heard(task.lane, now)
@@ -352,34 +352,38 @@ class Ledger:
         return [row[0] for row in self._db.execute(asked, values)]
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _opened(folder: Path, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
     try:
-        # Each call runs in one thread of its own, not in that which made the connection.
-        db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        return connect(folder)
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_unusable(folder, str(error))) from error
+
+
+def _writable(folder: Path) -> sqlite3.Connection:
+    # Each call runs in one thread of its own, not in that which made the connection.
+    db = sqlite3.connect(folder / FILE, timeout=60, isolation_level=None, check_same_thread=False)
+    try:
         begin_wal(db)
         db.execute("PRAGMA synchronous = FULL")
-    except sqlite3.DatabaseError as error:
-        raise StoreError(_unusable(path.parent, str(error))) from error
+        upgrade(db, folder, LEDGER)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
-def _prepare(db: sqlite3.Connection, folder: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > FORMAT:
-        raise StoreError(f"{folder} was written by a newer wanflow; upgrade wanflow. Nothing was changed.")
-    if version == 0:
-        for statement in _statements():
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {FORMAT}")
-
-
-def _statements() -> Iterator[str]:
-    statement = ""
-    for line in _TABLES.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def _readable(folder: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        if version_of(db, folder, LEDGER):
+            return db
+    except BaseException:
+        db.close()
+        raise
+    db.close()  # whoever made the file died before its tables
+    empty = sqlite3.connect(":memory:", isolation_level=None)
+    upgrade(empty, folder, LEDGER)
+    return empty
 
 
 def _unusable(folder: Path, why: str) -> str:

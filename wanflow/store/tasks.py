@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ class State(StrEnum):
 IN_FLIGHT = (State.INTENT, State.SENDING, State.SUBMITTED)
 # To find them without reading all tasks: SQLite uses a partial index only where its own condition is spelt out.
 IN_FLIGHT_SQL = "state IN ('intent', 'sending', 'submitted')"
+UNSETTLED_SQL = "state NOT IN ('stored', 'failed')"
 # What a task in these states costs is not settled.
 RESERVED = (*IN_FLIGHT, State.UNCERTAIN)
 
@@ -46,7 +48,7 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class Order:
     """What shall be paid for: a call, in which lane and within which limits, for which job, at what price an image
-    (None: not known). `request` is the digest of what decides the request; `components` what the key is made of.
+    (None: not known). `components` is what the key is made of.
     """
 
     call: Call
@@ -61,6 +63,11 @@ class Order:
     def images(self) -> int:
         """How many images are asked for, and at most paid."""
         return int(self.call.parameters.get("n", 1))
+
+    @property
+    def usd(self) -> Decimal | None:
+        """What it may cost; None where no price is known."""
+        return None if self.usd_image is None else self.usd_image * self.images
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +125,14 @@ def call_text(call: Call) -> str:
 
 
 def read_task(row: Sequence[Any]) -> Task:
-    """A task from its `COLUMNS`."""
+    """A task from its `COLUMNS`. Raises sqlite3.DataError for what no wanflow wrote."""
     values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    function, model, parameters, digests = json.loads(values["call"])
-    inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
-    values["call"] = Call(values["key"], function, parameters, inputs, model=model)
-    values["state"] = State(values["state"])
-    values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
+    try:
+        function, model, parameters, digests = json.loads(values["call"])
+        inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
+        values["call"] = Call(values["key"], function, parameters, inputs, model=model)
+        values["state"] = State(values["state"])
+        values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise sqlite3.DataError(f"task {values['id']} makes no sense ({type(error).__name__})") from error
     return Task(**values)

@@ -150,6 +150,7 @@ class Poller:
         if error.again in (Again.NEVER, Again.UNSURE, Again.REFUSED, Again.MODEL):
             waiting.doubts += 1
             if waiting.doubts >= SURE:
+                self._require_life(waiting, str(error))
                 # The task goes on and may be asked after later, so this is not its end.
                 _settle(waiting, EditError(error.code, error.message, Again.UNSURE))
                 return

@@ -1,0 +1,135 @@
+"""Whole runs that bring home what earlier ones left: interrupted amid it, and beside newer work of the same key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from fakes import Fakery, FakeTicket, PaidBackend, PaidService, picture
+from projects import Heard
+
+from wanflow import api
+from wanflow.errors import Again, EditError
+from wanflow.model import Call, Ending, Result
+from wanflow.settings import state_folder
+from wanflow.store.index import Index
+from wanflow.store.ledger import Ledger
+from wanflow.store.tasks import State, Task
+
+RECIPE = """\
+wanflow: 1
+manifest: {from: rows.csv}
+steps:
+  colour: {uses: wan/colorization, image: row.photo, with: {prompt: "PROMPT"}}
+"""
+
+
+@dataclass
+class Account:
+    """What a provider keeps between runs, and where it fails ("wait", "fetch") or hangs with its user interrupting."""
+
+    results: dict[str, Result] = field(default_factory=dict)
+    broken: str = ""
+    hanging: str = ""
+    interrupts: int = 0
+
+    def options(self, **more: object) -> api.Options:
+        return api.Options(backends={"draft": lambda services: Backend(services.workers, self)}, **more)  # type: ignore[arg-type]
+
+    async def reach(self, step: str, task_id: str) -> None:
+        if step == self.broken:
+            raise EditError("BadAnswer", "no sense", Again.UNSURE)
+        if step == self.hanging and task_id == min(self.results):
+            while tasks()[-1].state is not State.STORED:
+                await asyncio.sleep(0.01)
+            for _ in range(self.interrupts):
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.05)
+            await asyncio.Event().wait()
+
+
+class Backend(PaidBackend):
+    def __init__(self, workers: object, account: Account) -> None:
+        super().__init__(workers, Fakery())  # type: ignore[arg-type]
+        self._of = account
+
+    def service(self, uploads: object) -> PaidService:
+        return Service(super(PaidBackend, self).perform, self._of)
+
+
+class Service(PaidService):
+    def __init__(self, perform: object, account: Account) -> None:
+        super().__init__(perform)  # type: ignore[arg-type]
+        self._of = account
+
+    async def submit(self, prepared: Call) -> FakeTicket:
+        ticket = FakeTicket(f"task-{len(self._of.results) + 1}", prepared)
+        self._of.results[ticket.task_id] = await self._perform(prepared)
+        return ticket
+
+    def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> FakeTicket:
+        return FakeTicket(task_id, call)
+
+    async def wait(self, ticket: FakeTicket) -> Ending:
+        await self._of.reach("wait", ticket.task_id)
+        return Ending(None, 1)
+
+    async def fetch(self, ticket: FakeTicket, ending: Ending) -> Result:
+        await self._of.reach("fetch", ticket.task_id)
+        return replace(self._of.results[ticket.task_id], task_id=ticket.task_id, billed=1)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "a.png").write_bytes(picture("a"))
+    (tmp_path / "rows.csv").write_text("id,photo\n1,a.png\n")
+    (tmp_path / "wanflow.toml").write_text("")
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    return tmp_path / "r.yaml"
+
+
+def run(recipe: Path, account: Account, **more: object) -> api.RunRecord:
+    _, record = api.run(recipe, account.options(**more), listener=Heard())
+    assert record
+    return record
+
+
+def tasks() -> list[Task]:
+    ledger = Ledger.look(state_folder() / "accounts" / "fake")
+    try:
+        return sorted(ledger.tasks(*State), key=lambda task: task.id)
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("step", "interrupts", "left"),
+    [("wait", 1, State.SUBMITTED), ("wait", 2, State.SUBMITTED), ("fetch", 2, State.DONE)],
+)
+def test_a_run_that_only_brings_home_what_others_left_can_be_interrupted(
+    recipe: Path, step: str, interrupts: int, left: State
+) -> None:
+    account = Account(broken=step)
+    assert run(recipe, account).exit_code == 1
+    recipe.write_text(RECIPE.replace("PROMPT", "another"))
+    account.broken, account.hanging, account.interrupts = "", step, interrupts
+    run(recipe, account)
+    assert [task.state for task in tasks()] == [left, State.STORED]
+
+
+def test_what_was_made_anew_is_not_replaced_by_an_older_task_of_its_key(recipe: Path) -> None:
+    account = Account(broken="fetch")
+    assert run(recipe, account, force=True).exit_code == 1
+    account.broken = ""
+    assert run(recipe, account, force=True).exit_code == 0
+    index = Index.open(recipe.parent / ".wanflow")
+    made = {result.task_id for _, result, _ in index.results()}
+    index.close()
+    assert made == {"task-2"}
+    assert [task.state for task in tasks()] == [State.STORED, State.STORED]
+    assert "newer" in tasks()[0].detail
