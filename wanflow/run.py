@@ -185,7 +185,7 @@ class Run:
 
     async def _fetch(self, job: Job) -> None:
         """Fetch a picture; whatever takes it finds it then, or why it is not there."""
-        url = next(url for url, number in self.progress.fetches.items() if number == job[0])
+        url = self._urls[job[0]]
         try:
             await self.fetching.fetch(url)
         finally:
