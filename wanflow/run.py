@@ -104,6 +104,7 @@ class Run:
                 self.blobs.discard(sha256)
                 self.index.forget(key)
         self._schedule = Schedule([*(self.plan.terms[step.id].lane for step in self.steps), LANE], self.progress.open())
+        self._urls = list(self.progress.fetches)
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
