@@ -140,8 +140,8 @@ class Upkeep:
     # -- whether all is whole
 
     def verify(self, *, mend: bool = False) -> Verified:
-        """Read every stored picture and compare its digest; `mend` restores from equal output files, and writes
-        receipts anew. Raises StoreError.
+        """Read every stored picture and compare its digest; `mend` restores from equal output files, removes
+        what can be fetched again, and writes receipts anew. Raises StoreError.
         """
         found, named, wanted = Verified(), self._named(), self._wanted()
         try:
@@ -225,7 +225,7 @@ class Upkeep:
     ) -> Collected:
         """Remove, or only list, results that no recipe's jobs had when they were last done, with pictures stored longer
         ago than that and needed by no other; what died runs left behind; never what was paid for, unless `paid`, and
-        never what is `spared`.
+        never what was fetched or is `spared`.
 
         Raises StoreError, also while a run is in progress.
         """
