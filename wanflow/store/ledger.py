@@ -375,7 +375,7 @@ class Ledger:
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / "owners" / owner
         try:
-            if path.parent.name != "owners" or not path.is_file():
+            if path.parent.name != "owners" or not path.exists():
                 return True
             lock = locks.take(path)
             if lock is None:
@@ -390,7 +390,11 @@ class Ledger:
         return self._tasks("id = ?", (number,))[0]
 
     def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
-        return [read_task(row) for row in self.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", values)]  # noqa: S608
+        rows = self.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", values)  # noqa: S608
+        try:
+            return [read_task(row) for row in rows]
+        except sqlite3.DataError as error:
+            raise StoreError(_unusable(self.folder, str(error))) from error
 
     def _value(self, asked: str, *values: Any) -> Any:
         found = self.execute(asked, values)
