@@ -90,7 +90,7 @@ class Progress:
             return None
         planner, row = self._planner, self.rows[place].entry.row
         found = planner.supplier.found(ref, row, where, afresh=planner.decider.force)
-        return found if isinstance(found, Url) else None
+        return found if isinstance(found, Url) and found in self._plan.fetches else None
 
     def fetched(self, url: Url) -> Iterator[tuple[RowState, str, Publication | None]]:
         """A URL was fetched: the outputs that show it as it is, and the file that is due for each, if there is one."""
@@ -209,6 +209,8 @@ class Progress:
                     continue
                 if task := at_the_provider.get(state.address(step.id)):
                     why = "left at the provider, where it goes on; the next run brings its picture"
+                    if task.task_id is None:
+                        why = "left while its request was on its way; the next run finds out what can be known of it"
                     outcome = state.fail(step.id, "LeftInFlight", why)
                     outcome.task_id, outcome.attempts = task.task_id, 1
                 else:

@@ -104,6 +104,7 @@ class Run:
                 self.blobs.discard(sha256)
                 self.index.forget(key)
         self._schedule = Schedule([*(self.plan.terms[step.id].lane for step in self.steps), LANE], self.progress.open())
+        self._urls = list(self.progress.fetches)
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
@@ -185,7 +186,7 @@ class Run:
 
     async def _fetch(self, job: Job) -> None:
         """Fetch a picture; whatever takes it finds it then, or why it is not there."""
-        url = next(url for url, number in self.progress.fetches.items() if number == job[0])
+        url = self._urls[job[0]]
         try:
             await self.fetching.fetch(url)
         finally:

@@ -188,6 +188,8 @@ class Index:
             self._catch_up()
             yield self
         except sqlite3.DatabaseError as error:
+            if _is_outside(error):
+                raise StoreError(_in_words(self._folder, error)) from error
             message = f"the project's index (.wanflow/index.sqlite) is damaged: {error}"
             raise StoreError(f"{message}; {MEND}. Stored pictures and outputs stay") from error
         finally:
@@ -378,6 +380,21 @@ class Index:
     def outputs(self) -> Iterator[tuple[str, str]]:
         """What was last written to each output path: path, sha256."""
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
+
+
+# What a lock, the disk or the system is to blame for, and mending the file doesn't help.
+_OUTSIDE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def _is_outside(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
