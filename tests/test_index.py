@@ -8,7 +8,8 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Blob, FileStat, Result
-from wanflow.store.index import Index, Published, RowRecord
+from wanflow.store.index import Index
+from wanflow.store.sightings import Published, RowRecord
 
 BLOB = Blob("ab" * 32, 64, 48, "PNG", 1234)
 RESULT = Result((BLOB,), "real", ("a warning",))

@@ -29,7 +29,8 @@ from wanflow.recipe import Recipe
 from wanflow.rowmemory import RowMemory, file_names
 from wanflow.selection import Selection, States
 from wanflow.store.blobs import Blobs
-from wanflow.store.index import Index, RowRecord
+from wanflow.store.index import Index
+from wanflow.store.sightings import RowRecord
 from wanflow.supply import Supplier, Supply
 from wanflow.tables import is_glob
 from wanflow.targets import Targets

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 
 from wanflow.inputs import Inputs
 from wanflow.model import FileStat, Row
-from wanflow.store.index import Index, RowRecord
+from wanflow.store.index import Index
+from wanflow.store.sightings import RowRecord
 
 ROWS_PER_FLUSH = 500
 

@@ -8,54 +8,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
-from wanflow.maskrules import COUNTING, MaskFacts
-from wanflow.model import Blob, FileStat, Result
+from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import begin_wal
 from wanflow.store.formats import INDEX, upgrade
-from wanflow.store.made import blob_list, blob_of, facts_of, made_of, parts_of, read, result_of
+from wanflow.store.made import blob_of, facts_of, made_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
+from wanflow.store.sightings import Sightings, read_column
 
-T = TypeVar("T")
 NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
 
-@dataclass(frozen=True, slots=True)
-class RowRecord:
-    """A row that was found fully done: fingerprint, a letter per step, and the stats of its files.
-
-    `shape` has r (reused), b (bypassed) or s (skipped) for each step in order; `files` holds lines of
-    ``path TAB size TAB mtime_ns TAB inode``; the first lines, up to an empty one, are inputs, the others outputs.
-    """
-
-    fingerprint: bytes
-    shape: str
-    files: str
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What was last written to an output path: its stat, its digest, what it was made from, and by which recipe's file.
-
-    The writer is empty where it is not known.
-    """
-
-    stat: FileStat
-    sha256: str
-    recipe_of: str
-    writer: str = ""
-
-
-class Index:
+class Index(Sightings):
     """The database of one project. Several processes may use it at once."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:
@@ -168,7 +139,7 @@ class Index:
             pass
         for column, table, judge in (("blob", "files", blob_of), ("facts", "masks", facts_of)):
             for (text,) in self._db.execute(f"SELECT {column} FROM {table}"):  # noqa: S608 - names of ours
-                _read(text, judge)
+                read_column(text, judge)
 
     @classmethod
     def memory(cls, *, read_only: bool = False) -> Index:
@@ -215,12 +186,12 @@ class Index:
     def result(self, key: str) -> Result | None:
         """The result of a key, or None."""
         found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
-        return _read(found[0], result_of) if found else None
+        return read_column(found[0], result_of) if found else None
 
     def components(self, key: str) -> list[Any] | None:
         """What the key was made of (see expand.key_parts), or None when it is not known."""
         found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
-        return _read(found[0], parts_of) if found else None
+        return read_column(found[0], parts_of) if found else None
 
     def remember(self, key: str, result: Result, components: str) -> None:
         """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
@@ -269,95 +240,12 @@ class Index:
         """Keep the keys of (job, key) pairs."""
         self._db.executemany("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", ((recipe, job, key) for job, key in keys))
 
-    # -- input files
-
-    def file(self, path: str) -> tuple[FileStat, Blob] | None:
-        """What a file was when it was last read."""
-        found = self._db.execute("SELECT size, mtime_ns, inode, blob FROM files WHERE path = ?", (path,)).fetchone()
-        return (FileStat(*found[:3]), _read(found[3], blob_of)) if found else None
-
-    def note_files(self, entries: Mapping[str, tuple[FileStat, Blob]]) -> None:
-        """Keep what files are, by path."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-            (
-                (path, stat.size, stat.mtime_ns, stat.inode, json.dumps(blob_list(blob)))
-                for path, (stat, blob) in entries.items()
-            ),
-        )
-
-    # -- pictures that were fetched
-
-    def url(self, digest: str) -> tuple[str, str] | None:
-        """The sha256 of what was fetched from a URL with this digest, and its ETag."""
-        found = self._db.execute("SELECT sha256, etag FROM urls WHERE url = ?", (digest,)).fetchone()
-        return (found[0], found[1]) if found else None
-
-    def note_url(self, digest: str, shown: str, sha256: str, etag: str, fetched: datetime) -> None:
-        """Keep what was fetched from a URL; rows that were done with another picture of it are looked at again."""
-        known = self.url(digest)
-        if known and known[0] != sha256:
-            self._db.execute("DELETE FROM rows WHERE instr(files, ?)", (known[0],))
-        line = (digest, shown, sha256, etag, fetched.isoformat(timespec="seconds"))
-        self._db.execute("INSERT OR REPLACE INTO urls VALUES (?, ?, ?, ?, ?)", line)
-
-    def urls(self) -> dict[str, str]:
-        """Every picture that was fetched: by sha256, a URL that it came from, as messages show it."""
-        return dict(self._db.execute("SELECT sha256, shown FROM urls ORDER BY url DESC"))
-
-    # -- masks
-
-    def mask(self, sha256: str) -> MaskFacts | None:
-        """What was counted in a mask with this digest."""
-        found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (f"{sha256}/{COUNTING}",)).fetchone()
-        return _read(found[0], facts_of) if found else None
-
-    def note_masks(self, entries: Mapping[str, MaskFacts]) -> None:
-        """Keep what was counted in masks, by digest."""
-        counted = ((f"{sha256}/{COUNTING}", json.dumps(astuple(facts))) for sha256, facts in entries.items())
-        self._db.executemany("INSERT OR REPLACE INTO masks VALUES (?, ?)", counted)
-
-    # -- output files
-
-    def published(self, path: str) -> Published | None:
-        """What was last written to an output path."""
-        found = self._db.execute(
-            "SELECT size, mtime_ns, inode, sha256, recipe_of, writer FROM outputs WHERE path = ?", (path,)
-        ).fetchone()
-        return Published(FileStat(*found[:3]), *found[3:]) if found else None
-
-    def writers(self) -> set[str]:
-        """The recipes' files whose outputs stand in the project."""
-        return {writer for (writer,) in self._db.execute("SELECT DISTINCT writer FROM outputs WHERE writer <> ''")}
-
-    def note_published(self, path: str, entry: Published) -> None:
-        """Keep what was written to an output path."""
-        stat = entry.stat
-        self._db.execute(
-            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of, entry.writer),
-        )
-
-    # -- rows that are fully done
-
-    def rows(self, recipe: str) -> dict[str, RowRecord]:
-        """Every remembered row of a recipe, read in one go."""
-        found = self._db.execute("SELECT row, fingerprint, shape, files FROM rows WHERE recipe = ?", (recipe,))
-        return {row: RowRecord(fingerprint, shape, files) for row, fingerprint, shape, files in found}
-
-    def note_rows(self, recipe: str, records: Mapping[str, RowRecord]) -> None:
-        """Remember rows that are fully done."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
-            ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
-        )
-
     # -- all of it, for upkeep
 
     def results(self) -> Iterator[tuple[str, Result, list[Any]]]:
         """Every result, by key, with the components of the key."""
         for key, made, components in self._db.execute("SELECT key, made, components FROM results ORDER BY key"):
-            yield key, _read(made, result_of), _read(components, parts_of)
+            yield key, read_column(made, result_of), read_column(components, parts_of)
 
     def unreceipted(self) -> list[str]:
         """The keys of results that were paid for and have no receipt. Raises StoreError."""
@@ -376,10 +264,6 @@ class Index:
     def jobs(self) -> Iterator[tuple[str, str, str]]:
         """The key that each job had when it was last done: recipe, job, key."""
         yield from self._db.execute("SELECT recipe, job, key FROM jobs ORDER BY recipe, job")
-
-    def outputs(self) -> Iterator[tuple[str, str]]:
-        """What was last written to each output path: path, sha256."""
-        yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
 # What a lock, the disk or the system is to blame for, and mending the file doesn't help.
@@ -407,10 +291,3 @@ def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
     locked = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     remedy = "another wanflow holds it; try again" if locked else str(error)
     return f"{folder}/index.sqlite can't be written: {remedy}"
-
-
-def _read(text: Any, judge: Callable[[Any], T]) -> T:
-    try:
-        return read(text, judge)
-    except ValueError as error:
-        raise sqlite3.DataError(f"what no wanflow wrote ({error})") from error
