@@ -152,7 +152,8 @@ class Payments:
                 try:
                     await self.service.tasks(moment - minute, moment, None)
                 except EditError as error:
-                    if error.code in OUTAGES:  # every answer tells the time, a refusal too
+                    # Every answer tells the time, a refusal too.
+                    if self.service.offset_s is None and error.code in OUTAGES:
                         raise
 
     async def leave(self) -> dict[str, Task]:
