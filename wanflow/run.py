@@ -128,7 +128,7 @@ class Run:
 
     def _record(self, run_id: str, started: datetime) -> RunRecord:
         record = self.progress.record(run_id, started, self.clock.now())
-        unwritten = len(self.publishing.waiting) + self.progress.not_shown
+        unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))

@@ -18,7 +18,7 @@ from typing import Any
 from world import KINDS, MODEL, Disturbance, World, at_boundary
 
 # Nothing but the rate that is kept holds submissions apart.
-DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.3:0.6"}
+DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.9:1.2"}
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
@@ -241,7 +241,7 @@ def budget(seed: int, wanted: int, jobs: int) -> Findings:
     kinds = [{"kinds": ["reset_after", "reset_before", "hang_after", "500"], "rate": 0.1, "on": ["submit"]}]
     also = cycle([False, True])
     lives = (killed(random, jobs) if next(also) else Disturbance() for _ in count())
-    return campaign("a cap on each run, and killed", wanted, jobs, lives, faults=kinds, most=max(1, jobs // 6))
+    return campaign("a cap on each run, and killed", wanted, jobs, lives, faults=kinds, most=max(2, jobs // 3))
 
 
 # -- all of it

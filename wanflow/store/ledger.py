@@ -78,7 +78,15 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
-        """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives."""
+        """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives.
+
+        Raises StoreError, also where the system has no locks that tell whether a process lives.
+        """
+        if not locks.TELLING:
+            raise StoreError(
+                "this system can't tell a dead run from a living one, so paid tasks might be taken twice; "
+                "run paid steps on Linux or macOS, or on Windows in WSL"
+            )
         try:
             make_folder(folder, 0o700)
             db = _opened(folder, _writable)
@@ -377,7 +385,7 @@ class Ledger:
         try:
             if path.parent.name != "owners" or not path.exists():
                 return True
-            lock = locks.take(path)
+            lock = locks.take(path) if locks.TELLING else None
             if lock is None:
                 return False
             locks.free(path, lock)
@@ -417,6 +425,7 @@ def _writable(folder: Path) -> sqlite3.Connection:
     try:
         begin_wal(db)
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA fullfsync = ON")  # macOS: on the disk itself
         upgrade(db, folder, LEDGER)
     except BaseException:
         db.close()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.store.blobs import make_folder, sync_folder
+from wanflow.store.blobs import make_folder, sync, sync_folder
 from wanflow.store.made import listed, parts_of, read, result_of, text
 
 FILE = "receipts.jsonl"
@@ -39,14 +39,14 @@ class Receipts:
     def add(self, receipt: Receipt) -> None:
         """Write a receipt, durably. Raises OSError."""
         make_folder(self._path.parent)
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o666)
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         try:
             line = json.dumps([receipt.key, receipt.made, receipt.components], ensure_ascii=False) + "\n"
             # One write, so that lines of several processes don't mix; a line cut short before is ended first.
             text = (b"" if _ends_whole(descriptor) else b"\n") + line.encode("utf-8", "surrogatepass")
             if os.write(descriptor, text) != len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
+            sync(descriptor)
         finally:
             os.close(descriptor)
         sync_folder(self._path.parent)  # also of a file that was there: whoever made it may have died before this
@@ -71,8 +71,10 @@ class Receipts:
 
 
 def _ends_whole(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    return not size or os.pread(descriptor, 1, size - 1) == b"\n"
+    if not os.fstat(descriptor).st_size:
+        return True
+    os.lseek(descriptor, -1, os.SEEK_END)  # what is written goes to the end all the same
+    return os.read(descriptor, 1) == b"\n"
 
 
 def _receipt(line: bytes) -> Receipt | None:
