@@ -441,7 +441,8 @@ def test_a_step_over_all_rows_waits_for_what_is_fetched(far: Far) -> None:
     record = far.run(force=True)
     assert statuses(record) == {
         **dict.fromkeys(("2/colour", "3/colour"), "skipped"),
-        **{"1/colour": "done", "run/sheet": "failed"},
+        "1/colour": "done",
+        "run/sheet": "failed",
     }
 
 
