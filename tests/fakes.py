@@ -133,6 +133,9 @@ class PaidService:
     async def submit(self, prepared: Call) -> FakeTicket:
         return FakeTicket(f"task-{prepared.key[:6]}-{next(self._numbers)}", prepared)
 
+    def lists(self, call: Call) -> bool:
+        return True
+
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> FakeTicket:
         return FakeTicket(task_id, call)
 

@@ -34,6 +34,7 @@ class Line:
 class Provider:
     """Answers with what it is given, in order; then with success. What was taken is listed."""
 
+    uploads: list[EditError] = field(default_factory=list)
     submits: list[EditError] = field(default_factory=list)
     ends: list[EditError] = field(default_factory=list)
     fetches: list[EditError] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Provider:
     taken: list[Line] = field(default_factory=list)
     offset_s: float | None = 0.0
     waiting: int = 0
+    at_once: bool = False  # it answers with pictures, and knows no tasks
     ahead_s: float = 0.0
     late_s: float | None = None  # when a request that nothing came of so far is taken after all
     listing_s: float = 0.0
@@ -56,6 +58,8 @@ class Provider:
         return self.clock.now() + timedelta(seconds=self.ahead_s)
 
     async def prepare(self, call: Call) -> Call:
+        if self.uploads:
+            raise self.uploads.pop(0)
         return call
 
     async def submit(self, prepared: Call) -> Line:
@@ -65,7 +69,10 @@ class Provider:
             self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))
         if fault:
             raise fault
-        return self.taken[-1]
+        return Line("", self.time) if self.at_once else self.taken[-1]
+
+    def lists(self, call: Call) -> bool:
+        return not self.at_once
 
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Line:
         return Line(task_id, submitted_at)
@@ -88,7 +95,7 @@ class Provider:
         self.offset_s = self.ahead_s
         if self.late_s is not None and self.clock.seconds >= self.late_s and not self.taken:
             self.taken.append(Line("late", datetime.fromtimestamp(self.late_s, UTC)))
-        listed = [*self.taken, *self.foreign]
+        listed = [*([] if self.at_once else self.taken), *self.foreign]
         self.clock.seconds += self.listing_s
         return [line for line in listed if line.created_at and since <= line.created_at <= until]
 

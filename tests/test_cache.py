@@ -366,7 +366,13 @@ def rotten_inside(index: Path) -> None:
     index.write_bytes(raw[:4096] + b"\x55" * (len(raw) - 4096))
 
 
-@pytest.mark.parametrize("damage", [garbage, rotten_inside])
+def nonsense_inside(index: Path) -> None:
+    with closing(sqlite3.connect(index)) as db:
+        db.execute("UPDATE results SET made = '[[], \"real\", []]'")
+        db.commit()
+
+
+@pytest.mark.parametrize("damage", [garbage, rotten_inside, nonsense_inside])
 def test_a_damaged_index_is_found_and_mended_from_receipts(paid: Path, damage: Callable[[Path], None]) -> None:
     damage(index_without_log(paid / ".wanflow"))
     found = cache.verify(paid)
@@ -555,7 +561,7 @@ def change(number):
             blob = Blob(blobs.put(data), 1, 1, "PNG", len(data))
             result = Result((blob,), "real", (), *((f"task-{number}", 1) if name == "paid" else ()))
             with index.transaction():
-                index.remember(f"{name}{number}", result, '["", "f", "b"]')
+                index.remember(f"{name}{number}", result, '["", "f", "b", {}, {}]')
     part = blobs.part()
     part.write_bytes(data + b"!")
     blobs.adopt(part, hashlib.sha256(data + b"!").hexdigest())

@@ -281,3 +281,23 @@ def test_reader_that_goes_away_is_no_error(project: Small) -> None:
     piped = f"{WANFLOW[0]} -m wanflow.cli plan r.yaml --format json | head -1"
     said = subprocess.run(["bash", "-o", "pipefail", "-c", piped], cwd=small.folder, capture_output=True, text=True)
     assert (said.stdout, said.stderr) == ("{\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "wanflow: output can't be written: No space left on device"),
+        (PermissionError(13, "Permission denied", "/state/owners"), "wanflow: /state/owners: Permission denied"),
+        (OSError(24, "Too many open files"), "wanflow: Too many open files"),
+    ],
+)
+def test_what_the_system_refuses_is_told_for_what_it_is(error: OSError, said: str) -> None:
+    @main.command("fail", hidden=True)
+    def fail() -> None:
+        raise error
+
+    try:
+        result = wanflow("fail")
+    finally:
+        main.commands.pop("fail")
+    assert (result.exit_code, result.stderr.strip()) == (1, said)

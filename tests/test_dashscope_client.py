@@ -38,9 +38,10 @@ from wanflow.backends.dashscope import DashScope, Ticket
 from wanflow.backends.dashscope.connection import KEEPALIVE_S, READ_S, SUBMIT_S
 from wanflow.backends.dashscope.pictures import INLINE_BYTES
 from wanflow.backends.dashscope.secret import Secret
-from wanflow.errors import Again, EditError, UsageError
+from wanflow.errors import Again, EditError, StoreError, UsageError
 from wanflow.model import Call
 from wanflow.store.blobs import Blobs
+from wanflow.store.uploads import Remembered
 
 EDIT = "wanx2.1-imageedit"
 
@@ -569,6 +570,40 @@ def test_a_download_that_always_fails_is_never_paid_again(service, tmp_path, spo
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def four_with_one(service, reaction):
+    """Four pictures, of which one comes otherwise however often it is asked for."""
+
+    def react(request):
+        if request.url.path == "/2.png":
+            service.seen.append(("file", request))
+            return reaction()
+        return service.react(request)
+
+    service.script["poll"] = [succeeded(*(f"{FILES}/{number}.png" for number in range(4)))] * 9
+    return httpx.MockTransport(react)
+
+
+@pytest.mark.parametrize("spoilt", ["damaged in the middle", "nothing", "too large by its header"])
+def test_one_picture_that_can_not_be_used_costs_only_itself(service, tmp_path, spoilt):
+    transport = four_with_one(service, SPOILT[spoilt])
+    result = result_of(service, tmp_path, call(n=4), transport=transport)
+    assert (len(result.blobs), result.billed) == (3, 4)
+    [warning] = result.warnings
+    assert warning.startswith("image 3 of 4 is missing, and billed all the same: DownloadFailed: ")
+
+
+def test_one_picture_that_is_gone_costs_only_itself(service, tmp_path):
+    result = result_of(service, tmp_path, call(n=4), transport=four_with_one(service, lambda: httpx.Response(404)))
+    assert (len(result.blobs), len(result.warnings)) == (3, 1)
+
+
+@pytest.mark.parametrize("spoilt", ["cut short", "a busy server", "a web page"])
+def test_one_picture_that_may_come_next_time_is_waited_for(service, tmp_path, spoilt):
+    transport = four_with_one(service, SPOILT[spoilt])
+    error = failure(service, tmp_path, call(n=4), transport=transport)
+    assert (error.code, error.again) == ("DownloadFailed", Again.UNSURE)
+
+
 def test_pictures_are_asked_for_uncompressed(service, tmp_path):
     result_of(service, tmp_path)
     assert service.sent("file")[0].headers["accept-encoding"] == "identity"
@@ -782,9 +817,20 @@ def test_leave_to_upload_is_asked_for_anew_before_it_ends(service, tmp_path, no_
 
 def test_uploads_can_be_remembered_from_outside(service, tmp_path, no_room):
     image = file_input(tmp_path)
-    kept = {(EDIT, image[1]): ("oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1))}
+    kept = Remembered()
+    asyncio.run(kept.keep(EDIT, image[1], "oss://kept/a.bmp", QuickClock().now() + timedelta(hours=1)))
     result_of(service, tmp_path, Call("k", "wan/colorization", {}, {"image": image}), EDIT, uploads=kept)
     assert inputs_of(service.sent("submit")[0])["base_image_url"] == "oss://kept/a.bmp"
+
+
+def test_what_the_service_says_is_told_though_an_upload_can_not_be_forgotten(service, tmp_path, no_room):
+    class Full(Remembered):
+        async def forget(self, model, picture):
+            raise StoreError("no room")
+
+    service.script["submit"] = [refused(400, "InvalidParameter", "no such image")]
+    job = Call("k", "wan/colorization", {}, {"image": file_input(tmp_path)}, model=EDIT)
+    assert failure(service, tmp_path, job, EDIT, uploads=Full()).code == "InvalidParameter"
 
 
 def test_a_picture_that_changed_meanwhile_is_not_sent(service, tmp_path):

@@ -22,8 +22,8 @@ def index():
 
 
 def test_result_comes_back_as_it_was(index: Index) -> None:
-    index.remember("k", RESULT, '[1,"local/fit"]')
-    assert (index.result("k"), index.components("k")) == (RESULT, [1, "local/fit"])
+    index.remember("k", RESULT, '[1,"local/fit","local:1",{},{}]')
+    assert (index.result("k"), index.components("k")) == (RESULT, [1, "local/fit", "local:1", {}, {}])
 
 
 def test_a_paid_result_keeps_its_task_price_and_prompts(index: Index) -> None:
@@ -139,3 +139,12 @@ def test_folder_in_place_of_the_index_is_an_error_in_words(tmp_path: Path) -> No
 def test_damage_found_late_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="wanflow cache verify --mend puts it aside"), Index.open(tmp_path).in_use():
         raise sqlite3.DatabaseError("database disk image is malformed")
+
+
+def test_an_index_that_another_holds_is_not_told_as_damaged(tmp_path: Path) -> None:
+    index = Index.open(tmp_path)
+    index._db.execute("PRAGMA busy_timeout = 1")
+    with closing(sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another wanflow holds it; try again"), index.in_use():
+            index.forget("k")

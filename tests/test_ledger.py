@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from wanflow.errors import StoreError
 from wanflow.model import Call, Limits
 from wanflow.store.ledger import ALONE_S, FILE, KEPT_S, UNHEARD_S, Ledger, Wait
 from wanflow.store.tasks import Order, Owner, State, Task
-from wanflow.store.uploads import Uploads
+from wanflow.store.uploads import Kept
 
 NOW = 1_700_000_000.0
 LIMITS = Limits(2, per_second=2, ahead=1)
@@ -101,6 +102,14 @@ def test_a_lane_holds_no_more_tasks_than_its_slots_and_those_ahead(tmp_path: Pat
     assert isinstance(ledgers[0].claim(order("more"), NOW + 9), Wait)
     assert ledgers[1].move(ledgers[1].tasks(State.SUBMITTED)[1], State.DONE, NOW + 10, billed=1)
     assert isinstance(ledgers[0].claim(order("more"), NOW + 11), Task)
+
+
+def test_a_project_that_wants_fewer_tasks_ahead_has_fewer_at_once(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    for number in range(2):
+        submitted(ledger, f"k{number}", NOW + number)
+    assert isinstance(ledger.claim(order("more", limits=Limits(2, per_second=2, ahead=0)), NOW + 9), Wait)
+    assert isinstance(ledger.claim(order("more"), NOW + 9), Task)
 
 
 def test_a_key_that_is_in_flight_is_gone_on_with(tmp_path: Path) -> None:
@@ -206,20 +215,48 @@ def test_refusals_teach_all_processes(tmp_path: Path) -> None:
     assert wait.seconds == pytest.approx(20.2)
 
 
-def test_uploads_outlive_processes(tmp_path: Path) -> None:
-    until = datetime(2026, 1, 1, tzinfo=UTC)
-    Uploads(opened(tmp_path, "one"))["m", "ab"] = ("oss://x", until)
-    uploads = Uploads(opened(tmp_path, "two"))
-    assert dict(uploads) == {("m", "ab"): ("oss://x", until)}
-    assert uploads.pop(("m", "ab"), None)
-    assert len(uploads) == 0
-
-
-def test_uploads_that_the_provider_has_no_more_are_forgotten(tmp_path: Path) -> None:
-    uploads = Uploads(opened(tmp_path, "one"))
+def test_uploads_outlive_processes_until_the_provider_has_them_no_more(tmp_path: Path) -> None:
     old, good = datetime.fromtimestamp(NOW - 1, UTC), datetime.fromtimestamp(NOW + 1, UTC)
-    uploads["m", "old"], uploads["m", "good"] = ("oss://x", old), ("oss://y", good)
-    assert dict(Uploads(opened(tmp_path, "two"))) == {("m", "good"): ("oss://y", good)}
+
+    async def first(uploads: Kept) -> None:
+        await uploads.keep("m", "old", "oss://x", old)
+        await uploads.keep("m", "good", "oss://y", good)
+
+    async def second(uploads: Kept) -> None:
+        assert await uploads.find("m", "old") is None
+        assert await uploads.find("m", "good") == ("oss://y", good)
+        assert await uploads.forget("m", "good")
+        assert not await uploads.forget("m", "good")
+
+    asyncio.run(first(Kept(opened(tmp_path, "one"))))
+    asyncio.run(second(Kept(opened(tmp_path, "two"))))
+
+
+def test_what_can_not_be_read_is_told_in_words(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.execute("ALTER TABLE tasks RENAME TO gone")
+    for look in (lambda: ledger.tasks(State.DONE), lambda: ledger.last("k"), lambda: ledger.known(["t"]), ledger.spent):
+        with pytest.raises(StoreError, match=r"the ledger of paid tasks .* can't be used: no such table"):
+            look()
+
+
+def test_two_runs_of_one_name_do_not_share_their_tasks(tmp_path: Path) -> None:
+    first = opened(tmp_path, "one")
+    with pytest.raises(StoreError, match="another run goes by the name one"):
+        opened(tmp_path, "one")
+    first.close()
+    opened(tmp_path, "one").close()
+
+
+def test_an_owner_of_whom_nobody_can_tell_whether_he_lives_is_told_in_words(tmp_path: Path) -> None:
+    submitted(opened(tmp_path, "one"))
+    (tmp_path / "owners" / "one").unlink()
+    (tmp_path / "owners" / "one").mkdir()
+    two = opened(tmp_path, "two")
+    for look in (lambda: two.orphans(NOW), lambda: two.is_alive("one")):
+        with pytest.raises(StoreError, match=r"whether one still runs \(Is a directory"):
+            look()
 
 
 def test_a_ledger_whose_maker_died_before_its_tables_is_empty(tmp_path: Path) -> None:

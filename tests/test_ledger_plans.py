@@ -63,6 +63,9 @@ USES: dict[str, Callable[[Ledger, Task], object]] = {
     "current": lambda ledger, _: ledger.current("a", NOW),
     "last": lambda ledger, _: ledger.last("a"),
     "orphans": lambda ledger, _: ledger.orphans(NOW),
+    "ours": lambda ledger, _: ledger.ours(),
+    "in_flight": lambda ledger, task: ledger.in_flight(task.lane),
+    "is_superseded": lambda ledger, task: ledger.is_superseded(task),
     "rivals": lambda ledger, task: ledger.rivals(task),
     "unstored": lambda ledger, _: ledger.unstored("/p"),
     "under_way": lambda ledger, _: ledger.under_way(),
@@ -76,7 +79,9 @@ USES: dict[str, Callable[[Ledger, Task], object]] = {
 def test_no_use_of_the_ledger_reads_all_tasks(use: str, tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     submitted(ledger, "b", NOW - 30)
-    task = sent(opened(tmp_path, "dead"), "a")
+    dead = opened(tmp_path, "dead")
+    task = sent(dead, "a")
+    dead.close()
     recording = Recording(ledger._db)
     ledger._db = recording  # type: ignore[assignment]
     USES[use](ledger, task)

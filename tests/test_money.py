@@ -183,9 +183,9 @@ def test_a_run_pays_for_nothing_more_when_the_disk_fills_up(
     recipe: Path, fakery: Fakery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = iter([10**9] * 4)  # two folders are asked about before each task
-    monkeypatch.setattr("wanflow.room.free_bytes", lambda folder: next(left, 51_000_000))
     heard = Heard()
-    with pytest.raises(StoreError) as caught:
+    with monkeypatch.context() as full, pytest.raises(StoreError) as caught:
+        full.setattr("wanflow.room.free_bytes", lambda folder: next(left, 51_000_000))
         api.run(recipe, fakery.paid(), listener=heard)
     (note,) = [note for note in heard.notes if "Nothing more is started" in note]
     assert note.startswith(f"{recipe.parent}/.wanflow has 51 MB of room left, and 5")
@@ -194,7 +194,6 @@ def test_a_run_pays_for_nothing_more_when_the_disk_fills_up(
     paid = [name for name in fakery.steps() if name.startswith("wan/")]
     assert 1 <= len(paid) <= 2
     assert [outcome.status for outcome in heard.outcomes if outcome.status is Status.FAILED] == []
-    monkeypatch.undo()
     record, _ = run(recipe, fakery.paid())
     paid += [name for name in fakery.steps() if name.startswith("wan/")]
     assert (record.exit_code, len(paid)) == (0, 6)

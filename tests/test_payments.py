@@ -114,6 +114,12 @@ def test_an_outage_is_sat_out_and_is_no_attempt(desk: Desk) -> None:
     assert len(desk.notes) == 1
 
 
+def test_uploads_that_are_dropped_are_sat_out_and_are_no_attempt(desk: Desk) -> None:
+    desk.provider.uploads = [error(Again.SOON, "NoAnswer") for _ in range(8)]
+    assert desk.perform().attempts == 1
+    assert len(desk.provider.sent) == 1
+
+
 def test_a_stopping_run_sends_nothing_more(desk: Desk) -> None:
     with pytest.raises(NotStarted):
         desk.work(lambda payments: payments.perform(FULL), stopping=lambda: True)
@@ -230,6 +236,32 @@ def test_a_list_is_judged_by_when_it_was_asked_for(desk: Desk, listing_s: int) -
     )
     assert desk.perform().result.task_id == "late"
     assert len(desk.provider.sent) == 1
+
+
+def test_a_request_that_never_arrives_is_sent_as_often_as_other_failures(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.UNSURE, "NoAnswer") for _ in range(9)]
+    with pytest.raises(EditError, match="NotTaken: the request never arrived"):
+        desk.perform()
+    assert len(desk.provider.sent) == MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("again", [Again.SOON, Again.THROTTLED, Again.UNSURE])
+def test_a_list_that_can_not_be_had_for_a_while_is_asked_for_again(desk: Desk, again: Again) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.listings = [error(again) for _ in range(5)]
+    assert desk.perform().result.task_id == "task-1"
+    assert [note for note in desk.notes if "can't be listed" in note] == [
+        "1/wide: the account's tasks can't be listed (InternalError: it failed); looking on"
+    ]
+
+
+def test_a_list_that_can_not_be_had_at_all_is_left_to_the_next_run_after_a_while(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    desk.provider.listings = [error(Again.SOON) for _ in range(9999)]
+    with pytest.raises(EditError, match="the next run asks again"):
+        desk.perform()
+    assert PATIENCE_S < desk.provider.clock.seconds < PATIENCE_S + 60
+    assert desk.states() == [State.SENDING]
 
 
 def test_several_tasks_of_that_time_are_a_doubt_which_is_kept(desk: Desk) -> None:

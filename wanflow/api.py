@@ -53,7 +53,7 @@ from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
-from wanflow.store.uploads import Uploads
+from wanflow.store.uploads import Kept
 
 __all__ = ["Options", "Project", "Silent", "Wish", "check", "open_project", "plan", "run"]
 
@@ -252,7 +252,7 @@ def _require_room(project: Project, plan: Plan) -> None:
 
 
 def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
-    run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
     workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
     halt = Halt(listener.note, keep_going=project.options.keep_going)
@@ -284,7 +284,7 @@ def _payments(
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
     budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
     again = project.options.resubmit_uncertain
-    service, room = backend.service(Uploads(ledger)), Room((project.store, folder))
+    service, room = backend.service(Kept(ledger)), Room((project.store, folder))
     return Payments(service, ledger, retries, budget, room, resubmit_uncertain=again)
 
 

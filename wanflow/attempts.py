@@ -21,7 +21,8 @@ RETRY_DELAY_S = 1.0
 # How long a request is sent again that comes too early, or that meets an outage: minutes must not fail every row.
 PATIENCE_S = 1800.0
 LONGEST_DELAY_S = 60.0
-OUTAGES = ("Unreachable", "ModelUnavailable")
+# A request that may have been taken is no outage but UNSURE.
+OUTAGES = ("Unreachable", "ModelUnavailable", "NoAnswer")
 
 
 class NotStarted(Exception):  # noqa: N818 - no error: the run was told to stop before this call was sent

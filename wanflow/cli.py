@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -44,8 +45,19 @@ class _Group(click.Group):
             sys.stderr.close()
             sys.exit(0)
         except OSError as error:
-            click.echo(f"wanflow: output can't be written: {error.strerror}", err=True)
+            click.echo(f"wanflow: {_told(error)}", err=True)
             sys.exit(1)
+
+
+# Only what is printed goes to a file that has no name.
+_PRINTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EAGAIN)
+
+
+def _told(error: OSError) -> str:
+    said = error.strerror or type(error).__name__
+    if error.filename:
+        return f"{error.filename}: {said}"
+    return f"output can't be written: {said}" if error.errno in _PRINTING else said
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

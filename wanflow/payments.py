@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,8 +17,8 @@ from wanflow.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, Ov
 from wanflow.backends import Service
 from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
-from wanflow.model import Ending, Result
-from wanflow.reconcile import Sent, verdict
+from wanflow.model import Ending, Listed, Result
+from wanflow.reconcile import Sent, Verdict, verdict
 from wanflow.room import Room
 from wanflow.store.ledger import Ledger, Wait
 from wanflow.store.tasks import Order, State, Task
@@ -50,8 +49,6 @@ class Payments:
         self.service, self.ledger, self.budget, self.room = service, ledger, budget, room
         self._retries, self._clock = retries, retries.clock
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
-        # Commits wait for the disk and for other processes; the loop must not.
-        self._thread = ThreadPoolExecutor(1, "ledger")
         self._comparing = asyncio.Lock()
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
         self._told: dict[str, float] = {}  # when it was last said that a lane waits
@@ -94,7 +91,7 @@ class Payments:
         if task and (task.run == self.ledger.owner.run or task.state in (State.SUBMITTED, State.DONE)):
             error.task_id = task.task_id
             error.billed = task.billed if task.state in (State.DONE, State.LOST) else 0
-            if task.state in (State.SUBMITTED, State.DONE):
+            if task.state in (State.SUBMITTED, State.DONE) and task.task_id:
                 error.message += f". It is kept at the provider as {task.task_id}; the next run asks for it again"
 
     async def stored(self, task: Task) -> None:
@@ -103,13 +100,16 @@ class Payments:
             await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
 
     async def go_on(self, task: Task) -> Performed | None:
-        """The pictures of a task that an earlier run left; None when it was never taken, or a newer one took its place.
+        """The pictures of a task that an earlier run left; None when it was never taken, a newer one took its place, or
+        its process has them.
 
         Raises EditError, StoreError.
         """
         if await self.write(self.ledger.is_superseded, task):
             why = "the pictures of a newer task of the same request are kept in its place"
             await self.write(self.ledger.move, task, State.STORED, self.now(), why)
+            return None
+        if not await self.write(self.ledger.may_go_on, task):
             return None
         await self._compare_clocks()
         settled = await self._settled(task)
@@ -131,10 +131,8 @@ class Payments:
         return [task for task in await self.write(self.ledger.ours) if not self._attended[task.key]]
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
-        """Have the ledger do something; it is done even where whoever wants it is cancelled meanwhile."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
-        # Cancelling what still waits for its turn would drop it, and with it what the provider said.
-        return await asyncio.shield(done)
+        """Have the ledger do something."""
+        return await self.ledger.write(work, *values, **facts)
 
     def now(self) -> float:
         """Seconds since 1970, as the ledger has them."""
@@ -154,7 +152,8 @@ class Payments:
                 try:
                     await self.service.tasks(moment - minute, moment, None)
                 except EditError as error:
-                    if error.code in OUTAGES:  # every answer tells the time, a refusal too
+                    # Every answer tells the time, a refusal too.
+                    if self.service.offset_s is None and error.code in OUTAGES:
                         raise
 
     async def leave(self) -> dict[str, Task]:
@@ -166,7 +165,6 @@ class Payments:
         try:
             return await self.write(self.ledger.under_way)
         finally:
-            self._thread.shutdown(wait=True)
             self.ledger.close()
 
     # -- what is there already
@@ -193,8 +191,9 @@ class Payments:
         if task.state is State.LOST:
             raise EditError("TaskLost", task.detail, Again.LOST)
         if task.task_id is None:
-            why = f"{task.model} was asked for an answer at once, and its process ended before that came"
-            raise await self._uncertain(task, why)
+            why = f"{task.model} answered at once, and the process that it answered ended before the pictures were kept"
+            await self._lost(task, lost := EditError("TaskLost", why, Again.LOST))
+            raise lost
         return task
 
     def _ticket(self, task: Task, order: Order | None = None) -> Any:
@@ -251,7 +250,7 @@ class Payments:
             return None
         moment = self.now()
         await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
-        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id, submitted_at=moment), ticket
+        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id or None, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         began = self._clock.monotonic()
@@ -302,10 +301,11 @@ class Payments:
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
         if error.again is Again.UNSURE:
-            self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
+            if self.service.lists(task.call):
+                self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
             if settled := await self._reconciled(task):
                 return settled
-            raise EditError(error.code, "the request never arrived; nothing was paid", Again.SOON) from error
+            raise EditError("NotTaken", "the request never arrived; nothing was paid", Again.SOON) from error
         await self._failed(task, str(error))
         raise error
 
@@ -316,16 +316,16 @@ class Payments:
 
         Raises EditError while that can't be told.
         """
+        if not self.service.lists(task.call):
+            why = f"no answer came, and {task.model}, which answers at once, makes no task that could be looked for"
+            raise await self._uncertain(task, why)
         began, look_s = self._clock.monotonic(), LOOK_S
         # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
         while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
             # The list tells of the moment it was asked for, however long it took.
             watched_s, offset_s = self._clock.monotonic() - began, self.service.offset_s
             sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
-            listed = await self._listed(task)
-            rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
-            known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
-            found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+            found = await self._looked_for(task, sent, watched_s)
             if found.task_id:
                 await self._adopt(task, found.task_id)
                 continue
@@ -341,11 +341,24 @@ class Payments:
             look_s = min(LONGEST_LOOK_S, look_s * 2)
         return await self._settled(task)
 
-    async def _listed(self, task: Task) -> Any:
+    async def _looked_for(self, task: Task, sent: Sent, watched_s: float) -> Verdict:
+        if (listed := await self._listed(task, watched_s)) is None:
+            return Verdict()
+        rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
+        known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
+        return verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+
+    async def _listed(self, task: Task, watched_s: float) -> Sequence[Listed] | None:
+        """The account's tasks of that time; None when they can't be listed just now."""
         since, until = Sent.of(task).window
         try:
             return await self.service.tasks(since, until, task.model)
         except EditError as error:
+            passing = error.again in (Again.SOON, Again.THROTTLED, Again.UNSURE)
+            if passing and watched_s < PATIENCE_S and not self._retries.stopping():
+                if self._is_news(f"the list of {task.lane}", PATIENCE_S):
+                    self._retries.note(f"{task.job}: the account's tasks can't be listed ({error}); looking on")
+                return None
             message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
             raise EditError("NoAnswer", message, Again.UNSURE) from error
 
@@ -369,11 +382,14 @@ class Payments:
         try:
             result = await self.service.fetch(ticket, ending)
         except EditError as error:
+            if not task.task_id:
+                message = f"{error.message}. {task.model} answers at once, so there is no task to be asked again"
+                error = EditError(error.code, message, Again.LOST)
             if error.again is Again.LOST:
                 await self._lost(done, error)
                 if task.state is State.STORED:
                     return None
-            raise
+            raise error
         found_again = (task.detail,) if task.detail else ()
         billed = 0 if task.state is State.STORED else result.billed
         return done, replace(result, billed=billed, warnings=(*result.warnings, *found_again))

@@ -209,6 +209,8 @@ class Progress:
                     continue
                 if task := at_the_provider.get(state.address(step.id)):
                     why = "left at the provider, where it goes on; the next run brings its picture"
+                    if task.task_id is None:
+                        why = "left while its request was on its way; the next run finds out what can be known of it"
                     outcome = state.fail(step.id, "LeftInFlight", why)
                     outcome.task_id, outcome.attempts = task.task_id, 1
                 else:

@@ -77,7 +77,7 @@ class RowMemory:
                     found = os.stat(path, dir_fd=self._folder)
                     if f"{found.st_size}\t{found.st_mtime_ns}\t{found.st_ino}" != expected:
                         return False
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a line that no wanflow wrote
             return False
         return True
 

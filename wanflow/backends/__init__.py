@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from wanflow.backends.provider import ProviderBackend
 from wanflow.backends.services import Services
 from wanflow.model import Account, Call, Ending, Listed, Result, Terms
 from wanflow.recipe import Step
+from wanflow.store.uploads import Uploads
 
 
 class Backend(Protocol):
@@ -38,7 +39,7 @@ class Backend(Protocol):
     def account(self) -> Account | None:
         """Whose money it spends; None when it is free. Raises UsageError when the key or the address is missing."""
 
-    def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> Service:
+    def service(self, uploads: Uploads) -> Service:
         """Who does the paid calls of that account; `uploads` remembers what lies there."""
 
     async def perform(self, call: Call) -> Result:
@@ -57,6 +58,9 @@ class Service(Protocol):
 
     async def submit(self, prepared: Any) -> Any:
         """Send it; costs money. Returns a ticket, which has a `task_id`. Raises EditError."""
+
+    def lists(self, call: Call) -> bool:
+        """Whether what a call makes is a task of the account, which `tasks` names; false where it answers at once."""
 
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Any:
         """The ticket of a call that was sent before."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, MutableMapping
-from datetime import datetime
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from wanflow.settings import ModelSettings
 if TYPE_CHECKING:
     from wanflow.backends.dashscope import DashScope
     from wanflow.backends.dashscope.secret import Secret
+    from wanflow.store.uploads import Uploads
 
 # Tasks that wait in the provider's queue: a slot that falls free is taken before we hear of it.
 AHEAD = 3
@@ -98,7 +98,7 @@ class ProviderBackend:
         self._address.required()
         return Account(digest[:20], f"{self._provider.account or 'account'} at {self.place}")
 
-    def service(self, uploads: MutableMapping[tuple[str, str], tuple[str, datetime]]) -> DashScope:
+    def service(self, uploads: Uploads) -> DashScope:
         """The client. Raises UsageError naming what is missing."""
         from wanflow.backends.dashscope import DashScope
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
 from wanflow.maskrules import COUNTING, MaskFacts
@@ -21,8 +21,10 @@ from wanflow.model import Blob, FileStat, Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import begin_wal
 from wanflow.store.formats import INDEX, upgrade
+from wanflow.store.made import blob_list, blob_of, facts_of, made_of, parts_of, read, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
 
+T = TypeVar("T")
 NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
@@ -150,12 +152,23 @@ class Index:
             # A power cut may take the last commits; what must not be lost has a receipt, which is on disk.
             connection.execute("PRAGMA synchronous = NORMAL")
             upgrade(connection, path.parent, INDEX)
-            if thorough and (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise sqlite3.DatabaseError(found)
+            index = cls(connection, path.parent)
+            if thorough:
+                index._examine()
         except BaseException:
             connection.close()
             raise
-        return cls(connection, path.parent)
+        return index
+
+    def _examine(self) -> None:
+        """Raises sqlite3.DatabaseError for any damage, also of what no wanflow wrote."""
+        if (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(found)
+        for _ in self.results():
+            pass
+        for column, table, judge in (("blob", "files", blob_of), ("facts", "masks", facts_of)):
+            for (text,) in self._db.execute(f"SELECT {column} FROM {table}"):  # noqa: S608 - names of ours
+                _read(text, judge)
 
     @classmethod
     def memory(cls, *, read_only: bool = False) -> Index:
@@ -175,6 +188,8 @@ class Index:
             self._catch_up()
             yield self
         except sqlite3.DatabaseError as error:
+            if _is_outside(error):
+                raise StoreError(_in_words(self._folder, error)) from error
             message = f"the project's index (.wanflow/index.sqlite) is damaged: {error}"
             raise StoreError(f"{message}; {MEND}. Stored pictures and outputs stay") from error
         finally:
@@ -200,19 +215,16 @@ class Index:
     def result(self, key: str) -> Result | None:
         """The result of a key, or None."""
         found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
-        return _result(found[0]) if found else None
+        return _read(found[0], result_of) if found else None
 
     def components(self, key: str) -> list[Any] | None:
         """What the key was made of (see expand.key_parts), or None when it is not known."""
         found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
-        parts: list[Any] | None = json.loads(found[0]) if found else None
-        return parts
+        return _read(found[0], parts_of) if found else None
 
     def remember(self, key: str, result: Result, components: str) -> None:
         """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
-        made: list[Any] = [[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
-        if result.task_id or result.billed or result.prompts:
-            made.append([result.task_id, result.billed, list(result.prompts)])
+        made = made_of(result)
         if result.task_id:
             self._receipt(Receipt(key, made, components))
         self._keep(key, made, components)
@@ -262,14 +274,14 @@ class Index:
     def file(self, path: str) -> tuple[FileStat, Blob] | None:
         """What a file was when it was last read."""
         found = self._db.execute("SELECT size, mtime_ns, inode, blob FROM files WHERE path = ?", (path,)).fetchone()
-        return (FileStat(*found[:3]), _blob(json.loads(found[3]))) if found else None
+        return (FileStat(*found[:3]), _read(found[3], blob_of)) if found else None
 
     def note_files(self, entries: Mapping[str, tuple[FileStat, Blob]]) -> None:
         """Keep what files are, by path."""
         self._db.executemany(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
             (
-                (path, stat.size, stat.mtime_ns, stat.inode, json.dumps(_blob_list(blob)))
+                (path, stat.size, stat.mtime_ns, stat.inode, json.dumps(blob_list(blob)))
                 for path, (stat, blob) in entries.items()
             ),
         )
@@ -298,7 +310,7 @@ class Index:
     def mask(self, sha256: str) -> MaskFacts | None:
         """What was counted in a mask with this digest."""
         found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (f"{sha256}/{COUNTING}",)).fetchone()
-        return MaskFacts(*json.loads(found[0])) if found else None
+        return _read(found[0], facts_of) if found else None
 
     def note_masks(self, entries: Mapping[str, MaskFacts]) -> None:
         """Keep what was counted in masks, by digest."""
@@ -345,7 +357,7 @@ class Index:
     def results(self) -> Iterator[tuple[str, Result, list[Any]]]:
         """Every result, by key, with the components of the key."""
         for key, made, components in self._db.execute("SELECT key, made, components FROM results ORDER BY key"):
-            yield key, _result(made), json.loads(components)
+            yield key, _read(made, result_of), _read(components, parts_of)
 
     def unreceipted(self) -> list[str]:
         """The keys of results that were paid for and have no receipt. Raises StoreError."""
@@ -370,6 +382,21 @@ class Index:
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
+# What a lock, the disk or the system is to blame for, and mending the file doesn't help.
+_OUTSIDE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def _is_outside(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE
+
+
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
     if isinstance(error, FileExistsError):
         return f"{folder} is a file, and a folder is needed there; move it away"
@@ -382,16 +409,8 @@ def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
     return f"{folder}/index.sqlite can't be written: {remedy}"
 
 
-def _blob_list(blob: Blob) -> list[Any]:
-    return [blob.sha256, blob.width, blob.height, blob.format, blob.size_bytes]
-
-
-def _blob(entry: list[Any]) -> Blob:
-    return Blob(*entry)
-
-
-def _result(made: str) -> Result:
-    # Free results have three parts, and so had all before the provider's tasks were known.
-    blobs, fidelity, warnings, *paid = json.loads(made)
-    task_id, billed, prompts = paid[0] if paid else (None, 0, ())
-    return Result(tuple(_blob(entry) for entry in blobs), fidelity, tuple(warnings), task_id, billed, tuple(prompts))
+def _read(text: Any, judge: Callable[[Any], T]) -> T:
+    try:
+        return read(text, judge)
+    except ValueError as error:
+        raise sqlite3.DataError(f"what no wanflow wrote ({error})") from error

@@ -14,15 +14,18 @@ A task occupies a slot from its intent until the provider has ended it, whether 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from wanflow.errors import StoreError, describe_os_error
 from wanflow.pace import Pace
@@ -30,8 +33,21 @@ from wanflow.store import locks
 from wanflow.store.blobs import make_folder
 from wanflow.store.database import begin_wal
 from wanflow.store.formats import LEDGER, upgrade, version_of
-from wanflow.store.tasks import COLUMNS, IN_FLIGHT_SQL, UNSETTLED_SQL, Order, Owner, State, Task, call_text, read_task
+from wanflow.store.tasks import (
+    COLUMNS,
+    IN_FLIGHT,
+    IN_FLIGHT_SQL,
+    UNSETTLED_SQL,
+    Order,
+    Owner,
+    State,
+    Task,
+    call_text,
+    price,
+    read_task,
+)
 
+T = TypeVar("T")
 FILE = "ledger.sqlite"
 # While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
 # unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
@@ -51,11 +67,14 @@ class Wait:
 
 
 class Ledger:
-    """One account's ledger as one process uses it; calls come from one thread at a time. Raises StoreError."""
+    """One account's ledger as one process uses it. Commits wait for the disk and for other processes, so what must not
+    wait with them has them done by `write`. Raises StoreError.
+    """
 
     def __init__(self, folder: Path, db: sqlite3.Connection, owner: Owner, lock: int | None) -> None:
         self.folder, self._db, self.owner, self._lock = folder, db, owner, lock
         self._turn = RLock()
+        self._thread = ThreadPoolExecutor(1, "ledger")
 
     @classmethod
     def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
@@ -66,6 +85,9 @@ class Ledger:
             lock = locks.take(folder / "owners" / owner.id)
         except OSError as error:
             raise StoreError(_unusable(folder, describe_os_error(error))) from error
+        if lock is None:  # one name for two would make each take the other's tasks for its own
+            db.close()
+            raise StoreError(f"another run goes by the name {owner.id}; nothing was sent. Run again")
         ledger = cls(folder, db, owner, lock)
         with ledger.transaction():
             db.execute("INSERT OR REPLACE INTO about VALUES ('label', ?)", (label,))
@@ -83,10 +105,17 @@ class Ledger:
         return str(self._value("SELECT value FROM about WHERE name = 'label'") or self.folder.name)
 
     def close(self) -> None:
-        """Leave; tasks in flight are taken up by whoever runs next."""
+        """Finish writing, and leave; tasks in flight are taken up by whoever runs next."""
+        self._thread.shutdown(wait=True)
         self._db.close()
         if self._lock is not None:
             locks.free(self.folder / "owners" / self.owner.id, self._lock)
+
+    async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
+        """Have the ledger do something, in its own thread; it is done even where whoever wants it is cancelled."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values, **facts))
+        # Cancelling what still waits for its turn would drop it, and with it what the provider said.
+        return await asyncio.shield(done)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -129,13 +158,21 @@ class Ledger:
         """
         for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
             fetchable = task.state not in (State.DONE, State.STORED) or now - task.taken_at < KEPT_S
+            # What came at once can't be had twice.
+            fetchable &= task.state is not State.STORED or task.task_id is not None
             if fetchable and task.state not in passed_over:
                 return task
         return None
 
     def may_go_on(self, task: Task) -> bool:
-        """Whether what is known of a task can be gone on with here: not while another process may be sending it."""
-        return task.owner == self.owner.id or task.state not in (State.INTENT, State.SENDING)
+        """Whether what is known of a task can be gone on with here: not while another process may be sending it, or
+        has an answer that only it was given.
+        """
+        if task.owner == self.owner.id or task.state is State.UNCERTAIN:
+            return True
+        if task.state in (State.INTENT, State.SENDING):
+            return False
+        return task.task_id is not None or self._is_dead(task.owner)
 
     def fence(self, task: Task, now: float, offset_s: float | None) -> bool:
         """The last step before the request goes out: false when the task is not ours to send any more, or not now."""
@@ -177,11 +214,9 @@ class Ledger:
     def orphans(self, now: float) -> list[Task]:
         """Tasks in flight whose process died; from now on they are ours. Intents among them were never sent."""
         with self.transaction():
-            owners = self._column(f"SELECT DISTINCT owner FROM tasks WHERE {IN_FLIGHT_SQL}")  # noqa: S608 - ours
-            dead = [owner for owner in owners if owner != self.owner.id and self._is_dead(owner)]
-            found = [
-                task for owner in dead for task in self._tasks(f"owner = ? AND {IN_FLIGHT_SQL} ORDER BY id", (owner,))
-            ]
+            held = self.tasks(*IN_FLIGHT)
+            dead = {owner for owner in {task.owner for task in held} - {self.owner.id} if self._is_dead(owner)}
+            found = [task for task in held if task.owner in dead]
             for task in found:
                 if task.state is State.INTENT:
                     self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
@@ -191,8 +226,7 @@ class Ledger:
 
     def ours(self) -> list[Task]:
         """What this process has at the provider, or may have, by itself or taken over; oldest first."""
-        found = self._tasks(f"owner = ? AND {IN_FLIGHT_SQL} ORDER BY id", (self.owner.id,))
-        return [task for task in found if task.state is not State.INTENT]
+        return [task for task in self.tasks(State.SENDING, State.SUBMITTED) if task.owner == self.owner.id]
 
     def in_flight(self, lane: str) -> list[Task]:
         """What occupies the slots of a lane, oldest first."""
@@ -211,8 +245,13 @@ class Ledger:
             "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
             " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
         )
-        found = self._db.execute(asked)
-        return [(month, model, images, images * Decimal(usd or 0)) for month, model, images, usd in found]
+        try:
+            return [
+                (str(month), str(model), int(images), int(images) * price(usd or "0"))
+                for month, model, images, usd in self.execute(asked)
+            ]
+        except (ValueError, OverflowError) as error:
+            raise StoreError(_unusable(self.folder, f"what was billed makes no sense ({error})")) from error
 
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
@@ -220,8 +259,8 @@ class Ledger:
 
     def is_superseded(self, task: Task) -> bool:
         """Whether its project has stored the pictures of a newer task of the same key."""
-        asked = "SELECT 1 FROM tasks WHERE key = ? AND id > ? AND project = ? AND state = 'stored'"
-        return bool(self._value(asked, task.key, task.id, task.project))
+        asked = "SELECT max(id) FROM tasks WHERE key = ? AND project = ? AND state = 'stored'"
+        return (self._value(asked, task.key, task.project) or 0) > task.id
 
     def under_way(self) -> dict[str, Task]:
         """What this process sent and has no picture of yet, by job."""
@@ -250,15 +289,20 @@ class Ledger:
         asked = "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))"
         return set(self._column(asked, json.dumps([*task_ids])))
 
-    def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
-        """One statement, for the parts of the ledger that have a class of their own."""
-        return self._db.execute(statement, (*values,))
+    def execute(self, statement: str, values: Iterable[Any] = ()) -> list[Any]:
+        """The rows that one statement gives."""
+        try:
+            return self._db.execute(statement, (*values,)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(_unusable(self.folder, str(error))) from error
 
     # -- parts
 
     def _wait_s(self, order: Order, now: float, offset_s: float) -> float:
         pace = self._pace(order)
-        if self._in_flight(order.lane) >= order.limits.slots + pace.ahead or self._sending(order.lane, now, offset_s):
+        # What the lane remembers may be of a project that set another number.
+        most = order.limits.slots + min(pace.ahead, order.limits.ahead)
+        if self._in_flight(order.lane) >= most or self._sending(order.lane, now, offset_s):
             return NAP_S
         return pace.wait_s(now)
 
@@ -330,26 +374,34 @@ class Ledger:
 
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / "owners" / owner
-        if not path.exists():
-            return True
-        lock = locks.take(path)
-        if lock is None:
-            return False
-        locks.free(path, lock)
+        try:
+            if path.parent.name != "owners" or not path.exists():
+                return True
+            lock = locks.take(path)
+            if lock is None:
+                return False
+            locks.free(path, lock)
+        except OSError as error:
+            why = f"nobody can tell whether {owner} still runs ({describe_os_error(error)})"
+            raise StoreError(_unusable(self.folder, why)) from error
         return True
 
     def _task(self, number: int) -> Task:
         return self._tasks("id = ?", (number,))[0]
 
     def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
-        return [read_task(row) for row in self._db.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", (*values,))]  # noqa: S608
+        rows = self.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", values)  # noqa: S608
+        try:
+            return [read_task(row) for row in rows]
+        except sqlite3.DataError as error:
+            raise StoreError(_unusable(self.folder, str(error))) from error
 
     def _value(self, asked: str, *values: Any) -> Any:
-        found = self._db.execute(asked, values).fetchone()
-        return found[0] if found else None
+        found = self.execute(asked, values)
+        return found[0][0] if found else None
 
     def _column(self, asked: str, *values: Any) -> list[str]:
-        return [row[0] for row in self._db.execute(asked, values)]
+        return [row[0] for row in self.execute(asked, values)]
 
 
 def _opened(folder: Path, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:

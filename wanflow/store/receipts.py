@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow.store.blobs import make_folder, sync_folder
+from wanflow.store.made import listed, parts_of, read, result_of, text
 
 FILE = "receipts.jsonl"
 
@@ -76,8 +77,13 @@ def _ends_whole(descriptor: int) -> bool:
 
 def _receipt(line: bytes) -> Receipt | None:
     try:
-        key, made, components = json.loads(line.decode("utf-8", "surrogatepass"))
-        sound = isinstance(key, str) and isinstance(components, str) and all(len(blob) == 5 for blob in made[0])
-        return Receipt(key, made, components) if sound else None
-    except (ValueError, TypeError, LookupError):
+        return read(line.decode("utf-8", "surrogatepass"), _sound)
+    except ValueError:
         return None
+
+
+def _sound(entry: Any) -> Receipt:
+    key, made, components = listed(entry)
+    result_of(made)
+    read(components, parts_of)
+    return Receipt(text(key), made, components)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,16 @@ from typing import TYPE_CHECKING
 from wanflow import catalog
 from wanflow.backends.dashscope.cadence import QUERIES_PER_S, Kind
 from wanflow.backends.dashscope.connection import QUERY_S, SUBMIT_S, SYNC_S, Connection
-from wanflow.backends.dashscope.download import Downloads, Fresh
-from wanflow.backends.dashscope.pictures import Pictures, Uploads
+from wanflow.backends.dashscope.download import Downloads, Fresh, UnusableError
+from wanflow.backends.dashscope.pictures import Pictures
 from wanflow.backends.dashscope.poller import LIFE, Poller
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.backends.dashscope.ticket import Prepared, Ticket
 from wanflow.catalog import Model, Offer, Protocol
 from wanflow.clock import Clock
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Blob, Call, Ending, Result
+from wanflow.store.uploads import Uploads
 from wanflow.wire import answers, requests
 from wanflow.wire.answers import Item, ListedTask, TaskState, TaskStatus
 from wanflow.wire.verdicts import Phase, judged
@@ -40,7 +42,7 @@ class DashScope:
     """One account in one region. Use it in one event loop, and close it with `aclose`.
 
     `concurrent` says how many tasks of a model the account may run where that differs from the catalogue; `note` is
-    told what a user should know while waiting; `uploads` remembers uploads, see `pictures`.
+    told what a user should know while waiting; `uploads` remembers uploads, else they are forgotten with it.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class DashScope:
         try:
             data = await self._connection.ask(prepared.request, Phase.SUBMIT, deadline_s)
         except EditError as error:
-            self._reconsider(call, error)
+            await self._reconsider(call, error)
             if error.again is Again.NEVER:
                 asked = f"It was asked of {self._offered(model)[1].name} in {self.region}."
                 raise EditError(error.code, f"{error.message} {asked}") from error
@@ -103,6 +105,11 @@ class DashScope:
         if prepared.is_async:
             return Ticket(answers.accepted(data), call, model, submitted_at)
         return Ticket("", call, model, submitted_at, answers.finished(data))
+
+    def lists(self, call: Call) -> bool:
+        """Whether what a call makes is a task of the account; a synchronous protocol's is not."""
+        entry = catalog.models().get(str(call.model))
+        return entry is None or preferred(entry).is_async
 
     def ticket(self, call: Call, task_id: str, submitted_at: datetime) -> Ticket:
         """The ticket of a task that was sent before, by whomever."""
@@ -114,7 +121,7 @@ class DashScope:
             state = ticket.answer or await self._poller.wait(ticket.task_id, self._kind(ticket), ticket.submitted_at)
             self._require_success(ticket, state)
         except EditError as error:
-            self._reconsider(ticket.call, error)
+            await self._reconsider(ticket.call, error)
             if error.again in (Again.ACCOUNT, Again.UNSURE):
                 raise
             return Ending(error, 0)
@@ -126,14 +133,20 @@ class DashScope:
         state: TaskState = ending.state
         made = [(place, item) for place, item in enumerate(state.items) if item.url]
         try:
-            blobs = await self._fetched(ticket, made)
+            fetched = await self._fetched(ticket, made)
         except EditError as error:
             if error.again in (Again.SOON, Again.THROTTLED):  # of a query; the task itself is done and billed
                 raise EditError(error.code, error.message, Again.UNSURE) from error
             raise
-        prompts = tuple(item.actual_prompt for _, item in made) if any(item.actual_prompt for _, item in made) else ()
-        warnings = tuple(_warnings(ticket, state))
-        return Result(tuple(blobs), "real", warnings, ticket.task_id or None, ending.billed, prompts)
+        blobs, texts, warnings = [], [], _warnings(ticket, state)
+        for (place, item), end in zip(made, fetched, strict=True):
+            if isinstance(end, Blob):
+                blobs.append(end)
+                texts.append(item.actual_prompt)
+            else:
+                warnings.append(f"image {place + 1} of {ticket.images} is missing, and billed all the same: {end}")
+        prompts = tuple(texts) if any(texts) else ()
+        return Result(tuple(blobs), "real", tuple(warnings), ticket.task_id or None, ending.billed, prompts)
 
     @property
     def offset_s(self) -> float | None:
@@ -199,19 +212,22 @@ class DashScope:
         )
         return EditError("TaskLost", message, Again.LOST)
 
-    def _reconsider(self, call: Call, error: EditError) -> None:
+    async def _reconsider(self, call: Call, error: EditError) -> None:
         # The fault may lie with the pictures as they were uploaded, so another try does not rely on them.
         if error.again in (Again.SOON, Again.NEVER):
-            self._pictures.forget(call, self._offered(str(call.model))[1].name)
+            with suppress(StoreError):  # what the service said is what counts, and the next write tells the same
+                await self._pictures.forget(call, self._offered(str(call.model))[1].name)
 
-    async def _fetched(self, ticket: Ticket, made: list[tuple[int, Item]]) -> list[Blob]:
+    async def _fetched(self, ticket: Ticket, made: list[tuple[int, Item]]) -> list[Blob | EditError]:
+        """What came of each picture: an error only for one that can't be had next time either, and never for all."""
         fetches = (self._downloads.fetch(item.url, self._fresh(ticket, place)) for place, item in made)
         # All are waited for: what one can't have, the next collect finds stored for the others.
         ends = await asyncio.gather(*fetches, return_exceptions=True)
+        some = any(isinstance(end, Blob) for end in ends)
         for end in ends:
-            if isinstance(end, BaseException):
+            if isinstance(end, BaseException) and not (some and _is_for_good(end)):
                 raise end
-        return [end for end in ends if isinstance(end, Blob)]
+        return [end for end in ends if isinstance(end, Blob | EditError)]
 
     def _fresh(self, ticket: Ticket, place: int) -> Fresh | None:
         return partial(self._fresh_url, ticket, place) if ticket.task_id else None
@@ -240,6 +256,10 @@ class DashScope:
 def preferred(model: Model) -> Protocol:
     """How a model is asked: with a task, whose id survives a crash, before a call that is held until it is done."""
     return next((protocol for protocol in model.protocols if protocol.is_async), model.protocols[0])
+
+
+def _is_for_good(error: BaseException) -> bool:
+    return isinstance(error, UnusableError) or (isinstance(error, EditError) and error.code == "ResultGone")
 
 
 def _warnings(ticket: Ticket, state: TaskState) -> list[str]:

@@ -31,6 +31,14 @@ AT_ONCE = 4
 _GONE = (403, 404, 410)
 _NO_PICTURES = ("text/", "application/json", "application/xml")
 
+
+class UnusableError(EditError):
+    """What came, came whole, and is no picture that can be used."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("DownloadFailed", f"the picture can't be fetched: {why}", Again.UNSURE)
+
+
 # Asks for the picture's URL anew: signed URLs expire, and a query signs them again.
 Fresh = Callable[[], Awaitable[str]]
 
@@ -92,7 +100,7 @@ class Downloads:
             require_sound(raw)
             blob = describe(raw)
         except EditError as error:
-            raise _failed(error.message) from error
+            raise UnusableError(error.message) from error
         self._blobs.adopt(part, sha256)
         return blob
 
@@ -125,7 +133,7 @@ def _expected_bytes(response: httpx.Response) -> int | None:
 
 def _require_size(size: int) -> None:
     if size > MAX_BYTES:
-        raise _failed(f"it has over {MAX_BYTES // 1_000_000} MB")
+        raise UnusableError(f"it has over {MAX_BYTES // 1_000_000} MB")
 
 
 def _failed(why: str) -> EditError:

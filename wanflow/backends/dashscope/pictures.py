@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
 from wanflow.model import Call
 from wanflow.store.blobs import read_checked
+from wanflow.store.uploads import Remembered, Uploads
 from wanflow.wire import answers, requests
 from wanflow.wire.verdicts import Phase
 
@@ -38,9 +39,6 @@ _MAGIC = (
     (b"MM\0*", "tiff"),
     (b"RIFF", "webp"),
 )
-
-# (model's name, the picture's name) -> (oss URL, until when). A mapping that writes through outlives the process.
-Uploads = MutableMapping[tuple[str, str], tuple[str, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +61,14 @@ class Pictures:
 
     def __init__(self, connection: Connection, clock: Clock, uploads: Uploads | None = None) -> None:
         self._connection, self._clock = connection, clock
-        self._uploads: Uploads = {} if uploads is None else uploads
+        self._uploads = uploads or Remembered()
         self._policies: dict[str, tuple[answers.Policy, float]] = {}
         self._policy_locks: dict[str, asyncio.Lock] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def urls(self, call: Call, slots: Sequence[str], name: str, rules: Mapping[str, Any]) -> dict[str, str]:
         """URLs by slot, in the order of `slots`; `name` is the model's in its region, `rules` are those for its
-        pictures. Raises EditError.
+        pictures. Raises EditError, StoreError.
         """
         given = {slot: call.inputs[slot][0] for slot in slots if call.inputs[slot][0].startswith(_URLS)}
         files = [await _read(slot, *call.inputs[slot], rules) for slot in slots if slot not in given]
@@ -80,20 +78,19 @@ class Pictures:
             given[picture.slot] = _inline(picture) if room >= 0 else await self._uploaded(picture, name)
         return {slot: given[slot] for slot in slots}
 
-    def forget(self, call: Call, name: str) -> None:
-        """Upload a call's pictures anew next time, and to another place: nothing is ever written over."""
+    async def forget(self, call: Call, name: str) -> None:
+        """Upload a call's pictures anew next time, and elsewhere, as nothing is written over. Raises StoreError."""
         for slot, (_, sha256) in call.inputs.items():
-            if self._uploads.pop((name, _named(slot, sha256)), None):
+            if await self._uploads.forget(name, _named(slot, sha256)):
                 self._policies.pop(name, None)
 
     async def _uploaded(self, picture: _Picture, name: str) -> str:
-        place = (name, picture.name)
-        async with self._locks.setdefault(place, asyncio.Lock()):
-            known = self._uploads.get(place)
+        async with self._locks.setdefault((name, picture.name), asyncio.Lock()):
+            known = await self._uploads.find(name, picture.name)
             if known and known[1] > self._clock.now():
                 return known[0]
             url = await self._upload(picture, name)
-            self._uploads[place] = (url, self._clock.now() + KEPT)
+            await self._uploads.keep(name, picture.name, url, self._clock.now() + KEPT)
             return url
 
     async def _upload(self, picture: _Picture, name: str) -> str:
