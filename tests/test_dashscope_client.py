@@ -454,6 +454,17 @@ def test_a_task_that_failed_for_its_model_says_so_at_no_cost(service, tmp_path):
     assert (ending.error.again, ending.billed) == (Again.MODEL, 0)
 
 
+@pytest.mark.parametrize("code", ["Arrearage", "InternalError"])
+def test_a_task_that_failed_is_at_its_end_whatever_its_code_says_of_the_account(service, tmp_path, code):
+    service.script["poll"] = [state("FAILED", code=code)]
+
+    async def do(client):
+        return await client.wait(await submitted(client, call()))
+
+    ending = work(service, tmp_path, do)
+    assert (ending.error.code, ending.billed) == (code, 0)
+
+
 def test_success_without_pictures_is_not_paid_again(service, tmp_path):
     service.script["poll"] = [state("SUCCEEDED", results=[])]
     assert failure(service, tmp_path).again is Again.UNSURE

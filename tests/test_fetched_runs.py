@@ -408,3 +408,48 @@ def test_a_large_picture_fits_into_a_row(far: Far, manifest: str) -> None:
     (far.folder / manifest).write_text(forms[manifest].replace("data:image/png", "data:image/xxx"))
     with pytest.raises(RecipeError, match="characters"):
         far.plan()
+
+
+# -- pictures of all rows
+
+
+GATHERED = """\
+wanflow: 1
+name: far
+manifest: {from: rows.csv}
+steps:
+  colour: {uses: wan/colorization, image: row.photo, when: 'row.id == "1"', otherwise: bypass}
+  sheet: {uses: wan/i2i, images: steps.colour.all, per: run, with: {prompt: all}}
+outputs:
+  sheet: {image: steps.sheet, to: out/sheet.png}
+"""
+
+
+def test_a_step_over_all_rows_waits_for_what_is_fetched(far: Far) -> None:
+    far.write(GATHERED)
+    far.site.pages |= {f"/{name}.png": Page(picture(name)) for name in "abc"}
+    far.rows(*(far.site.url(f"/{name}.png") for name in "abc"))
+    assert far.plan().totals.later == 2
+    assert far.run().exit_code == 0
+    assert sorted(far.site.asked) == ["/a.png", "/b.png", "/c.png"]
+    assert far.fakery.steps() == ["wan/colorization", "wan/i2i"]
+    far.site.asked.clear()
+    assert far.plan().nothing_to_do
+    assert far.run(force=True, wish=Wish(("run/sheet",))).exit_code == 0
+    assert far.fakery.steps() == ["wan/i2i"] and far.site.asked == []
+    far.site.pages["/c.png"] = Page(status=404)
+    record = far.run(force=True)
+    assert statuses(record) == {
+        **dict.fromkeys(("2/colour", "3/colour"), "skipped"),
+        "1/colour": "done",
+        "run/sheet": "failed",
+    }
+
+
+def test_a_run_that_is_told_to_stop_fetches_nothing_more(far: Far) -> None:
+    far.site.pages |= {f"/{number}.png": Page(status=404) for number in range(30)}
+    far.rows(*(far.site.url(f"/{number}.png") for number in range(30)))
+    record = far.run(keep_going=False)
+    assert record.exit_code == 1
+    assert len(far.site.asked) < 30
+    assert "not_started" in statuses(record).values()

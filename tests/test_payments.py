@@ -16,7 +16,7 @@ from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
 from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
 from wanflow.errors import Again, EditError, StoreError
-from wanflow.model import Call, Limits
+from wanflow.model import Call, Ending, Limits
 from wanflow.payments import Payments
 from wanflow.reconcile import SETTLED_S
 from wanflow.store.ledger import Ledger
@@ -56,6 +56,15 @@ def test_what_can_not_help_is_never_sent_again(desk: Desk, again: Again, where: 
     with pytest.raises(EditError):
         desk.perform()
     assert len(desk.provider.sent) == 1
+
+
+def test_a_task_that_failed_for_its_account_is_failed_and_sent_again_by_the_next_run(desk: Desk) -> None:
+    desk.provider.ends = [error(Again.ACCOUNT, "Arrearage")]
+    with pytest.raises(EditError) as caught:
+        desk.perform(cap=PRICE)
+    assert (caught.value.again, "kept at the provider" in str(caught.value)) == (Again.ACCOUNT, False)
+    assert desk.states() == [State.FAILED]
+    assert desk.perform().result.task_id == "task-2"
 
 
 def test_throttling_is_no_attempt_and_waits_as_told(desk: Desk) -> None:
@@ -336,6 +345,32 @@ def test_the_budget_is_reserved_before_and_given_back_by_failures(desk: Desk) ->
     assert len(desk.provider.sent) == 2
 
 
+@pytest.mark.parametrize(("cap", "fit"), [("0.05", 2), ("0.11", 5)])
+def test_as_many_tasks_are_sent_as_the_budget_has_room_for(desk: Desk, cap: str, fit: int) -> None:
+    price, plain, said = Decimal("0.02007"), desk.provider.wait, []
+
+    async def slow(ticket: Line) -> Ending:
+        await desk.provider.clock.sleep(30)
+        return await plain(ticket)
+
+    async def one(payments: Payments, number: int) -> None:
+        try:
+            await payments.perform(order(f"{number}", usd_image=price, limits=Limits(1)))
+        except OverBudget as over:
+            said.append(str(over))
+        except NotStarted:
+            pass
+
+    async def ten(payments: Payments) -> None:
+        await asyncio.gather(*(one(payments, number) for number in range(10)))
+
+    desk.provider.wait = slow  # type: ignore[method-assign]
+    desk.work(ten, cap=Decimal(cap), stopping=lambda: bool(said))
+    assert len(desk.provider.sent) == fit
+    gone = f"${price * fit} are spent and $0.00000 in flight or in doubt"
+    assert {*said} == {f"the next task costs ${price}; of at most ${cap}, {gone}"}
+
+
 @pytest.mark.parametrize(
     ("listings", "state"),
     [([], State.UNCERTAIN), ([error(Again.ACCOUNT, "InvalidApiKey")], State.SENDING)],
@@ -353,7 +388,7 @@ def test_what_may_have_been_taken_keeps_its_price_set_aside(
             await payments.perform(order("other"))
 
     desk.work(both, cap=PRICE)
-    assert (len(desk.provider.taken), desk.states()) == (1, [state])
+    assert (len(desk.provider.taken), desk.states()) == (1, [state, State.FAILED])  # the other was withdrawn
 
 
 def test_what_was_refused_or_never_arrived_gives_its_price_back(desk: Desk) -> None:

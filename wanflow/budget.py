@@ -6,25 +6,27 @@ from decimal import Decimal
 
 
 class Budget:
-    """Money of one run: reserved before a task is sent, given back where it fails; never more than `cap` USD."""
+    """Money of one run: reserved as a task is claimed, settled when its end is known; never more than `cap` USD."""
 
     def __init__(self, cap: Decimal | None = None) -> None:
         self.cap = cap
-        self.reserved = Decimal(0)
+        self.spent = self.in_flight = Decimal(0)
 
     def reserve(self, usd: Decimal | None) -> bool:
         """Set the price of a task aside; false when that would exceed the cap, or can't be known (None)."""
-        if self.cap is not None and (usd is None or self.reserved + usd > self.cap):
+        if self.cap is not None and (usd is None or self.spent + self.in_flight + usd > self.cap):
             return False
-        self.reserved += usd or 0
+        self.in_flight += usd or 0
         return True
 
     def complaint(self, usd: Decimal | None) -> str:
         """Why so much could not be set aside."""
         if usd is None:
             return f"no price is known for the next task, and at most ${self.cap} may be spent"
-        return f"the next task costs ${usd}, and ${self.reserved} of ${self.cap} are spent or in flight"
+        gone = f"${self.spent} are spent and ${self.in_flight} in flight or in doubt"
+        return f"the next task costs ${usd}; of at most ${self.cap}, {gone}"
 
-    def give_back(self, usd: Decimal | None) -> None:
-        """What was set aside was not spent."""
-        self.reserved -= usd or 0
+    def settle(self, usd: Decimal | None, spent: Decimal = Decimal(0)) -> None:
+        """Of what was set aside, so much was spent; the rest is free again."""
+        self.in_flight -= usd or 0
+        self.spent += spent

@@ -152,7 +152,8 @@ class Payments:
                 try:
                     await self.service.tasks(moment - minute, moment, None)
                 except EditError as error:
-                    if error.code in OUTAGES:  # every answer tells the time, a refusal too
+                    # Every answer tells the time, a refusal too.
+                    if self.service.offset_s is None and error.code in OUTAGES:
                         raise
 
     async def leave(self) -> dict[str, Task]:
@@ -208,27 +209,30 @@ class Payments:
             raise NoRoom(complaint)
         began, prepared = self._clock.monotonic(), None
         while True:
-            if not self.budget.reserve(order.usd):
-                raise OverBudget(self.budget.complaint(order.usd))
-            try:
-                if prepared is None:
-                    prepared = await self.service.prepare(order.call)
-                task = await self._fenced(order, passed_over)
-            except BaseException:
-                self.budget.give_back(order.usd)
-                raise
-            # From here on the price is the task's, and given back only with it.
+            prepared = prepared or await self.service.prepare(order.call)
+            task = await self._fenced(order, passed_over)
+            # Its price is set aside, and settled only with it.
             if sent := await self._submitted(task, order, prepared, began):
                 return sent
 
     async def _fenced(self, order: Order, passed_over: Collection[State]) -> Task:
-        """A task with nothing left to do but to send it."""
+        """A task whose price is set aside, and with nothing left to do but to send it."""
         while True:
             task = await self._claimed(order, passed_over)
             if task.state is not State.INTENT:
                 raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
-            moment, offset_s = self.now(), self.service.offset_s
-            if await self.write(self.ledger.fence, task, moment, offset_s):
+            # Not before its turn has come: what merely waits must not take the money of others.
+            if not self.budget.reserve(order.usd):
+                why = self.budget.complaint(order.usd)
+                await self.write(self.ledger.move, task, State.FAILED, self.now(), f"withdrawn: {why}")
+                raise OverBudget(why)
+            moment, offset_s, fenced = self.now(), self.service.offset_s, False
+            try:
+                fenced = await self.write(self.ledger.fence, task, moment, offset_s)
+            finally:
+                if not fenced:
+                    self.budget.settle(order.usd)
+            if fenced:
                 return replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
 
     async def _submitted(self, task: Task, order: Order, prepared: Any, began: float) -> tuple[Task, Any] | None:
@@ -413,7 +417,9 @@ class Payments:
     async def _lost(self, task: Task, error: EditError) -> None:
         # Nobody says whether a task that vanished was billed; the ledger counts it as if.
         billed = task.billed or task.images
-        await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+        moved = await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+        if moved and task.state is State.SUBMITTED:
+            self._settle_price(task, billed)
 
     async def _failed(self, task: Task, why: str) -> None:
         if await self.write(self.ledger.move, task, State.FAILED, self.now(), why):
@@ -421,4 +427,4 @@ class Payments:
 
     def _settle_price(self, task: Task, billed: int) -> None:
         if task.run == self.ledger.owner.run and task.usd_image is not None:
-            self.budget.give_back(task.usd_image * (task.images - billed))
+            self.budget.settle(task.usd_image * task.images, task.usd_image * billed)

@@ -119,10 +119,15 @@ class DashScope:
         """How a task ends; may be called again. Raises EditError when that can't be learnt: ACCOUNT or UNSURE."""
         try:
             state = ticket.answer or await self._poller.wait(ticket.task_id, self._kind(ticket), ticket.submitted_at)
+        except EditError as error:  # of a query; what became of the task, another may still tell
+            if error.again in (Again.ACCOUNT, Again.UNSURE):
+                raise
+            return Ending(error, 0)
+        try:
             self._require_success(ticket, state)
         except EditError as error:
             await self._reconsider(ticket.call, error)
-            if error.again in (Again.ACCOUNT, Again.UNSURE):
+            if error.code == answers.BAD:  # it may have succeeded
                 raise
             return Ending(error, 0)
         made = sum(1 for item in state.items if item.url)
