@@ -7,10 +7,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -152,6 +153,7 @@ def test_what_a_dead_process_left_is_taken_up_once_and_intents_are_withdrawn(tmp
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
+from random import Random
 from test_ledger import NOW, opened, order, sent, submitted
 ledger = opened(Path({str(tmp_path)!r}), "dead")
 submitted(ledger, "a")
@@ -240,6 +242,45 @@ def test_what_can_not_be_read_is_told_in_words(tmp_path: Path) -> None:
     for look in (lambda: ledger.tasks(State.DONE), lambda: ledger.last("k"), lambda: ledger.known(["t"]), ledger.spent):
         with pytest.raises(StoreError, match=r"the ledger of paid tasks .* can't be used: no such table"):
             look()
+
+
+@pytest.mark.parametrize("empty", [b"", None])
+def test_a_ledger_that_was_used_and_is_empty_or_gone_is_not_begun_anew(tmp_path: Path, empty: bytes | None) -> None:
+    folder = tmp_path / "account"
+    opened(folder, "one").close()
+    (folder / FILE).unlink()
+    if empty is not None:
+        (folder / FILE).write_bytes(empty)
+    for look in (lambda: opened(folder, "two"), lambda: Ledger.look(folder)):
+        with pytest.raises(StoreError, match=r"is empty or gone\. .* move the folder away to begin a new one"):
+            look()
+    folder.rename(tmp_path / "aside")
+    opened(folder, "two").close()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_bytes_are_spoilt_is_told_in_words(tmp_path: Path, seed: int) -> None:
+    ledger = opened(tmp_path, "one")
+    for at, key in enumerate(("a", "b")):
+        submitted(ledger, key, NOW + 10 * at)
+    ledger.close()
+    chance, raw = Random(seed), bytearray((tmp_path / FILE).read_bytes())
+    ends = range(0, len(raw), 4096)
+    for _ in range(40):
+        # The first bytes of a page say where its rows are; the last hold the rows, and the first page's the tables.
+        start = chance.choice(ends)
+        raw[start + chance.choice((chance.randrange(100), 4095 - chance.randrange(900)))] = chance.randrange(256)
+    (tmp_path / FILE).write_bytes(raw)
+    with suppress(StoreError):
+        seen = Ledger.look(tmp_path)
+        for look in (lambda: seen.tasks(*State), seen.spent, lambda: seen.label, lambda: seen.is_alive("one")):
+            with suppress(StoreError):
+                look()
+    with suppress(StoreError):
+        writing = opened(tmp_path, "two")
+        for write in (lambda: writing.orphans(NOW), lambda: writing.claim(order("d"), NOW)):
+            with suppress(StoreError):
+                write()
 
 
 def test_two_runs_of_one_name_do_not_share_their_tasks(tmp_path: Path) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from fakes import Fakery, FakeTicket, PaidBackend, PaidService, picture
 from projects import Heard
 
 from wanflow import api
-from wanflow.errors import Again, EditError
-from wanflow.model import Call, Ending, Result
+from wanflow.errors import Again, EditError, UsageError
+from wanflow.model import Call, Ending, Result, Status
 from wanflow.settings import state_folder
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
@@ -133,3 +135,37 @@ def test_what_was_made_anew_is_not_replaced_by_an_older_task_of_its_key(recipe: 
     assert made == {"task-2"}
     assert [task.state for task in tasks()] == [State.STORED, State.STORED]
     assert "newer" in tasks()[0].detail
+
+
+def test_a_run_with_nothing_to_do_brings_home_what_was_left(recipe: Path) -> None:
+    account, rows = Account(), recipe.parent / "rows.csv"
+    assert run(recipe, account).exit_code == 0
+    rows.write_text("id,photo\n1,b.png\n")
+    (recipe.parent / "b.png").write_bytes(picture("b"))
+    account.broken = "fetch"
+    assert run(recipe, account).exit_code == 1
+    rows.write_text("id,photo\n1,a.png\n")
+    account.broken = ""
+    assert run(recipe, account).counts() == {Status.REUSED: 1}
+    assert [task.state for task in tasks()] == [State.STORED, State.STORED]
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_run_with_nothing_to_do_asks_for_a_key_only_where_something_was_left(recipe: Path, left: bool) -> None:
+    account, heard = Account(), Heard()
+    assert run(recipe, account).exit_code == 0
+
+    class Keyless(Backend):
+        def account(self) -> NoReturn:
+            raise UsageError("the API key is missing")
+
+    if left:
+        with sqlite3.connect(state_folder() / "accounts" / "fake" / "ledger.sqlite") as db:
+            db.execute("UPDATE tasks SET state = 'submitted'")
+        db.close()
+    options = api.Options(backends={"draft": lambda services: Keyless(services.workers, account)})  # type: ignore[dict-item]
+    _, record = api.run(recipe, options, listener=heard)
+    assert record
+    assert record.exit_code == 0
+    said = "earlier runs left paid pictures at the provider, which are not fetched: the API key is missing"
+    assert heard.notes == [said] * left

@@ -16,7 +16,7 @@ from test_ledger import NOW, opened, order, sent, submitted
 
 from wanflow import console
 from wanflow.cli import main
-from wanflow.status import look
+from wanflow.status import Spent, look
 from wanflow.store.ledger import FILE, Ledger
 from wanflow.store.tasks import State, Task
 
@@ -88,8 +88,20 @@ def test_money_is_told_by_month_and_model_however_prices_changed(tmp_path: Path)
         task = ledger.claim(replace(order(f"k{number}"), usd_image=usd and Decimal(usd)), at)
         assert isinstance(task, Task)
         ledger.move(task, State.STORED, at, billed=billed)
-    spent = look(tmp_path, tmp_path / "accounts", datetime.fromtimestamp(NOW, UTC)).accounts[0].spent
-    assert spent == {("2023-11", "m"): (3, Decimal("0.07")), ("2023-12", "m"): (1, Decimal(0))}
+    found = look(tmp_path, tmp_path / "accounts", datetime.fromtimestamp(NOW, UTC))
+    assert found.accounts[0].spent == {
+        ("2023-11", "m"): Spent(3, Decimal("0.07")),
+        ("2023-12", "m"): Spent(1, Decimal(0), unpriced=1),
+    }
+    told = console.status_text(found, billing=True)
+    assert "a test: $0.07 and an amount that is not known for 1 image spent, $0.00 in flight" in told
+    assert "2023-12  m                                1 image  an amount that is not known for 1 image" in told
+
+
+def test_a_ledger_that_is_gone_though_it_was_used_is_told(accounts: Path, tmp_path: Path) -> None:
+    (accounts / "abc" / FILE).unlink()
+    told = console.status_text(look(tmp_path / "store", accounts, datetime.fromtimestamp(NOW, UTC)))
+    assert "it was used before, and ledger.sqlite is empty or gone" in told
 
 
 def test_looking_changes_nothing_and_needs_no_key(accounts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

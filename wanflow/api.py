@@ -24,6 +24,7 @@ from wanflow.errors import (
     RecipeError,
     RefusedError,
     StoreError,
+    UsageError,
     merge,
     unwritable,
 )
@@ -53,6 +54,7 @@ from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
+from wanflow.store.upkeep import holders
 from wanflow.store.uploads import Kept
 
 __all__ = ["Options", "Project", "Silent", "Wish", "check", "open_project", "plan", "run"]
@@ -258,7 +260,7 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
     payments = None
-    if not planner.plan.nothing_to_do:
+    if not planner.plan.nothing_to_do or _left_something(project, backend, listener):
         payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
@@ -271,6 +273,20 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     finally:
         workers.close()
     return _recorded(project, work, record)
+
+
+def _left_something(project: Project, backend: Backend, listener: Listener) -> bool:
+    """Whether earlier runs of this project left something at the provider that can be asked for now. Who left nothing
+    needs no key.
+    """
+    if not (held := holders(state_folder() / "accounts", project.root)):
+        return False
+    try:
+        account = backend.account()
+    except UsageError as error:
+        listener.note(f"earlier runs left paid pictures at the provider, which are not fetched: {error}")
+        return False
+    return account is not None and account.id in held
 
 
 def _payments(

@@ -14,7 +14,7 @@ from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planned import Plan, Unchanged
 from wanflow.recipe import Step
 from wanflow.record import RunRecord
-from wanflow.status import Held
+from wanflow.status import Held, Spent
 from wanflow.status import Status as Overview
 from wanflow.store.ledger import KEPT_S
 from wanflow.store.tasks import State
@@ -206,16 +206,23 @@ def status_text(status: Overview, *, billing: bool = False) -> str:
             continue
         lines += [
             "",
-            f"{account.label}: {dollars(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
+            f"{account.label}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
         ]
         for held in account.held:
             lines.append(printable(f"  {_held_text(held)}"))
         if billing:
-            for (month, model), (images, usd) in sorted(account.spent.items()):
-                lines.append(f"  {month}  {model:<24}  {count(images, 'image'):>14}  {dollars(usd):>10}")
+            for (month, model), spent in sorted(account.spent.items()):
+                lines.append(f"  {month}  {model:<24}  {count(spent.images, 'image'):>14}  {_spent_text(spent):>10}")
     if not status.accounts:
         lines += ["", "no paid tasks yet"]
     return "\n".join(lines)
+
+
+def _spent_text(spent: Spent) -> str:
+    if not spent.unpriced:
+        return dollars(spent.usd)
+    unknown = f"an amount that is not known for {count(spent.unpriced, 'image')}"
+    return f"{dollars(spent.usd)} and {unknown}" if spent.usd else unknown
 
 
 def _runs_text(status: Overview) -> Iterator[str]:
@@ -237,7 +244,8 @@ _BAD = ("failed", "blocked", "refused", "not_started")
 def _held_text(held: Held) -> str:
     task = held.task
     age = duration(max(0.0, KEPT_S - held.left_s))
-    what = f"{task.job} of {task.recipe} in {task.project}, {task.model}, {dollars(task.usd)}"
+    cost = "price not known" if task.usd_image is None else dollars(task.usd)
+    what = f"{task.job} of {task.recipe} in {task.project}, {task.model}, {cost}"
     match task.state:
         case State.DONE:
             left = f"to be had for {duration(held.left_s)}" if held.left_s > 0 else "no longer to be had"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
@@ -16,7 +15,7 @@ from typing import Any
 from wanflow.canon import JSON, told
 from wanflow.errors import StoreError
 from wanflow.record import money
-from wanflow.store.ledger import FILE, KEPT_S, Ledger
+from wanflow.store.ledger import FILE, KEPT_S, OWNERS, Ledger
 from wanflow.store.tasks import RESERVED, State, Task
 
 RUNS = 5
@@ -34,13 +33,25 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Images that were billed, and USD for those whose price is known; `unpriced` counts the others."""
+
+    images: int = 0
+    usd: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.images + other.images, self.usd + other.usd, self.unpriced + other.unpriced)
+
+
+@dataclass(frozen=True, slots=True)
 class AccountStatus:
     """One account: its open tasks by state, and what was spent by (month, model); or the `fault` of its ledger."""
 
     label: str
     folder: Path
     held: tuple[Held, ...] = ()
-    spent: Mapping[tuple[str, str], tuple[int, Decimal]] = field(default_factory=dict)
+    spent: Mapping[tuple[str, str], Spent] = field(default_factory=dict)
     fault: str = ""
 
     def of(self, *states: State) -> list[Held]:
@@ -53,9 +64,9 @@ class AccountStatus:
         return sum((held.task.usd for held in self.held if held.task.state in RESERVED), Decimal(0))
 
     @property
-    def total(self) -> Decimal:
+    def total(self) -> Spent:
         """What was spent since the ledger began."""
-        return sum((usd for _, usd in self.spent.values()), Decimal(0))
+        return sum(self.spent.values(), Spent())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class Status:
 
 def look(store: Path, accounts: Path, now: datetime) -> Status:
     """Read the run records in a project's store and the ledgers in a user's folder of accounts."""
-    folders = sorted(path.parent for path in accounts.glob(f"*/{FILE}"))
+    folders = sorted({path.parent for name in (FILE, OWNERS) for path in accounts.glob(f"*/{name}")})
     return Status(tuple(_runs(store / "runs")), tuple(_account(folder, now.timestamp()) for folder in folders))
 
 
@@ -88,16 +99,15 @@ def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
 def _account(folder: Path, now: float) -> AccountStatus:
     try:
         with closing(Ledger.look(folder)) as ledger:
-            spent: dict[tuple[str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
-            for month, model, billed, cost in ledger.spent():
-                images, usd = spent[month, model]
-                spent[month, model] = images + billed, usd + cost
+            spent: dict[tuple[str, str], Spent] = defaultdict(Spent)
+            for month, model, images, usd in ledger.spent():
+                spent[month, model] += Spent(images, usd or Decimal(0), images if usd is None else 0)
             held = [
                 Held(task, ledger.is_alive(task.owner), task.submitted.timestamp() + KEPT_S - now)
                 for task in ledger.tasks(*OPEN)
             ]
             return AccountStatus(ledger.label, folder, tuple(held), dict(spent))
-    except (StoreError, sqlite3.DatabaseError) as error:  # the other accounts are told all the same
+    except StoreError as error:  # the other accounts are told all the same
         return AccountStatus(folder.name, folder, fault=str(error))
 
 
@@ -107,11 +117,18 @@ def _account_json(account: AccountStatus) -> dict[str, JSON]:
     return {
         "account": account.label,
         "ledger": str(account.folder / FILE),
-        "usd_spent": money(account.total),
+        "usd_spent": money(account.total.usd),
+        "images_unpriced": account.total.unpriced,
         "usd_reserved": money(account.reserved),
         "billing": [
-            {"month": month, "model": model, "images": images, "usd": money(usd)}
-            for (month, model), (images, usd) in sorted(account.spent.items())
+            {
+                "month": month,
+                "model": model,
+                "images": spent.images,
+                "usd": money(spent.usd),
+                "images_unpriced": spent.unpriced,
+            }
+            for (month, model), spent in sorted(account.spent.items())
         ],
         "tasks": [_task_json(held) for held in account.held],
     }

@@ -32,7 +32,7 @@ from wanflow.errors import StoreError, describe_os_error
 from wanflow.pace import Pace
 from wanflow.store import locks
 from wanflow.store.blobs import make_folder
-from wanflow.store.database import begin_wal
+from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import LEDGER, upgrade, version_of
 from wanflow.store.tasks import (
     COLUMNS,
@@ -49,7 +49,8 @@ from wanflow.store.tasks import (
 )
 
 T = TypeVar("T")
-FILE = "ledger.sqlite"
+# The folder comes into being after the file has its tables, and stays: where it is without them, they are lost.
+FILE, OWNERS = "ledger.sqlite", "owners"
 # While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
 # unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
 # or before it sends, does not stop the lane.
@@ -91,7 +92,7 @@ class Ledger:
         try:
             make_folder(folder, 0o700)
             db = _opened(folder, _writable)
-            lock = locks.take(folder / "owners" / owner.id)
+            lock = locks.take(folder / OWNERS / owner.id)
         except OSError as error:
             raise StoreError(_unusable(folder, describe_os_error(error))) from error
         if lock is None:  # one name for two would make each take the other's tasks for its own
@@ -118,7 +119,7 @@ class Ledger:
         self._thread.shutdown(wait=True)
         self._db.close()
         if self._lock is not None:
-            locks.free(self.folder / "owners" / self.owner.id, self._lock)
+            locks.free(self.folder / OWNERS / self.owner.id, self._lock)
 
     async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
         """Have the ledger do something, in its own thread; it is done even where whoever wants it is cancelled."""
@@ -134,7 +135,7 @@ class Ledger:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
-            except sqlite3.DatabaseError as error:
+            except sqlite3.Error as error:
                 raise StoreError(_unusable(self.folder, str(error))) from error
             finally:
                 if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
@@ -248,19 +249,17 @@ class Ledger:
             among = f"{UNSETTLED_SQL} AND {among}"
         return self._tasks(f"{among} ORDER BY id", [state.value for state in states])
 
-    def spent(self) -> list[tuple[str, str, int, Decimal]]:
-        """What was billed: month, model, images, and USD as far as prices are known."""
+    def spent(self) -> list[tuple[str, str, int, Decimal | None]]:
+        """What was billed: month, model, images, and USD; None for those whose price is not known."""
         asked = (
             "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
             " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
         )
-        try:
+        with _told(self.folder):
             return [
-                (str(month), str(model), int(images), int(images) * price(usd or "0"))
+                (str(month), str(model), int(images), None if usd is None else int(images) * price(usd))
                 for month, model, images, usd in self.execute(asked)
             ]
-        except (ValueError, OverflowError) as error:
-            raise StoreError(_unusable(self.folder, f"what was billed makes no sense ({error})")) from error
 
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
@@ -300,10 +299,8 @@ class Ledger:
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> list[Any]:
         """The rows that one statement gives."""
-        try:
+        with _told(self.folder):
             return self._db.execute(statement, (*values,)).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise StoreError(_unusable(self.folder, str(error))) from error
 
     # -- parts
 
@@ -329,7 +326,8 @@ class Ledger:
 
     def _pace(self, order: Order) -> Pace:
         found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
-        return Pace(*json.loads(found)) if found else Pace.of(order.limits)
+        with _told(self.folder):
+            return Pace(*json.loads(found)) if found else Pace.of(order.limits)
 
     def _keep_pace(self, lane: str, pace: Pace) -> None:
         self._db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?)", (lane, json.dumps(astuple(pace))))
@@ -377,12 +375,13 @@ class Ledger:
 
     def _heard(self, lane: str, now: float) -> None:
         if found := self._value("SELECT pace FROM lanes WHERE lane = ?", lane):
-            pace = Pace(*json.loads(found))
+            with _told(self.folder):
+                pace = Pace(*json.loads(found))
             pace.heard(now)
             self._keep_pace(lane, pace)
 
     def _is_dead(self, owner: str) -> bool:
-        path = self.folder / "owners" / owner
+        path = self.folder / OWNERS / owner
         try:
             if path.parent.name != "owners" or not path.exists():
                 return True
@@ -399,11 +398,8 @@ class Ledger:
         return self._tasks("id = ?", (number,))[0]
 
     def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
-        rows = self.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", values)  # noqa: S608
-        try:
-            return [read_task(row) for row in rows]
-        except sqlite3.DataError as error:
-            raise StoreError(_unusable(self.folder, str(error))) from error
+        with _told(self.folder):
+            return [read_task(row) for row in self.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", values)]  # noqa: S608
 
     def _value(self, asked: str, *values: Any) -> Any:
         found = self.execute(asked, values)
@@ -413,17 +409,29 @@ class Ledger:
         return [row[0] for row in self.execute(asked, values)]
 
 
-def _opened(folder: Path, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What a ledger can't be read for is told in words."""
     try:
-        return connect(folder)
-    except sqlite3.DatabaseError as error:
-        raise StoreError(_unusable(folder, str(error))) from error
+        yield
+    except (sqlite3.Error, ValueError, TypeError, ArithmeticError) as error:
+        raise StoreError(_unusable(folder, str(error) or type(error).__name__)) from error
 
 
-def _writable(folder: Path) -> sqlite3.Connection:
+def _opened(folder: Path, connect: Callable[[Path, bool], sqlite3.Connection]) -> sqlite3.Connection:
+    used = (folder / OWNERS).is_dir()
+    with _told(folder):
+        if used and not (folder / FILE).exists():
+            raise sqlite3.DatabaseError(GONE)
+        return connect(folder, used)
+
+
+def _writable(folder: Path, used: bool) -> sqlite3.Connection:
     # Each call runs in one thread of its own, not in that which made the connection.
-    db = sqlite3.connect(folder / FILE, timeout=60, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(folder / FILE, timeout=60, isolation_level=None, check_same_thread=False, factory=Connection)
     try:
+        if not version_of(db, folder, LEDGER) and used:
+            raise sqlite3.DatabaseError(GONE)
         begin_wal(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA fullfsync = ON")  # macOS: on the disk itself
@@ -434,11 +442,13 @@ def _writable(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def _readable(folder: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+def _readable(folder: Path, used: bool) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", timeout=10, uri=True, factory=Connection)
     try:
         if version_of(db, folder, LEDGER):
             return db
+        if used:
+            raise sqlite3.DatabaseError(GONE)
     except BaseException:
         db.close()
         raise
@@ -448,6 +458,13 @@ def _readable(folder: Path) -> sqlite3.Connection:
     return empty
 
 
+GONE = f"it was used before, and {FILE} is empty or gone"
+
+
 def _unusable(folder: Path, why: str) -> str:
-    remedy = "Nothing is sent without it: make room or mend it, or set XDG_STATE_HOME to a folder on a local disk"
+    remedy = (
+        "Nothing is sent without it: make room, put it back from a backup, or move the folder away to begin a new one. "
+        "Tasks in flight are lost sight of then, and may be paid again; look at the provider's console first. "
+        "Where the disk is not local, set XDG_STATE_HOME to a folder that is"
+    )
     return f"the ledger of paid tasks in {folder} can't be used: {why}. {remedy}"

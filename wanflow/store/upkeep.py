@@ -349,6 +349,22 @@ def spared(accounts: Path, project: Path) -> Spared:
     return Spared(keys, pictures)
 
 
+def holders(accounts: Path, project: Path) -> set[str]:
+    """This user's accounts that have something of a project in flight, or done and not stored; those whose ledger
+    can't be read are among them, since nobody can tell.
+    """
+    found = set[str]()
+    for file in sorted(accounts.glob(f"*/{LEDGER}")):
+        try:
+            with closing(Ledger.look(file.parent)) as ledger:
+                left = ledger.tasks(State.SENDING, State.SUBMITTED, State.DONE)
+                held = any(task.project == str(project) for task in left)
+        except StoreError:
+            held = True
+        found |= {file.parent.name} if held else set()
+    return found
+
+
 def _name(recipe: str) -> str:
     return recipe.partition("|")[0]  # an identity is name, file and manifest
 
