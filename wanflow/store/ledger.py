@@ -231,7 +231,7 @@ class Ledger:
                 if task.state is State.INTENT:
                     self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
                 else:
-                    self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
+                    self._move(task, task.state, task.at, task.detail, {"owner": self.owner.id})
             return [self._task(task.id) for task in found if task.state is not State.INTENT]
 
     def ours(self) -> list[Task]:
@@ -320,7 +320,7 @@ class Ledger:
         asked = (
             f"SELECT count(*) FROM tasks WHERE lane = ? AND {IN_FLIGHT_SQL} AND id != ? AND ("  # noqa: S608 - ours
             "state = 'intent' AND abs(? - at) < ?"
-            " OR state = 'sending' AND abs(? - sent_at - coalesce(offset_s, 0)) < ?)"
+            " OR state = 'sending' AND abs(? - max(sent_at, at) - coalesce(offset_s, 0)) < ?)"
         )
         return bool(self._value(asked, lane, but, now, ALONE_S, now + offset_s, UNHEARD_S))
 
