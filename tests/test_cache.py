@@ -366,13 +366,32 @@ def rotten_inside(index: Path) -> None:
     index.write_bytes(raw[:4096] + b"\x55" * (len(raw) - 4096))
 
 
-def nonsense_inside(index: Path) -> None:
-    with closing(sqlite3.connect(index)) as db:
-        db.execute("UPDATE results SET made = '[[], \"real\", []]'")
-        db.commit()
+def altered(statement: str) -> Callable[[Path], None]:
+    def damage(index: Path) -> None:
+        with closing(sqlite3.connect(index)) as database, database:
+            database.execute(statement)
+
+    return damage
 
 
-@pytest.mark.parametrize("damage", [garbage, rotten_inside, nonsense_inside])
+def misnamed(index: Path) -> None:
+    index.write_bytes(index.read_bytes().replace(b"CREATE TABLE jobs", b"CREATE TAB\xff\xfe jobs"))
+
+
+DAMAGE = {
+    "garbage": garbage,
+    "rotten inside": rotten_inside,
+    "a table's definition": misnamed,
+    "no table": altered("DROP TABLE jobs"),
+    "no column": altered("ALTER TABLE outputs DROP COLUMN writer"),
+    "no text": altered("UPDATE results SET components = CAST(x'ff' AS TEXT)"),
+    "nonsense": altered("UPDATE results SET made = '[[], \"real\", []]'"),
+    "no JSON": altered("UPDATE results SET made = '{'"),
+    "an older version": altered("PRAGMA user_version = 1"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_index_is_found_and_mended_from_receipts(paid: Path, damage: Callable[[Path], None]) -> None:
     damage(index_without_log(paid / ".wanflow"))
     found = cache.verify(paid)

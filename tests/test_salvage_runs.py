@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 from dataclasses import dataclass, field, replace
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from fakes import Fakery, FakeTicket, PaidBackend, PaidService, picture
+from fakes import PRICE, Fakery, FakeTicket, PaidBackend, PaidService, picture
 from projects import Heard
 
 from wanflow import api
+from wanflow.console import record_text
 from wanflow.errors import Again, EditError, UsageError
 from wanflow.model import Call, Ending, Result, Status
 from wanflow.settings import state_folder
@@ -169,3 +171,32 @@ def test_a_run_with_nothing_to_do_asks_for_a_key_only_where_something_was_left(r
     assert record.exit_code == 0
     said = "earlier runs left paid pictures at the provider, which are not fetched: the API key is missing"
     assert heard.notes == [said] * left
+
+
+def test_what_an_earlier_run_paid_for_is_fetched_at_no_cost(recipe: Path) -> None:
+    account = Account(broken="wait")
+    first = run(recipe, account)
+    account.broken = ""
+    second = run(recipe, account)
+    assert (first.usd, second.usd, second.fetched) == (PRICE, 0, 1)
+    assert "1 done, 0 reused, fetched 1 that an earlier run paid for in" in record_text(second, 1.0)
+
+
+def test_a_project_with_the_same_jobs_does_not_pay_them_again_in_words(recipe: Path, tmp_path: Path) -> None:
+    account, other = Account(), tmp_path / "other"
+    assert run(recipe, account).usd == PRICE
+    shutil.copytree(recipe.parent, other, ignore=shutil.ignore_patterns(".wanflow", "other"))
+    second = run(other / "r.yaml", account)
+    assert (second.usd, second.fetched, second.counts()) == (0, 1, {Status.DONE: 1})
+
+
+def test_what_is_left_at_the_provider_is_of_the_run_that_sent_it(recipe: Path) -> None:
+    rows = "id,photo\n1,a.png\n2,b.png\n"
+    (recipe.parent / "b.png").write_bytes(picture("b"))
+    (recipe.parent / "rows.csv").write_text(rows)
+    account = Account(hanging="wait", interrupts=2)
+    first = run(recipe, account)
+    assert first.usd == 2 * PRICE
+    account.hanging = ""
+    second = run(recipe, account)
+    assert (second.usd, second.fetched) == (0, 1)

@@ -190,6 +190,8 @@ def record_text(record: RunRecord, seconds: float) -> str:
         )
     if record.not_written:
         parts.append(f"{count(record.not_written, 'file')} not written")
+    if record.fetched:
+        parts.append(f"fetched {record.fetched:,} that an earlier run paid for")
     if record.usd:
         parts.append(f"{dollars(record.usd)} paid")
     elif record.usd is None:

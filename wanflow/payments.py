@@ -89,9 +89,12 @@ class Payments:
     async def _tell_task(self, order: Order, error: EditError) -> None:
         """Put into an error what the ledger knows of the task that it ends."""
         task = await self.write(self.ledger.last, order.call.key)
-        if task and (task.run == self.ledger.owner.run or task.state in (State.SUBMITTED, State.DONE)):
+        ours = bool(task and task.run == self.ledger.owner.run)
+        if task and (ours or task.state in (State.SUBMITTED, State.DONE)):
             error.task_id = task.task_id
-            error.billed = task.billed if task.state in (State.DONE, State.LOST) else 0
+            if ours:  # another run's is in its record
+                billed = task.images if task.state is State.SUBMITTED else task.billed
+                error.billed = 0 if task.state is State.FAILED else billed
             if task.state in (State.SUBMITTED, State.DONE) and task.task_id:
                 error.message += f". It is kept at the provider as {task.task_id}; the next run asks for it again"
 

@@ -213,6 +213,8 @@ class Progress:
                         why = "left while its request was on its way; the next run finds out what can be known of it"
                     outcome = state.fail(step.id, "LeftInFlight", why)
                     outcome.task_id, outcome.attempts = task.task_id, 1
+                    if task.task_id:
+                        outcome.usd = None if task.usd_image is None else task.usd
                 else:
                     outcome = state.end(step.id, Status.NOT_STARTED)
                 self.tell(step.id, outcome)

@@ -21,7 +21,8 @@ class RunRecord:
     """One run. `unchanged_jobs` counts, by status, the jobs of rows recognised whole; those have no outcomes.
 
     `place` is where requests and money went, "" when nothing left this machine. `written_to` is the folder that
-    holds all files written, as the user who started the run would call it.
+    holds all files written, as the user who started the run would call it. `fetched` counts tasks that another run paid
+    for.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class RunRecord:
     interrupted: bool = False
     account_stopped: bool = False
     over_budget: bool = False
+    fetched: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -61,7 +63,9 @@ class RunRecord:
 
     @property
     def usd(self) -> Decimal | None:
-        """What was paid; None when the price of an image was not known."""
+        """What this run's own submissions cost, or will where they are still at work; None when the price of an image
+        was not known.
+        """
         paid = [outcome.usd for outcome in self.outcomes if outcome.usd != 0]
         return None if None in paid else sum((usd for usd in paid if usd), Decimal(0))
 
@@ -101,6 +105,7 @@ class RunRecord:
             "written": self.written,
             "not_written": self.not_written,
             "paid_tasks": len(paid),
+            "fetched": self.fetched,
             "images": counts[Status.DONE],
             "usd": money(self.usd),
             "seconds": round((self.finished - self.started).total_seconds(), 3),

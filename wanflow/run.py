@@ -71,6 +71,7 @@ class Run:
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
         self.kept = 0  # new pictures that a rerun will find
+        self.fetched = 0  # tasks that another run paid for
         self._followers: dict[str, list[Job]] = {}
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
@@ -132,7 +133,7 @@ class Run:
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
-        record.over_budget = self.halt.over_budget
+        record.over_budget, record.fetched = self.halt.over_budget, self.fetched
         return record
 
     # -- the loop itself
@@ -313,6 +314,12 @@ class Run:
             except StoreError as error:
                 self.halt.for_store(error)
 
+    def _paid_before(self, task: Task | None) -> bool:
+        """Whether a picture is of a task that another run sent, whose record has its price; counted."""
+        before = bool(self.payments and task and task.run != self.payments.ledger.owner.run)
+        self.fetched += before
+        return before
+
     def _keep_salvaged(self, task: Task, performed: Performed) -> bool:
         """Remember what an earlier run paid for and no job of this one took; false when that can't be written."""
         try:
@@ -321,6 +328,7 @@ class Run:
         except StoreError as error:
             self.halt.for_store(error)
             return False
+        self._paid_before(task)
         return True
 
     def _release_unstarted(self, job: Job) -> None:
@@ -360,7 +368,7 @@ class Run:
         outcome = state.end(step.id, Status.DONE, result, call.key)
         outcome.attempts, outcome.seconds = performed.attempts, seconds
         outcome.task_id = result.task_id
-        outcome.usd = self._cost(step, result.billed)
+        outcome.usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
         self.progress.tell(step.id, outcome)
         self._succeed(job)
         for follower in self._followers.pop(self._leading.pop(job)):

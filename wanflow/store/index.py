@@ -16,7 +16,7 @@ from typing import Any
 from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
 from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
-from wanflow.store.database import begin_wal
+from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.made import blob_of, facts_of, made_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
@@ -54,7 +54,7 @@ class Index(Sightings):
             make_folder(path.parent)
             return cls._opened(path, thorough)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.OperationalError) and _code(error) not in (0, sqlite3.SQLITE_ERROR):
                 return cls._fallback(path, error)
             if not repair:
                 index = cls.memory()
@@ -117,7 +117,7 @@ class Index(Sightings):
 
     @classmethod
     def _opened(cls, path: Path, thorough: bool = False) -> Index:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None, factory=Connection)
         try:
             begin_wal(connection)
             # A power cut may take the last commits; what must not be lost has a receipt, which is on disk.
@@ -135,6 +135,11 @@ class Index(Sightings):
         """Raises sqlite3.DatabaseError for any damage, also of what no wanflow wrote."""
         if (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(found)
+        with closing(self.memory()) as right:
+            columns = _columns(right._db)
+        for table, names in columns.items():
+            for _ in self._db.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - names of ours
+                pass
         for _ in self.results():
             pass
         for column, table, judge in (("blob", "files", blob_of), ("facts", "masks", facts_of)):
@@ -266,6 +271,11 @@ class Index(Sightings):
         yield from self._db.execute("SELECT recipe, job, key FROM jobs ORDER BY recipe, job")
 
 
+def _columns(db: sqlite3.Connection) -> dict[str, list[str]]:
+    tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")] for (name,) in tables.fetchall()}
+
+
 # What a lock, the disk or the system is to blame for, and mending the file doesn't help.
 _OUTSIDE = (
     sqlite3.SQLITE_BUSY,
@@ -278,7 +288,12 @@ _OUTSIDE = (
 
 
 def _is_outside(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE
+    return _code(error) in _OUTSIDE
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's code; 0 for what Python, or we, found."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
@@ -286,8 +301,10 @@ def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
         return f"{folder} is a file, and a folder is needed there; move it away"
     if isinstance(error, OSError):
         return unwritable(folder, error)
-    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    if not _is_outside(error):
+        return f"{folder}/index.sqlite is damaged: {error}; {MEND}"
+    if _code(error) == sqlite3.SQLITE_FULL:
         return no_room(folder, str(error))
-    locked = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    locked = _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     remedy = "another wanflow holds it; try again" if locked else str(error)
     return f"{folder}/index.sqlite can't be written: {remedy}"
