@@ -49,6 +49,7 @@ class Provider:
     waiting: int = 0
     at_once: bool = False  # it answers with pictures, and knows no tasks
     ahead_s: float = 0.0
+    stopped_s: float = 0.0  # for how long this machine stands still amid a request
     late_s: float | None = None  # when a request that nothing came of so far is taken after all
     listing_s: float = 0.0
 
@@ -64,6 +65,7 @@ class Provider:
 
     async def submit(self, prepared: Call) -> Line:
         self.sent.append(self.clock.seconds)
+        self.clock.seconds += self.stopped_s
         fault = self.submits.pop(0) if self.submits else None
         if fault is None or self.takes_unheard:
             self.taken.append(Line(f"task-{len(self.taken) + 1}", self.time))

@@ -1,13 +1,17 @@
+import errno
 import hashlib
+import os
 import stat
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wanflow.errors import EditError
+from wanflow.store import blobs as blobs_module
 from wanflow.store.blobs import Blobs, read_checked, write_whole
 
 
@@ -106,3 +110,21 @@ def test_failure_leaves_no_temporary_file(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_whole(tmp_path / "picture", [b"x"])
     assert list(tmp_path.iterdir()) == [tmp_path / "picture"]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_on_macos_files_are_put_on_the_disk_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, knows: bool
+) -> None:
+    asked = []
+
+    def control(descriptor: int, command: int) -> None:
+        asked.append(command)
+        if not knows:
+            raise OSError(errno.ENOTSUP, "not on this disk")
+
+    monkeypatch.setattr(blobs_module, "fcntl", SimpleNamespace(F_FULLFSYNC=51, fcntl=control))
+    monkeypatch.setattr(os, "fsync", lambda _: asked.append("fsync"))
+    with (tmp_path / "a").open("wb") as file:
+        blobs_module.sync(file.fileno())
+    assert asked == ([51] if knows else [51, "fsync"])

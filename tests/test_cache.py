@@ -385,6 +385,7 @@ DAMAGE = {
     "no table": altered("DROP TABLE jobs"),
     "no column": altered("ALTER TABLE outputs DROP COLUMN writer"),
     "no text": altered("UPDATE results SET components = CAST(x'ff' AS TEXT)"),
+    "nonsense": altered("UPDATE results SET made = '[[], \"real\", []]'"),
     "no JSON": altered("UPDATE results SET made = '{'"),
     "an older version": altered("PRAGMA user_version = 1"),
 }
@@ -579,7 +580,7 @@ def change(number):
             blob = Blob(blobs.put(data), 1, 1, "PNG", len(data))
             result = Result((blob,), "real", (), *((f"task-{number}", 1) if name == "paid" else ()))
             with index.transaction():
-                index.remember(f"{name}{number}", result, '["", "f", "b"]')
+                index.remember(f"{name}{number}", result, '["", "f", "b", {}, {}]')
     part = blobs.part()
     part.write_bytes(data + b"!")
     blobs.adopt(part, hashlib.sha256(data + b"!").hexdigest())

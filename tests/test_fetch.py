@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -209,6 +212,41 @@ def test_a_redirect_is_judged_as_any_url(tmp_path: Path, site: Site, location: s
     assert error.again is Again.NEVER
     assert "secret" not in error.message
     assert len(site.asked) == (6 if not location else 1)
+
+
+# -- certificates
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="nothing here makes certificates")
+def test_a_certificate_is_judged_by_the_name_and_not_by_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    name = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:pictures.example.org"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *name]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def here(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    with serving(context) as site:
+        site.pages["/a.png"] = Page(photo())
+        for host, is_right in (("pictures.example.org", True), ("other.example.org", False)):
+            url = f"https://{host}:{site.port}/a.png"
+            if is_right:
+                assert get(tmp_path, url, [host], resolve=here)
+            else:
+                error = failure(tmp_path, url, [host], resolve=here)
+                assert error.again is Again.NEVER and "CERTIFICATE_VERIFY_FAILED" in error.message
+        assert site.asked == ["/a.png"]
+        site.pages["/a.png"] = Page(status=302, headers={"Location": f"http://pictures.example.org:{site.port}/b"})
+        error = failure(
+            tmp_path, f"https://pictures.example.org:{site.port}/a.png", ["pictures.example.org"], resolve=here
+        )
+        assert "from https to http" in error.message
 
 
 # -- names

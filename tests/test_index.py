@@ -8,7 +8,8 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Blob, FileStat, Result
-from wanflow.store.index import Index, Published, RowRecord
+from wanflow.store.index import Index
+from wanflow.store.sightings import Published, RowRecord
 
 BLOB = Blob("ab" * 32, 64, 48, "PNG", 1234)
 RESULT = Result((BLOB,), "real", ("a warning",))
@@ -22,8 +23,8 @@ def index():
 
 
 def test_result_comes_back_as_it_was(index: Index) -> None:
-    index.remember("k", RESULT, '[1,"local/fit"]')
-    assert (index.result("k"), index.components("k")) == (RESULT, [1, "local/fit"])
+    index.remember("k", RESULT, '[1,"local/fit","local:1",{},{}]')
+    assert (index.result("k"), index.components("k")) == (RESULT, [1, "local/fit", "local:1", {}, {}])
 
 
 def test_a_paid_result_keeps_its_task_price_and_prompts(index: Index) -> None:

@@ -14,10 +14,10 @@ GROUPS = [
     "errors",
     "addresses",
     "urls datauris",
-    "model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
+    "kinds model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
     "layouts",
-    "source schemas foreign catalog narrow templates manifests graph images settings sizes lanes pace schedule halt "
-    "listener",
+    "source schemas foreign catalog narrow templates tables manifests graph images settings sizes lanes pace "
+    "schedule halt listener",
     "address recipe matrix references selection build hints expand store reasons record pixels wire",
     "planned outputs inputs",
     "owners supply rowmemory rowstate fetch",
@@ -41,9 +41,9 @@ GROUPS = [
 # Within a group, these may be imported by their neighbours.
 NEIGHBOURS = {
     ("schemas", "source"), ("catalog", "schemas"), ("narrow", "catalog"),
-    ("narrow", "schemas"), ("manifests", "source"), ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
+    ("narrow", "schemas"), ("manifests", "tables"), ("tables", "source"),
+    ("build", "recipe"), ("matrix", "recipe"), ("build", "matrix"),
     ("build", "references"), ("references", "recipe"), ("references", "matrix"),
-
     ("selection", "recipe"), ("hints", "recipe"), ("expand", "recipe"),
     ("expand", "hints"), ("settings", "schemas"), ("settings", "source"), ("foreign", "schemas"), ("inputs", "outputs"),
 }  # fmt: skip

@@ -17,6 +17,7 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Call, Limits
+from wanflow.store import locks
 from wanflow.store.ledger import ALONE_S, FILE, KEPT_S, UNHEARD_S, Ledger, Wait
 from wanflow.store.tasks import Order, Owner, State, Task
 from wanflow.store.uploads import Kept
@@ -304,6 +305,16 @@ def test_a_ledger_whose_maker_died_before_its_tables_is_empty(tmp_path: Path) ->
     (tmp_path / FILE).touch()
     assert Ledger.look(tmp_path).tasks(*State) == []
     assert opened(tmp_path).tasks(*State) == []
+
+
+def test_where_no_lock_tells_who_lives_nothing_is_paid_and_nobody_is_called_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = opened(tmp_path)
+    monkeypatch.setattr(locks, "TELLING", False)
+    with pytest.raises(StoreError, match=r"can't tell a dead run from a living one.*in WSL"):
+        opened(tmp_path, "two")
+    assert Ledger.look(tmp_path).is_alive(holder.owner.id)
 
 
 @pytest.mark.parametrize("opening", [opened, Ledger.look])

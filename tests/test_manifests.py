@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanflow.errors import RecipeError
-from wanflow.manifests import Manifest, is_glob, key_problem, read_table, typed
+from wanflow.kinds import typed
+from wanflow.manifests import Manifest, key_problem
+from wanflow.tables import is_glob, read_table
 
 
 def opened(folder, text, name="rows.csv", key="id", **types):

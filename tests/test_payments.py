@@ -247,6 +247,40 @@ def test_a_list_is_judged_by_when_it_was_asked_for(desk: Desk, listing_s: int) -
     assert len(desk.provider.sent) == 1
 
 
+@pytest.mark.parametrize("late_s", [0, 295])
+@pytest.mark.parametrize("another_run_looks", [False, True])
+def test_a_request_that_went_out_when_a_stopped_process_went_on_is_found(
+    desk: Desk, late_s: float, another_run_looks: bool
+) -> None:
+    provider = desk.provider
+    provider.submits, provider.stopped_s, provider.late_s = [error(Again.UNSURE, "NoAnswer")], 480, 480 + late_s
+    if another_run_looks:
+        provider.listings = [error(Again.ACCOUNT)]
+        with pytest.raises(EditError):
+            desk.perform()
+
+    async def take_up_and_perform(payments: Payments) -> Performed:
+        await payments.unattended()
+        return await payments.perform(ORDER)
+
+    assert desk.work(take_up_and_perform).result.task_id == "late"
+    assert len(provider.sent) == 1
+
+
+def test_a_lane_stays_closed_while_a_late_request_may_yet_arrive(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.stopped_s = [error(Again.UNSURE, "NoAnswer")], 480
+
+    async def both(payments: Payments) -> None:
+        one = asyncio.create_task(payments.perform(order("one")))
+        while desk.provider.clock.seconds < 480:
+            await payments.write(int)
+        desk.provider.stopped_s = 0
+        await asyncio.gather(one, payments.perform(order("two")))
+
+    desk.work(both)
+    assert min(desk.provider.sent[1:]) > 480 + SETTLED_S
+
+
 def test_a_request_that_never_arrives_is_sent_as_often_as_other_failures(desk: Desk) -> None:
     desk.provider.submits = [error(Again.UNSURE, "NoAnswer") for _ in range(9)]
     with pytest.raises(EditError, match="NotTaken: the request never arrived"):

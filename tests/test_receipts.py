@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +29,7 @@ steps:
 outputs:
   wide: {image: row.photo, to: "out/${{ row.id }}.png"}
 """
+PARTS = '[1,"wan/expand","draft:1",{},{},null]'
 MADE = [[["ab" * 32, 8, 6, "PNG", 99]], "real", [], ["task-1", 1, []]]
 
 
@@ -104,35 +106,52 @@ def test_free_work_writes_no_receipts(recipe: Path, fakery: Fakery) -> None:
 
 def test_a_receipt_cut_short_costs_neither_those_before_nor_those_after(tmp_path: Path) -> None:
     receipts = Receipts(tmp_path)
-    receipts.add(Receipt("first", MADE, "[]"))
+    receipts.add(Receipt("first", MADE, PARTS))
     with (tmp_path / FILE).open("ab") as file:
         file.write(b'["second", [[["ab')
     assert [receipt.key for receipt, _ in receipts.read()] == ["first"]
-    receipts.add(Receipt("third", MADE, "[]"))
+    receipts.add(Receipt("third", MADE, PARTS))
     assert [receipt.key for receipt, _ in receipts.read()] == ["first", "third"]
 
 
 def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
     receipts = Receipts(tmp_path)
-    receipts.add(Receipt("first", MADE, "[]"))
+    receipts.add(Receipt("first", MADE, PARTS))
     ((_, end),) = receipts.read()
-    receipts.add(Receipt("second", MADE, "[]"))
+    receipts.add(Receipt("second", MADE, PARTS))
     assert [receipt.key for receipt, _ in receipts.read(end)] == ["second"]
     assert end < receipts.size_bytes()
 
 
-@pytest.mark.parametrize(
-    "line", [b"", b"null", b"[1, 2, 3]", b'["k", [[["ab"]]], "c"]', b"\xff\xfe", b'["k", {}, "c"]']
-)
+NO_RECEIPTS = [
+    *(b"", b"null", b"[1, 2, 3]", b'["k", [[["ab"]]], "c"]', b"\xff\xfe", b'["k", {}, "c"]', b"[" * 100_000),
+    *(
+        json.dumps(entry).encode()
+        for entry in (
+            ["\ud800", MADE, PARTS],
+            ["k", [[], *MADE[1:]], PARTS],
+            ["k", [[[7, 8, 6, "PNG", 99]], *MADE[1:]], PARTS],
+            ["k", [[["ab" * 32, -8, 6, "PNG", 99]], *MADE[1:]], PARTS],
+            ["k", [MADE[0], None, *MADE[2:]], PARTS],
+            ["k", MADE, PARTS.replace("wan", "\ud800")],
+            ["k", MADE, "[1]"],
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("line", NO_RECEIPTS, ids=range(len(NO_RECEIPTS)))
 def test_a_line_that_is_no_receipt_is_passed_over(tmp_path: Path, line: bytes) -> None:
     (tmp_path / FILE).write_bytes(line + b"\n")
     assert list(Receipts(tmp_path).read()) == []
 
 
 def test_several_processes_add_at_once(tmp_path: Path) -> None:
-    program = "import sys; from pathlib import Path; from wanflow.store.receipts import Receipt, Receipts\n"
-    program += "for n in range(60): Receipts(Path(sys.argv[1])).add(Receipt(f'{sys.argv[2]}-{n}', [[]], 'x' * 5000))"
-    both = [subprocess.Popen([sys.executable, "-c", program, tmp_path, name]) for name in ("a", "b")]
+    program = "import json, sys; from pathlib import Path; from wanflow.store.receipts import Receipt, Receipts\n"
+    program += "receipts, name, made, parts = Receipts(Path(sys.argv[1])), sys.argv[2], *sys.argv[3:]\n"
+    program += "for n in range(60): receipts.add(Receipt(f'{name}-{n}', json.loads(made), parts))"
+    said = [json.dumps(MADE), json.dumps([1, "wan/expand", "x" * 5000, {}, {}, None])]
+    both = [subprocess.Popen([sys.executable, "-c", program, tmp_path, name, *said]) for name in ("a", "b")]
     assert [process.wait(60) for process in both] == [0, 0]
     found = [receipt.key for receipt, _ in Receipts(tmp_path).read()]
     assert sorted(found) == sorted(f"{name}-{n}" for name in "ab" for n in range(60))
@@ -144,7 +163,7 @@ def test_commits_lost_in_a_power_cut_come_back(tmp_path: Path) -> None:
     with Index.open(tmp_path).in_use():
         pass
     made = [[[sha256, 8, 6, "PNG", 9]], "real", [], ["task-1", 2, []]]
-    Receipts(tmp_path).add(Receipt("k", made, "[]"))
+    Receipts(tmp_path).add(Receipt("k", made, PARTS))
     for _ in range(2):
         with Index.open(tmp_path).in_use() as index:
             assert index.result("k") == Result((Blob(sha256, 8, 6, "PNG", 9),), "real", (), "task-1", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Page:
-    """What is answered; `declared` bytes are announced (-1: none), and a piece comes every `pause_s`."""
+    """What is answered; `declared` bytes are announced (-1: none), and a `piece` of the body comes every `pause_s`."""
 
     body: bytes = b""
     status: int = 200
@@ -42,7 +43,8 @@ class Site:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
+def serving(context: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """A site; with a context, one of https."""
     site = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -72,6 +74,8 @@ def serving() -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     site.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:

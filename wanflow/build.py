@@ -13,7 +13,7 @@ from wanflow import catalog, datauris, graph, schemas, urls
 from wanflow.catalog import Function
 from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.foreign import Judge, TooMuchWorkError
-from wanflow.manifests import TYPE_WORDS, typed
+from wanflow.kinds import TYPE_WORDS, typed
 from wanflow.matrix import ROOT, Instance, told_apart
 from wanflow.model import Ref, RefKind
 from wanflow.narrow import models_with, narrowed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -186,6 +187,11 @@ def account() -> Mapping[str, Any]:
     """The limits that hold for all models of an account together."""
     limits: Mapping[str, Any] = load("models.json")["account"]
     return limits
+
+
+def result_life() -> timedelta:
+    """How long the provider keeps a task and its pictures."""
+    return timedelta(hours=account()["result_hours"])
 
 
 @cache

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-from wanflow.errors import EditError, quoted
+from wanflow.errors import EditError, inline, quoted
 
 MAX_BYTES = 10_000_000
 MAX_CHARACTERS = 4 * -(-MAX_BYTES // 3) + 100
@@ -26,8 +26,9 @@ def is_picture(text: str) -> bool:
 
 def shown(text: str) -> str:
     """What messages call it: data:image/png, 12 kB."""
-    kind = re.split(r"[;,]", text[:MAX_HEAD], maxsplit=1)[0][:40].lower()
-    size = max(0, len(text) - text[:MAX_HEAD].find(",") - 1) * 3 // 4
+    kind = inline(re.split(r"[;,]", text[:MAX_HEAD], maxsplit=1)[0][:40].lower())
+    letters = len(text) - text[:MAX_HEAD].find(",") - 1 - text[-2:].count("=")
+    size = max(0, letters) * 3 // 4
     return f"{kind}, {size // 1000:,} kB" if size >= 1000 else f"{kind}, {size} bytes"
 
 

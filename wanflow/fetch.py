@@ -109,7 +109,7 @@ class Fetcher:
                     await response.aclose()
         except httpx.TimeoutException:
             raise _failed("the server takes too long to answer", Again.SOON) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, OSError) as error:
+        except (*(httpx.HTTPError, httpx.InvalidURL, httpx.StreamError), ValueError, OSError, ImportError) as error:
             # A wrong certificate stays wrong.
             again = Again.NEVER if "CERTIFICATE" in str(error) else Again.SOON
             said = printable(f"{type(error).__name__} {error}".strip()[:200])

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 
-MAX_PATTERN = 1_000
+MAX_GLOB = 1_000
 MAX_PARTS = 30
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -19,8 +19,8 @@ def find(base: Path, pattern: str, enter: Callable[[str], bool]) -> Iterator[str
     `enter` decides whether a folder is looked into. Raises ValueError, OSError.
     """
     parts = PurePath(pattern).parts
-    if len(pattern) > MAX_PATTERN or len(parts) > MAX_PARTS:
-        raise ValueError(f"a pattern may have {MAX_PATTERN:,} characters and {MAX_PARTS} parts")
+    if len(pattern) > MAX_GLOB or len(parts) > MAX_PARTS:
+        raise ValueError(f"a pattern may have {MAX_GLOB:,} characters and {MAX_PARTS} parts")
     if not parts:
         return
     head = next((place for place, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)

@@ -57,6 +57,7 @@ class Inputs:
         self._fresh: dict[str, tuple[FileStat, Blob]] = {}
         self._masks: dict[str, MaskFacts] = {}
         self._fresh_masks: dict[str, MaskFacts] = {}
+        self._kept: dict[str, Source] = {}
         self._data: dict[str, str] = {}
         self._fetched: dict[Url, Source | EditError] = {}
 
@@ -108,10 +109,10 @@ class Inputs:
 
     def data(self, text: str) -> Source:
         """The picture that a data URI is, which lies in the store from `keep` on. Raises EditError."""
-        if not (known := self._seen.get(text)):
+        if not (known := self._kept.get(text)):
             blob = describe(datauris.decode(text))
             path = self._blobs.path(blob.sha256)
-            known = self._seen[text] = Source(self.relative(path), blob, stat_of(path), datauris.shown(text))
+            known = self._kept[text] = Source(self.relative(path), blob, stat_of(path), datauris.shown(text))
             self._data[blob.sha256] = text
         return known
 
@@ -141,7 +142,7 @@ class Inputs:
         return known[1] if known and not self._blobs.fault(known[0]) else ""
 
     def _stored(self, url: Url) -> Source | None:
-        if known := self._seen.get(url.text):
+        if known := self._kept.get(url.text):
             return known
         if not (entry := self._index.url(url.digest)):
             return None
@@ -151,15 +152,15 @@ class Inputs:
             return None
         if found.blob.sha256 != entry[0]:
             return None
-        self._seen[url.text] = replace(found, shown=str(url))
-        return self._seen[url.text]
+        self._kept[url.text] = replace(found, shown=str(url))
+        return self._kept[url.text]
 
     def note_fetched(self, url: Url, etag: str, blob: Blob | None, now: datetime) -> None:
         """A picture was fetched into the store; None: the one that was there still is right. Raises StoreError."""
         sha256 = blob.sha256 if blob else (self._index.url(url.digest) or ("",))[0]
         with self._index.transaction():
             self._index.note_url(url.digest, str(url), sha256, etag, now)
-        self._seen.pop(url.text, None)
+        self._kept.pop(url.text, None)
         self._fetched[url] = self._stored(url) or EditError("InputMissing", "its stored picture is gone; run again")
 
     def note_unfetched(self, url: Url, error: EditError) -> None:

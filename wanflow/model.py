@@ -14,6 +14,8 @@ from wanflow.errors import EditError
 
 # In an address it stands where a row's key does: run/sheet. No row may have it.
 RUN = "run"
+# How many characters a row may hold, and so any cell of it, but for one that is a picture itself.
+MAX_CELL = 65_536
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from wanflow.errors import EditError, is_full, quoted, unwritable
 from wanflow.model import FileStat, Publication
 from wanflow.store.blobs import Blobs, make_folder, read_checked, sync_folder, write_whole
-from wanflow.store.index import Published
+from wanflow.store.sightings import Published
 
 FORMATS: Mapping[str, str] = {
     ".png": "PNG",

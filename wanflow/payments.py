@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -156,7 +157,8 @@ class Payments:
                 try:
                     await self.service.tasks(moment - minute, moment, None)
                 except EditError as error:
-                    if error.code in OUTAGES:  # every answer tells the time, a refusal too
+                    # Every answer tells the time, a refusal too.
+                    if self.service.offset_s is None and error.code in OUTAGES:
                         raise
 
     async def leave(self) -> dict[str, Task]:
@@ -240,6 +242,7 @@ class Payments:
 
     async def _submitted(self, task: Task, order: Order, prepared: Any, began: float) -> tuple[Task, Any] | None:
         """What became of the request; None where it came too early and may be sent again."""
+        asked = self._clock.monotonic()
         try:
             ticket = await self.service.submit(prepared)
         except EditError as error:
@@ -247,6 +250,8 @@ class Payments:
             if error.again is Again.THROTTLED and waited_s > PATIENCE_S:
                 # Whoever comes next would wait as long for nothing.
                 error = EditError(error.code, error.message, Again.MODEL)
+            if error.again is Again.UNSURE:
+                await self._give_up(task, self._clock.monotonic() - asked)
             if error.again is not Again.THROTTLED:
                 settled = await self._unanswered(task, error)
                 return settled, self._ticket(settled, order)
@@ -303,6 +308,17 @@ class Payments:
         if is_news := now - self._told.get(lane, -every_s) >= every_s:
             self._told[lane] = now
         return is_news
+
+    async def _give_up(self, task: Task, waited_s: float) -> None:
+        """Write down since when no answer is waited for: a process that is stopped amid a request sends it only when it
+        goes on, so that only from now on the provider has all of it, or never will.
+        """
+        with suppress(EditError):  # nobody can be reached: this machine's clock has to do
+            await self._compare_clocks()
+        if self.service.offset_s is not None and task.offset_s is not None:
+            waited_s = max(waited_s, self.now() + self.service.offset_s - task.taken_at)
+        gone_at = (task.sent_at or task.at) + waited_s
+        await self.write(self.ledger.move, task, State.SENDING, gone_at, "no answer came")
 
     async def _unanswered(self, task: Task, error: EditError) -> Task:
         """The task after all, though its request was not answered with it. Raises the error where it was not taken."""

@@ -21,7 +21,7 @@ from wanflow.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.fanin import FanIn
 from wanflow.hints import unhinted
 from wanflow.inputs import Inputs
-from wanflow.manifests import Manifest, is_glob
+from wanflow.manifests import Manifest
 from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row
 from wanflow.planned import EXCLUDED, Plan, RowPlan, Unchanged, origin
 from wanflow.project import Project
@@ -29,8 +29,10 @@ from wanflow.recipe import Recipe
 from wanflow.rowmemory import RowMemory, file_names
 from wanflow.selection import Selection, States
 from wanflow.store.blobs import Blobs
-from wanflow.store.index import Index, RowRecord
+from wanflow.store.index import Index
+from wanflow.store.sightings import RowRecord
 from wanflow.supply import Supplier, Supply
+from wanflow.tables import is_glob
 from wanflow.targets import Targets
 from wanflow.urls import Url
 

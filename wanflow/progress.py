@@ -90,7 +90,7 @@ class Progress:
             return None
         planner, row = self._planner, self.rows[place].entry.row
         found = planner.supplier.found(ref, row, where, afresh=planner.decider.force)
-        return found if isinstance(found, Url) else None
+        return found if isinstance(found, Url) and found in self._plan.fetches else None
 
     def fetched(self, url: Url) -> Iterator[tuple[RowState, str, Publication | None]]:
         """A URL was fetched: the outputs that show it as it is, and the file that is due for each, if there is one."""

@@ -11,10 +11,10 @@ from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.backends.services import Services, silent
 from wanflow.clock import Clock
 from wanflow.errors import UsageError, did_you_mean, is_text, quoted
-from wanflow.manifests import fixed_part
 from wanflow.reach import Reach, strays
 from wanflow.selection import Wish
 from wanflow.settings import FILE, FLAG, STORE, Settings, cores, find_root, read_settings, secret
+from wanflow.tables import fixed_part
 from wanflow.urls import Hosts
 from wanflow.workers import Workers
 

@@ -32,6 +32,11 @@ class Publishing:
         self._progress, self._publisher, self._index = progress, publisher, index
         self._listener, self._halt = listener, halt
 
+    @property
+    def unwritten(self) -> int:
+        """How many files are still to be written; after an abort also those that it cut off."""
+        return len(self.waiting) + self._under_way
+
     def add(self, state: RowState, publications: Iterable[Publication]) -> None:
         """These files of a row are due."""
         self.waiting.extend((state, publication) for publication in publications)
@@ -60,8 +65,7 @@ class Publishing:
             self._progress.end_one(state)
         except (EditError, StoreError) as error:
             self._not_published(state, publication, error)
-        finally:
-            self._under_way -= 1
+        self._under_way -= 1
 
     def _note_written(self, publication: Publication, written: Written) -> None:
         with self._index.transaction():

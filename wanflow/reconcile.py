@@ -34,11 +34,13 @@ class Sent:
         how long it has been looked for.
         """
         sent_at = task.sent_at or task.at
+        # A process that was stopped sends when it goes on; that it waits no more, it has noted.
+        gone_at = max(sent_at, task.at)
         if task.offset_s is None:
-            return cls(sent_at - UNKNOWN_S, sent_at + UNKNOWN_S + SETTLED_S, watched_s > SETTLED_S)
-        began = sent_at + task.offset_s
-        age_s = watched_s if now is None else now - began
-        return cls(began - SLACK_S, began + SETTLED_S, age_s > SETTLED_S)
+            return cls(sent_at - UNKNOWN_S, gone_at + UNKNOWN_S + SETTLED_S, watched_s > SETTLED_S)
+        began, gone = sent_at + task.offset_s, gone_at + task.offset_s
+        age_s = watched_s if now is None else now - gone
+        return cls(began - SLACK_S, gone + SETTLED_S, age_s > SETTLED_S)
 
     @property
     def window(self) -> tuple[datetime, datetime]:

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 
 from wanflow.inputs import Inputs
 from wanflow.model import FileStat, Row
-from wanflow.store.index import Index, RowRecord
+from wanflow.store.index import Index
+from wanflow.store.sightings import RowRecord
 
 ROWS_PER_FLUSH = 500
 
@@ -30,7 +31,7 @@ class RowMemory:
         self._digests: dict[str, bytes] | None = {} if whole else None
         self._scope = hashlib.sha256(scope)
         self._records: dict[str, RowRecord] = {}
-        self._folder = -1
+        self._folder: int | None = None
         self._new: dict[str, RowRecord] = {}
         self._keys: list[tuple[str, str]] = []
 
@@ -39,11 +40,12 @@ class RowMemory:
         """Hold what is remembered while rows are decided; nothing is recalled when everything shall be looked at."""
         self._records = self._index.rows(self._identity) if recall else {}
         # Relative to a folder's descriptor, a stat costs a third of one by full path.
-        self._folder = os.open(self._inputs.root, os.O_RDONLY)
+        self._folder = os.open(self._inputs.root, os.O_RDONLY) if os.stat in os.supports_dir_fd else None
         try:
             yield
         finally:
-            os.close(self._folder)
+            if self._folder is not None:
+                os.close(self._folder)
             self._records = {}
 
     def recall(self, row: Row) -> RowRecord | None:
@@ -74,10 +76,12 @@ class RowMemory:
             for line in files.split("\n"):
                 if line:
                     path, expected = line.split("\t", 1)
-                    found = os.stat(path, dir_fd=self._folder)
+                    # Windows opens no folders.
+                    place = self._inputs.root / path if self._folder is None else path
+                    found = os.stat(place, dir_fd=self._folder)
                     if f"{found.st_size}\t{found.st_mtime_ns}\t{found.st_ino}" != expected:
                         return False
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a line that no wanflow wrote
             return False
         return True
 

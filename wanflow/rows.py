@@ -9,14 +9,15 @@ from typing import Any
 
 import jsonschema
 
-from wanflow import foreign, manifests, schemas
+from wanflow import foreign, schemas, tables
 from wanflow.errors import Mark, Problem, RecipeError, did_you_mean
 from wanflow.expand import used_columns
-from wanflow.manifests import Manifest, Record, Table
+from wanflow.manifests import Manifest
 from wanflow.reach import Reach, everywhere
 from wanflow.recipe import ManifestSpec, Recipe
 from wanflow.settings import shown
 from wanflow.source import NodePath, read_text
+from wanflow.tables import Record, Table
 
 
 def open_manifest(recipe: Recipe, here: Path, reach: Reach | None = None) -> tuple[Manifest | None, list[Problem]]:
@@ -29,13 +30,13 @@ def open_manifest(recipe: Recipe, here: Path, reach: Reach | None = None) -> tup
         table = Table(iter([Record({"id": "only"}, 1, "")]), ("id",), of_files=True)
         return Manifest(table, recipe.folder, recipe.document.path, "id", {}), []
     file, reach = recipe.folder / spec.source, reach or everywhere()
-    is_glob = manifests.is_glob(spec.source)
+    is_glob = tables.is_glob(spec.source)
     if absent := list(_absent_files(recipe, spec, here, reach)):
         return None, absent
     name = spec.source if is_glob else shown(file.resolve(), here)
     folder = recipe.folder if is_glob else file.resolve().parent
     try:
-        table = manifests.read_table(spec.source, recipe.folder, name, reach)
+        table = tables.read_table(spec.source, recipe.folder, name, reach)
         manifest = Manifest(table, folder, name, spec.key, spec.types)
         problems = list(_spec_problems(recipe, manifest))
         if spec.schema:
@@ -46,14 +47,14 @@ def open_manifest(recipe: Recipe, here: Path, reach: Reach | None = None) -> tup
 
 
 def _absent_files(recipe: Recipe, spec: ManifestSpec, here: Path, reach: Reach) -> Iterator[Problem]:
-    named = {"schema": spec.schema, "from": manifests.fixed_part(spec.source)}
+    named = {"schema": spec.schema, "from": tables.fixed_part(spec.source)}
     for field, source in named.items():
         if not source:
             continue
         path = recipe.folder / source
         if complaint := reach.complaint(path):
             yield recipe.document.problem(("manifest", field), "out-of-reach", f"{source}: {complaint}")
-        elif not (field == "from" and manifests.is_glob(spec.source)) and not _exists(path):
+        elif not (field == "from" and tables.is_glob(spec.source)) and not _exists(path):
             message = f"there is no file {shown(path.resolve(), here)}"
             yield recipe.document.problem(("manifest", field), "file", message, "Paths start at the recipe's folder.")
 
@@ -71,7 +72,7 @@ def _spec_problems(recipe: Recipe, manifest: Manifest) -> Iterator[Problem]:
         return
     if spec.key not in manifest.columns:
         hint = did_you_mean(spec.key, manifest.columns) + " Name the column that identifies a row with key:."
-        if manifests.is_glob(spec.source):
+        if tables.is_glob(spec.source):
             hint = "A glob's columns are path, name, stem, ext and folder; write key: name, or leave key: out for stem."
         message = f"the manifest {manifest.shown} has no column {spec.key} for row keys"
         yield recipe.document.problem(("manifest", "key"), "row-key", message, hint)
@@ -87,7 +88,7 @@ def _row_checker(recipe: Recipe, source: str, here: Path) -> Callable[[Mapping[s
     name = shown(path, here)
     text = read_text(path, name, foreign.MAX_BYTES)
     try:
-        judge = foreign.Judge(manifests.read_json(text))
+        judge = foreign.Judge(tables.read_json(text))
     except json.JSONDecodeError as error:
         place = Mark(error.lineno, error.colno)
         raise RecipeError([Problem("json", f"not valid JSON: {error.msg}", name, place)]) from error
@@ -126,7 +127,7 @@ def no_rows(recipe: Recipe, manifest: Manifest, here: Path) -> Iterator[Problem]
     """That a manifest which was read to its end is empty; nothing when it isn't."""
     if manifest.count or manifest.problems or manifest.broken or recipe.manifest is None:
         return
-    if manifests.is_glob(recipe.manifest.source):
+    if tables.is_glob(recipe.manifest.source):
         message = f"no file matches {recipe.manifest.source} in {shown(recipe.folder, here)}"
         yield recipe.document.problem(("manifest", "from"), "manifest", message, "Paths start at the recipe's folder.")
     else:

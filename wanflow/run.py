@@ -105,6 +105,7 @@ class Run:
                 self.blobs.discard(sha256)
                 self.index.forget(key)
         self._schedule = Schedule([*(self.plan.terms[step.id].lane for step in self.steps), LANE], self.progress.open())
+        self._urls = list(self.progress.fetches)
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
@@ -128,7 +129,7 @@ class Run:
 
     def _record(self, run_id: str, started: datetime) -> RunRecord:
         record = self.progress.record(run_id, started, self.clock.now())
-        unwritten = len(self.publishing.waiting) + self.progress.not_shown
+        unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
@@ -186,7 +187,7 @@ class Run:
 
     async def _fetch(self, job: Job) -> None:
         """Fetch a picture; whatever takes it finds it then, or why it is not there."""
-        url = next(url for url, number in self.progress.fetches.items() if number == job[0])
+        url = self._urls[job[0]]
         try:
             await self.fetching.fetch(url)
         finally:

@@ -57,7 +57,3 @@ class Schedule:
             if self._missing.pop(waiter, None) is not None:
                 blocked += [waiter, *self.failed(waiter)]
         return blocked
-
-    def rest(self) -> list[Job]:
-        """Every job that has not started, in order."""
-        return sorted([*self._missing, *(job for heap in self._ready.values() for job in heap)])

@@ -22,10 +22,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from wanflow.canon import canonical
 from wanflow.errors import did_you_mean
+from wanflow.model import MAX_CELL
 
 MAX_SOURCE = 4_000
 MAX_TEXT = 20_000
-MAX_CELL = 65_536  # what a row may hold
 OPEN, CLOSE = "${{", "}}"
 
 Scope = Mapping[str, Mapping[str, Any]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from wanflow.addresses import is_public_host
-from wanflow.errors import EditError, UsageError, printable, quoted
+from wanflow.errors import EditError, UsageError, inline, quoted
 
 FLAG = "--allow-host"
 MAX_LENGTH = 8_000
@@ -58,7 +58,7 @@ class Url:
 def shown(text: str) -> str:
     """A URL as messages show it: without its query, which may hold a signature, and without a password."""
     bare = re.split(r"[?#]", re.sub(r"//[^/?#]*@", "//…@", text, count=1), maxsplit=1)[0]
-    return printable(bare if len(bare) <= MAX_SHOWN else f"{bare[: MAX_SHOWN - 1]}…")
+    return inline(bare if len(bare) <= MAX_SHOWN else f"{bare[: MAX_SHOWN - 1]}…")
 
 
 def scheme_of(text: str) -> str:

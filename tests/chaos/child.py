@@ -13,10 +13,12 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +40,9 @@ LEAST_PATIENCE_S = 1.0
 class Boundaries:
     """Counts boundaries by name, and acts at the one that is asked for: (name, how many times before)."""
 
-    def __init__(self, act: str, place: tuple[str, int] | None, log: Path | None) -> None:
+    def __init__(self, act: str, place: tuple[str, int] | None, log: Path | None, few_s: float) -> None:
         self.full = frozenset[str]()
-        self._act, self._place, self._log = act, place, log
+        self._act, self._place, self._log, self._few_s = act, place, log, few_s
         self._seen: Counter[str] = Counter()
         self._turn = threading.Lock()
 
@@ -52,6 +54,8 @@ class Boundaries:
             self._log.write_text(name)  # tells the driver that the boundary was met
         if here and self._act == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if here and self._act == "interrupt":
+            threading.Thread(target=interrupted_twice, args=(self._few_s,), daemon=True).start()
         if here and self._act == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
         if here and self._act.startswith("full"):
@@ -60,6 +64,15 @@ class Boundaries:
     def require_room(self) -> None:
         if "project" in self.full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupted_twice(few_s: float) -> None:
+    """Ctrl-C, and again; whoever is still there a few seconds later is killed, which counts as hanging."""
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+    time.sleep(few_s)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class JumpingClock(FastClock):
@@ -145,8 +158,10 @@ def main(told: dict[str, Any], say: Callable[[str], None]) -> int:
     connection.READ_S = connection.CONNECT_S = max(LEAST_PATIENCE_S, connection.READ_S / speed)
     client.SUBMIT_S = max(LEAST_PATIENCE_S, client.SUBMIT_S / speed)
     place = (told["at"][0], told["at"][1]) if told.get("at") else None
-    disturb(Boundaries(told.get("act", ""), place, Path(told["log"]) if told.get("log") else None), speed)
-    options = api.Options(backend="dashscope", base_url=told["base_url"])
+    log = Path(told["log"]) if told.get("log") else None
+    disturb(Boundaries(told.get("act", ""), place, log, told["few_s"]), speed)
+    max_cost = Decimal(told["max_cost"]) if told.get("max_cost") else None
+    options = api.Options(backend="dashscope", base_url=told["base_url"], max_cost=max_cost)
     clock = JumpingClock(speed, since, told.get("shifts", []))
     try:
         _, record = api.run(told["recipe"], options, listener=Voice(), clock=clock)  # type: ignore[arg-type]

@@ -18,14 +18,15 @@ from typing import Any
 from world import KINDS, MODEL, Disturbance, World, at_boundary
 
 # Nothing but the rate that is kept holds submissions apart.
-DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.3:0.6"}
+DENSE = {"speed": 1.0, "latency": "fixed:0.01", "service": "uniform:0.9:1.2"}
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
 @dataclass
 class Findings:
-    """Disturbances that were met; jobs without their picture; pictures paid again; and by the provider's count the most
-    submissions in a second, the most tasks at work, and how many requests came too fast for it.
+    """Disturbances that were met; jobs without their picture; pictures paid again, or above what a run might spend;
+    processes that hung; and by the provider's count the most submissions in a second, the most tasks at work, and how
+    many requests came too fast for it.
     """
 
     scenario: str
@@ -33,6 +34,8 @@ class Findings:
     jobs: int = 0
     lost: int = 0
     paid_twice: int = 0
+    overspent: int = 0
+    hung: int = 0
     fastest: int = 0
     busiest: int = 0
     throttled: int = 0
@@ -40,7 +43,7 @@ class Findings:
 
     @property
     def good(self) -> bool:
-        return self.lost == self.paid_twice == 0 and max(self.fastest, self.busiest) <= 2
+        return self.lost == self.paid_twice == self.overspent == self.hung == 0 and max(self.fastest, self.busiest) <= 2
 
     def add(self, world: World, met: int, jobs: int) -> None:
         told, expected, made = world.stats(), pictures(jobs), world.outputs()
@@ -50,6 +53,8 @@ class Findings:
         self.jobs += jobs
         self.lost += lost
         self.paid_twice += twice
+        self.overspent += world.overspent
+        self.hung += world.hung
         lane = told["models"][MODEL]
         self.fastest = max(self.fastest, lane["max_submissions_per_second"])
         self.busiest = max(self.busiest, lane["max_running"])
@@ -221,6 +226,24 @@ def late(seed: int, wanted: int, jobs: int) -> Findings:
     return campaign("requests are taken late, and killed", wanted, jobs, deadly, late=0.5)
 
 
+def interrupts(seed: int, wanted: int, jobs: int) -> Findings:
+    """Ctrl-C twice at a boundary of any kind: it ends in a few seconds, and the next run goes on."""
+    random = Random(seed)
+    kinds = cycle(random.sample(KINDS, len(KINDS)))
+    return campaign(
+        "Ctrl-C twice", wanted, jobs, (Disturbance("interrupt", at_boundary(random, kind, jobs)) for kind in kinds)
+    )
+
+
+def budget(seed: int, wanted: int, jobs: int) -> Findings:
+    """Each run may pay for a few images only, connections break, and every second run is killed."""
+    random = Random(seed)
+    kinds = [{"kinds": ["reset_after", "reset_before", "hang_after", "500"], "rate": 0.1, "on": ["submit"]}]
+    also = cycle([False, True])
+    lives = (killed(random, jobs) if next(also) else Disturbance() for _ in count())
+    return campaign("a cap on each run, and killed", wanted, jobs, lives, faults=kinds, most=max(2, jobs // 3))
+
+
 # -- all of it
 
 PAIR, QUARTET, TWO, FOUR = ("p",) * 2, ("p",) * 4, ("p", "q"), ("p", "p", "q", "q")
@@ -240,3 +263,5 @@ def long(seed: int) -> Iterator[Findings]:
         yield crowd(seed, 20, 16, crew, split=split)
     yield faults(seed, 40, 12)
     yield late(seed, 24, 12)
+    yield interrupts(seed, 40, 12)
+    yield budget(seed, 24, 12)

@@ -16,6 +16,8 @@ ONES = {
     "killed crowd": lambda: scenarios.crowd(1, 3, 4, scenarios.TWO),
     "faults": lambda: scenarios.faults(1, 2, 4),
     "late": lambda: scenarios.late(1, 2, 4),
+    "interrupts": lambda: scenarios.interrupts(1, 3, 4),
+    "budget": lambda: scenarios.budget(1, 2, 6),
 }
 
 
@@ -23,11 +25,11 @@ ONES = {
 def test_nothing_is_paid_twice_and_nothing_is_lost(name: str) -> None:
     found = ONES[name]()
     assert found.count
-    assert (found.lost, found.paid_twice) == (0, 0), found.evidence
+    assert (found.lost, found.paid_twice, found.overspent, found.hung) == (0, 0, 0, 0), found.evidence
 
 
 def test_processes_of_two_projects_keep_the_rate_of_their_account_and_share_equal_work() -> None:
     found = scenarios.crowd(1, 0, 4, scenarios.FOUR, split=False)
-    assert (found.lost, found.paid_twice) == (0, 0), found.evidence
+    assert (found.lost, found.paid_twice, found.hung) == (0, 0, 0), found.evidence
     assert 1 <= found.fastest <= 2
     assert found.busiest == 2

@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -39,7 +40,10 @@ outputs:
 # A run that was disturbed may leave jobs to the next, which has to bring them in.
 LAST_RUNS = 4
 MOST_DISTURBED = 20
-LIFETIME_S = 25.0
+OVER_BUDGET = 3
+# Whoever lives longer, or longer after a second Ctrl-C, hangs; the machine may be busy.
+LIFETIME_S, FEW_S = 60.0, 10.0
+USD_IMAGE = Decimal("0.020070")
 KINDS = tuple(
     f"{when} {what}"
     for what in ("submit", "wait", "fetch", "fsync", "rename", "ledger commit", "index commit")
@@ -50,7 +54,9 @@ FAR = {"ledger commit": 30, "index commit": 8, "fsync": 8, "rename": 4}
 
 
 class Disturbance(NamedTuple):
-    """What happens to one process: kill, stop or full at a boundary, or killed after so many seconds; a wrong clock."""
+    """What happens to one process: kill, interrupt (Ctrl-C twice), stop or full at a boundary, or killed after so many
+    seconds; a wrong clock.
+    """
 
     act: str = ""
     at: tuple[str, int] | None = None
@@ -74,7 +80,9 @@ def at_boundary(random: Random, kind: str, jobs: int) -> tuple[str, int]:
 
 @dataclass
 class World:
-    """One emulator with an account, and projects that share it. A share of all submissions is taken `late`."""
+    """One emulator with an account, and projects that share it. A share of all submissions is taken `late`; each run
+    may pay for `most` images.
+    """
 
     folder: Path
     speed: float = 100.0
@@ -82,10 +90,13 @@ class World:
     service: str = "uniform:1:4"
     faults: Sequence[Mapping[str, Any]] = ()
     late: float = 0.0
+    most: int | None = None
     seed: int = 0
     projects: dict[str, int] = field(default_factory=dict)
     origin: str = ""
     log: list[str] = field(default_factory=list)
+    hung: int = 0
+    overspent: int = 0
 
     def __post_init__(self) -> None:
         self.since = time.time()
@@ -160,6 +171,8 @@ class World:
             "at": meant.at,
             "log": str(mark.with_suffix(".met")),
             "shifts": meant.shifts,
+            "max_cost": None if self.most is None else str(self.most * USD_IMAGE),
+            "few_s": FEW_S,
         }
         process = Process("wanflow", told, mark.with_suffix(".log"), project, XDG_STATE_HOME=str(self.folder / "state"))
         with contextlib.closing(process):
@@ -177,26 +190,41 @@ class World:
             if status is None:
                 process.send(signal.SIGKILL)
                 if meant.after_s is None:
-                    self.log.append("HUNG")
+                    self._note_hang()
                 patience_s = LIFETIME_S
             elif os.WIFSTOPPED(status):
                 time.sleep(meant.pause_s)
                 process.send(signal.SIGCONT)
             else:
-                return os.waitstatus_to_exitcode(status)
+                code = os.waitstatus_to_exitcode(status)
+                if meant.act == "interrupt" and code == -signal.SIGKILL:
+                    self._note_hang()
+                return code
+
+    def _note_hang(self) -> None:
+        with self._turn:
+            self.hung += 1
+            self.log.append("HUNG")
 
     def outlive(self, project: Path, disturbances: Iterator[Disturbance]) -> int:
         """Start wanflow again and again until its jobs are done; how many of the disturbances were met."""
         met = 0
         for meant in islice(disturbances, MOST_DISTURBED):
             life = self.live(project, meant)
-            met += life.disturbed
+            met += life.disturbed or self._met_cap(life)
             if life.code == 0:
                 return met
         for _ in range(LAST_RUNS):
             if self.live(project).code == 0:
                 break
         return met
+
+    def _met_cap(self, life: Life) -> bool:
+        """Whether a run ended for want of money; counts what was billed beyond what all runs so far might spend."""
+        if self.most is None:
+            return False
+        self.overspent = max(self.overspent, self.stats()["images_billed"] - self._numbers * self.most)
+        return life.code == OVER_BUDGET
 
 
 class Process:

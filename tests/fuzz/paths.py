@@ -17,9 +17,10 @@ import mutations
 from wanflow import globs
 from wanflow.addresses import is_public
 from wanflow.errors import Problem, inline, quoted
-from wanflow.manifests import fixed_part, key_problem
+from wanflow.manifests import key_problem
 from wanflow.outputs import path_problem
 from wanflow.reach import Reach
+from wanflow.tables import fixed_part
 from wanflow.wire.reading import is_url
 
 SEEDS = (

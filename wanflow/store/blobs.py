@@ -7,9 +7,15 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from wanflow.errors import EditError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -46,7 +52,7 @@ class Blobs:
             part.unlink()
         else:
             with part.open("rb+") as file:
-                os.fsync(file.fileno())
+                sync(file.fileno())
             make_folder(target.parent)
             part.replace(target)
         sync_folder(target.parent)  # also of one that was there: whoever put it may have died before this
@@ -96,7 +102,7 @@ def write_whole(target: Path, pieces: Iterable[bytes]) -> None:
         with part.open("xb") as file:
             file.writelines(pieces)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -114,11 +120,22 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
     sync_folder(folder.parent)
 
 
+def sync(descriptor: int) -> None:
+    """Have a file on the disk itself. Raises OSError."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
+        # macOS leaves to its disks what fsync hands them; some file systems there know no more than fsync.
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, full)
+            return
+    os.fsync(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make what was created, renamed or removed in a folder durable: a rename is so only when its folder is."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            sync(descriptor)
         finally:
             os.close(descriptor)

@@ -8,52 +8,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
-from wanflow.maskrules import COUNTING, MaskFacts
-from wanflow.model import Blob, FileStat, Result
+from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import INDEX, upgrade
+from wanflow.store.made import blob_of, facts_of, made_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
+from wanflow.store.sightings import Sightings, read_column
 
 NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
 
-@dataclass(frozen=True, slots=True)
-class RowRecord:
-    """A row that was found fully done: fingerprint, a letter per step, and the stats of its files.
-
-    `shape` has r (reused), b (bypassed) or s (skipped) for each step in order; `files` holds lines of
-    ``path TAB size TAB mtime_ns TAB inode``; the first lines, up to an empty one, are inputs, the others outputs.
-    """
-
-    fingerprint: bytes
-    shape: str
-    files: str
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What was last written to an output path: its stat, its digest, what it was made from, and by which recipe's file.
-
-    The writer is empty where it is not known.
-    """
-
-    stat: FileStat
-    sha256: str
-    recipe_of: str
-    writer: str = ""
-
-
-class Index:
+class Index(Sightings):
     """The database of one project. Several processes may use it at once."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:
@@ -152,30 +125,26 @@ class Index:
             upgrade(connection, path.parent, INDEX)
             index = cls(connection, path.parent)
             if thorough:
-                index._require_sound()
+                index._examine()
         except BaseException:
             connection.close()
             raise
         return index
 
-    def _require_sound(self) -> None:
-        """Raises sqlite3.DatabaseError for what SQLite finds, and for what can't be read as it was written."""
+    def _examine(self) -> None:
+        """Raises sqlite3.DatabaseError for any damage, also of what no wanflow wrote."""
         if (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(found)
         with closing(self.memory()) as right:
             columns = _columns(right._db)
-        try:
-            for table, names in columns.items():
-                for _ in self._db.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - names of ours
-                    pass
-            for _ in self.results():
+        for table, names in columns.items():
+            for _ in self._db.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - names of ours
                 pass
-            for (path,) in self._db.execute("SELECT path FROM files"):
-                self.file(path)
-            for (facts,) in self._db.execute("SELECT facts FROM masks"):
-                MaskFacts(*json.loads(facts))
-        except (ValueError, TypeError, LookupError) as error:
-            raise sqlite3.DatabaseError(f"an entry makes no sense ({type(error).__name__})") from error
+        for _ in self.results():
+            pass
+        for column, table, judge in (("blob", "files", blob_of), ("facts", "masks", facts_of)):
+            for (text,) in self._db.execute(f"SELECT {column} FROM {table}"):  # noqa: S608 - names of ours
+                read_column(text, judge)
 
     @classmethod
     def memory(cls, *, read_only: bool = False) -> Index:
@@ -222,19 +191,16 @@ class Index:
     def result(self, key: str) -> Result | None:
         """The result of a key, or None."""
         found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
-        return _result(found[0]) if found else None
+        return read_column(found[0], result_of) if found else None
 
     def components(self, key: str) -> list[Any] | None:
         """What the key was made of (see expand.key_parts), or None when it is not known."""
         found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
-        parts: list[Any] | None = json.loads(found[0]) if found else None
-        return parts
+        return read_column(found[0], parts_of) if found else None
 
     def remember(self, key: str, result: Result, components: str) -> None:
         """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
-        made: list[Any] = [[_blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
-        if result.task_id or result.billed or result.prompts:
-            made.append([result.task_id, result.billed, list(result.prompts)])
+        made = made_of(result)
         if result.task_id:
             self._receipt(Receipt(key, made, components))
         self._keep(key, made, components)
@@ -279,95 +245,12 @@ class Index:
         """Keep the keys of (job, key) pairs."""
         self._db.executemany("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", ((recipe, job, key) for job, key in keys))
 
-    # -- input files
-
-    def file(self, path: str) -> tuple[FileStat, Blob] | None:
-        """What a file was when it was last read."""
-        found = self._db.execute("SELECT size, mtime_ns, inode, blob FROM files WHERE path = ?", (path,)).fetchone()
-        return (FileStat(*found[:3]), _blob(json.loads(found[3]))) if found else None
-
-    def note_files(self, entries: Mapping[str, tuple[FileStat, Blob]]) -> None:
-        """Keep what files are, by path."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-            (
-                (path, stat.size, stat.mtime_ns, stat.inode, json.dumps(_blob_list(blob)))
-                for path, (stat, blob) in entries.items()
-            ),
-        )
-
-    # -- pictures that were fetched
-
-    def url(self, digest: str) -> tuple[str, str] | None:
-        """The sha256 of what was fetched from a URL with this digest, and its ETag."""
-        found = self._db.execute("SELECT sha256, etag FROM urls WHERE url = ?", (digest,)).fetchone()
-        return (found[0], found[1]) if found else None
-
-    def note_url(self, digest: str, shown: str, sha256: str, etag: str, fetched: datetime) -> None:
-        """Keep what was fetched from a URL; rows that were done with another picture of it are looked at again."""
-        known = self.url(digest)
-        if known and known[0] != sha256:
-            self._db.execute("DELETE FROM rows WHERE instr(files, ?)", (known[0],))
-        line = (digest, shown, sha256, etag, fetched.isoformat(timespec="seconds"))
-        self._db.execute("INSERT OR REPLACE INTO urls VALUES (?, ?, ?, ?, ?)", line)
-
-    def urls(self) -> dict[str, str]:
-        """Every picture that was fetched: by sha256, a URL that it came from, as messages show it."""
-        return dict(self._db.execute("SELECT sha256, shown FROM urls ORDER BY url DESC"))
-
-    # -- masks
-
-    def mask(self, sha256: str) -> MaskFacts | None:
-        """What was counted in a mask with this digest."""
-        found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (f"{sha256}/{COUNTING}",)).fetchone()
-        return MaskFacts(*json.loads(found[0])) if found else None
-
-    def note_masks(self, entries: Mapping[str, MaskFacts]) -> None:
-        """Keep what was counted in masks, by digest."""
-        counted = ((f"{sha256}/{COUNTING}", json.dumps(astuple(facts))) for sha256, facts in entries.items())
-        self._db.executemany("INSERT OR REPLACE INTO masks VALUES (?, ?)", counted)
-
-    # -- output files
-
-    def published(self, path: str) -> Published | None:
-        """What was last written to an output path."""
-        found = self._db.execute(
-            "SELECT size, mtime_ns, inode, sha256, recipe_of, writer FROM outputs WHERE path = ?", (path,)
-        ).fetchone()
-        return Published(FileStat(*found[:3]), *found[3:]) if found else None
-
-    def writers(self) -> set[str]:
-        """The recipes' files whose outputs stand in the project."""
-        return {writer for (writer,) in self._db.execute("SELECT DISTINCT writer FROM outputs WHERE writer <> ''")}
-
-    def note_published(self, path: str, entry: Published) -> None:
-        """Keep what was written to an output path."""
-        stat = entry.stat
-        self._db.execute(
-            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of, entry.writer),
-        )
-
-    # -- rows that are fully done
-
-    def rows(self, recipe: str) -> dict[str, RowRecord]:
-        """Every remembered row of a recipe, read in one go."""
-        found = self._db.execute("SELECT row, fingerprint, shape, files FROM rows WHERE recipe = ?", (recipe,))
-        return {row: RowRecord(fingerprint, shape, files) for row, fingerprint, shape, files in found}
-
-    def note_rows(self, recipe: str, records: Mapping[str, RowRecord]) -> None:
-        """Remember rows that are fully done."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
-            ((recipe, row, record.fingerprint, record.shape, record.files) for row, record in records.items()),
-        )
-
     # -- all of it, for upkeep
 
     def results(self) -> Iterator[tuple[str, Result, list[Any]]]:
         """Every result, by key, with the components of the key."""
         for key, made, components in self._db.execute("SELECT key, made, components FROM results ORDER BY key"):
-            yield key, _result(made), json.loads(components)
+            yield key, read_column(made, result_of), read_column(components, parts_of)
 
     def unreceipted(self) -> list[str]:
         """The keys of results that were paid for and have no receipt. Raises StoreError."""
@@ -386,10 +269,6 @@ class Index:
     def jobs(self) -> Iterator[tuple[str, str, str]]:
         """The key that each job had when it was last done: recipe, job, key."""
         yield from self._db.execute("SELECT recipe, job, key FROM jobs ORDER BY recipe, job")
-
-    def outputs(self) -> Iterator[tuple[str, str]]:
-        """What was last written to each output path: path, sha256."""
-        yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
 def _columns(db: sqlite3.Connection) -> dict[str, list[str]]:
@@ -429,18 +308,3 @@ def _in_words(folder: Path, error: OSError | sqlite3.Error) -> str:
     locked = _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     remedy = "another wanflow holds it; try again" if locked else str(error)
     return f"{folder}/index.sqlite can't be written: {remedy}"
-
-
-def _blob_list(blob: Blob) -> list[Any]:
-    return [blob.sha256, blob.width, blob.height, blob.format, blob.size_bytes]
-
-
-def _blob(entry: list[Any]) -> Blob:
-    return Blob(*entry)
-
-
-def _result(made: str) -> Result:
-    # Free results have three parts, and so had all before the provider's tasks were known.
-    blobs, fidelity, warnings, *paid = json.loads(made)
-    task_id, billed, prompts = paid[0] if paid else (None, 0, ())
-    return Result(tuple(_blob(entry) for entry in blobs), fidelity, tuple(warnings), task_id, billed, tuple(prompts))

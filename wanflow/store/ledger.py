@@ -27,6 +27,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
+from wanflow.catalog import result_life
 from wanflow.errors import StoreError, describe_os_error
 from wanflow.pace import Pace
 from wanflow.store import locks
@@ -43,6 +44,7 @@ from wanflow.store.tasks import (
     State,
     Task,
     call_text,
+    price,
     read_task,
 )
 
@@ -54,9 +56,9 @@ FILE, OWNERS = "ledger.sqlite", "owners"
 # or before it sends, does not stop the lane.
 UNHEARD_S = 330.0
 ALONE_S = 20.0
-NAP_S = 0.25
-# The provider keeps results for 24 hours.
-KEPT_S = 24 * 3600.0 - 600
+LOOK_AGAIN_S = 0.25
+# What is about to be gone at the provider is not fetched any more.
+KEPT_S = result_life().total_seconds() - 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,15 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path, owner: Owner, label: str, now: float) -> Ledger:
-        """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives."""
+        """Open or create an account's ledger and enter its owner, who holds a lock as long as the process lives.
+
+        Raises StoreError, also where the system has no locks that tell whether a process lives.
+        """
+        if not locks.TELLING:
+            raise StoreError(
+                "this system can't tell a dead run from a living one, so paid tasks might be taken twice; "
+                "run paid steps on Linux or macOS, or on Windows in WSL"
+            )
         try:
             make_folder(folder, 0o700)
             db = _opened(folder, _writable)
@@ -142,7 +152,7 @@ class Ledger:
         """
         with self.transaction():
             if found := self.current(order.call.key, now + offset_s, passed_over):
-                return found if self.may_go_on(found) else Wait(NAP_S)
+                return found if self.may_go_on(found) else Wait(LOOK_AGAIN_S)
             if (seconds := self._wait_s(order, now, offset_s)) > 0:
                 return Wait(seconds)
             pace = self._pace(order)
@@ -221,7 +231,7 @@ class Ledger:
                 if task.state is State.INTENT:
                     self._move(task, State.FAILED, now, "withdrawn: its process died before it was sent", {})
                 else:
-                    self._move(task, task.state, now, task.detail, {"owner": self.owner.id})
+                    self._move(task, task.state, task.at, task.detail, {"owner": self.owner.id})
             return [self._task(task.id) for task in found if task.state is not State.INTENT]
 
     def ours(self) -> list[Task]:
@@ -247,7 +257,7 @@ class Ledger:
         )
         with _told(self.folder):
             return [
-                (month, model, images, None if usd is None else images * Decimal(usd))
+                (str(month), str(model), int(images), None if usd is None else int(images) * price(usd))
                 for month, model, images, usd in self.execute(asked)
             ]
 
@@ -299,7 +309,7 @@ class Ledger:
         # What the lane remembers may be of a project that set another number.
         most = order.limits.slots + min(pace.ahead, order.limits.ahead)
         if self._in_flight(order.lane) >= most or self._sending(order.lane, now, offset_s):
-            return NAP_S
+            return LOOK_AGAIN_S
         return pace.wait_s(now)
 
     def _in_flight(self, lane: str) -> int:
@@ -310,7 +320,7 @@ class Ledger:
         asked = (
             f"SELECT count(*) FROM tasks WHERE lane = ? AND {IN_FLIGHT_SQL} AND id != ? AND ("  # noqa: S608 - ours
             "state = 'intent' AND abs(? - at) < ?"
-            " OR state = 'sending' AND abs(? - sent_at - coalesce(offset_s, 0)) < ?)"
+            " OR state = 'sending' AND abs(? - max(sent_at, at) - coalesce(offset_s, 0)) < ?)"
         )
         return bool(self._value(asked, lane, but, now, ALONE_S, now + offset_s, UNHEARD_S))
 
@@ -373,9 +383,9 @@ class Ledger:
     def _is_dead(self, owner: str) -> bool:
         path = self.folder / OWNERS / owner
         try:
-            if not path.exists():
+            if path.parent.name != "owners" or not path.exists():
                 return True
-            lock = locks.take(path)
+            lock = locks.take(path) if locks.TELLING else None
             if lock is None:
                 return False
             locks.free(path, lock)
@@ -424,6 +434,7 @@ def _writable(folder: Path, used: bool) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(GONE)
         begin_wal(db)
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA fullfsync = ON")  # macOS: on the disk itself
         upgrade(db, folder, LEDGER)
     except BaseException:
         db.close()

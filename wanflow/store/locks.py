@@ -12,6 +12,8 @@ try:
 except ImportError:  # Windows: equal work of two runs at once is then done by both, as two machines would
     fcntl = None  # type: ignore[assignment]
 
+# Whether a lock says that its holder lives.
+TELLING = fcntl is not None
 # Held by all runs of a project together, or by one that removes what no run needs.
 IN_USE = "in-use"
 
@@ -38,6 +40,10 @@ def take(path: Path) -> int | None:
 
 def free(path: Path, descriptor: int) -> None:
     """Unlock a file and remove it."""
+    if not TELLING:  # Windows removes no file that is open
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        return
     path.unlink(missing_ok=True)
     os.close(descriptor)
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.store.blobs import make_folder, sync_folder
+from wanflow.store.blobs import make_folder, sync, sync_folder
+from wanflow.store.made import listed, parts_of, read, result_of, text
 
 FILE = "receipts.jsonl"
 
@@ -38,14 +39,14 @@ class Receipts:
     def add(self, receipt: Receipt) -> None:
         """Write a receipt, durably. Raises OSError."""
         make_folder(self._path.parent)
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o666)
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         try:
             line = json.dumps([receipt.key, receipt.made, receipt.components], ensure_ascii=False) + "\n"
             # One write, so that lines of several processes don't mix; a line cut short before is ended first.
             text = (b"" if _ends_whole(descriptor) else b"\n") + line.encode("utf-8", "surrogatepass")
             if os.write(descriptor, text) != len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
+            sync(descriptor)
         finally:
             os.close(descriptor)
         sync_folder(self._path.parent)  # also of a file that was there: whoever made it may have died before this
@@ -70,14 +71,21 @@ class Receipts:
 
 
 def _ends_whole(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    return not size or os.pread(descriptor, 1, size - 1) == b"\n"
+    if not os.fstat(descriptor).st_size:
+        return True
+    os.lseek(descriptor, -1, os.SEEK_END)  # what is written goes to the end all the same
+    return os.read(descriptor, 1) == b"\n"
 
 
 def _receipt(line: bytes) -> Receipt | None:
     try:
-        key, made, components = json.loads(line.decode("utf-8", "surrogatepass"))
-        sound = isinstance(key, str) and isinstance(components, str) and all(len(blob) == 5 for blob in made[0])
-        return Receipt(key, made, components) if sound else None
-    except (ValueError, TypeError, LookupError):
+        return read(line.decode("utf-8", "surrogatepass"), _sound)
+    except ValueError:
         return None
+
+
+def _sound(entry: Any) -> Receipt:
+    key, made, components = listed(entry)
+    result_of(made)
+    read(components, parts_of)
+    return Receipt(text(key), made, components)

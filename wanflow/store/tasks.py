@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -118,6 +118,28 @@ COLUMNS = (
 )
 
 
+MOST_USD = 1_000_000
+_MOMENT = (int, float)
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("key", "lane", "owner", "model", "components", "project", "recipe", "run", "job", "detail"), str),
+    **dict.fromkeys(("images", "billed"), int),
+    "at": _MOMENT,
+    **dict.fromkeys(("sent_at", "offset_s", "submitted_at"), (*_MOMENT, type(None))),
+    "task_id": (str, type(None)),
+}
+
+
+def price(usd: str) -> Decimal:
+    """What an image costs. Raises ValueError."""
+    try:
+        found = Decimal(usd)
+    except (ArithmeticError, TypeError) as error:
+        raise ValueError("no price") from error
+    if not found.is_finite() or not 0 <= found < MOST_USD:
+        raise ValueError("no price")
+    return found
+
+
 def call_text(call: Call) -> str:
     """What decides a request, as text; pictures by their digests."""
     digests = {slot: sha256 for slot, (_, sha256) in call.inputs.items()}
@@ -132,11 +154,11 @@ def read_task(row: Sequence[Any]) -> Task:
         inputs = {slot: ("", sha256) for slot, sha256 in digests.items()}
         values["call"] = Call(values["key"], function, parameters, inputs, model=model)
         values["state"] = State(values["state"])
-        values["usd_image"] = None if values["usd_image"] is None else Decimal(values["usd_image"])
-        values["billed"], values["images"] = int(values["billed"]), int(values["images"])
-        for name in ("at", "sent_at", "offset_s", "submitted_at"):
-            if values[name] is not None:
-                datetime.fromtimestamp(values[name], UTC)
-    except (ValueError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
+        values["usd_image"] = None if values["usd_image"] is None else price(values["usd_image"])
+        if wrong := [name for name, kind in _KINDS.items() if not isinstance(values[name], kind)]:
+            raise TypeError(f"{wrong[0]} is of the wrong kind")
+        task = Task(**values)
+        _ = task.usd, task.submitted, datetime.fromtimestamp(task.at, UTC), datetime.fromtimestamp(task.taken_at, UTC)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
         raise sqlite3.DataError(f"task {values['id']} makes no sense ({type(error).__name__})") from error
-    return Task(**values)
+    return task

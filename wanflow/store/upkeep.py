@@ -28,6 +28,7 @@ from wanflow.store.tasks import RESERVED, State
 DAY_S = 86_400.0
 AGAIN = "the next run that needs it makes it again"
 PAID_AGAIN = "the next run that needs it fetches it while the provider keeps it, 24 hours; after that it is paid again"
+FETCHED = "the next run that needs it fetches it again from {}"
 NOBODY = "no result needs it; wanflow cache gc removes it"
 
 
@@ -139,8 +140,8 @@ class Upkeep:
     # -- whether all is whole
 
     def verify(self, *, mend: bool = False) -> Verified:
-        """Read every stored picture and compare its digest; `mend` restores from equal output files, and writes
-        receipts anew. Raises StoreError.
+        """Read every stored picture and compare its digest; `mend` restores from equal output files, removes
+        what can be fetched again, and writes receipts anew. Raises StoreError.
         """
         found, named, wanted = Verified(), self._named(), self._wanted()
         try:
@@ -156,7 +157,10 @@ class Upkeep:
                     made = PAID_AGAIN if result.task_id else AGAIN
                     remedy = f"{twin} is equal; --mend takes it from there" if twin else made
                     found.faults.append(Fault(sha256, fault, remedy, function, jobs, result.billed))
-            for path in self._strays(wanted):
+            fetched = self._index.urls()
+            for sha256 in fetched.keys() - wanted.keys():
+                self._verify_fetched(found, sha256, FETCHED.format(fetched[sha256]), mend=mend)
+            for path in self._strays({*wanted, *fetched}):
                 found.pictures += 1
                 if fault := self._blobs.fault(path.name):
                     found.faults.append(Fault(path.name, fault, NOBODY))
@@ -168,6 +172,17 @@ class Upkeep:
             self._index.write_receipts()
         found.unreceipted = len(self._index.unreceipted())
         return found
+
+    def _verify_fetched(self, found: Verified, sha256: str, remedy: str, *, mend: bool) -> None:
+        found.pictures += 1
+        if not (fault := self._blobs.fault(sha256)):
+            found.size_bytes += _size(self._blobs.path(sha256))
+            return
+        if mend:
+            self._blobs.discard(sha256)
+        elif fault != "missing":
+            remedy = f"--mend removes it, and {remedy}"
+        found.faults.append(Fault(sha256, fault, remedy))
 
     def _wanted(self) -> dict[str, tuple[Result, str, list[str]]]:
         """Every picture that a result needs: by digest, the result, its function and the keys."""
@@ -210,7 +225,7 @@ class Upkeep:
     ) -> Collected:
         """Remove, or only list, results that no recipe's jobs had when they were last done, with pictures stored longer
         ago than that and needed by no other; what died runs left behind; never what was paid for, unless `paid`, and
-        never what is `spared`.
+        never what was fetched or is `spared`.
 
         Raises StoreError, also while a run is in progress.
         """
@@ -246,7 +261,7 @@ class Upkeep:
         self, before: float, dead_before: float, spared: Spared, *, paid: bool
     ) -> tuple[Collected, list[str]]:
         found, keys, named = Collected(), [], self._named()
-        needed = set(spared.pictures)
+        needed = {*spared.pictures, *self._index.urls()}
         needed |= (
             set() if paid else {blob[0] for receipt, _ in Receipts(self._store).read() for blob in receipt.made[0]}
         )
@@ -291,7 +306,7 @@ class Upkeep:
                 found.shares[recipe, backend].add(result.blobs, result.billed, usd)
             found.total.add((blob for blob in result.blobs if blob.sha256 not in seen), result.billed, usd)
             seen |= {blob.sha256 for blob in result.blobs}
-        for path in self._strays(seen):
+        for path in self._strays({*seen, *self._index.urls()}):
             found.unneeded.pictures += 1
             found.unneeded.size_bytes += _size(path)
         return found

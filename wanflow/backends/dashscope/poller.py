@@ -10,17 +10,18 @@ from itertools import count
 from typing import Any
 
 from wanflow.backends.dashscope.cadence import Cadence, Kind, Times
+from wanflow.catalog import result_life
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
 from wanflow.wire.answers import TaskState, TaskStatus
 
-LIFE = timedelta(hours=24)
+LIFE = result_life()
 SPARE = timedelta(minutes=30)
 # Answers that make no sense, or that the task is unknown, may be a slip of one server; so often, they are not.
 SURE = 3
 SILENT_S = 30.0
 # A wish to be left alone for longer than this is not granted: the picture may be done, and its day runs out.
-PATIENCE_S = 60.0
+LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -155,7 +156,7 @@ class Poller:
                 _settle(waiting, EditError(error.code, error.message, Again.UNSURE))
                 return
         throttled = error.again is Again.THROTTLED
-        wait_s = min(error.retry_after_s or 0.0, PATIENCE_S)
+        wait_s = min(error.retry_after_s or 0.0, LONGEST_PAUSE_S)
         self.cadence.unanswered(watch, self._clock.monotonic(), wait_s, everybody=throttled)
         self._tell_silence(error)
         self._require_life(waiting, str(error))
