@@ -63,13 +63,9 @@ class RunRecord:
 
     @property
     def usd(self) -> Decimal | None:
-<<<<<<< HEAD
-        """What this run's own submissions cost, those still at work with them; None when a price was not known."""
-=======
         """What this run's own submissions cost, or will where they are still at work; None when the price of an image
         was not known.
         """
->>>>>>> main
         paid = [outcome.usd for outcome in self.outcomes if outcome.usd != 0]
         return None if None in paid else sum((usd for usd in paid if usd), Decimal(0))
 
