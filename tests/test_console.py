@@ -132,7 +132,8 @@ def test_record_names_only_what_happened() -> None:
     assert record_text(at_home, 2.0) == "small: 1 done, 0 reused, 1 file written to out/master in 2.0 s"
     many = [outcome("1/a", status) for status in Status]
     assert record_text(record(many, written=2, unchanged_jobs=Counter({Status.REUSED: 9})), 3.0) == (
-        "small: 1 done, 10 reused, 1 failed, 1 blocked, 1 refused, 1 skipped, 1 not started, 1 excluded, "
+        "small: 1 done, 10 reused, 1 failed, 1 blocked, 1 refused, 1 left in flight, 1 skipped, "
+        "1 not started, 1 excluded, "
         "2 files written in 3.0 s"
     )
 
@@ -144,12 +145,17 @@ def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
     narrator.finished(outcome("1/small", Status.DONE, seconds=0.5, warnings=("grey already",)), "small")
     narrator.finished(outcome("2/small", Status.FAILED, error_code="Deadline", error_message="not done"), "small")
     narrator.finished(outcome("3/small", Status.REUSED), "small")
+    narrator.finished(outcome("4/small", Status.REFUSED, error_code="Inspection", error_message="as before"), "small")
+    narrator.finished(outcome("5/small", Status.REFUSED, error_code="Refused", error_message="see above"), "small")
+    narrator.finished(outcome("6/small", Status.LEFT, error_code="Left", error_message="left at home"), "small")
     narrator.published("out/1.png", "")
     narrator.published("out/2.png", "kept/2.png")
     assert stream.getvalue() == (
         "1/small  local/fit  0.5 s\n"
         "  1/small: grey already\n"
         "  2/small failed: Deadline: not done\n"
+        "  4/small refused: Inspection: as before\n"
+        "  6/small left in flight: at home\n"
         "  out/2.png was not as wanflow left it; what stood there is kept as kept/2.png\n"
     )
 

@@ -401,6 +401,14 @@ def test_a_bug_while_asking_is_told_to_whoever_waits(service, tmp_path):
         result_of(service, tmp_path)
 
 
+def test_of_a_question_it_is_not_said_that_nothing_was_sent(service, tmp_path):
+    service.script["list"] = [httpx.ConnectError("down")]
+    now = QuickClock().now()
+    with pytest.raises(EditError) as caught:
+        work(service, tmp_path, lambda client: client.tasks(now, now + timedelta(hours=1)))
+    assert caught.value.message.endswith("down. Look at the network and the base URL")
+
+
 def test_silence_is_told_once(service, tmp_path):
     told = []
     service.script["poll"] = [httpx.ConnectError("down")] * 25

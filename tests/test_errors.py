@@ -18,7 +18,13 @@ from wanflow.errors import (
     did_you_mean,
     merge,
     printable,
+    sentence,
 )
+
+
+@pytest.mark.parametrize("words", ["wait for others", "wait for others.", "wait for others.."])
+def test_a_sentence_ends_with_one_full_stop(words: str) -> None:
+    assert sentence(words) == "wait for others."
 
 
 def test_a_problem_shows_place_line_caret_rows_and_remedy():

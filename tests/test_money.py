@@ -142,7 +142,7 @@ def test_an_account_stop_ends_the_run_and_keeps_all(recipe: Path, fakery: Fakery
     fakery.faults["wan/super_resolution"] = [stop]
     record, heard = run(recipe, fakery.paid())
     assert record.exit_code == 5
-    assert any("Arrearage" in note and "Nothing more is started" in note for note in heard.notes)
+    assert heard.notes == ["Arrearage: the account can't go on. Nothing more is started"]
     assert len(record.outcomes) == 9
     assert record.counts()[Status.NOT_STARTED] > 0
     done = record.counts()[Status.DONE]

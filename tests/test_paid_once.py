@@ -134,7 +134,9 @@ def test_an_aborted_run_says_what_it_left_and_the_next_one_brings_it(recipe: Pat
         outcomes = json.loads(written.read_text())["outcomes"]
         left = [outcome for outcome in outcomes if outcome["task_id"]]
         assert left
-        assert {outcome["error"]["code"] for outcome in left} == {"LeftInFlight"}
+        assert {(outcome["status"], outcome["error"]["code"]) for outcome in left} == {
+            ("left_in_flight", "LeftInFlight")
+        }
         told = command(recipe, "status")
         assert "the next run takes it up" in told.stdout
         done = command(recipe, "run", "r.yaml", "-y", *provider(origin))

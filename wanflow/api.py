@@ -26,6 +26,7 @@ from wanflow.errors import (
     StoreError,
     UsageError,
     merge,
+    sentence,
     unwritable,
 )
 from wanflow.fetch import AT_ONCE, Fetcher
@@ -338,5 +339,5 @@ def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
     if stopped:
         pictures = f"{work.kept:,} picture{'' if work.kept == 1 else 's'}"
         kept = f"{pictures} that this run made and all from before are kept" if work.kept else "nothing is lost"
-        raise StoreError(f"{stopped}. {kept[0].upper()}{kept[1:]}; run again to go on.")
+        raise StoreError(f"{sentence(stopped)} {kept[0].upper()}{kept[1:]}; run again to go on.")
     return record

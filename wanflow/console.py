@@ -182,7 +182,8 @@ def record_text(record: RunRecord, seconds: float) -> str:
     """How a run went, in a line or two."""
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
-    rest = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
+    bad = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.LEFT)
+    rest = (*bad, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(
@@ -232,7 +233,7 @@ def _runs_text(status: Overview) -> Iterator[str]:
         yield "no runs in this folder yet"
     for run in status.runs:
         totals = run["totals"]
-        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals[name])
+        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
         ended = "interrupted" if run["interrupted"] else bad or "all well"
         paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
         paid = f", {UNPRICED}" if totals["usd"] is None else paid
@@ -240,7 +241,7 @@ def _runs_text(status: Overview) -> Iterator[str]:
 
 
 UNPRICED = "paid at prices that are not known"
-_BAD = ("failed", "blocked", "refused", "not_started")
+_BAD = ("failed", "blocked", "refused", "left_in_flight", "not_started")
 
 
 def _held_text(held: Held) -> str:
@@ -327,6 +328,10 @@ class Narrator:
             self._update(step)
         if outcome.status is Status.FAILED:
             self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
+            self.note(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.LEFT:
+            self.note(f"{outcome.job} left in flight: {str(outcome.error_message).removeprefix('left ')}")
         elif outcome.status is Status.DONE and not self._live:
             self._say_line(f"{outcome.job}  {outcome.function}  {duration(outcome.seconds)}")
         for warning in outcome.warnings if outcome.status is Status.DONE else ():

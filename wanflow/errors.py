@@ -249,6 +249,12 @@ class EditError(WanflowError):
         return f"{self.code}: {self.message}"
 
 
+def sentence(words: object) -> str:
+    """Words of whomever, with one full stop at their end, so that a sentence may follow."""
+    text = str(words)
+    return text if text.endswith(("!", "?")) else f"{text.rstrip('. ')}."
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wanflow.clock import Clock
-from wanflow.errors import EditError, StoreError
+from wanflow.errors import EditError, StoreError, sentence
 
 REMIND_S = 30.0
 
@@ -33,21 +33,22 @@ class Halt:
         """What is made could not be kept, or not be put where it is wanted."""
         if self.store_error is None:
             self.store_error = error
-            self._note(f"{error}. Nothing more is started")
+            self._note(f"{sentence(error)} Nothing more is started")
         self.stopping = True
 
     def for_budget(self, why: str) -> None:
         """The next task would cost more than may be spent; what is under way is finished and kept."""
         if not self.over_budget:
             self.over_budget = True
-            self._note(f"{why}. Nothing more is started")
+            self._note(f"{sentence(why)} Nothing more is started")
         self.stopping = True
 
     def for_account(self, error: EditError) -> None:
         """Every further request of this account would be refused alike; what is under way is finished and kept."""
         if self.account_error is None:
             self.account_error = error
-            self._note(f"{error}. Nothing more is started")
+            # The job that met it tells what the service said.
+            self._note(f"{error.code}: the account can't go on. Nothing more is started")
         self.stopping = True
 
 

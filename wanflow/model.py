@@ -284,6 +284,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
     REFUSED = "refused"
     NOT_STARTED = "not_started"
+    LEFT = "left_in_flight"
     EXCLUDED = "excluded"
 
 

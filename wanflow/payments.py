@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from wanflow.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
 from wanflow.backends import Service
 from wanflow.budget import Budget
-from wanflow.errors import Again, EditError
+from wanflow.errors import Again, EditError, sentence
 from wanflow.model import Ending, Listed, Result
 from wanflow.reconcile import Sent, Verdict, verdict
 from wanflow.room import Room
@@ -96,7 +96,8 @@ class Payments:
                 billed = task.images if task.state is State.SUBMITTED else task.billed
                 error.billed = 0 if task.state is State.FAILED else billed
             if task.state in (State.SUBMITTED, State.DONE) and task.task_id:
-                error.message += f". It is kept at the provider as {task.task_id}; the next run asks for it again"
+                left = f"It is kept at the provider as {task.task_id}; the next run asks for it again"
+                error.message = f"{sentence(error.message)} {left}"
 
     async def stored(self, task: Task) -> None:
         """The pictures of a task are known to the project that wanted them. Raises StoreError."""
@@ -184,7 +185,7 @@ class Payments:
     async def _settled(self, task: Task) -> Task | None:
         """The task once its id is known; None when the provider never had it. Raises EditError when nobody can tell."""
         if task.state is State.UNCERTAIN:
-            raise EditError("Uncertain", f"{task.detail}. {AGAIN}", Again.UNSURE)
+            raise EditError("Uncertain", f"{sentence(task.detail)} {AGAIN}", Again.UNSURE)
         if task.state is State.INTENT:
             await self.write(self.ledger.move, task, State.FAILED, self.now(), "withdrawn before it was sent")
             return None
@@ -286,7 +287,7 @@ class Payments:
         """Send nothing more in a lane that the account can't use; what is in flight there is finished."""
         if error.again is Again.MODEL and order.lane not in self.closed:
             self.closed[order.lane] = error
-            self._retries.note(f"{error}. Nothing more is sent to {order.call.model}; the rest goes on")
+            self._retries.note(f"{error.code}. Nothing more is sent to {order.call.model}; the rest goes on")
 
     def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
         """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
@@ -392,7 +393,7 @@ class Payments:
 
     async def _uncertain(self, task: Task, why: str) -> EditError:
         await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
-        return EditError("Uncertain", f"{why}. {AGAIN}", Again.UNSURE)
+        return EditError("Uncertain", f"{sentence(why)} {AGAIN}", Again.UNSURE)
 
     # -- collecting
 
@@ -405,7 +406,9 @@ class Payments:
             result = await self.service.fetch(ticket, ending)
         except EditError as error:
             if not task.task_id:
-                message = f"{error.message}. {task.model} answers at once, so there is no task to be asked again"
+                message = (
+                    f"{sentence(error.message)} {task.model} answers at once, so there is no task to be asked again"
+                )
                 error = EditError(error.code, message, Again.LOST)
             if error.again is Again.LOST:
                 await self._lost(done, error)

@@ -211,7 +211,7 @@ class Progress:
                     why = "left at the provider, where it goes on; the next run brings its picture"
                     if task.task_id is None:
                         why = "left while its request was on its way; the next run finds out what can be known of it"
-                    outcome = state.fail(step.id, "LeftInFlight", why)
+                    outcome = state.fail(step.id, "LeftInFlight", why, Status.LEFT)
                     outcome.task_id, outcome.attempts = task.task_id, 1
                     if task.task_id:
                         outcome.usd = None if task.usd_image is None else task.usd

@@ -40,7 +40,9 @@ class Reach:
             return ""
         real = os.path.realpath(path)
         leads = "lies" if real == os.path.abspath(path) else f"leads to {real}, which lies"  # noqa: PTH100 - keeps links
-        return f"it {leads} outside the project's folder; if that is meant, say {FLAG} {os.path.dirname(real)}"  # noqa: PTH120
+        is_folder = str(path).endswith(os.sep) or os.path.isdir(real)  # noqa: PTH112 - as below
+        folder = real if is_folder else os.path.dirname(real)  # noqa: PTH120
+        return f"it {leads} outside the project's folder; if that is meant, say {FLAG} {folder}"
 
     def _below(self, real: str) -> bool:
         return any(real == place or real.startswith(place.rstrip(os.sep) + os.sep) for place in self._places)

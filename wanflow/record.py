@@ -13,7 +13,7 @@ from wanflow.canon import JSON, lined
 from wanflow.model import Outcome, Status
 
 FORMAT_VERSION = 1
-_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED)
+_UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED, Status.LEFT)
 
 
 @dataclass(slots=True)
@@ -101,6 +101,7 @@ class RunRecord:
             "skip": counts[Status.SKIPPED],
             "refused": counts[Status.REFUSED],
             "not_started": counts[Status.NOT_STARTED],
+            "left_in_flight": counts[Status.LEFT],
             "excluded": counts[Status.EXCLUDED],
             "written": self.written,
             "not_written": self.not_written,

@@ -17,7 +17,7 @@ RUNS = 20
 _CHANGED = (Reason.INPUT_CHANGED, Reason.PARAMS_CHANGED, Reason.FUNCTION_CHANGED, Reason.MODEL_CHANGED)
 _MISSING = (Reason.OUTPUT_MISSING, Reason.OUTPUT_MODIFIED)
 # What says nothing of whether a job can be done.
-_SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.BLOCKED)
+_SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.LEFT, Status.BLOCKED)
 
 
 def states_of(plan: Plan, index: Index, runs: Path) -> States:

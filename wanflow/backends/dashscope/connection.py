@@ -216,7 +216,8 @@ class Connection:
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError | UnicodeError):
             return EditError("Unreachable", f"the request can't be sent: {words}. Look at the base URL")
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
-            message = f"the service can't be reached: {words}. Nothing was sent; look at the network and the base URL"
+            sent = "Nothing was sent; look" if phase is Phase.SUBMIT else "Look"
+            message = f"the service can't be reached: {words}. {sent} at the network and the base URL"
             return EditError("Unreachable", message, Again.SOON)
         if phase is Phase.SUBMIT:
             message = f"no answer came: {words}. The task may have been made, so it is not sent again by itself"
