@@ -267,12 +267,33 @@ def test_a_request_that_went_out_when_a_stopped_process_went_on_is_found(
     assert len(provider.sent) == 1
 
 
+def test_what_a_stopped_rival_may_have_sent_late_is_not_taken_for_ours(desk: Desk) -> None:
+    provider = desk.provider
+    rival = Ledger.open(desk.folder, Owner("rival", 1, "/q", "rival"), "test", 0)
+    claimed = rival.claim(order("theirs"), 0)
+    assert isinstance(claimed, Task)
+    rival.fence(claimed, 0, 0.0)
+    provider.clock.seconds = 400
+    provider.submits, provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    provider.foreign = [Line("theirs", datetime.fromtimestamp(402, UTC))]
+
+    async def meanwhile(payments: Payments) -> Performed:
+        performing = asyncio.create_task(payments.perform(ORDER))
+        while provider.clock.seconds < 450 and not performing.done():
+            await payments.write(int)
+        assert rival.accepted(rival.again(claimed), order("theirs"), "theirs", 402)
+        return await performing
+
+    assert desk.work(meanwhile).result.task_id == "task-1"
+    rival.close()
+
+
 def test_a_lane_stays_closed_while_a_late_request_may_yet_arrive(desk: Desk) -> None:
     desk.provider.submits, desk.provider.stopped_s = [error(Again.UNSURE, "NoAnswer")], 480
 
     async def both(payments: Payments) -> None:
         one = asyncio.create_task(payments.perform(order("one")))
-        while desk.provider.clock.seconds < 480:
+        while desk.provider.clock.seconds < 480 and not one.done():
             await payments.write(int)
         desk.provider.stopped_s = 0
         await asyncio.gather(one, payments.perform(order("two")))

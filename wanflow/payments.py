@@ -366,7 +366,8 @@ class Payments:
     async def _looked_for(self, task: Task, sent: Sent, watched_s: float) -> Verdict:
         if (listed := await self._listed(task, watched_s)) is None:
             return Verdict()
-        rivals = [Sent.of(other) for other in await self.write(self.ledger.rivals, task)]
+        others = await self.write(self.ledger.rivals, task)
+        rivals = [Sent.of(other, is_awaited=await self.write(self.ledger.is_awaited, other)) for other in others]
         known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
         return verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
 

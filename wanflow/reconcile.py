@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from wanflow.model import Listed
 from wanflow.store.tasks import Task
@@ -29,13 +30,13 @@ class Sent:
     settled: bool = False
 
     @classmethod
-    def of(cls, task: Task, now: float | None = None, watched_s: float = 0.0) -> Sent:
+    def of(cls, task: Task, now: float | None = None, watched_s: float = 0.0, *, is_awaited: bool = False) -> Sent:
         """The request of a task in the ledger; `now` is the provider's time as far as it is known, and `watched_s` for
-        how long it has been looked for.
+        how long it has been looked for. One that `is_awaited` may have gone out at any time since it began.
         """
         sent_at = task.sent_at or task.at
         # A process that was stopped sends when it goes on; that it waits no more, it has noted.
-        gone_at = max(sent_at, task.at)
+        gone_at = inf if is_awaited else max(sent_at, task.at)
         if task.offset_s is None:
             return cls(sent_at - UNKNOWN_S, gone_at + UNKNOWN_S + SETTLED_S, watched_s > SETTLED_S)
         began, gone = sent_at + task.offset_s, gone_at + task.offset_s

@@ -197,8 +197,12 @@ def pauses(seed: int, wanted: int, jobs: int) -> Findings:
     return campaign("paused around a POST", wanted, jobs, stops, crew=("p", "p"))
 
 
-def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool = True) -> Findings:
-    """Several processes at once, killed again and again; for nothing `wanted` they live and are to keep the rate."""
+def crowd(
+    seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool = True, service: str = DENSE["service"]
+) -> Findings:
+    """Several processes at once, killed again and again; for nothing `wanted` they live and are to keep the rate, and
+    tasks take as long as `service` says.
+    """
     random = Random(seed)
     projects = len(set(crew))
     name = f"{len(crew)} processes, {projects} project{'s' * (projects > 1)}"
@@ -206,7 +210,9 @@ def crowd(seed: int, wanted: int, jobs: int, crew: Sequence[str], *, split: bool
     if wanted:
         deadly = (killed(random, jobs) for _ in count())
         return campaign(f"{name}, killed", wanted, jobs, deadly, crew=crew, split=split)
-    return campaign(name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, **DENSE)
+    return campaign(
+        name, 0, jobs, iter([Disturbance()] * len(crew)), crew=crew, split=split, **{**DENSE, "service": service}
+    )
 
 
 def faults(seed: int, wanted: int, jobs: int) -> Findings:

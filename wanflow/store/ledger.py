@@ -288,6 +288,10 @@ class Ledger:
         """Whether the process of an owner still runs."""
         return not self._is_dead(owner)
 
+    def is_awaited(self, task: Task) -> bool:
+        """Whether the process that began a request still waits for its answer, and may be sending it only now."""
+        return task.owner == task.run and task.at == task.sent_at and self.is_alive(task.owner)
+
     def rivals(self, task: Task) -> list[Task]:
         """Other tasks of the same lane whose requests were not answered either."""
         return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} AND state = 'sending' AND id != ?", (task.lane, task.id))
