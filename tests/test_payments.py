@@ -267,7 +267,8 @@ def test_a_request_that_went_out_when_a_stopped_process_went_on_is_found(
     assert len(provider.sent) == 1
 
 
-def test_what_a_stopped_rival_may_have_sent_late_is_not_taken_for_ours(desk: Desk) -> None:
+@pytest.mark.parametrize("answered_at", [450, 900])
+def test_what_a_stopped_rival_may_have_sent_late_is_not_taken_for_ours(desk: Desk, answered_at: float) -> None:
     provider = desk.provider
     rival = Ledger.open(desk.folder, Owner("rival", 1, "/q", "rival"), "test", 0)
     claimed = rival.claim(order("theirs"), 0)
@@ -279,7 +280,7 @@ def test_what_a_stopped_rival_may_have_sent_late_is_not_taken_for_ours(desk: Des
 
     async def meanwhile(payments: Payments) -> Performed:
         performing = asyncio.create_task(payments.perform(ORDER))
-        while provider.clock.seconds < 450 and not performing.done():
+        while provider.clock.seconds < answered_at and not performing.done():
             await payments.write(int)
         assert rival.accepted(rival.again(claimed), order("theirs"), "theirs", 402)
         return await performing

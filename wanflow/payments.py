@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 from wanflow.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
@@ -369,7 +370,10 @@ class Payments:
         others = await self.write(self.ledger.rivals, task)
         rivals = [Sent.of(other, is_awaited=await self.write(self.ledger.is_awaited, other)) for other in others]
         known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
-        return verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+        found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+        # Whoever is still to be answered will tell which is its own.
+        awaited = any(rival.latest == inf for rival in rivals) and watched_s < PATIENCE_S
+        return Verdict() if found.doubt and awaited else found
 
     async def _listed(self, task: Task, watched_s: float) -> Sequence[Listed] | None:
         """The account's tasks of that time; None when they can't be listed just now."""
