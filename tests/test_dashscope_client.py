@@ -366,6 +366,16 @@ def test_a_task_unknown_after_its_day_has_expired(service, tmp_path):
     assert (caught.value.code, caught.value.again) == ("TaskExpired", Again.LOST)
 
 
+def test_a_task_that_is_still_at_work_is_waited_for_however_old_a_clock_that_was_set_makes_it(service, tmp_path):
+    service.script["poll"] = [state("RUNNING")] * 3
+
+    async def do(client):
+        ticket = await client.submit(await client.prepare(call()))
+        return await collected(client, replace(ticket, submitted_at=QuickClock().now() - timedelta(hours=52)))
+
+    assert work(service, tmp_path, do).task_id
+
+
 def test_a_task_of_which_no_sense_is_made_after_its_day_has_expired(service, tmp_path):
     service.script["poll"] = [httpx.Response(200, text="no json")] * 3
 

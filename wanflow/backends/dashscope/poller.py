@@ -29,6 +29,7 @@ class _Waiting:
     task_id: str
     future: asyncio.Future[TaskState]
     submitted: float
+    began: float
     doubts: int = 0
 
 
@@ -57,8 +58,9 @@ class Poller:
         watch = f"{next(self._numbers)} {task_id}"
         future: asyncio.Future[TaskState] = asyncio.get_running_loop().create_future()
         # From here on by a clock that nobody sets.
-        submitted = self._clock.monotonic() - max(0.0, (self._clock.now() - submitted_at).total_seconds())
-        self._waiting[watch] = _Waiting(task_id, future, submitted)
+        began = self._clock.monotonic()
+        submitted = began - max(0.0, (self._clock.now() - submitted_at).total_seconds())
+        self._waiting[watch] = _Waiting(task_id, future, submitted, began)
         self.cadence.add(watch, kind, submitted)
         self._start()
         try:
@@ -142,7 +144,8 @@ class Poller:
             _settle(waiting, state)
         else:
             waiting.doubts = 0
-            self._require_life(waiting, "it is still not done")
+            # The service still knows it: that it is a day old may be said by a clock that was set.
+            self._require_life(waiting, waiting.began, "it is still not done")
 
     def _unanswered(self, watch: str, waiting: _Waiting, error: EditError) -> None:
         if error.again is Again.ACCOUNT:
@@ -151,7 +154,7 @@ class Poller:
         if error.again in (Again.NEVER, Again.UNSURE, Again.REFUSED, Again.MODEL):
             waiting.doubts += 1
             if waiting.doubts >= SURE:
-                self._require_life(waiting, str(error))
+                self._require_life(waiting, waiting.submitted, str(error))
                 # The task goes on and may be asked after later, so this is not its end.
                 _settle(waiting, EditError(error.code, error.message, Again.UNSURE))
                 return
@@ -159,7 +162,7 @@ class Poller:
         wait_s = min(error.retry_after_s or 0.0, LONGEST_PAUSE_S)
         self.cadence.unanswered(watch, self._clock.monotonic(), wait_s, everybody=throttled)
         self._tell_silence(error)
-        self._require_life(waiting, str(error))
+        self._require_life(waiting, waiting.submitted, str(error))
 
     def _tell_silence(self, error: EditError) -> None:
         now = self._clock.monotonic()
@@ -168,8 +171,8 @@ class Poller:
             self._told = True
             self._note(f"no answer about tasks for {SILENT_S:.0f} s ({error}); asking on, tasks go on")
 
-    def _require_life(self, waiting: _Waiting, last: str) -> None:
-        if self._clock.monotonic() - waiting.submitted > (LIFE + SPARE).total_seconds():
+    def _require_life(self, waiting: _Waiting, since: float, last: str) -> None:
+        if self._clock.monotonic() - since > (LIFE + SPARE).total_seconds():
             message = f"the service keeps tasks for 24 hours, and nothing was heard in time ({last})"
             _settle(waiting, EditError("TaskExpired", message, Again.LOST))
 
