@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from wanflow.clock import Clock
 from wanflow.errors import EditError, StoreError, sentence
@@ -28,6 +29,14 @@ class Halt:
     def after_failure(self) -> None:
         """A job or a file failed."""
         self.stopping |= not self._keep_going
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Let what can't be written within stop the run instead of raising."""
+        try:
+            yield
+        except StoreError as error:
+            self.for_store(error)
 
     def for_store(self, error: StoreError) -> None:
         """What is made could not be kept, or not be put where it is wanted."""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from wanflow.errors import StoreError
 from wanflow.expand import RowError
 from wanflow.halt import Halt
 from wanflow.listener import Listener
@@ -226,11 +225,9 @@ class Progress:
 
     def flush(self, *, when_many: bool = False) -> None:
         """Write what is to be remembered of rows and files."""
-        try:
+        with self._halt.guard():
             self._planner.memory.flush(when_many=when_many)
             self._planner.inputs.save()
-        except StoreError as error:
-            self._halt.for_store(error)
 
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""

@@ -109,9 +109,8 @@ class Run:
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
         try:
-            await self._with_salvage()
-        except StoreError as error:
-            self.halt.for_store(error)
+            with self.halt.guard():
+                await self._with_salvage()
         finally:
             self.progress.leave(await self._left_at_the_provider())
             self.progress.flush()
@@ -121,11 +120,9 @@ class Run:
         """Closes the ledger; what this run leaves there, by job."""
         if not self.payments:
             return {}
-        try:
+        with self.halt.guard():
             return await self.payments.leave()
-        except StoreError as error:
-            self.halt.for_store(error)
-            return {}
+        return {}
 
     def _record(self, run_id: str, started: datetime) -> RunRecord:
         record = self.progress.record(run_id, started, self.clock.now())
@@ -300,19 +297,14 @@ class Run:
 
     def _note_refusal(self, key: str, error: EditError) -> None:
         if error.again is Again.REFUSED:
-            try:
-                with self.index.transaction():
-                    self.index.note_refusal(key, error.code, error.message)
-            except StoreError as unwritten:
-                self.halt.for_store(unwritten)
+            with self.halt.guard(), self.index.transaction():
+                self.index.note_refusal(key, error.code, error.message)
 
     async def _paid_for(self, performed: Performed) -> None:
         """The pictures of a paid task are in the index, so nobody has to ask for them again."""
         if self.payments and performed.task:
-            try:
+            with self.halt.guard():
                 await self.payments.stored(performed.task)
-            except StoreError as error:
-                self.halt.for_store(error)
 
     def _paid_before(self, task: Task | None) -> bool:
         """Whether a picture is of a task that another run sent, whose record has its price; counted."""
@@ -322,14 +314,12 @@ class Run:
 
     def _keep_salvaged(self, task: Task, performed: Performed) -> bool:
         """Remember what an earlier run paid for and no job of this one took; false when that can't be written."""
-        try:
+        with self.halt.guard():
             with self.index.transaction():
                 self.index.remember(task.key, performed.result, task.components)
-        except StoreError as error:
-            self.halt.for_store(error)
-            return False
-        self._paid_before(task)
-        return True
+            self._paid_before(task)
+            return True
+        return False
 
     def _release_unstarted(self, job: Job) -> None:
         """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
@@ -355,13 +345,10 @@ class Run:
         """Remember and tell a result; false when it could not be remembered."""
         state, step, result = self.progress.rows[job[0]], self.steps[job[1]], performed.result
         kept = False
-        try:
+        with self.halt.guard():
             with self.index.transaction():
                 self.index.remember(call.key, result, parts)
                 self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
-        except StoreError as error:
-            self.halt.for_store(error)
-        else:
             kept = True
             self.kept += 1
         self._made.add(call.key)
