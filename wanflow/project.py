@@ -56,7 +56,7 @@ class Project:
     settings: Settings
     options: Options
     reach: Reach  # of what is read
-    room: Reach  # for what is written
+    writable: Reach
     hosts: Hosts  # that may be asked for pictures beside public ones
 
     @property
@@ -104,13 +104,13 @@ def open_project(recipe: str | Path, options: Options, here: Path | None = None)
     try:
         file = (here / recipe).resolve()
         root = find_root(file, here)
-        reach, room = _reach(root, file, here, options)
+        reach, writable = _reach(root, file, here, options)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
         raise UsageError(f"{quoted(str(recipe))} can't be used: {error.args[-1]}") from error
-    if complaint := room.complaint(root / FILE):
+    if complaint := writable.complaint(root / FILE):
         raise UsageError(f"{FILE} can't be used: {complaint}")
-    require_own_store(root / STORE, room)
-    return Project(root, file, here, read_settings(root), options, reach, room, Hosts(options.allow_hosts))
+    require_own_store(root / STORE, writable)
+    return Project(root, file, here, read_settings(root), options, reach, writable, Hosts(options.allow_hosts))
 
 
 def _reach(root: Path, recipe: Path, here: Path, options: Options) -> tuple[Reach, Reach]:

@@ -25,7 +25,7 @@ class Targets:
         self._recipe, self._expansion, self._supplier, self._index = expansion.recipe, expansion, supplier, index
         self._afresh = project.options.force
         inputs = supplier.inputs
-        self._root, self._room = inputs.root, project.room
+        self._root, self._writable = inputs.root, project.writable
         prefix = inputs.relative(project.out)
         self.prefix = "" if prefix == "." else f"{prefix}/"
         self.owners = Owners(self._root)
@@ -60,7 +60,7 @@ class Targets:
 
     def _beyond(self, path: str) -> str:
         """Why an output's folder is out of reach, or empty text; a file that is a link is replaced, not followed."""
-        complaint = self._room.complaint(f"{(self._root / path).parent}/")
+        complaint = self._writable.complaint(f"{(self._root / path).parent}/")
         return f"{path} can't be written: {complaint}" if complaint else ""
 
     def restores(
