@@ -127,16 +127,19 @@ def killed(random: Random, jobs: int) -> Disturbance:
     return Disturbance("kill", at_boundary(random, random.choice(KINDS), jobs))
 
 
+def in_turn(how: str, random: Random, jobs: int) -> Iterator[Disturbance]:
+    """Disturbed at a boundary of each kind, one after the other, again and again."""
+    kinds = cycle(random.sample(KINDS, len(KINDS)))
+    return (Disturbance(how, at_boundary(random, kind, jobs)) for kind in kinds)
+
+
 # -- the scenarios: each gives its findings for a seed, so many disturbances, and so many jobs a project
 
 
 def boundaries(seed: int, wanted: int, jobs: int) -> Findings:
     """Killed before, amid or after every request, fsync, rename and commit, in turn."""
     random = Random(seed)
-    kinds = cycle(random.sample(KINDS, len(KINDS)))
-    return campaign(
-        "killed at a boundary", wanted, jobs, (Disturbance("kill", at_boundary(random, kind, jobs)) for kind in kinds)
-    )
+    return campaign("killed at a boundary", wanted, jobs, in_turn("kill", random, jobs))
 
 
 def moments(seed: int, wanted: int, jobs: int) -> Findings:
@@ -235,10 +238,7 @@ def late(seed: int, wanted: int, jobs: int) -> Findings:
 def interrupts(seed: int, wanted: int, jobs: int) -> Findings:
     """Ctrl-C twice at a boundary of any kind: it ends in a few seconds, and the next run goes on."""
     random = Random(seed)
-    kinds = cycle(random.sample(KINDS, len(KINDS)))
-    return campaign(
-        "Ctrl-C twice", wanted, jobs, (Disturbance("interrupt", at_boundary(random, kind, jobs)) for kind in kinds)
-    )
+    return campaign("Ctrl-C twice", wanted, jobs, in_turn("interrupt", random, jobs))
 
 
 def budget(seed: int, wanted: int, jobs: int) -> Findings:
