@@ -12,7 +12,7 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 GROUPS = [
     "errors",
-    "addresses",
+    "networks",
     "urls datauris",
     "kinds model canon clock maskrules budget room anatomy patterns reach globs geometry glyphs pilot",
     "layouts",

@@ -10,8 +10,8 @@ import pytest
 from projects import Heard, Small, photo, small_project
 
 from wanflow import globs
-from wanflow.addresses import is_public
 from wanflow.errors import Problem, RecipeError, UsageError, inline
+from wanflow.networks import is_public
 from wanflow.store.blobs import Blobs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are made as POSIX has them")

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from wanflow import __version__, urls
-from wanflow.addresses import is_public_address, numeric
 from wanflow.errors import Again, EditError, StoreError, printable, quoted, unwritable
 from wanflow.images import describe
 from wanflow.model import Blob
+from wanflow.networks import is_public_address, numeric
 from wanflow.store.blobs import Blobs
 from wanflow.urls import Hosts, Url
 

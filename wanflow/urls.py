@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from wanflow.addresses import is_public_host
 from wanflow.errors import EditError, UsageError, inline, quoted
+from wanflow.networks import is_public_host
 
 FLAG = "--allow-host"
 MAX_LENGTH = 8_000

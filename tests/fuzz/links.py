@@ -11,8 +11,8 @@ import httpx
 import mutations
 
 from wanflow import datauris, urls
-from wanflow.addresses import is_public_address, numeric
 from wanflow.errors import EditError
+from wanflow.networks import is_public_address, numeric
 from wanflow.urls import Hosts
 
 SEEDS = (

@@ -15,9 +15,9 @@ from random import Random
 import mutations
 
 from wanflow import globs
-from wanflow.addresses import is_public
 from wanflow.errors import Problem, inline, quoted
 from wanflow.manifests import key_problem
+from wanflow.networks import is_public
 from wanflow.outputs import path_problem
 from wanflow.reach import Reach
 from wanflow.tables import fixed_part

@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from wanflow import __version__
-from wanflow.addresses import is_public
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, UsageError, printable, quoted
+from wanflow.networks import is_public
 from wanflow.wire import answers, reading
 from wanflow.wire.requests import Request
 from wanflow.wire.verdicts import Phase, judged, retry_after
