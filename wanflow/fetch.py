@@ -242,11 +242,9 @@ def _require_success(status: int) -> None:
 
 def _length(response: httpx.Response) -> int | None:
     """How long the body must be; None when that isn't said."""
-    length = response.headers.get("content-length", "")
-    if not length.isascii() or not length.isdecimal():
-        return None
-    _require_size(int(length[:18]))
-    return int(length[:18])
+    size = urls.announced_bytes(response.headers.get("content-length", ""))
+    _require_size(size or 0)
+    return size
 
 
 def _require_size(size: int) -> None:

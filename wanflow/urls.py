@@ -55,6 +55,11 @@ class Url:
         return shown(self.text)
 
 
+def announced_bytes(length: str) -> int | None:
+    """What a Content-Length header says; None where that is no number."""
+    return int(length[:18]) if length.isascii() and length.isdecimal() else None
+
+
 def shown(text: str) -> str:
     """A URL as messages show it: without its query, which may hold a signature, and without a password."""
     bare = re.split(r"[?#]", re.sub(r"//[^/?#]*@", "//…@", text, count=1), maxsplit=1)[0]

@@ -20,6 +20,7 @@ from wanflow.errors import Again, EditError, quoted, unwritable
 from wanflow.images import describe, require_sound
 from wanflow.model import Blob
 from wanflow.store.blobs import Blobs
+from wanflow.urls import announced_bytes
 
 if TYPE_CHECKING:
     import httpx
@@ -123,12 +124,12 @@ def _expected_bytes(response: httpx.Response) -> int | None:
     kind = response.headers.get("content-type", "")
     if kind.startswith(_NO_PICTURES):
         raise _failed(f"what came is no picture but {quoted(kind)}")
-    length = response.headers.get("content-length", "")
     # Of a compressed body the header tells another length than the one we count.
-    if "content-encoding" in response.headers or not length.isascii() or not length.isdecimal():
+    if "content-encoding" in response.headers:
         return None
-    _require_size(int(length[:18]))
-    return int(length[:18])
+    size = announced_bytes(response.headers.get("content-length", ""))
+    _require_size(size or 0)
+    return size
 
 
 def _require_size(size: int) -> None:
