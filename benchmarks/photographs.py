@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from wanflow.errors import EditError
-from wanflow.images import reading
+from wanflow.pictures.images import reading
 from wanflow.pixels.codec import decode, to_pillow
 from wanflow.pixels.engine import Array
 

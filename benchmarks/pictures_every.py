@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from photographs import PHOTOS, photographs
 
-from wanflow import catalog
+from wanflow.functions import catalog
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, apply, functions
 from wanflow.pixels.stamp import BLACK, YELLOW, frame_width
 

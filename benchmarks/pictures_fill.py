@@ -24,12 +24,12 @@ import cv2
 import numpy as np
 from photographs import PHOTOS, photographs
 
+from wanflow.functions.sizes import expanded
 from wanflow.pixels.engine import EditRequest, Picture
 from wanflow.pixels.expand import expand
 from wanflow.pixels.mask_edit import edit_with_mask
 from wanflow.pixels.removal import grown
 from wanflow.pixels.subject import find_subject
-from wanflow.sizes import expanded
 
 HOLES = 14
 CROPS = 10

@@ -51,8 +51,8 @@ ASKED: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 def job(name: str, parameters: str, width: int, height: int) -> None:
     """Perform one job in this process and print its CPU-seconds and peak memory in MB; inputs lie in this folder."""
+    from wanflow.backends.workers import perform
     from wanflow.model import Call
-    from wanflow.workers import perform
 
     inputs = {}
     for slot in json.loads(parameters).pop("", []):
@@ -84,7 +84,7 @@ def _draw(folder: Path, width: int, height: int) -> None:
 
 def _requests(name: str) -> Iterator[Mapping[str, Any]]:
     """What a function is asked, defaults filled in; under "" the inputs that it takes."""
-    from wanflow.catalog import functions
+    from wanflow.functions.catalog import functions
 
     function = functions()[name]
     slots = [slot for slot in ("image", "mask") if slot in function.inputs]
@@ -97,9 +97,9 @@ def _requests(name: str) -> Iterator[Mapping[str, Any]]:
 
 def _made(name: str, size: tuple[int, int], given: Mapping[str, Any]) -> int:
     """How many pixels a plan promises, 0 where it would refuse."""
-    from wanflow.catalog import functions
-    from wanflow.images import MAX_PIXELS
-    from wanflow.sizes import SizeError, resulting
+    from wanflow.functions.catalog import functions
+    from wanflow.functions.sizes import SizeError, resulting
+    from wanflow.pictures.images import MAX_PIXELS
 
     try:
         made = resulting(functions()[name].size, size if given[""] else None, given)
@@ -121,7 +121,7 @@ def _measured(name: str, size: tuple[int, int], given: Mapping[str, Any], made: 
 
 def measured(names: Sequence[str] = ()) -> Iterator[Row]:
     """Rows as they are found, for the functions named or all."""
-    from wanflow.catalog import functions
+    from wanflow.functions.catalog import functions
 
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from wanflow.glyphs import HANZI
+from wanflow.functions.glyphs import HANZI
 
 FONTS = Path(__file__).parent.parent / "wanflow" / "pixels" / "fonts"
 TRAINING_PACKAGES = {

@@ -18,7 +18,7 @@ import local_sheet
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wanflow import catalog
+from wanflow.functions import catalog
 from wanflow.pixels.engine import Edited, EditRequest, Picture, apply, functions
 from wanflow.pixels.lettering import draw, drawable, wrapped
 from wanflow.pixels.lineart import line_art

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wanflow import catalog
+from wanflow.functions import catalog
 from wanflow.pixels.engine import EditRequest, Picture, apply
 
 CELL, COLUMNS = (236, 176), 4

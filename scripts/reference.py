@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wanflow import catalog, schemas
-from wanflow.catalog import Function, Model
+from wanflow.documents import schemas
+from wanflow.functions import catalog
+from wanflow.functions.catalog import Function, Model
 
 TARGET = Path(__file__).parent.parent / "docs" / "recipe-reference.md"
 HEAD = """\

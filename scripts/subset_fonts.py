@@ -10,7 +10,7 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-from wanflow.glyphs import HANZI, LATIN
+from wanflow.functions.glyphs import HANZI, LATIN
 
 FOLDER = Path("/usr/share/fonts/truetype")
 TARGET = Path(__file__).parent.parent / "wanflow" / "pixels" / "fonts"

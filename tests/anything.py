@@ -17,11 +17,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from PIL import Image
 
-from wanflow.catalog import Function
+from wanflow.documents.schemas import way
+from wanflow.functions.catalog import Function
+from wanflow.functions.sizes import Size, SizeError, base, resulting
 from wanflow.pixels.engine import Array, EditRequest, Hint, Picture
 from wanflow.pixels.lexicon import lexicon
-from wanflow.schemas import way
-from wanflow.sizes import Size, SizeError, base, resulting
 
 PHOTOS = sorted((Path(__file__).parent / "photos").glob("*.jpg"))
 Strategy = st.SearchStrategy[Any]

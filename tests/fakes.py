@@ -14,16 +14,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from wanflow import sizes
 from wanflow.api import Options
 from wanflow.backends.draft import DraftBackend
-from wanflow.catalog import functions
+from wanflow.backends.workers import Workers
 from wanflow.errors import EditError
-from wanflow.images import describe
+from wanflow.functions import sizes
+from wanflow.functions.catalog import functions
+from wanflow.language.recipe import Step
 from wanflow.model import Account, Blob, Call, Ending, Limits, Listed, Result, Terms
-from wanflow.recipe import Step
+from wanflow.pictures.images import describe
 from wanflow.store.blobs import Blobs
-from wanflow.workers import Workers
 
 
 def picture(colour: object, size: tuple[int, int] = (520, 520), **save: object) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wanflow import workers
+from wanflow.backends import workers
 from wanflow.model import Call, Result
 
 

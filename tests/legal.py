@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wanflow.catalog import Function
-from wanflow.schemas import Schema, way
+from wanflow.documents.schemas import Schema, way
+from wanflow.functions.catalog import Function
 
 
 def legal(function: Function, *given: str) -> dict[str, Any]:

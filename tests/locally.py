@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from wanflow.catalog import functions
-from wanflow.geometry import Size, SizeError
+from wanflow.functions.catalog import functions
+from wanflow.functions.geometry import Size, SizeError
+from wanflow.functions.sizes import base, resulting
 from wanflow.pixels import engine
 from wanflow.pixels.engine import Edited, EditRequest, Picture
-from wanflow.sizes import base, resulting
 
 
 def filled(name: str, given: Mapping[str, object]) -> dict[str, object]:

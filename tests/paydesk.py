@@ -12,12 +12,12 @@ from typing import Any
 
 from clocks import Stopwatch
 
-from wanflow.attempts import Performed, Retries
-from wanflow.budget import Budget
 from wanflow.errors import Again, EditError
+from wanflow.limits.budget import Budget
+from wanflow.limits.room import Room
 from wanflow.model import Call, Ending, Limits, Listed, Result
-from wanflow.payments import Payments
-from wanflow.room import Room
+from wanflow.paying.attempts import Performed, Retries
+from wanflow.paying.payments import Payments
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Order, Owner, State
 

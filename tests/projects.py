@@ -22,7 +22,7 @@ from PIL import Image
 
 from wanflow import api
 from wanflow.model import Outcome
-from wanflow.planned import Plan
+from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
 
 FIT = "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}"

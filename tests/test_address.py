@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from wanflow.address import address
-from wanflow.catalog import regions
 from wanflow.errors import UsageError
+from wanflow.functions.catalog import regions
 from wanflow.settings import FLAG, ProviderSettings, read_settings
 
 BEIJING = "https://dashscope.aliyuncs.com/api/v1"

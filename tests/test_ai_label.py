@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.glyphs import HANZI, LATIN
+from wanflow.functions.glyphs import HANZI, LATIN
 from wanflow.pixels.ai_label import TEXT, labelled
 
 

@@ -13,9 +13,9 @@ from imagefiles import tiled, whole, with_thumbnail
 from PIL import Image, PngImagePlugin
 from projects import coded, gradient
 
-from wanflow import anatomy
 from wanflow.errors import EditError
-from wanflow.images import describe, open_image, require_sound
+from wanflow.pictures import anatomy
+from wanflow.pictures.images import describe, open_image, require_sound
 from wanflow.pixels import codec
 
 WHOLE = whole()

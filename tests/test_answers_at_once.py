@@ -12,14 +12,14 @@ from paydesk import ORDER, PRICE, Desk, Line, Provider, error
 from test_provider import SPEED, run, stats
 
 from wanflow.backends.dashscope import client
-from wanflow.catalog import Model, Protocol
 from wanflow.emulator.chance import times
 from wanflow.emulator.faults import Fault
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
 from wanflow.errors import Again, EditError
+from wanflow.functions.catalog import Model, Protocol
 from wanflow.model import Ending, Result
-from wanflow.payments import Payments
+from wanflow.paying.payments import Payments
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner, State
 

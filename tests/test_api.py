@@ -5,7 +5,7 @@ from projects import Heard, Small, photo, small_project, statuses
 
 from wanflow import api
 from wanflow.errors import RecipeError, UsageError
-from wanflow.planned import Plan
+from wanflow.planning.planned import Plan
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from fakes import PRICE, Fakery, picture
 from projects import WANFLOW, Heard, Small, as_ordinary_user, coded, permissions, photo, small_project
 
 from wanflow import api, cache
-from wanflow.cachetext import megabytes, seconds, stats_text, verified_text
 from wanflow.errors import StoreError, UsageError
 from wanflow.model import Call, Limits, Status
 from wanflow.settings import state_folder
@@ -34,6 +33,7 @@ from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import FILE
 from wanflow.store.tasks import Order, Owner, Task
+from wanflow.telling.cachetext import megabytes, seconds, stats_text, verified_text
 
 PAID = """\
 wanflow: 1

@@ -4,8 +4,8 @@ from decimal import Decimal
 import pytest
 from legal import legal
 
-from wanflow import catalog
-from wanflow.sizes import resulting
+from wanflow.functions import catalog
+from wanflow.functions.sizes import resulting
 
 
 @pytest.mark.parametrize("function", catalog.functions().values(), ids=lambda function: function.name)

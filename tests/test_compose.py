@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wanflow import catalog
 from wanflow.errors import EditError
+from wanflow.functions import catalog
+from wanflow.functions.sizes import SizeError, resulting
 from wanflow.pixels.chroma import to_oklab
 from wanflow.pixels.compose import card, combine
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, functions
 from wanflow.pixels.stamp import YELLOW, frame_width
-from wanflow.sizes import SizeError, resulting
 
 PHOTOS = Path(__file__).parent / "photos"
 I2I, T2I = (catalog.functions()[name].size for name in ("wan/i2i", "wan/t2i"))

@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 from projects import Small, photo, small_project
 
-from wanflow.console import MAX_PROBLEMS, Narrator, count, duration, plan_text, problems_text, reasons_text, record_text
 from wanflow.errors import Mark, Problem
 from wanflow.model import Outcome, Status
 from wanflow.record import RunRecord
+from wanflow.telling.console import (
+    MAX_PROBLEMS,
+    Narrator,
+    count,
+    duration,
+    plan_text,
+    problems_text,
+    reasons_text,
+    record_text,
+)
 
 STARTED = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

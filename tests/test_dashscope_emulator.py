@@ -8,13 +8,13 @@ import pytest
 from dashscope_service import QuickClock, collected, performed, submitted
 from fakes import picture
 
-from wanflow import catalog
 from wanflow.backends.dashscope import DashScope
 from wanflow.emulator.chance import times
 from wanflow.emulator.faults import parse
 from wanflow.emulator.options import Options
 from wanflow.emulator.server import running
 from wanflow.errors import Again, EditError
+from wanflow.functions import catalog
 from wanflow.model import Call
 
 SPEED = 100.0

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_cases import call_of, names, recorded, submit_of
 
-from wanflow import catalog
+from wanflow.documents.schemas import load
 from wanflow.errors import Again, EditError
+from wanflow.functions import catalog
 from wanflow.model import Call
-from wanflow.schemas import load
 from wanflow.wire import answers, requests
 from wanflow.wire.answers import Item, TaskStatus
 from wanflow.wire.verdicts import Phase, judged, retry_after

@@ -31,7 +31,7 @@ from projects import (
 
 from wanflow.errors import EditError, StoreError
 from wanflow.model import Blob, Publication
-from wanflow.outputs import Publisher
+from wanflow.planning.outputs import Publisher
 from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.formats import INDEX
 

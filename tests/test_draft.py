@@ -7,14 +7,14 @@ from wanflow import api
 from wanflow.backends import BACKENDS
 from wanflow.backends.draft import DraftBackend
 from wanflow.backends.services import Services
-from wanflow.build import build
+from wanflow.backends.workers import LANE, Workers
 from wanflow.clock import RealClock
+from wanflow.documents.source import parse
 from wanflow.errors import UsageError
+from wanflow.language.build import build
+from wanflow.language.recipe import Step
 from wanflow.model import Blob, Call, Result
-from wanflow.recipe import Step
 from wanflow.settings import ProviderSettings
-from wanflow.source import parse
-from wanflow.workers import LANE, Workers
 
 
 class FakeWorkers(Workers):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from legal import legal
 
-from wanflow import catalog
+from wanflow.functions import catalog
 from wanflow.pixels.engine import (
     SEEDS,
     EditRequest,

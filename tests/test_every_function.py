@@ -11,12 +11,12 @@ from anything import dot, painted, pictures, requests, subject
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wanflow import catalog
+from wanflow.documents.schemas import validator
 from wanflow.errors import EditError
+from wanflow.functions import catalog
 from wanflow.pixels import engine
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture
 from wanflow.pixels.expand import FLATTENED
-from wanflow.schemas import validator
 
 EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 SHOWN = pictures(512, 1024, 4096) if EXPLORING else pictures(24, 72, 160)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.build import build
 from wanflow.canon import canonical
-from wanflow.expand import Expansion, RowError, key_head, key_of, key_parts, used_columns
+from wanflow.documents.source import parse
+from wanflow.language.build import build
+from wanflow.language.expand import Expansion, RowError, key_head, key_of, key_parts, used_columns
 from wanflow.model import Row
-from wanflow.source import parse
 
 TEXT = """\
 wanflow: 1

@@ -8,9 +8,9 @@ from fakes import Fakery, picture
 
 from wanflow import api
 from wanflow.errors import EditError
-from wanflow.matrix import instances
+from wanflow.language.matrix import instances
 from wanflow.model import Action, Reason
-from wanflow.planned import Unchanged
+from wanflow.planning.planned import Unchanged
 
 RECIPE = {
     "wanflow": 1,

@@ -15,11 +15,12 @@ from PIL import Image
 from projects import coded, gradient, photo, png_that_claims
 from webserver import Page, Site, serving
 
-from wanflow import fetch, urls
 from wanflow.errors import Again, EditError
-from wanflow.fetch import Fetched, Fetcher
+from wanflow.links import urls
+from wanflow.links.urls import Hosts
+from wanflow.running import fetch
+from wanflow.running.fetch import Fetched, Fetcher
 from wanflow.store.blobs import Blobs
-from wanflow.urls import Hosts
 
 HERE = ("127.0.0.1",)
 

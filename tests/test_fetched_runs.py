@@ -19,13 +19,14 @@ from jsonschema import Draft202012Validator
 from projects import Heard, photo, statuses
 from webserver import Page, Site, serving
 
-from wanflow import api, cache, fetch
+from wanflow import api, cache
+from wanflow.documents.schemas import load
 from wanflow.errors import RecipeError
+from wanflow.language.selection import Wish
 from wanflow.model import Action, Reason
-from wanflow.planned import Plan, Unchanged, plan_head
+from wanflow.planning.planned import Plan, Unchanged, plan_head
 from wanflow.record import RunRecord
-from wanflow.schemas import load
-from wanflow.selection import Wish
+from wanflow.running import fetch
 from wanflow.store.blobs import Blobs
 
 RECIPE = """\
@@ -328,7 +329,7 @@ def test_tidying_up_keeps_what_was_fetched(far: Far) -> None:
 
 DIES = """
 import os, signal, sys
-from wanflow import run
+from wanflow.running import run
 def die(self, job, call, parts):
     os.kill(os.getpid(), signal.SIGKILL)
 run.Run._lead = die

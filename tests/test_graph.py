@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.graph import cycle, order, with_descendants
+from wanflow.language.graph import cycle, order, with_descendants
 
 NAMES = list("abcdef")
 NEEDS = st.fixed_dictionaries({name: st.lists(st.sampled_from(NAMES), max_size=2, unique=True) for name in NAMES})

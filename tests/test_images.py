@@ -5,7 +5,7 @@ from PIL import Image
 from projects import coded, gradient, jpeg_that_claims, photo, png_that_claims
 
 from wanflow.errors import EditError
-from wanflow.images import MAX_PIXELS, describe, identify, require_sound
+from wanflow.pictures.images import MAX_PIXELS, describe, identify, require_sound
 from wanflow.pixels import codec
 
 

@@ -7,7 +7,7 @@ import pytest
 from projects import photo
 
 from wanflow.errors import EditError
-from wanflow.inputs import RACY_NS, Inputs
+from wanflow.planning.inputs import RACY_NS, Inputs
 from wanflow.store.index import Index
 
 

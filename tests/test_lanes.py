@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.lanes import Lanes
+from wanflow.limits.lanes import Lanes
 from wanflow.model import Limits
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from test_ledger import NOW, opened, order, sent, submitted
 
-from wanflow.status import OPEN
+from wanflow.paying.status import OPEN
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import RESERVED, State, Task
 

@@ -14,11 +14,11 @@ from PIL import Image, ImageCms
 from profiles import ADOBE_RGB, DISPLAY_P3, SRGB, as_srgb, rgb_profile
 from projects import coded, gradient, pixels_of
 
+from wanflow.backends.workers import perform
 from wanflow.model import Call, Result
 from wanflow.pixels.icc import profile
 from wanflow.pixels.local.convert import NO_EXIF
 from wanflow.store.blobs import Blobs
-from wanflow.workers import perform
 
 RGB = gradient(60, 40)
 # Orientation, copyright, maker.

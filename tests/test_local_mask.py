@@ -8,7 +8,7 @@ from locally import done, planned, refused, rgb
 from projects import gradient
 
 from wanflow.errors import EditError
-from wanflow.maskrules import fault
+from wanflow.functions.maskrules import fault
 from wanflow.pixels import edit_mask
 from wanflow.pixels.engine import Picture
 from wanflow.pixels.local.canvas import BLACK_MASK

@@ -17,14 +17,14 @@ from PIL import Image
 from projects import coded, gradient
 from test_codec import as_stored
 
-from wanflow.catalog import functions
+from wanflow.backends.workers import perform
 from wanflow.errors import EditError
+from wanflow.functions.catalog import functions
+from wanflow.functions.sizes import SizeError, base, resulting
 from wanflow.model import Blob, Call
 from wanflow.pixels import codec, engine
 from wanflow.pixels.engine import EditRequest, Picture
-from wanflow.sizes import SizeError, base, resulting
 from wanflow.store.blobs import Blobs
-from wanflow.workers import perform
 
 WIDTH, HEIGHT = 60, 40
 RGB = gradient(WIDTH, HEIGHT)

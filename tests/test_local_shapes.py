@@ -7,7 +7,7 @@ import pytest
 from locally import done, refused, rgb
 from projects import gradient
 
-from wanflow.geometry import cropped, padded, resized, rotated
+from wanflow.functions.geometry import cropped, padded, resized, rotated
 from wanflow.pixels.engine import Picture
 
 RGB = gradient(60, 40)

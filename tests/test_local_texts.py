@@ -8,8 +8,8 @@ from locally import done, planned, refused, rgb
 from projects import gradient
 
 from wanflow.errors import EditError
-from wanflow.glyphs import HANZI, LATIN, lacking
-from wanflow.layouts import leading
+from wanflow.functions.glyphs import HANZI, LATIN, lacking
+from wanflow.functions.layouts import leading
 from wanflow.pixels.engine import Picture
 
 RGB = gradient(240, 160)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wanflow.documents.kinds import typed
 from wanflow.errors import RecipeError
-from wanflow.kinds import typed
-from wanflow.manifests import Manifest, key_problem
-from wanflow.tables import is_glob, read_table
+from wanflow.manifests.rows import Manifest, key_problem
+from wanflow.manifests.tables import is_glob, read_table
 
 
 def opened(folder, text, name="rows.csv", key="id", **types):

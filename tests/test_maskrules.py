@@ -18,7 +18,7 @@ from projects import coded
 
 from wanflow import api
 from wanflow.errors import RecipeError
-from wanflow.maskrules import MOST_GREY, MaskFacts, fault, size_fault
+from wanflow.functions.maskrules import MOST_GREY, MaskFacts, fault, size_fault
 from wanflow.model import Action, Blob, Call, Reason, Result, Status
 from wanflow.pixels import codec, edit_mask
 from wanflow.store.blobs import Blobs

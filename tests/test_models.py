@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from wanflow import catalog
+from wanflow.documents.schemas import load, shipped
 from wanflow.errors import UsageError
-from wanflow.narrow import narrowed
-from wanflow.schemas import load, shipped
+from wanflow.functions import catalog
+from wanflow.functions.narrow import narrowed
 
 FILE = load("models.json")
 MODELS = catalog.models()

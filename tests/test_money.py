@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 from projects import Heard
 
 from wanflow import api
-from wanflow.console import Narrator, dollars, plan_text, price, record_text
+from wanflow.documents.schemas import load
 from wanflow.errors import Again, EditError, RefusedError, StoreError
 from wanflow.model import Status
-from wanflow.planned import plan_json
-from wanflow.schemas import load
+from wanflow.planning.planned import plan_json
+from wanflow.telling.console import Narrator, dollars, plan_text, price, record_text
 
 RECIPE = """\
 wanflow: 1
@@ -185,7 +185,7 @@ def test_a_run_pays_for_nothing_more_when_the_disk_fills_up(
     left = iter([10**9] * 4)  # two folders are asked about before each task
     heard = Heard()
     with monkeypatch.context() as full, pytest.raises(StoreError) as caught:
-        full.setattr("wanflow.room.free_bytes", lambda folder: next(left, 51_000_000))
+        full.setattr("wanflow.limits.room.free_bytes", lambda folder: next(left, 51_000_000))
         api.run(recipe, fakery.paid(), listener=heard)
     (note,) = [note for note in heard.notes if "Nothing more is started" in note]
     assert note.startswith(f"{recipe.parent}/.wanflow has 51 MB of room left, and 5")

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from wanflow import api
-from wanflow.catalog import functions, models
 from wanflow.errors import RecipeError
-from wanflow.narrow import narrowed
+from wanflow.functions.catalog import functions, models
+from wanflow.functions.narrow import narrowed
 
 PAIRS = [(function.name, model) for function in functions().values() for model in function.models]
 

@@ -11,7 +11,7 @@ from projects import Heard
 
 from wanflow import api
 from wanflow.model import Status
-from wanflow.planned import Plan, plan_json
+from wanflow.planning.planned import Plan, plan_json
 
 HEAD = "wanflow: 1\nmanifest: {from: rows.csv}\nsteps:\n  it:\n    image: row.photo\n"
 

@@ -9,9 +9,9 @@ from projects import Small, coded, gradient, photo, pixels_of, small_project
 
 from wanflow import api
 from wanflow.errors import EditError
-from wanflow.images import describe
 from wanflow.model import Publication
-from wanflow.outputs import FORMATS, Publisher, folded, made_from, path_problem
+from wanflow.pictures.images import describe
+from wanflow.planning.outputs import FORMATS, Publisher, folded, made_from, path_problem
 from wanflow.store.blobs import Blobs
 
 

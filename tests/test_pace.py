@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from wanflow.limits.pace import FORGIVEN, LONGEST_S, MARGIN_S, Pace
 from wanflow.model import Limits
-from wanflow.pace import FORGIVEN, LONGEST_S, MARGIN_S, Pace
 
 LIMITS = Limits(2, per_second=2, ahead=3)
 GAP = 0.5 + MARGIN_S

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
-from wanflow.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Call, Ending, Limits
-from wanflow.payments import Payments
-from wanflow.reconcile import SETTLED_S
+from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
+from wanflow.paying.payments import Payments
+from wanflow.paying.reconcile import SETTLED_S
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Order, Owner, State, Task
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from wanflow.functions.sizes import expanded
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, apply
 from wanflow.pixels.expand import unevenness
 from wanflow.pixels.patches import learn, level
-from wanflow.sizes import expanded
 
 PHOTOS = Path(__file__).parent / "photos"
 ROOT = Path(__file__).parents[1]

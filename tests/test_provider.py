@@ -20,20 +20,20 @@ from projects import Heard
 from wanflow import api
 from wanflow.backends.provider import AHEAD, ProviderBackend
 from wanflow.backends.services import Services
-from wanflow.build import build
-from wanflow.catalog import models
+from wanflow.backends.workers import LANE, Workers
 from wanflow.clock import FastClock, RealClock
-from wanflow.console import Narrator, plan_text
+from wanflow.documents.source import parse
 from wanflow.emulator.chance import times
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
 from wanflow.errors import RecipeError, RefusedError, UsageError
+from wanflow.functions.catalog import models
+from wanflow.language.build import build
+from wanflow.language.recipe import Step
 from wanflow.model import Status
-from wanflow.planned import plan_head
-from wanflow.recipe import Step
+from wanflow.planning.planned import plan_head
 from wanflow.settings import FLAG, ModelSettings, ProviderSettings
-from wanflow.source import parse
-from wanflow.workers import LANE, Workers
+from wanflow.telling.console import Narrator, plan_text
 
 ROOT = Path(__file__).parents[1]
 SPEED = 200.0

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from fakes import picture
 
-from wanflow.halt import Halt
 from wanflow.model import Blob, Publication
-from wanflow.outputs import Publisher, Written
-from wanflow.publishing import Publishing
+from wanflow.planning.outputs import Publisher, Written
+from wanflow.running.halt import Halt
+from wanflow.running.publishing import Publishing
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
 

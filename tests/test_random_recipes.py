@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wanflow import api
 from wanflow.model import Action, Status
-from wanflow.planned import Plan
+from wanflow.planning.planned import Plan
 
 PHOTOS = {
     f"{name}.png": picture(name, size) for name, size in (("a", (520, 520)), ("b", (700, 530)), ("c", (300, 600)))

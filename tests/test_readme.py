@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wanflow.catalog import functions
+from wanflow.functions.catalog import functions
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

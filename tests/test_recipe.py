@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from wanflow.build import build
+from wanflow.documents.source import parse
 from wanflow.errors import UsageError
+from wanflow.language.build import build
+from wanflow.language.recipe import normal, over, without
+from wanflow.language.templates import Template
 from wanflow.model import Ref, RefKind
-from wanflow.recipe import normal, over, without
-from wanflow.source import parse
-from wanflow.templates import Template
 
 TEXT = """\
 wanflow: 1

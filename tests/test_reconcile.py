@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wanflow.reconcile import SETTLED_S, SLACK_S, UNKNOWN_S, Sent, Verdict, verdict
+from wanflow.paying.reconcile import SETTLED_S, SLACK_S, UNKNOWN_S, Sent, Verdict, verdict
 
 SENT = Sent(1000 - SLACK_S, 1000 + SETTLED_S)
 SETTLED = Sent(SENT.earliest, SENT.latest, settled=True)

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from projects import gradient
 
+from wanflow.functions.sizes import SizeError, fitted
 from wanflow.pixels import engine, resize
 from wanflow.pixels.engine import EditRequest, Picture
-from wanflow.sizes import SizeError, fitted
 
 
 def fit(picture: Picture, **limits: int) -> Picture:

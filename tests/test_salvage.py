@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from paydesk import ORDER, Desk, Line, Provider, error, order
 
-from wanflow.attempts import Performed
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Ending, Limits, Result
-from wanflow.payments import Payments
-from wanflow.reconcile import SETTLED_S
-from wanflow.salvage import Salvage
+from wanflow.paying.attempts import Performed
+from wanflow.paying.payments import Payments
+from wanflow.paying.reconcile import SETTLED_S
+from wanflow.paying.salvage import Salvage
 from wanflow.store.tasks import State, Task
 
 DAY_S = 86_400

@@ -17,13 +17,13 @@ from fakes import PRICE, Fakery, FakeTicket, PaidBackend, PaidService, picture
 from projects import Heard
 
 from wanflow import api
-from wanflow.console import record_text
 from wanflow.errors import Again, EditError, UsageError
 from wanflow.model import Call, Ending, Result, Status
 from wanflow.settings import state_folder
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import State, Task
+from wanflow.telling.console import record_text
 
 RECIPE = """\
 wanflow: 1

@@ -3,9 +3,9 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wanflow.lanes import Lanes
+from wanflow.limits.lanes import Lanes
 from wanflow.model import Limits
-from wanflow.schedule import Job, Schedule
+from wanflow.running.schedule import Job, Schedule
 
 CHAIN = {0: [], 1: [0], 2: [1]}
 

@@ -7,10 +7,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from legal import legal
 
-from wanflow import catalog, schemas
+from wanflow.documents import schemas
+from wanflow.documents.schemas import shipped
+from wanflow.documents.source import parse
 from wanflow.errors import UsageError
-from wanflow.schemas import shipped
-from wanflow.source import parse
+from wanflow.functions import catalog
 
 FILES = [*sorted(shipped("schemas").glob("*.schema.json")), shipped("schemas", "grammar.json")]
 FUNCTIONS = catalog.functions().values()

@@ -12,9 +12,9 @@ from test_random_recipes import PHOTOS, ROW, steps, with_outputs, write
 
 from wanflow import api
 from wanflow.errors import EditError, RecipeError, UsageError
+from wanflow.language.selection import Selection, Wish
 from wanflow.model import Action, Reason, Status
-from wanflow.pilot import Facts, sample
-from wanflow.selection import Selection, Wish
+from wanflow.planning.pilot import Facts, sample
 
 RECIPE = """\
 wanflow: 1

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanflow.errors import UsageError
+from wanflow.language.selection import Selection, State, Wish
 from wanflow.model import RUN
-from wanflow.selection import Selection, State, Wish
 
 ROWS = ["r1", "r2", "my photo"]
 TAGS = ["web", "print"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanflow.sizes import SizeError, expanded, fitted, resulting
+from wanflow.functions.sizes import SizeError, expanded, fitted, resulting
 
 SIDE = st.integers(1, 9000)
 SCALE = st.floats(1, 2)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from wanflow.documents.source import MAX_BYTES, decode_text, parse, read_text
 from wanflow.errors import Mark, RecipeError
-from wanflow.source import MAX_BYTES, decode_text, parse, read_text
 
 
 def data(text):

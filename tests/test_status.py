@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 from test_ledger import NOW, opened, order, sent, submitted
 
-from wanflow import console
 from wanflow.cli import main
-from wanflow.status import Spent, look
+from wanflow.paying.status import Spent, look
 from wanflow.store.ledger import FILE, Ledger
 from wanflow.store.tasks import State, Task
+from wanflow.telling import console
 
 HOUR = 3600.0
 

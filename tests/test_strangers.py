@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from projects import Heard, Small, photo, small_project
 
-from wanflow import globs
 from wanflow.errors import Problem, RecipeError, UsageError, inline
-from wanflow.networks import is_public
+from wanflow.links.networks import is_public
+from wanflow.manifests import globs
 from wanflow.store.blobs import Blobs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are made as POSIX has them")

@@ -9,7 +9,7 @@ from projects import coded, gradient
 
 from wanflow.backends.dashscope.upright import pure, upright
 from wanflow.errors import EditError
-from wanflow.images import describe
+from wanflow.pictures.images import describe
 
 LIMIT = 10_485_760
 CLEAR = Image.fromarray(np.dstack([gradient(), np.full((48, 64), 60, np.uint8)]))

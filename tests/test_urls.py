@@ -7,9 +7,9 @@ import base64
 import pytest
 from projects import photo
 
-from wanflow import datauris, urls
 from wanflow.errors import EditError, UsageError
-from wanflow.urls import Hosts
+from wanflow.links import datauris, urls
+from wanflow.links.urls import Hosts
 
 
 @pytest.mark.parametrize(

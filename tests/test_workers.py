@@ -11,14 +11,14 @@ import pytest
 from clocks import Stopwatch
 from projects import coded, gradient, photo
 
-from wanflow.attempts import Retries
 from wanflow.backends.draft import DraftBackend
+from wanflow.backends.workers import Workers, perform
 from wanflow.errors import Again, EditError
 from wanflow.model import Call, Result
+from wanflow.paying.attempts import Retries
 from wanflow.pixels import codec
 from wanflow.pixels.engine import BLACK_HINT
 from wanflow.store.blobs import Blobs
-from wanflow.workers import Workers, perform
 
 
 def call(folder: Path, raw: bytes | None = None, **parameters: int) -> Call:
@@ -178,7 +178,7 @@ def test_edit_that_hangs_is_ended_at_a_deadline_that_grows_with_its_pictures(
         waited.append(timeout)
         return await wait_for(running, 1.0 if len(waited) == 1 else None)
 
-    monkeypatch.setattr("wanflow.workers.asyncio.wait_for", quick)
+    monkeypatch.setattr("wanflow.backends.workers.asyncio.wait_for", quick)
 
     async def hang() -> tuple[EditError, int]:
         workers = Workers(1, tmp_path / "store", seconds_per_megapixel=0.5, least_s=0.75)

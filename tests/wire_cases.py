@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wanflow import catalog
+from wanflow.functions import catalog
 from wanflow.model import Call
 
 FOLDER = Path(__file__).parent / "wire"

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from wanflow.catalog import Region, region_named, regions
 from wanflow.errors import UsageError, quoted
+from wanflow.functions.catalog import Region, region_named, regions
 from wanflow.settings import FILE, FLAG, ProviderSettings
 
 REGION = "cn-beijing"

@@ -13,12 +13,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from wanflow import rows
-from wanflow.attempts import Retries
 from wanflow.backends import Backend
-from wanflow.budget import Budget
-from wanflow.build import build
 from wanflow.clock import Clock, RealClock
+from wanflow.documents.source import MAX_BYTES, NodePath, parse, read_text
 from wanflow.errors import (
     Problem,
     RecipeError,
@@ -29,27 +26,30 @@ from wanflow.errors import (
     sentence,
     unwritable,
 )
-from wanflow.fetch import AT_ONCE, Fetcher
-from wanflow.fetching import LANE
-from wanflow.halt import Halt, remind
-from wanflow.lanes import Lanes
-from wanflow.listener import Listener, Silent
-from wanflow.manifests import Manifest
+from wanflow.language.build import build
+from wanflow.language.recipe import Recipe, over, without
+from wanflow.language.selection import Wish
+from wanflow.limits.budget import Budget
+from wanflow.limits.lanes import Lanes
+from wanflow.limits.room import Room
+from wanflow.manifests.rows import Manifest
 from wanflow.model import Limits, RefKind
-from wanflow.outputs import Publisher
-from wanflow.payments import Payments
-from wanflow.plan import Planner
-from wanflow.planned import Plan, RowPlan
+from wanflow.paying.attempts import Retries
+from wanflow.paying.payments import Payments
+from wanflow.paying.status import Status, look
+from wanflow.planning import manifest as rows
+from wanflow.planning.outputs import Publisher
+from wanflow.planning.plan import Planner
+from wanflow.planning.planned import Plan, RowPlan
+from wanflow.planning.states import states_of
 from wanflow.project import Options, Project, open_project
-from wanflow.recipe import Recipe, over, without
 from wanflow.record import RunRecord
-from wanflow.room import Room
-from wanflow.run import Run
-from wanflow.selection import Wish
+from wanflow.running.fetch import AT_ONCE, Fetcher
+from wanflow.running.fetching import LANE
+from wanflow.running.halt import Halt, remind
+from wanflow.running.listener import Listener, Silent
+from wanflow.running.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
-from wanflow.source import MAX_BYTES, NodePath, parse, read_text
-from wanflow.states import states_of
-from wanflow.status import Status, look
 from wanflow.store import locks
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index

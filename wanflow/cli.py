@@ -163,7 +163,7 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _options(param: tuple[str, ...], **flags: Any) -> Options:
     from wanflow.api import Options
-    from wanflow.selection import Wish
+    from wanflow.language.selection import Wish
 
     wished = {name: flags.pop(name) for name in ("select", "exclude", "until", "pilot") if name in flags}
     return Options(_pairs(param), wish=Wish(**wished), **flags)
@@ -197,7 +197,7 @@ def _reported(work: Callable[[], int], as_json: bool = False) -> int:
 
 def _tell_problems(error: Any, as_json: bool) -> None:
     from wanflow.canon import told
-    from wanflow.console import problems_text
+    from wanflow.telling.console import problems_text
 
     if as_json:
         _say(told({"problems": [problem.json() for problem in error.problems]}))
@@ -233,7 +233,7 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
     wanflow check restore.yaml
     """
     from wanflow import api
-    from wanflow.console import count
+    from wanflow.telling.console import count
 
     def work() -> int:
         plan = api.check(recipe, _options(**flags))
@@ -265,8 +265,8 @@ def plan(recipe: Path, form: str, **flags: Any) -> int:
 
 
 def _show_plan(plan: Any, form: str) -> int:
-    from wanflow.console import plan_text, problems_text, reasons_text
-    from wanflow.planned import plan_json
+    from wanflow.planning.planned import plan_json
+    from wanflow.telling.console import plan_text, problems_text, reasons_text
 
     if form == "json":
         sys.stdout.writelines(plan_json(plan))
@@ -323,7 +323,8 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
 
 
 def _run(recipe: Path, options: Options, yes: bool, as_json: bool) -> int:
-    from wanflow import api, console
+    from wanflow import api
+    from wanflow.telling import console
 
     began = console.now()
     with console.Narrator() as narrator:
@@ -356,7 +357,8 @@ def status(as_json: bool, billing: bool) -> int:
     wanflow status
     wanflow status --billing
     """
-    from wanflow import api, console
+    from wanflow import api
+    from wanflow.telling import console
 
     def work() -> int:
         found = api.status()
@@ -446,7 +448,8 @@ def verify(mend: bool, form: str) -> int:
     \b
     wanflow cache verify
     """
-    from wanflow import cache, cachetext
+    from wanflow import cache
+    from wanflow.telling import cachetext
 
     def work() -> int:
         found = cache.verify(mend=mend)
@@ -468,7 +471,8 @@ def gc(older_than: str, form: str, **flags: Any) -> int:
     wanflow cache gc --dry-run
     wanflow cache gc --older-than 7d
     """
-    from wanflow import cache, cachetext
+    from wanflow import cache
+    from wanflow.telling import cachetext
 
     def work() -> int:
         found = cache.gc(older_than_s=_age(older_than), **flags)
@@ -479,8 +483,8 @@ def gc(older_than: str, form: str, **flags: Any) -> int:
 
 
 def _age(text: str) -> float:
-    from wanflow.cachetext import seconds
     from wanflow.errors import UsageError
+    from wanflow.telling.cachetext import seconds
 
     try:
         return seconds(text)
@@ -496,7 +500,8 @@ def stats(form: str) -> int:
     \b
     wanflow cache stats
     """
-    from wanflow import cache, cachetext
+    from wanflow import cache
+    from wanflow.telling import cachetext
 
     def work() -> int:
         _tell(cache.stats(), form, cachetext.stats_text, cachetext.stats_json)
@@ -516,7 +521,7 @@ def schema(name: str | None) -> int:
     """
     import json
 
-    from wanflow.schemas import named
+    from wanflow.documents.schemas import named
 
     def work() -> int:
         click.echo(json.dumps(named(name or "recipe"), indent=1, ensure_ascii=False))

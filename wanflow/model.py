@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
-from wanflow import datauris, urls
 from wanflow.errors import EditError
+from wanflow.links import datauris, urls
 
 # In an address it stands where a row's key does: run/sheet. No row may have it.
 RUN = "run"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from wanflow.backends import BACKENDS, Backend, Backends
 from wanflow.backends.services import Services, silent
+from wanflow.backends.workers import Workers
 from wanflow.clock import Clock
 from wanflow.errors import UsageError, did_you_mean, is_text, quoted
-from wanflow.reach import Reach, strays
-from wanflow.selection import Wish
+from wanflow.language.selection import Wish
+from wanflow.links.urls import Hosts
+from wanflow.manifests.reach import Reach, strays
+from wanflow.manifests.tables import fixed_part
 from wanflow.settings import FILE, FLAG, STORE, Settings, cores, find_root, read_settings, secret
-from wanflow.tables import fixed_part
-from wanflow.urls import Hosts
-from wanflow.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wanflow import schemas
+from wanflow.documents import schemas
+from wanflow.documents.source import read_text
 from wanflow.errors import RecipeError, UsageError
-from wanflow.source import read_text
 
 FILE = "wanflow.toml"
 MAX_BYTES = 100_000

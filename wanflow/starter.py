@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from wanflow.documents.schemas import shipped
 from wanflow.errors import UsageError, unwritable
-from wanflow.schemas import shipped
 
 _MANIFEST = "photos.csv"
 _WRITTEN = ("restore.yaml", _MANIFEST, "photos", "wanflow.toml", ".gitignore")

@@ -16,7 +16,7 @@ from wanflow.emulator.app import Emulator
 from wanflow.emulator.chance import times
 from wanflow.emulator.faults import parse
 from wanflow.emulator.options import Options
-from wanflow.images import describe
+from wanflow.pictures.images import describe
 
 FAST = {"speed": 1000.0, "paint": "echo", "service": times("fixed:5")}
 HEADERS = {"Authorization": "Bearer sk-test"}

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from desk import ASYNC, EDIT, EXPAND, KEY, SHOP, SYNC, TEXT, Desk, body, edit, text
 
-from wanflow import catalog
 from wanflow.emulator import rules
 from wanflow.emulator.exchange import Refusal
+from wanflow.functions import catalog
 from wanflow.model import Blob
 
 I2I = {"prompt": "combine", "images": ["https://example.com/a.png"]}

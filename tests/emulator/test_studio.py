@@ -15,7 +15,7 @@ from wanflow.emulator.paint import Commission, Echo, echo
 from wanflow.emulator.studio import Studio
 from wanflow.emulator.tasks import Task
 from wanflow.errors import EditError
-from wanflow.images import describe
+from wanflow.pictures.images import describe
 
 
 def uri(raw: bytes, kind: str = "png") -> str:

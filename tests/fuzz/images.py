@@ -12,8 +12,8 @@ from random import Random
 import runner
 from imagefiles import whole
 
-from wanflow import images
 from wanflow.errors import EditError
+from wanflow.pictures import images
 from wanflow.pixels import codec
 
 # A picture as large as is accepted may take seconds and hundreds of megabytes; these files are small, so that whatever

@@ -10,10 +10,10 @@ from urllib.parse import urljoin
 import httpx
 import mutations
 
-from wanflow import datauris, urls
 from wanflow.errors import EditError
-from wanflow.networks import is_public_address, numeric
-from wanflow.urls import Hosts
+from wanflow.links import datauris, urls
+from wanflow.links.networks import is_public_address, numeric
+from wanflow.links.urls import Hosts
 
 SEEDS = (
     "https://example.org/a/b.png?Signature=x%20y&Expires=1#part",

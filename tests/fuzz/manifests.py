@@ -14,8 +14,8 @@ from typing import Any
 import mutations
 
 from wanflow.errors import RecipeError
-from wanflow.manifests import Manifest
-from wanflow.tables import read_table
+from wanflow.manifests.rows import Manifest
+from wanflow.manifests.tables import read_table
 
 ROWS = [{"id": f"{n:04}", "photo": f"photos/{n}.jpg", "year": str(1900 + n), "tags": ["a", n], "more": {"x": n / 2}} for n in range(4)]  # fmt: skip
 CSV = 'id,photo,year,words\n0001,photos/1.jpg,1901,"blue, green"\n0002,photos/2.jpg,,\n0003,photos/3.jpg,1903,"a\nb"\n'

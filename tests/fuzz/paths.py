@@ -14,13 +14,13 @@ from random import Random
 
 import mutations
 
-from wanflow import globs
 from wanflow.errors import Problem, inline, quoted
-from wanflow.manifests import key_problem
-from wanflow.networks import is_public
-from wanflow.outputs import path_problem
-from wanflow.reach import Reach
-from wanflow.tables import fixed_part
+from wanflow.links.networks import is_public
+from wanflow.manifests import globs
+from wanflow.manifests.reach import Reach
+from wanflow.manifests.rows import key_problem
+from wanflow.manifests.tables import fixed_part
+from wanflow.planning.outputs import path_problem
 from wanflow.wire.reading import is_url
 
 SEEDS = (

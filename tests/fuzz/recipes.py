@@ -9,10 +9,10 @@ from random import Random
 
 import mutations
 
-from wanflow.build import build
+from wanflow.documents.source import decode_text, parse
 from wanflow.errors import RecipeError
-from wanflow.expand import Expansion
-from wanflow.source import decode_text, parse
+from wanflow.language.build import build
+from wanflow.language.expand import Expansion
 
 SEEDS = (
     """wanflow: 1

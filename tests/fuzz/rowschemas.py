@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 import mutations
 
-from wanflow import schemas
+from wanflow.documents import schemas
+from wanflow.documents.foreign import Judge, TooMuchWorkError
 from wanflow.errors import Problem, RecipeError
-from wanflow.foreign import Judge, TooMuchWorkError
 
 SEEDS: tuple[Any, ...] = (
     {

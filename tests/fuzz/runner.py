@@ -19,8 +19,8 @@ from random import Random
 from typing import Any
 
 from wanflow.errors import EditError, WanflowError
-from wanflow.expand import RowError
-from wanflow.templates import TemplateError
+from wanflow.language.expand import RowError
+from wanflow.language.templates import TemplateError
 
 HERE = Path(__file__).parent
 OURS = (WanflowError, TemplateError, RowError)

@@ -19,15 +19,17 @@ from typing import Any
 import mutations
 
 from wanflow import cache as upkeep
-from wanflow import console, reasons, status
-from wanflow.expand import key_head, key_parts
-from wanflow.maskrules import MaskFacts
+from wanflow.functions.maskrules import MaskFacts
+from wanflow.language.expand import key_head, key_parts
 from wanflow.model import Blob, Call, FileStat, Limits, Result
+from wanflow.paying import status
+from wanflow.planning import reasons
 from wanflow.store.index import Index
 from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import FILE, Receipts
 from wanflow.store.tasks import Order, Owner, State, Task
+from wanflow.telling import console
 
 PARTS = key_parts(key_head("wan/expand", "dashscope:m"), '{"prompt":"x"}', {"image": "ab" * 32})
 BLOB = Blob("ab" * 32, 64, 48, "PNG", 1234)

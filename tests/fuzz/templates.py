@@ -8,7 +8,7 @@ from typing import Any
 
 import mutations
 
-from wanflow.templates import MAX_TEXT, compile_expression, compile_value
+from wanflow.language.templates import MAX_TEXT, compile_expression, compile_value
 
 ROOTS = ("row", "params")
 FIELDS = ("a", "b", "list", "map", "long", "number", "none", "absent", "items", "__class__", "_x", "0")

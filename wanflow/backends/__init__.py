@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from wanflow.backends.draft import DraftBackend
 from wanflow.backends.provider import ProviderBackend
 from wanflow.backends.services import Services
+from wanflow.language.recipe import Step
 from wanflow.model import Account, Call, Ending, Listed, Result, Terms
-from wanflow.recipe import Step
 from wanflow.store.uploads import Uploads
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from wanflow.backends.workers import LANE, Workers
+from wanflow.language.recipe import Step
 from wanflow.model import Call, Limits, Result, Terms
-from wanflow.recipe import Step
-from wanflow.workers import LANE, Workers
 
 FREE = Decimal(0)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from wanflow.address import address
 from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
-from wanflow.catalog import Model, Offer, models
 from wanflow.errors import UsageError, did_you_mean
+from wanflow.functions.catalog import Model, Offer, models
+from wanflow.language.recipe import Step
 from wanflow.model import Account, Call, Limits, Result, Terms
-from wanflow.recipe import Step
 from wanflow.settings import ModelSettings
 
 if TYPE_CHECKING:

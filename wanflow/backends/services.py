@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wanflow.backends.workers import Workers
 from wanflow.clock import Clock
 from wanflow.settings import ProviderSettings
-from wanflow.workers import Workers
 
 
 def silent(text: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-from wanflow.catalog import Model, Offer, account, offered, protocols
 from wanflow.emulator.faults import Faults
 from wanflow.emulator.options import Options
 from wanflow.emulator.queue import Queue
 from wanflow.emulator.state import Store
 from wanflow.emulator.tasks import Order, Outcome, State, Task
 from wanflow.errors import UsageError
+from wanflow.functions.catalog import Model, Offer, account, offered, protocols
 
 
 class Account:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from wanflow.schemas import load
+from wanflow.documents.schemas import load
 
 
 @dataclass(frozen=True, slots=True)

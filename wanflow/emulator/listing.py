@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
-from wanflow.catalog import protocols
 from wanflow.emulator.exchange import refusal
 from wanflow.emulator.tasks import Task, moment_of
+from wanflow.functions.catalog import protocols
 
 _DAY_S = 24 * 3600
 # Whoever asks, the account is one.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wanflow.catalog import Model, offered, region_named, regions
 from wanflow.emulator.chance import Times, times
 from wanflow.emulator.faults import Fault, read
 from wanflow.errors import UsageError
+from wanflow.functions.catalog import Model, offered, region_named, regions
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from wanflow.catalog import Function, functions
+from wanflow.backends.workers import Workers
+from wanflow.functions.catalog import Function, functions
+from wanflow.functions.sizes import Size
 from wanflow.model import Call
-from wanflow.sizes import Size
 from wanflow.store.blobs import Blobs
-from wanflow.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wanflow.catalog import Model, Protocol, functions
 from wanflow.emulator.exchange import Refusal, Request, refusal
 from wanflow.emulator.tasks import Order
+from wanflow.functions.catalog import Model, Protocol, functions
+from wanflow.functions.sizes import Size, SizeError, broken_limit, resulting
 from wanflow.model import Blob
-from wanflow.sizes import Size, SizeError, broken_limit, resulting
 
 Values = Mapping[str, Any]
 _CONFORM = "the parameters must conform"

@@ -16,12 +16,12 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from wanflow.catalog import Protocol, offered, regions
 from wanflow.emulator.app import Emulator
 from wanflow.emulator.delivery import EXTENSION
 from wanflow.emulator.options import Options
 from wanflow.emulator.stats import figures
 from wanflow.errors import UsageError, describe_os_error
+from wanflow.functions.catalog import Protocol, offered, regions
 
 
 class Cuttable(H11Protocol):

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from wanflow.catalog import account as limits
-from wanflow.catalog import protocols
 from wanflow.emulator import listing, rules, stats
 from wanflow.emulator.account import Account
 from wanflow.emulator.disturb import Met, afterwards, instead
@@ -23,6 +21,8 @@ from wanflow.emulator.storage import PATH as STORAGE
 from wanflow.emulator.storage import Storage
 from wanflow.emulator.tasks import Order, State, Task, shown
 from wanflow.errors import UsageError
+from wanflow.functions.catalog import account as limits
+from wanflow.functions.catalog import protocols
 
 API = "/api/v1"
 CONTROL = "/__emulator__"

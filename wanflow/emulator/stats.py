@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from wanflow.emulator.account import Account
+from wanflow.emulator.faults import Faults
+from wanflow.emulator.meters import Meter
+from wanflow.emulator.options import Options
 from wanflow.emulator.tasks import Task
 
-if TYPE_CHECKING:
-    from wanflow.emulator.service import Service
+
+class Observed(Protocol):
+    """A service and what it counted."""
+
+    options: Options
+    account: Account
+    faults: Faults
+    refused: Counter[str]
+    arrivals: dict[str, Meter]
+    queries: dict[str, Meter]
 
 
-def figures(service: Service, now: float) -> dict[str, Any]:
+def figures(service: Observed, now: float) -> dict[str, Any]:
     """All figures. Seconds are the emulated clock's; "per second" is the most in any second, refused ones too.
 
     Duplicates are tasks whose body equals that of one before.
@@ -43,7 +55,7 @@ def _paid_twice(tasks: list[Task]) -> int:
     return len(paid) - len(set(paid))
 
 
-def _cost(service: Service, tasks: list[Task]) -> dict[str, str]:
+def _cost(service: Observed, tasks: list[Task]) -> dict[str, str]:
     """What the images would have cost, by currency; "unknown" counts images without a known price."""
     sums: dict[str, Decimal] = {}
     for task in tasks:
@@ -61,7 +73,7 @@ def _polls(tasks: list[Task]) -> dict[str, float]:
     return {"total": sum(polls), "least": min(polls), "mean": sum(polls) / len(polls), "most": max(polls)}
 
 
-def _model(service: Service, name: str, tasks: list[Task]) -> dict[str, Any]:
+def _model(service: Observed, name: str, tasks: list[Task]) -> dict[str, Any]:
     own = [task for task in tasks if task.model == name]
     ended = [task.ended for task in own if task.ended is not None]
     return {

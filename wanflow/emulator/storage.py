@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from wanflow.catalog import account
 from wanflow.emulator.exchange import Form, Response
 from wanflow.emulator.state import Store
 from wanflow.emulator.tasks import day
+from wanflow.functions.catalog import account
 
 PATH = "/oss"
 _ID = "emulated-access-key-id"

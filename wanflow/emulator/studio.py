@@ -8,16 +8,16 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from wanflow.catalog import Model
 from wanflow.emulator import rules
 from wanflow.emulator.exchange import Refusal, error_entry, refusal
 from wanflow.emulator.paint import Commission, Painter
 from wanflow.emulator.storage import Storage
 from wanflow.emulator.tasks import Item, Outcome, Task, failure
 from wanflow.errors import EditError
-from wanflow.images import MAX_PIXELS, describe, open_image
+from wanflow.functions.catalog import Model
+from wanflow.functions.sizes import Size
 from wanflow.model import Blob
-from wanflow.sizes import Size
+from wanflow.pictures.images import MAX_PIXELS, describe, open_image
 
 # The bytes behind a public URL, at most so many. Raises OSError when they can't be had.
 Fetch = Callable[[str, int], Awaitable[bytes]]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.layouts import leading
+from wanflow.functions.layouts import leading
 from wanflow.pixels.lettering import Colour, label, width
 
 Plane = npt.NDArray[np.float32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wanflow.layouts import leading
+from wanflow.functions.layouts import leading
 from wanflow.pixels.compose import fitted
 from wanflow.pixels.engine import Array, Edited, EditRequest, Picture, edit
 from wanflow.pixels.expand import flatten

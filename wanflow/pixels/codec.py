@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from wanflow.errors import EditError
-from wanflow.images import open_image, reading
+from wanflow.pictures.images import open_image, reading
 from wanflow.pixels.engine import Array, Coding, Picture
 
 # PNG level 1 costs a quarter of the default's time for files about a tenth larger.

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from wanflow.errors import EditError
-from wanflow.layouts import leading
+from wanflow.functions.layouts import leading
+from wanflow.functions.sizes import SizeError, given, resulting
 from wanflow.pixels.chroma import Tone, paint
 from wanflow.pixels.engine import Array, Edited, EditRequest, Floats, Picture, edit
 from wanflow.pixels.expand import flatten
@@ -20,7 +21,6 @@ from wanflow.pixels.lettering import Colour, draw, filling
 from wanflow.pixels.lexicon import Role, tokens
 from wanflow.pixels.stamp import BLACK, YELLOW, free_area, stamped
 from wanflow.pixels.words import tone
-from wanflow.sizes import SizeError, given, resulting
 
 NOT_COMBINED = "the inputs are only shown side by side; what the prompt asks of them was not done"
 NOT_PAINTED = "the prompt is only set on a coloured card; what it describes was not painted"

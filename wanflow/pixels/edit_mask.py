@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from wanflow.errors import EditError
-from wanflow.maskrules import NOISE_LEVELS, MaskFacts, shape_fault, size_fault
+from wanflow.functions.maskrules import NOISE_LEVELS, MaskFacts, shape_fault, size_fault
 from wanflow.pixels.engine import Array, Bools, Picture
 
 # A pixel from this luma on is taken for white.

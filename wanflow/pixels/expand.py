@@ -6,12 +6,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from wanflow.functions.sizes import expanded
 from wanflow.pixels.defocus import defocus
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Floats, Picture, edit
 from wanflow.pixels.fill import fill
 from wanflow.pixels.masks import at_shape
 from wanflow.pixels.subject import find_subject, touches_border
-from wanflow.sizes import expanded
 
 # A smaller rest would repeat visibly; then the subject is better copied than the same few leaves.
 LEAST_SOURCE = 0.25

@@ -16,8 +16,8 @@ from itertools import groupby
 
 from PIL import Image, ImageDraw, ImageFont
 
-from wanflow.glyphs import BOX, HANZI, composed, drawn
-from wanflow.layouts import leading
+from wanflow.functions.glyphs import BOX, HANZI, composed, drawn
+from wanflow.functions.layouts import leading
 
 Colour = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from wanflow.layouts import leading
+from wanflow.functions.layouts import leading
 from wanflow.pixels.engine import Array, Bools, Floats
 from wanflow.pixels.lettering import Colour, drawable, filling, label, wrapped
 from wanflow.pixels.stamp import BLACK, HEADLINE, LINES, SMALLEST_LETTERS, WHITE, YELLOW, frame_width, hazard

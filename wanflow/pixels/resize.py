@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from wanflow.functions.sizes import Size, fitted
 from wanflow.pixels.codec import to_pillow
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, edit
-from wanflow.sizes import Size, fitted
 
 
 @edit("local/fit")

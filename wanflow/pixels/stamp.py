@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from wanflow.layouts import leading
+from wanflow.functions.layouts import leading
 from wanflow.pixels.engine import Array, Bools, Edited, Fidelity, Picture
 from wanflow.pixels.expand import flatten
 from wanflow.pixels.lettering import Colour, drawable, fitting, label, wrapped

@@ -27,9 +27,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from wanflow.catalog import result_life
 from wanflow.errors import StoreError, describe_os_error
-from wanflow.pace import Pace
+from wanflow.functions.catalog import result_life
+from wanflow.limits.pace import Pace
 from wanflow.store import locks
 from wanflow.store.blobs import make_folder
 from wanflow.store.database import Connection, begin_wal

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from wanflow.maskrules import MaskFacts
+from wanflow.functions.maskrules import MaskFacts
 from wanflow.model import Blob, Result
 from wanflow.store.blobs import DIGEST
 

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from wanflow.maskrules import COUNTING, MaskFacts
+from wanflow.functions.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat
 from wanflow.store.made import blob_list, blob_of, facts_of, read
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from wanflow.catalog import Model, Protocol
 from wanflow.errors import EditError
+from wanflow.functions.catalog import Model, Protocol
 from wanflow.model import Call
 from wanflow.wire.answers import Policy
 from wanflow.wire.reading import CHINA

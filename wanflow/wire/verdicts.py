@@ -14,8 +14,8 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
+from wanflow.documents.schemas import load
 from wanflow.errors import Again, EditError, quoted
-from wanflow.schemas import load
 
 _TIMELY = (408, 425)
 _LONGEST_WAIT_S = 3600.0

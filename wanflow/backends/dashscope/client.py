@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from wanflow import catalog
 from wanflow.backends.dashscope.cadence import QUERIES_PER_S, Kind
 from wanflow.backends.dashscope.connection import QUERY_S, SUBMIT_S, SYNC_S, Connection
 from wanflow.backends.dashscope.download import Downloads, Fresh, UnusableError
@@ -22,9 +21,10 @@ from wanflow.backends.dashscope.pictures import Pictures
 from wanflow.backends.dashscope.poller import LIFE, Poller
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.backends.dashscope.ticket import Prepared, Ticket
-from wanflow.catalog import Model, Offer, Protocol
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError
+from wanflow.functions import catalog
+from wanflow.functions.catalog import Model, Offer, Protocol
 from wanflow.model import Blob, Call, Ending, Result
 from wanflow.store.uploads import Uploads
 from wanflow.wire import answers, requests

@@ -17,7 +17,7 @@ from wanflow import __version__
 from wanflow.backends.dashscope.secret import Secret
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, UsageError, printable, quoted
-from wanflow.networks import is_public
+from wanflow.links.networks import is_public
 from wanflow.wire import answers, reading
 from wanflow.wire.requests import Request
 from wanflow.wire.verdicts import Phase, judged, retry_after

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from wanflow.backends.dashscope.connection import Connection
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, quoted, unwritable
-from wanflow.images import describe, require_sound
+from wanflow.links.urls import announced_bytes
 from wanflow.model import Blob
+from wanflow.pictures.images import describe, require_sound
 from wanflow.store.blobs import Blobs
-from wanflow.urls import announced_bytes
 
 if TYPE_CHECKING:
     import httpx

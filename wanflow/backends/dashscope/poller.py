@@ -10,9 +10,9 @@ from itertools import count
 from typing import Any
 
 from wanflow.backends.dashscope.cadence import Cadence, Kind, Times
-from wanflow.catalog import result_life
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError
+from wanflow.functions.catalog import result_life
 from wanflow.wire.answers import TaskState, TaskStatus
 
 LIFE = result_life()

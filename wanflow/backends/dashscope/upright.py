@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from wanflow.errors import EditError
-from wanflow.images import open_image, orientation
+from wanflow.pictures.images import open_image, orientation
 
 # A turned JPEG is coded anew, at first so well that nobody sees it, then as well as the model's limit lets it be.
 _QUALITIES = (97, 92, 85)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from wanflow.geometry import Box, Size, covering, laid, padded, placed
+from wanflow.functions.geometry import Box, Size, covering, laid, padded, placed
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.local.mask import luminance
 from wanflow.pixels.local.paint import CLEAR, WHITE, colour, on, picture_of, rgba

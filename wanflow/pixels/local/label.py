@@ -5,8 +5,8 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from wanflow.errors import EditError
-from wanflow.geometry import Box, placed
-from wanflow.layouts import LINES, SMALLEST_LETTERS, labelled, leading
+from wanflow.functions.geometry import Box, placed
+from wanflow.functions.layouts import LINES, SMALLEST_LETTERS, labelled, leading
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, edit
 from wanflow.pixels.lettering import draw, drawable, width, wrapped
 from wanflow.pixels.local.paint import CLEAR, WHITE, Rgba, colour, picture_of, rgba

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from wanflow.errors import EditError
-from wanflow.geometry import Size
+from wanflow.functions.geometry import Size
 from wanflow.pixels.engine import Array, Bools, Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.local.paint import WHITE, on
 from wanflow.pixels.resize import resized

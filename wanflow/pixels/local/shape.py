@@ -7,7 +7,7 @@ from math import cos, radians, sin
 import numpy as np
 from PIL import Image
 
-from wanflow.geometry import Box, Size, cropped, resized, rotated
+from wanflow.functions.geometry import Box, Size, cropped, resized, rotated
 from wanflow.pixels.engine import Array, Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.local.paint import CLEAR, WHITE, colour, picture_of, rgba
 from wanflow.pixels.resize import resized as scaled

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wanflow.geometry import Box, contained, covering, placed
-from wanflow.layouts import SMALLEST_LETTERS, compared, leading, sheet
+from wanflow.functions.geometry import Box, contained, covering, placed
+from wanflow.functions.layouts import SMALLEST_LETTERS, compared, leading, sheet
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.lettering import draw, drawable, width, wrapped
 from wanflow.pixels.local.label import SHADE, fitted, write

@@ -1,0 +1,1 @@
+"""Texts -> data whose every node knows its line, judged by JSON Schemas, within bounds."""

@@ -1,0 +1,1 @@
+"""What functions and models can do and how large their pictures get: tables and exact arithmetic."""

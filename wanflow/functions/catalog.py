@@ -1,0 +1,315 @@
+"""The functions and models that a recipe can name, read from schemas/functions/*.json and schemas/models.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from wanflow.documents.schemas import Schema, load, shipped
+from wanflow.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a step can do: its inputs, exact parameter schema, size rule, models and draft engine.
+
+    `fidelity` is what the draft engine makes of it at worst; where that depends on the prompt, `best_fidelity` differs.
+    `alpha` is "keep", "flatten" (onto white) or "own" (as its description says); a stamped proxy is flattened in any
+    case.
+    """
+
+    name: str
+    title: str
+    description: str
+    inputs: Mapping[str, Mapping[str, Any]]
+    parameters: Schema
+    size: Mapping[str, Any]
+    models: tuple[str, ...]
+    engine_version: int
+    fidelity: str
+    best_fidelity: str
+    also_called: tuple[str, ...]
+    alpha: str
+    draft_seconds: float
+
+    @property
+    def is_local(self) -> bool:
+        """True for local/* functions, which cost nothing on any backend."""
+        return self.name.startswith("local/")
+
+    def rules(self) -> dict[str, Any]:
+        """What decides whether a request is allowed and how large its picture gets."""
+        return {"inputs": dict(self.inputs), "parameters": dict(self.parameters), "size": dict(self.size)}
+
+    @property
+    def properties(self) -> Mapping[str, Schema]:
+        """The schema of each parameter."""
+        properties: Mapping[str, Schema] = self.parameters["properties"]
+        return properties
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where the provider serves, and base URLs there (None: only the form with a workspace exists)."""
+
+    name: str
+    city: str
+    title: str
+    base_url: str | None
+    workspace_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One way to ask for images: a path after the base URL, and how request and answer are laid out."""
+
+    name: str
+    path: str
+    is_async: bool
+    body: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one image as the provider names it, and in USD."""
+
+    amount: Decimal
+    currency: str
+    usd: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model in one region: its name there, the account's limits, and the price (None: not known)."""
+
+    region: str
+    name: str
+    submissions_per_second: float
+    concurrent_tasks: int
+    price: Price | None
+    price_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the provider: offers by region, and the rules for requests as schemas/models.schema.json says them."""
+
+    name: str
+    title: str
+    protocols: tuple[Protocol, ...]
+    offers: Mapping[str, Offer]
+    typical_seconds: tuple[float, float]
+    prompt: Mapping[str, Any]
+    negative_prompt: Mapping[str, Any] | None
+    functions: Mapping[str, Mapping[str, Any]]
+    images: Mapping[str, Any] | None
+    size: Mapping[str, Any] | None
+    parameters: Mapping[str, Schema]
+    result_prompts: bool
+
+    def offer(self, region: str | None = None) -> Offer:
+        """The offer of a region; without one, of the first that sells the model. Raises KeyError."""
+        return self.offers[region or next(iter(self.offers))]
+
+    def parameter_rules(self, function: str | None = None) -> dict[str, Schema]:
+        """The schema of every field of `parameters`: the model's, and those of one of its own functions."""
+        return {**self.parameters, **_own_parameters(self, function)}
+
+
+def _own_parameters(model: Model, function: str | None) -> Mapping[str, Schema]:
+    known = functions().get(f"wan/{function}") if function in model.functions else None
+    shared = {"prompt", "negative_prompt", *model.parameters}
+    return {name: rule for name, rule in known.properties.items() if name not in shared} if known else {}
+
+
+@cache
+def functions() -> Mapping[str, Function]:
+    """Every function by name, in order of name."""
+    files = sorted(shipped("schemas", "functions").glob("*.json"))
+    read = [_function(json.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return {function.name: function for function in read}
+
+
+def _function(entry: Mapping[str, Any]) -> Function:
+    engine = entry["engine"]
+    return Function(
+        name=entry["name"],
+        title=entry["title"],
+        description=entry["description"],
+        inputs=entry["inputs"],
+        parameters=entry["parameters"],
+        size=entry["size"],
+        models=tuple(entry.get("models", ())),
+        engine_version=engine["version"],
+        fidelity=engine["fidelity"],
+        best_fidelity=engine.get("best_fidelity", engine["fidelity"]),
+        also_called=tuple(entry["also_called"]),
+        alpha=entry["alpha"],
+        draft_seconds=engine["seconds"],
+    )
+
+
+@cache
+def regions() -> Mapping[str, Region]:
+    """Every region by the provider's own name for it: cn-beijing."""
+    places = load("models.json")["regions"]
+    fields = ("city", "title", "base_url", "workspace_url")
+    return {name: Region(name, *(place[field] for field in fields)) for name, place in places.items()}
+
+
+def region_named(text: str) -> Region:
+    """The region of this name (cn-beijing) or city (beijing). Raises UsageError."""
+    known = {region.city: region for region in regions().values()} | dict(regions())
+    if text.lower() not in known:
+        raise UsageError(f"there is no region {text}. {did_you_mean(text, known)}")
+    return known[text.lower()]
+
+
+@cache
+def protocols() -> Mapping[str, Protocol]:
+    """Every protocol by name."""
+    ways = load("models.json")["protocols"]
+    return {
+        name: Protocol(name, way["path"], way["mode"] == "async", way["body"], way["answer"])
+        for name, way in ways.items()
+    }
+
+
+def account() -> Mapping[str, Any]:
+    """The limits that hold for all models of an account together."""
+    limits: Mapping[str, Any] = load("models.json")["account"]
+    return limits
+
+
+def result_life() -> timedelta:
+    """How long the provider keeps a task and its pictures."""
+    return timedelta(hours=account()["result_hours"])
+
+
+@cache
+def models() -> Mapping[str, Model]:
+    """Every model by name."""
+    return {name: _model(name, entry) for name, entry in load("models.json")["models"].items()}
+
+
+def _model(name: str, entry: Mapping[str, Any]) -> Model:
+    low, high = entry["typical_seconds"]
+    return Model(
+        name=name,
+        title=entry["title"],
+        protocols=tuple(protocols()[way] for way in entry["protocols"]),
+        offers={region: _offer(name, region, offer) for region, offer in entry["regions"].items()},
+        typical_seconds=(low, high),
+        prompt=entry["prompt"],
+        negative_prompt=entry["negative_prompt"],
+        functions=entry.get("functions", {}),
+        images=entry["images"],
+        size=entry["size"],
+        parameters=entry["parameters"],
+        result_prompts=entry["result_prompts"],
+    )
+
+
+def _offer(model: str, region: str, entry: Mapping[str, Any]) -> Offer:
+    limits = entry["limits"]
+    return Offer(
+        region=region,
+        name=entry.get("name", model),
+        submissions_per_second=limits["submissions_per_second"],
+        concurrent_tasks=limits["concurrent_tasks"],
+        price=entry["price"] and _price(entry["price"]),
+        price_note=entry.get("price_note", ""),
+    )
+
+
+def _price(entry: Mapping[str, str]) -> Price:
+    return Price(Decimal(entry["amount"]), entry["currency"], Decimal(entry["usd"]), entry["date"], entry["source"])
+
+
+def offered(region: str) -> Mapping[str, Model]:
+    """The models of a region by their names there."""
+    return {model.offers[region].name: model for model in models().values() if region in model.offers}
+
+
+def authoring_schema() -> dict[str, Any]:
+    """The recipe's schema for editors and `check`, derived from the grammar and every function's exact schema.
+
+    Where a parameter's exact schema stands, the authoring one also takes an expression, since its value is known only
+    per row.
+    """
+    schema = json.loads(json.dumps(load("grammar.json")))
+    definitions, step = schema["$defs"], schema["$defs"]["step"]
+    step["properties"]["uses"] |= {"enum": list(functions()), "also_called": _other_names()}
+    step["allOf"] = [_step_rule(function) for function in functions().values()]
+    for function in functions().values():
+        definitions[function.name] = _with_expressions(function)
+    definitions["defaults"] = _defaults()
+    step["properties"]["model"] |= {"enum": list(models())}
+    return {"$id": "https://wanflow.dev/schemas/recipe.schema.json", **schema}
+
+
+def _other_names() -> dict[str, list[str]]:
+    """What people call functions elsewhere, with those that are meant; for suggestions only."""
+    words = sorted({word for function in functions().values() for word in function.also_called})
+    return {word: [name for name, function in functions().items() if word in function.also_called] for word in words}
+
+
+def _step_rule(function: Function) -> dict[str, Any]:
+    rules: dict[str, Any] = {"with": {"$ref": f"#/$defs/{function.name.replace('/', '~1')}"}}
+    for slot in ("image", "mask", "images", "hint"):
+        if slot not in function.inputs:
+            rules[slot] = {"not": {}, "description": f"{function.name} takes no {slot}."}
+    if several := function.inputs.get("images"):
+        rules["images"] = {"maxItems": several["max"], **_at_least(several["min"])}
+    if function.is_local:
+        rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
+    needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]
+    if any(word in function.parameters for word in ("required", "minProperties", "oneOf")):
+        needed.append("with")
+    return {
+        "if": {"properties": {"uses": {"const": function.name}}, "required": ["uses"]},
+        "then": {"properties": rules, "required": needed},
+    }
+
+
+def _at_least(count: int) -> dict[str, Any]:
+    # How many pictures steps.ID.all is, is known only per row.
+    several = {"contains": {"type": "string", "pattern": r"\.all$"}}
+    return {"anyOf": [{"minItems": count}, several]} if count > 1 else {}
+
+
+def _with_expressions(function: Function) -> dict[str, Any]:
+    schema = dict(function.parameters)
+    schema["properties"] = {name: _or_expression(rule) for name, rule in function.properties.items()}
+    return {"title": function.title, "description": function.description, **schema}
+
+
+def _or_expression(rule: Schema) -> dict[str, Any]:
+    notes = {key: rule[key] for key in ("description", "default") if key in rule}
+    if "items" in rule:
+        rule = {**rule, "items": _or_expression(rule["items"])}
+    if "prefixItems" in rule:
+        rule = {**rule, "prefixItems": [_or_expression(item) for item in rule["prefixItems"]]}
+    return {"anyOf": [rule, {"$ref": "#/$defs/expression"}], **notes}
+
+
+def _defaults() -> dict[str, Any]:
+    properties: dict[str, Any] = {"model": {"enum": list(models()), "description": "The provider's model."}}
+    for function in functions().values():
+        if not function.is_local:
+            properties |= {name: _or_expression(rule) for name, rule in function.properties.items()}
+    description = "Parameters for every wan/* step that has them."
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "description": description,
+        "properties": properties,
+    }

@@ -1,0 +1,1 @@
+"""The recipe: its grammar, its graph of steps, and the jobs that it makes of rows."""

@@ -1,0 +1,456 @@
+"""Gets paid calls done, each by one task: claims it in the ledger, sends it, asks after it, stores its pictures.
+
+A task that is in flight for the same key, sent by whomever and whenever, is gone on with instead of sending another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import inf
+from typing import Any, TypeVar
+
+from wanflow.backends import Service
+from wanflow.errors import Again, EditError, sentence
+from wanflow.limits.budget import Budget
+from wanflow.limits.room import Room
+from wanflow.model import Ending, Listed, Result
+from wanflow.paying.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
+from wanflow.paying.reconcile import Sent, Verdict, verdict
+from wanflow.store.ledger import Ledger, Wait
+from wanflow.store.tasks import Order, State, Task
+
+T = TypeVar("T")
+NAP_S = 1.0
+# How long a lane waits before that is told, and how often it is told.
+QUIET_S, TOLD_EVERY_S = 10.0, 60.0
+# The same for one whose slots are full, which many a task may rightly keep for minutes; how many are named.
+FULL_S, NAMED = 300.0, 3
+LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
+AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
+
+
+class Payments:
+    """The paid calls of one run. With `resubmit_uncertain` the user would rather pay twice than go without."""
+
+    def __init__(
+        self,
+        service: Service,
+        ledger: Ledger,
+        retries: Retries,
+        budget: Budget,
+        room: Room,
+        *,
+        resubmit_uncertain: bool = False,
+    ) -> None:
+        self.service, self.ledger, self.budget, self.room = service, ledger, budget, room
+        self._retries, self._clock = retries, retries.clock
+        self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
+        self._comparing = asyncio.Lock()
+        self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
+        self._told: dict[str, float] = {}  # when it was last said that a lane waits
+        self._attended: Counter[str] = Counter()  # keys that jobs see to
+
+    async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
+        """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
+
+        Raises EditError (with `attempts` set), NotStarted, OverBudget, NoRoom, StoreError.
+        """
+        self._attended[order.call.key] += 1
+        try:
+            return await self._performed(order, self._passed_over | ({State.DONE, State.STORED} if afresh else set()))
+        finally:
+            self._attended[order.call.key] -= 1
+
+    async def _performed(self, order: Order, passed_over: Collection[State]) -> Performed:
+        attempts, outage = 0, Outage(self._retries)
+        while True:
+            attempts += 1
+            try:
+                await self._compare_clocks()
+                task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
+                if (collected := await self._collected(task, ticket)) is None:
+                    passed_over = {*passed_over, State.STORED}
+                    continue
+                return Performed(collected[1], attempts, collected[0])
+            except EditError as error:
+                error.attempts = attempts
+                await self._tell_task(order, error)
+                self._close(order, error)
+                if await outage.sat_out(order.job, error):
+                    attempts -= 1
+                else:
+                    await self._retries.pause(order.job, error)
+
+    async def _tell_task(self, order: Order, error: EditError) -> None:
+        """Put into an error what the ledger knows of the task that it ends."""
+        task = await self.write(self.ledger.last, order.call.key)
+        ours = bool(task and task.run == self.ledger.owner.run)
+        if task and (ours or task.state in (State.SUBMITTED, State.DONE)):
+            error.task_id = task.task_id
+            if ours:  # another run's is in its record
+                billed = task.images if task.state is State.SUBMITTED else task.billed
+                error.billed = 0 if task.state is State.FAILED else billed
+            if task.state in (State.SUBMITTED, State.DONE) and task.task_id:
+                left = f"It is kept at the provider as {task.task_id}; the next run asks for it again"
+                error.message = f"{sentence(error.message)} {left}"
+
+    async def stored(self, task: Task) -> None:
+        """The pictures of a task are known to the project that wanted them. Raises StoreError."""
+        if task.state is State.DONE:
+            await self.write(self.ledger.move, task, State.STORED, self.now(), task.detail)
+
+    async def go_on(self, task: Task) -> Performed | None:
+        """The pictures of a task that an earlier run left; None when it was never taken, a newer one took its place, or
+        its process has them.
+
+        Raises EditError, StoreError.
+        """
+        if await self.write(self.ledger.is_superseded, task):
+            why = "the pictures of a newer task of the same request are kept in its place"
+            await self.write(self.ledger.move, task, State.STORED, self.now(), why)
+            return None
+        if not await self.write(self.ledger.may_go_on, task):
+            return None
+        await self._compare_clocks()
+        settled = await self._settled(task)
+        collected = await self._collected(settled, self._ticket(settled)) if settled else None
+        return Performed(collected[1], 1, collected[0]) if collected else None
+
+    async def see_end(self, task: Task) -> bool:
+        """Ask after a task of a dead process until the provider has ended it, so that its slot is free; whether it was
+        taken at all. Raises EditError, StoreError.
+        """
+        await self._compare_clocks()
+        if settled := await self._settled(task):
+            await self._ended(settled, self._ticket(settled))
+        return settled is not None
+
+    async def unattended(self) -> list[Task]:
+        """What dead runs left, which is ours from now on, and what no job of this run waits for any more."""
+        await self.write(self.ledger.orphans, self.now())
+        return [task for task in await self.write(self.ledger.ours) if not self._attended[task.key]]
+
+    async def write(self, work: Callable[..., T], *values: Any, **facts: Any) -> T:
+        """Have the ledger do something."""
+        return await self.ledger.write(work, *values, **facts)
+
+    def now(self) -> float:
+        """Seconds since 1970, as the ledger has them."""
+        return self._clock.now().timestamp()
+
+    @property
+    def _ahead_s(self) -> float:
+        return self.service.offset_s or 0.0
+
+    async def _compare_clocks(self) -> None:
+        """Learn the provider's time before anything is sent, so that it can be found by it if no answer comes, and
+        before a task is asked for, whose age is told by it. Raises EditError when nothing can be reached.
+        """
+        async with self._comparing:
+            if self.service.offset_s is None:
+                moment, minute = self._clock.now(), timedelta(minutes=1)
+                try:
+                    await self.service.tasks(moment - minute, moment, None)
+                except EditError as error:
+                    # Every answer tells the time, a refusal too.
+                    if self.service.offset_s is None and error.code in OUTAGES:
+                        raise
+
+    async def leave(self) -> dict[str, Task]:
+        """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
+
+        Raises StoreError.
+        """
+        await self.service.aclose()
+        try:
+            return await self.write(self.ledger.under_way)
+        finally:
+            self.ledger.close()
+
+    # -- what is there already
+
+    async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
+        while task := await self.write(self.ledger.current, order.call.key, self.now() + self._ahead_s, passed_over):
+            if self.ledger.may_go_on(task):
+                settled = await self._settled(task)
+                return (settled, self._ticket(settled, order)) if settled else None
+            await self._nap(order, NAP_S)
+        return None
+
+    async def _settled(self, task: Task) -> Task | None:
+        """The task once its id is known; None when the provider never had it. Raises EditError when nobody can tell."""
+        if task.state is State.UNCERTAIN:
+            raise EditError("Uncertain", f"{sentence(task.detail)} {AGAIN}", Again.UNSURE)
+        if task.state is State.INTENT:
+            await self.write(self.ledger.move, task, State.FAILED, self.now(), "withdrawn before it was sent")
+            return None
+        if task.state is State.SENDING:
+            return await self._reconciled(task)
+        if task.state is State.FAILED:
+            return None
+        if task.state is State.LOST:
+            raise EditError("TaskLost", task.detail, Again.LOST)
+        if task.task_id is None:
+            why = f"{task.model} answered at once, and the process that it answered ended before the pictures were kept"
+            await self._lost(task, lost := EditError("TaskLost", why, Again.LOST))
+            raise lost
+        return task
+
+    def _ticket(self, task: Task, order: Order | None = None) -> Any:
+        taken_at = datetime.fromtimestamp(task.taken_at - self._ahead_s, UTC)
+        return self.service.ticket(order.call if order else task.call, str(task.task_id), taken_at)
+
+    # -- sending
+
+    async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
+        self._require_going(order)
+        # What is under way needs room, too.
+        if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
+            raise NoRoom(complaint)
+        began, prepared = self._clock.monotonic(), None
+        while True:
+            prepared = prepared or await self.service.prepare(order.call)
+            task = await self._fenced(order, passed_over)
+            # Its price is set aside, and settled only with it.
+            if sent := await self._submitted(task, order, prepared, began):
+                return sent
+
+    async def _fenced(self, order: Order, passed_over: Collection[State]) -> Task:
+        """A task whose price is set aside, and with nothing left to do but to send it."""
+        while True:
+            task = await self._claimed(order, passed_over)
+            if task.state is not State.INTENT:
+                raise EditError("Elsewhere", "another wanflow sent the same request", Again.SOON)
+            # Not before its turn has come: what merely waits must not take the money of others.
+            if not self.budget.reserve(order.usd):
+                why = self.budget.complaint(order.usd)
+                await self.write(self.ledger.move, task, State.FAILED, self.now(), f"withdrawn: {why}")
+                raise OverBudget(why)
+            moment, offset_s, fenced = self.now(), self.service.offset_s, False
+            try:
+                fenced = await self.write(self.ledger.fence, task, moment, offset_s)
+            finally:
+                if not fenced:
+                    self.budget.settle(order.usd)
+            if fenced:
+                return replace(task, state=State.SENDING, sent_at=moment, offset_s=offset_s)
+
+    async def _submitted(self, task: Task, order: Order, prepared: Any, began: float) -> tuple[Task, Any] | None:
+        """What became of the request; None where it came too early and may be sent again."""
+        asked = self._clock.monotonic()
+        try:
+            ticket = await self.service.submit(prepared)
+        except EditError as error:
+            waited_s = self._clock.monotonic() - began
+            if error.again is Again.THROTTLED and waited_s > PATIENCE_S:
+                # Whoever comes next would wait as long for nothing.
+                error = EditError(error.code, error.message, Again.MODEL)
+            if error.again is Again.UNSURE:
+                await self._give_up(task, self._clock.monotonic() - asked)
+            if error.again is not Again.THROTTLED:
+                settled = await self._unanswered(task, error)
+                return settled, self._ticket(settled, order)
+            self._tell_slow(order, error, waited_s)
+            await self.write(self.ledger.refused, task, order, str(error), self.now(), error.retry_after_s)
+            self._settle_price(task, 0)
+            return None
+        moment = self.now()
+        await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
+        return replace(task, state=State.SUBMITTED, task_id=ticket.task_id or None, submitted_at=moment), ticket
+
+    async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
+        began = self._clock.monotonic()
+        while True:
+            await self._compare_clocks()
+            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
+            if not isinstance(claimed, Wait):
+                return claimed
+            await self._tell_full(order, self._clock.monotonic() - began)
+            await self._nap(order, claimed.seconds)
+
+    async def _nap(self, order: Order, seconds: float) -> None:
+        # In short naps: what the lane learns meanwhile, and a Ctrl-C, count for those who wait already.
+        self._require_going(order)
+        await self._clock.sleep(min(seconds, NAP_S))
+        self._require_going(order)
+
+    def _require_going(self, order: Order) -> None:
+        if self._retries.stopping() or order.lane in self.closed:
+            raise NotStarted
+
+    def _close(self, order: Order, error: EditError) -> None:
+        """Send nothing more in a lane that the account can't use; what is in flight there is finished."""
+        if error.again is Again.MODEL and order.lane not in self.closed:
+            self.closed[order.lane] = error
+            self._retries.note(f"{error.code}. Nothing more is sent to {order.call.model}; the rest goes on")
+
+    def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
+        """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
+        if waited_s > QUIET_S and self._is_news(order.lane, TOLD_EVERY_S):
+            self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
+
+    async def _tell_full(self, order: Order, waited_s: float) -> None:
+        """Say now and then what a lane waits for, when that takes longer than tasks do."""
+        if waited_s > FULL_S and self._is_news(order.lane, FULL_S):
+            tasks = await self.write(self.ledger.in_flight, order.lane)
+            named = [f"{task.job} of {task.project} ({task.task_id or task.state})" for task in tasks[:NAMED]]
+            more = [f"{len(tasks) - NAMED} more"] if len(tasks) > NAMED else []
+            occupied = ", ".join([*named, *more]) or "nothing any more"
+            self._retries.note(f"{order.job}: waiting for {waited_s / 60:.0f} minutes; its lane is held by {occupied}")
+
+    def _is_news(self, lane: str, every_s: float) -> bool:
+        now = self._clock.monotonic()
+        if is_news := now - self._told.get(lane, -every_s) >= every_s:
+            self._told[lane] = now
+        return is_news
+
+    async def _give_up(self, task: Task, waited_s: float) -> None:
+        """Write down since when no answer is waited for: a process that is stopped amid a request sends it only when it
+        goes on, so that only from now on the provider has all of it, or never will.
+        """
+        with suppress(EditError):  # nobody can be reached: this machine's clock has to do
+            await self._compare_clocks()
+        if self.service.offset_s is not None and task.offset_s is not None:
+            waited_s = max(waited_s, self.now() + self.service.offset_s - task.taken_at)
+        gone_at = (task.sent_at or task.at) + waited_s
+        await self.write(self.ledger.move, task, State.SENDING, gone_at, "no answer came")
+
+    async def _unanswered(self, task: Task, error: EditError) -> Task:
+        """The task after all, though its request was not answered with it. Raises the error where it was not taken."""
+        if error.again is Again.UNSURE:
+            if self.service.lists(task.call):
+                self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
+            if settled := await self._reconciled(task):
+                return settled
+            raise EditError("NotTaken", "the request never arrived; nothing was paid", Again.SOON) from error
+        await self._failed(task, str(error))
+        raise error
+
+    # -- whether a request arrived
+
+    async def _reconciled(self, task: Task) -> Task | None:
+        """The task that a request made, found in the account's list; None when it is proven that it made none.
+
+        Raises EditError while that can't be told.
+        """
+        if not self.service.lists(task.call):
+            why = f"no answer came, and {task.model}, which answers at once, makes no task that could be looked for"
+            raise await self._uncertain(task, why)
+        began, look_s = self._clock.monotonic(), LOOK_S
+        # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
+        while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
+            # The list tells of the moment it was asked for, however long it took.
+            watched_s, offset_s = self._clock.monotonic() - began, self.service.offset_s
+            sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
+            found = await self._looked_for(task, sent, watched_s)
+            if found.task_id:
+                await self._adopt(task, found.task_id)
+                continue
+            if found.not_taken:
+                await self._failed(task, "the service never got the request")
+                continue
+            if found.doubt:
+                raise await self._uncertain(task, found.doubt)
+            if self._retries.stopping():
+                message = "no answer came, and it is not known yet whether the request was taken; the next run asks"
+                raise EditError("NoAnswer", message, Again.UNSURE)
+            await self._clock.sleep(look_s)
+            look_s = min(LONGEST_LOOK_S, look_s * 2)
+        return await self._settled(task)
+
+    async def _looked_for(self, task: Task, sent: Sent, watched_s: float) -> Verdict:
+        if (listed := await self._listed(task, watched_s)) is None:
+            return Verdict()
+        others = await self.write(self.ledger.rivals, task)
+        rivals = [Sent.of(other, is_awaited=await self.write(self.ledger.is_awaited, other)) for other in others]
+        known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
+        found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
+        # Whoever is still to be answered will tell which is its own.
+        awaited = any(rival.latest == inf for rival in rivals) and watched_s < PATIENCE_S
+        return Verdict() if found.doubt and awaited else found
+
+    async def _listed(self, task: Task, watched_s: float) -> Sequence[Listed] | None:
+        """The account's tasks of that time; None when they can't be listed just now."""
+        since, until = Sent.of(task).window
+        try:
+            return await self.service.tasks(since, until, task.model)
+        except EditError as error:
+            passing = error.again in (Again.SOON, Again.THROTTLED, Again.UNSURE)
+            if passing and watched_s < PATIENCE_S and not self._retries.stopping():
+                if self._is_news(f"the list of {task.lane}", PATIENCE_S):
+                    self._retries.note(f"{task.job}: the account's tasks can't be listed ({error}); looking on")
+                return None
+            message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
+            raise EditError("NoAnswer", message, Again.UNSURE) from error
+
+    async def _adopt(self, task: Task, task_id: str) -> None:
+        moment = task.sent_at or self.now()
+        detail = "its answer was lost; found in the account's list by the time of its submission"
+        move = partial(self.ledger.move, task_id=task_id, submitted_at=moment)
+        await self.write(move, task, State.SUBMITTED, self.now(), detail)
+
+    async def _uncertain(self, task: Task, why: str) -> EditError:
+        await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
+        return EditError("Uncertain", f"{sentence(why)} {AGAIN}", Again.UNSURE)
+
+    # -- collecting
+
+    async def _collected(self, task: Task, ticket: Any) -> tuple[Task, Result] | None:
+        """The stored pictures, and the task as it then stands; None when they were fetched before and are gone."""
+        done, ending = await self._ended(task, ticket)
+        if ending is None:
+            return None
+        try:
+            result = await self.service.fetch(ticket, ending)
+        except EditError as error:
+            if not task.task_id:
+                message = (
+                    f"{sentence(error.message)} {task.model} answers at once, so there is no task to be asked again"
+                )
+                error = EditError(error.code, message, Again.LOST)
+            if error.again is Again.LOST:
+                await self._lost(done, error)
+                if task.state is State.STORED:
+                    return None
+            raise error
+        found_again = (task.detail,) if task.detail else ()
+        billed = 0 if task.state is State.STORED else result.billed
+        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_again))
+
+    async def _ended(self, task: Task, ticket: Any) -> tuple[Task, Ending | None]:
+        """Wait for a task's end and note it. Raises EditError for one that failed."""
+        ending = await self.service.wait(ticket)
+        if ending.error is None:
+            if task.state is State.SUBMITTED:
+                if await self.write(self.ledger.move, task, State.DONE, self.now(), task.detail, billed=ending.billed):
+                    self._settle_price(task, ending.billed)
+                task = replace(task, state=State.DONE, billed=ending.billed)
+            return task, ending
+        if ending.error.again is Again.LOST:
+            await self._lost(task, ending.error)
+        else:
+            await self._failed(task, str(ending.error))
+        if task.state is State.STORED:
+            return task, None
+        raise ending.error
+
+    async def _lost(self, task: Task, error: EditError) -> None:
+        # Nobody says whether a task that vanished was billed; the ledger counts it as if.
+        billed = task.billed or task.images
+        moved = await self.write(self.ledger.move, task, State.LOST, self.now(), str(error), billed=billed)
+        if moved and task.state is State.SUBMITTED:
+            self._settle_price(task, billed)
+
+    async def _failed(self, task: Task, why: str) -> None:
+        if await self.write(self.ledger.move, task, State.FAILED, self.now(), why):
+            self._settle_price(task, 0)
+
+    def _settle_price(self, task: Task, billed: int) -> None:
+        if task.run == self.ledger.owner.run and task.usd_image is not None:
+            self.budget.settle(task.usd_image * task.images, task.usd_image * billed)

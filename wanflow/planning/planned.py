@@ -1,0 +1,279 @@
+"""The plan as a value: text, JSON and the run itself are drawn from it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from wanflow.canon import lined
+from wanflow.errors import Problem
+from wanflow.language.recipe import Recipe, Step
+from wanflow.links.urls import Url
+from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
+from wanflow.record import money
+
+FORMAT_VERSION = 1
+
+
+class Level:
+    """The steps that run once a row, or those that run once for the whole run; `first` is the place of the first one
+    among all steps of the plan, `numbers` are places among these.
+    """
+
+    def __init__(self, steps: Sequence[Step], first: int) -> None:
+        self.steps, self.first = tuple(steps), first
+        self.numbers = {step.id: number for number, step in enumerate(steps)}
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """What happens to one row: a decision a step in order, output paths, files to put back, and the files read, or URLs
+    that are fetched first.
+
+    The steps that run once for the whole run are planned as a row with the key `run`, the last one.
+    """
+
+    row: Row
+    decisions: tuple[Decision, ...]
+    paths: Mapping[str, str]
+    restores: tuple[Publication, ...] = ()
+    inputs: tuple[Source | Url, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The row's key."""
+        return self.row.key
+
+
+def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
+    """What a reference means in a row once bypassed steps are seen through."""
+    while ref.kind is RefKind.STEP and decisions[level.numbers[ref.name]].reason is Reason.BYPASSED:
+        ref = level.steps[level.numbers[ref.name]].inputs["image"]
+    return ref
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A row that is not looked at: nothing about it changed since it was last fully done, or nothing of it is selected.
+
+    `shape` has a letter for each of its steps.
+    """
+
+    key: str
+    shape: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """The list of what would happen. Text, JSON and the run itself are drawn from this one value."""
+
+    recipe: Recipe
+    identity: str
+    backend: str
+    place: str
+    steps: tuple[Step, ...]
+    entries: list[RowPlan | Unchanged] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+    by_step: dict[str, Counter[Action]] = field(default_factory=dict)
+    why: Counter[tuple[str, Action, Reason, tuple[str, ...]]] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    fatal: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+    fetches: set[Url] = field(default_factory=set)
+    terms: dict[str, Terms] = field(default_factory=dict)
+    row_level: Level = field(init=False)
+    run_level: Level = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = [step for step in self.steps if not step.per_run]
+        self.row_level, self.run_level = Level(rows, 0), Level(self.steps[len(rows) :], len(rows))
+
+    def level(self, entry: RowPlan | Unchanged | Row) -> Level:
+        """The steps of an entry or row."""
+        return self.run_level if entry.key == RUN else self.row_level
+
+    @property
+    def rows(self) -> list[RowPlan | Unchanged]:
+        """The entries of rows, without that of the whole run."""
+        return self.entries[:-1] if self.entries and self.entries[-1].key == RUN else self.entries
+
+    def sources(self, place: int, step: Step) -> dict[str, tuple[int, Ref]]:
+        """Where a job's pictures come from: by slot, the place of the entry and what is meant there.
+
+        Bypassed steps are seen through; of `steps.ID.all`, what is skipped is left out.
+        """
+        found, several = {}, []
+        for slot, ref in step.inputs.items():
+            if slot.startswith("images."):
+                several += self._pictures(place, step, ref)
+            else:
+                found[slot] = (place, self._origin(place, ref))
+        return found | {f"images.{number}": source for number, source in enumerate(several)}
+
+    def _pictures(self, place: int, step: Step, ref: Ref) -> list[tuple[int, Ref]]:
+        if not ref.every:
+            return [(place, self._origin(place, ref))]
+        gathers = step.per_run and ref.every[0] in self.row_level.numbers
+        places = range(len(self.rows)) if gathers else (place,)
+        return [(at, self._origin(at, one)) for at in places for one in ref.each if not self._is_skipped(at, one.name)]
+
+    def _origin(self, place: int, ref: Ref) -> Ref:
+        entry = self.entries[place]
+        return origin(ref, entry.decisions, self.level(entry)) if isinstance(entry, RowPlan) else ref
+
+    def _is_skipped(self, place: int, step: str) -> bool:
+        entry = self.entries[place]
+        number = self.level(entry).numbers[step]
+        if isinstance(entry, Unchanged):
+            return SHAPES[entry.shape[number]][1] is Reason.SKIPPED
+        return entry.decisions[number].reason is Reason.SKIPPED
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """True when a run would neither do a job nor write a file."""
+        return not (self.totals.run or self.totals.later or self.totals.restore or self.fetches)
+
+    @property
+    def over_budget(self) -> str:
+        """In words, when the recipe's budget does not allow what this may cost; else empty."""
+        budget, totals = self.recipe.budget, self.totals
+        if budget is None or not (totals.usd_worst > budget or totals.unpriced):
+            return ""
+        if totals.unpriced:
+            return f"{totals.unpriced} images have no known price, and the recipe's budget is ${budget}"
+        return f"this may cost ${totals.usd_worst}, and the recipe's budget is ${budget}"
+
+    def decisions(self) -> Iterator[tuple[str, Decision]]:
+        """Every (row key, decision) in order; those of unchanged rows are made on the way."""
+        for entry in self.entries:
+            if isinstance(entry, Unchanged):
+                for step, letter in zip(self.level(entry).steps, entry.shape, strict=True):
+                    yield entry.key, Decision(step.id, *SHAPES[letter])
+            else:
+                for decision in entry.decisions:
+                    yield entry.row.key, decision
+
+    def tally(self) -> None:
+        """Count the entries; called once, when all are there."""
+        totals = self.totals
+        rows = self.rows
+        for level, entries in ((self.row_level, rows), (self.run_level, self.entries[len(rows) :])):
+            for shape, count in Counter(entry.shape for entry in entries if isinstance(entry, Unchanged)).items():
+                for step, letter in zip(level.steps, shape, strict=True):
+                    action, reason = SHAPES[letter]
+                    self.by_step[step.id][action] += count
+                    self.why[step.id, action, reason, ()] += count
+        for entry in self.entries:
+            if isinstance(entry, RowPlan):
+                totals.restore += len(entry.restores)
+                for decision in entry.decisions:
+                    self.by_step[decision.step][decision.action] += 1
+                    changes = tuple(change.field for change in decision.changes)
+                    self.why[decision.step, decision.action, decision.reason, changes] += 1
+        work: dict[str, float] = defaultdict(float)
+        for step in self.steps:
+            self._count_step(step)
+            terms = self.terms[step.id]
+            work[terms.lane] += self._open_jobs(step) * terms.seconds / max(terms.limits.slots, 1)
+        # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
+        totals.seconds = max(work.values(), default=0.0)
+
+    def _open_jobs(self, step: Step) -> int:
+        return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
+
+    def _count_step(self, step: Step) -> None:
+        totals, counts = self.totals, self.by_step[step.id]
+        totals.jobs += counts.total()
+        totals.run += counts[Action.RUN]
+        totals.reuse += counts[Action.REUSE]
+        totals.later += counts[Action.LATER]
+        totals.skip += counts[Action.SKIP]
+        totals.images += self._open_jobs(step)
+        terms = self.terms[step.id]
+        usd = terms.usd
+        if usd is None:
+            totals.unpriced += self._open_jobs(step)
+        elif not usd and not terms.paid:
+            return
+        totals.paid_tasks += self._open_jobs(step)
+        totals.usd += (usd or 0) * counts[Action.RUN]
+        totals.usd_worst += (usd or 0) * self._open_jobs(step)
+
+
+EXCLUDED = "x"
+SHAPES = {
+    "r": (Action.REUSE, Reason.CACHED),
+    "b": (Action.SKIP, Reason.BYPASSED),
+    "s": (Action.SKIP, Reason.SKIPPED),
+    EXCLUDED: (Action.SKIP, Reason.EXCLUDED),
+}
+_LETTERS = {Reason.BYPASSED: "b", Reason.SKIPPED: "s"}
+
+
+def shape_of(reasons: Iterator[Reason]) -> str:
+    """The shape of a fully done row: a letter a step."""
+    return "".join(_LETTERS.get(reason, "r") for reason in reasons)
+
+
+def plan_head(plan: Plan) -> dict[str, Any]:
+    """Everything of a plan's JSON but its decisions (schema: schemas/plan.schema.json)."""
+    totals = plan.totals
+    return {
+        "format_version": FORMAT_VERSION,
+        "recipe": plan.recipe.name,
+        "backend": plan.backend,
+        "place": plan.place,
+        "totals": {
+            "jobs": totals.jobs,
+            "run": totals.run,
+            "reuse": totals.reuse,
+            "later": totals.later,
+            "skip": totals.skip,
+            "restore": totals.restore,
+            "fetch": len(plan.fetches),
+            "paid_tasks": totals.paid_tasks,
+            "images": totals.images,
+            "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
+            "usd_worst": None if totals.unpriced else money(totals.usd_worst),
+            "seconds": round(totals.seconds, 1),
+        },
+        "problems": [problem.json() for problem in plan.problems],
+        "notes": plan.notes,
+    }
+
+
+def plan_json(plan: Plan) -> Iterator[str]:
+    """The plan as JSON text in pieces, so that a hundred thousand jobs need no memory of their own."""
+    functions = {step.id: step.function.name for step in plan.steps}
+    decisions = (_decision(plan, row, decision, functions[decision.step]) for row, decision in plan.decisions())
+    return lined(plan_head(plan), "decisions", decisions)
+
+
+def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
+    usd = plan.terms[decision.step].usd if decision.action in (Action.RUN, Action.LATER) else Decimal(0)
+    return {
+        "job": f"{row}/{decision.step}",
+        "function": function,
+        "action": decision.action.value,
+        "reason": decision.reason.value,
+        "fidelity": _fidelity(plan, decision),
+        "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
+        "usd": None if usd is None else money(usd),
+        "note": decision.note,
+    }
+
+
+def _unpriced(plan: Plan, action: Action) -> bool:
+    """Whether any job that is to be done so has no known price."""
+    return any(plan.by_step[step][action] for step, terms in plan.terms.items() if terms.usd is None)
+
+
+def _fidelity(plan: Plan, decision: Decision) -> str | None:
+    """What the job's picture is, or what it will be at worst; None where there is none or it was not looked up."""
+    if decision.action in (Action.RUN, Action.LATER):
+        return plan.terms[decision.step].fidelity
+    return decision.result.fidelity if decision.result else None

@@ -1,0 +1,53 @@
+"""What is known of one row while it runs: its pictures so far, how its jobs ended, and what is still open."""
+
+from __future__ import annotations
+
+from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, Result, Status
+from wanflow.planning.planned import Level, RowPlan, origin
+
+
+class RowState:
+    """One row of a run. `open_ends` counts its jobs and files that are still to come; `sound`, that nothing failed."""
+
+    def __init__(self, entry: RowPlan, level: Level) -> None:
+        self.entry, self.level = entry, level
+        self.blobs: dict[str, Blob] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.open_ends = 0
+        self.sound = True
+
+    def origin(self, ref: Ref) -> Ref:
+        """What a reference means once bypassed steps are seen through."""
+        return origin(ref, self.entry.decisions, self.level)
+
+    def address(self, step: str) -> str:
+        """A job's name."""
+        return f"{self.entry.row.key}/{step}"
+
+    def end(self, step: str, status: Status, result: Result | None = None, key: str | None = None) -> Outcome:
+        """A job ended so; with the picture that it has now, if it has one."""
+        function = self.level.steps[self.level.numbers[step]].function.name
+        outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key)
+        if result:
+            blob = self.blobs[step] = result.blobs[0]
+            stored = f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}"
+            outcome.outputs = [OutputFile(stored, blob.sha256, blob.width, blob.height)]
+            outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
+        return outcome
+
+    def fail(self, step: str, code: str, message: str, status: Status = Status.FAILED) -> Outcome:
+        """A job has no picture, and why."""
+        self.sound = False
+        outcome = self.end(step, status)
+        outcome.error_code, outcome.error_message = code, message
+        return outcome
+
+    def show(self, publication: Publication, sha256: str) -> None:
+        """A job's picture stands in a file; visible files are listed instead of the stored one."""
+        if publication.step and (outcome := self.outcomes.get(publication.step)):
+            file = OutputFile(publication.path, sha256, publication.source.width, publication.source.height)
+            outcome.outputs = [*(known for known in outcome.outputs if not _is_stored(known)), file]
+
+
+def _is_stored(file: OutputFile) -> bool:
+    return file.path.startswith(".wanflow/objects/")

@@ -1,0 +1,1 @@
+"""Values -> terminal. Nothing is decided here."""

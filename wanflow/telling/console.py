@@ -1,0 +1,372 @@
+"""Plan, progress and problems -> terminal. The only voice; rich is imported late and only for a live terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, TextIO
+
+from wanflow.errors import Problem, RefusedError, inline, printable
+from wanflow.language.recipe import Step
+from wanflow.model import Action, Outcome, Reason, Status
+from wanflow.paying.status import Held, Spent
+from wanflow.paying.status import Status as Overview
+from wanflow.planning.planned import Plan, Unchanged
+from wanflow.record import RunRecord
+from wanflow.store.ledger import KEPT_S
+from wanflow.store.tasks import State
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+MAX_PROBLEMS = 30
+_REASONS = {
+    Reason.NEW: "new",
+    Reason.INPUT_CHANGED: "its image changed",
+    Reason.PARAMS_CHANGED: "parameters changed",
+    Reason.FUNCTION_CHANGED: "function changed",
+    Reason.MODEL_CHANGED: "model changed",
+    Reason.OUTPUT_MISSING: "output file not there",
+    Reason.OUTPUT_MODIFIED: "output file was edited",
+    Reason.UPSTREAM: "known after the step before it",
+    Reason.FETCH: "known once its picture is fetched",
+    Reason.FORCED: "forced",
+    Reason.CACHED: "",
+    Reason.BYPASSED: "when is false: its image goes on",
+    Reason.SKIPPED: "when is false, or what it needs is skipped",
+    Reason.REFUSED: "refused, see the problems",
+    Reason.MODERATED: "refused by the service before; --retry-refused asks again",
+    Reason.EXCLUDED: "not selected",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """1 job, 2,000 jobs."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 0.4 s, 12 s, 3 min 5 s, 2 h 4 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as a table by step, with reasons."""
+    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_notes(plan)])
+
+
+def _headline(plan: Plan) -> Iterator[str]:
+    totals = plan.totals
+    if not (totals.run or totals.later):
+        files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
+        idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
+        yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
+        return
+    work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
+    yield f"{plan.recipe.name} {_where(plan)}: {work}; {price(plan)}, about {duration(totals.seconds)}"
+
+
+def _where(plan: Plan) -> str:
+    return f"at {plan.place}" if plan.place else f"on {plan.backend}"
+
+
+def price(plan: Plan) -> str:
+    """What a plan costs: "free", "$0.0803 (at most $0.2409 for 12 images)"; what has no known price is said so."""
+    totals = plan.totals
+    if not totals.paid_tasks:
+        return "free"
+    parts = []
+    if priced := totals.paid_tasks - totals.unpriced:
+        worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
+        parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
+    if totals.unpriced:
+        parts.append(f"an unknown amount (no price is known for {count(totals.unpriced, 'image')})")
+    return " and ".join(parts)
+
+
+def dollars(usd: Decimal) -> str:
+    """An amount, never told as less than it is: to the cent, and below a dollar to four digits where they differ."""
+    digits = Decimal("0.0001") if usd < 1 else Decimal("0.01")
+    cents, _, rest = f"{usd.quantize(digits, ROUND_CEILING):,.4f}".partition(".")
+    return f"${cents}.{rest.rstrip('0'):0<2}"
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    width = max([4, *(len(step.id) for step in plan.steps)])
+    kind = max([8, *(len(step.function.name) for step in plan.steps)])
+    yield ""
+    head = f"  {'step':<{width}}  {'function':<{kind}}  {'fidelity':<12}"
+    yield f"{head}  {'run':>7}  {'later':>7}  {'reuse':>7}  {'skip':>7}  why"
+    for step in plan.steps:
+        counts = plan.by_step[step.id]
+        numbers = "  ".join(f"{counts[action]:>7,}" for action in (Action.RUN, Action.LATER, Action.REUSE, Action.SKIP))
+        fidelity = f"{_fidelity(plan, step):<12}"
+        line = f"  {step.id:<{width}}  {step.function.name:<{kind}}  {fidelity}  {numbers}  {_why(plan, step.id)}"
+        yield line.rstrip()
+
+
+def _fidelity(plan: Plan, step: Step) -> str:
+    claim = plan.terms[step.id].fidelity
+    if not claim == step.function.fidelity != step.function.best_fidelity:
+        return claim
+    counts = plan.by_step[step.id]
+    if counts[Action.RUN] + counts[Action.LATER] or not counts[Action.REUSE]:
+        return f"may be {claim}"
+    return _made_before(plan, step) or "as before"
+
+
+def _made_before(plan: Plan, step: Step) -> str:
+    """The fidelity of a step's stored pictures, if they were looked up and are alike."""
+    made: set[str] = set()
+    for entry in plan.entries:
+        if isinstance(entry, Unchanged):
+            return ""
+        made |= {
+            decision.result.fidelity for decision in entry.decisions if decision.step == step.id and decision.result
+        }
+    return made.pop() if len(made) == 1 else ""
+
+
+def _why(plan: Plan, step: str) -> str:
+    counted: Counter[str] = Counter()
+    for (of, action, reason, fields), number in plan.why.items():
+        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else _REASONS[reason]
+        if of == step and words:
+            counted[f"{words} ({', '.join(fields)})" if fields else words] += number
+    total = plan.by_step[step].total()
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return "; ".join(words if number == total else f"{number:,} × {words}" for words, number in ordered)
+
+
+def _restores(plan: Plan) -> Iterator[str]:
+    if plan.totals.restore:
+        yield ""
+        yield f"  {count(plan.totals.restore, 'output file')} to put in place from the store"
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    if plan.over_budget:
+        yield f"  over budget: {plan.over_budget}; a run is refused"
+    yield from (f"  note: {inline(note)}" for note in plan.notes)
+
+
+def reasons_text(plan: Plan, most: int = 12) -> str:
+    """What changed, job by job, for the first few jobs whose reason names a change."""
+    lines: list[str] = []
+    for row, decision in plan.decisions():
+        for change in decision.changes:
+            if len(lines) == most:
+                return "\n".join([*lines, "  …"])
+            lines.append(inline(f"  {row}/{decision.step}: {change}"))
+    return "\n".join(lines)
+
+
+def problems_text(problems: list[Problem]) -> str:
+    """All problems, or the first of very many with the count of the rest."""
+    shown = [problem.text() for problem in problems[:MAX_PROBLEMS]]
+    if rest := len(problems) - len(shown):
+        shown.append(f"… and {count(rest, 'more problem')}")
+    return "\n".join([*shown, count(len(problems), "problem")])
+
+
+def record_text(record: RunRecord, seconds: float) -> str:
+    """How a run went, in a line or two."""
+    counts = record.counts()
+    parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
+    bad = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.LEFT)
+    rest = (*bad, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
+    parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
+    if record.written:
+        parts.append(
+            f"{count(record.written, 'file')} written{f' to {record.written_to}' if record.written_to else ''}"
+        )
+    if record.not_written:
+        parts.append(f"{count(record.not_written, 'file')} not written")
+    if record.fetched:
+        parts.append(f"fetched {record.fetched:,} that an earlier run paid for")
+    if record.usd:
+        parts.append(f"{dollars(record.usd)} paid")
+    elif record.usd is None:
+        parts.append(UNPRICED)
+    return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
+
+
+def status_text(status: Overview, *, billing: bool = False) -> str:
+    """The last runs, and the paid tasks of every account."""
+    lines = [*_runs_text(status)]
+    for account in status.accounts:
+        if account.fault:
+            lines += ["", printable(f"{account.label}: {account.fault}")]
+            continue
+        lines += [
+            "",
+            f"{account.label}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
+        ]
+        for held in account.held:
+            lines.append(printable(f"  {_held_text(held)}"))
+        if billing:
+            for (month, model), spent in sorted(account.spent.items()):
+                lines.append(f"  {month}  {model:<24}  {count(spent.images, 'image'):>14}  {_spent_text(spent):>10}")
+    if not status.accounts:
+        lines += ["", "no paid tasks yet"]
+    return "\n".join(lines)
+
+
+def _spent_text(spent: Spent) -> str:
+    if not spent.unpriced:
+        return dollars(spent.usd)
+    unknown = f"an amount that is not known for {count(spent.unpriced, 'image')}"
+    return f"{dollars(spent.usd)} and {unknown}" if spent.usd else unknown
+
+
+def _runs_text(status: Overview) -> Iterator[str]:
+    if not status.runs:
+        yield "no runs in this folder yet"
+    for run in status.runs:
+        totals = run["totals"]
+        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
+        ended = "interrupted" if run["interrupted"] else bad or "all well"
+        paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
+        paid = f", {UNPRICED}" if totals["usd"] is None else paid
+        yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
+
+
+UNPRICED = "paid at prices that are not known"
+_BAD = ("failed", "blocked", "refused", "left_in_flight", "not_started")
+
+
+def _held_text(held: Held) -> str:
+    task = held.task
+    age = duration(max(0.0, KEPT_S - held.left_s))
+    cost = "price not known" if task.usd_image is None else dollars(task.usd)
+    what = f"{task.job} of {task.recipe} in {task.project}, {task.model}, {cost}"
+    match task.state:
+        case State.DONE:
+            left = f"to be had for {duration(held.left_s)}" if held.left_s > 0 else "no longer to be had"
+            return f"done       {what}: {left}; run the recipe again to fetch it"
+        case State.UNCERTAIN:
+            return f"uncertain  {what}: {task.detail}"
+        case State.LOST:
+            return f"lost       {what}: {task.detail}"
+    holder = f"run {task.run} holds its slot" if held.alive else "its run is dead; the next run takes it up"
+    return f"{task.state.value:<9}  {what}: for {age}, {duration(held.left_s)} left; {holder}"
+
+
+class Narrator:
+    """Tells how a run goes: live bars by step on a terminal, plain lines elsewhere.
+
+    Of equal warnings of a step only the first is told; `unsaid` counts the others.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self._counts: dict[str, Counter[Status]] = {}
+        self._expected: dict[str, int] = {}
+        self._live: Progress | None = None
+        self._bars: dict[str, TaskID] = {}
+        self._warned: set[tuple[str, str]] = set()
+        self.unsaid = 0
+        self._began = now()
+
+    def consent(self, plan: Plan, yes: bool) -> bool:
+        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may.
+
+        Raises RefusedError where nobody can be asked.
+        """
+        if plan.totals.paid_tasks and not yes:
+            cost = f"{price(plan)} {_where(plan)}"
+            if not (sys.stdin.isatty() and self.stream.isatty()):
+                raise RefusedError(f"this would cost {cost}; nothing was started. Say --yes to agree.")
+            print(plan_text(plan), file=self.stream)
+            print(f"\nThis costs {cost}. Go on? [y/N] ", end="", file=self.stream, flush=True)
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                raise RefusedError("nothing was started")
+        self._begin(plan)
+        return True
+
+    def _begin(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self.note(note)
+        for step in plan.steps:
+            counts = plan.by_step[step.id]
+            self._counts[step.id] = Counter()
+            self._expected[step.id] = counts[Action.RUN] + counts[Action.LATER]
+        if self.stream.isatty() and any(self._expected.values()):
+            self._begin_live()
+
+    def __enter__(self) -> Narrator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _begin_live(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        self._live = Progress(*columns, TextColumn("{task.fields[more]}"), console=Console(file=self.stream))
+        for step, expected in self._expected.items():
+            if expected:
+                self._bars[step] = self._live.add_task(step, total=expected, more="")
+        self._live.start()
+
+    def finished(self, outcome: Outcome, step: str) -> None:
+        """A job ended."""
+        self._counts[step][outcome.status] += 1
+        if self._live and step in self._bars:
+            self._update(step)
+        if outcome.status is Status.FAILED:
+            self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
+            self.note(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.LEFT:
+            self.note(f"{outcome.job} left in flight: {str(outcome.error_message).removeprefix('left ')}")
+        elif outcome.status is Status.DONE and not self._live:
+            self._say_line(f"{outcome.job}  {outcome.function}  {duration(outcome.seconds)}")
+        for warning in outcome.warnings if outcome.status is Status.DONE else ():
+            if (step, warning) in self._warned:
+                self.unsaid += 1
+                continue
+            self._warned.add((step, warning))
+            self.note(f"{outcome.job}: {warning}")
+
+    def _update(self, step: str) -> None:
+        counts = self._counts[step]
+        ended = counts[Status.DONE] + counts[Status.FAILED] + counts[Status.BLOCKED]
+        parts = [f"{counts[status]:,} {status.value}" for status in (Status.REUSED, Status.FAILED) if counts[status]]
+        if elapsed := now() - self._began:
+            parts.insert(0, f"{counts[Status.DONE] / elapsed * 60:.0f}/min")
+        assert self._live  # noqa: S101 - told to mypy; only called while live
+        self._live.update(self._bars[step], completed=min(ended, self._expected[step]), more=", ".join(parts))
+
+    def published(self, path: str, kept: str) -> None:
+        """A file appeared."""
+        if kept:
+            self.note(f"{path} was not as wanflow left it; what stood there is kept as {kept}")
+
+    def note(self, text: str) -> None:
+        """Something the user should know, at once."""
+        self._say_line(f"  {text}")
+
+    def _say_line(self, text: str) -> None:
+        text = inline(text)  # keys of rows, and words of services, come from strangers
+        if self._live:
+            self._live.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=self.stream, flush=True)
+
+
+def now() -> float:
+    """Seconds for showing how long something took."""
+    return time.monotonic()
