@@ -58,7 +58,7 @@ def test_the_size_is_exact_and_the_picture_lies_inside(
 
 
 def test_planning_a_size_imports_nothing_heavy():
-    code = "import sys, wanflow.sizes; assert not {'numpy', 'cv2', 'PIL'} & set(sys.modules)"
+    code = "import sys, wanflow.functions.sizes; assert not {'numpy', 'cv2', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
