@@ -1,0 +1,5 @@
+"""`python -m wanflow.cli` is `wanflow`."""
+
+from wanflow.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""The command itself: its exit codes, and how what went wrong is told."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from wanflow import __version__
+
+USAGE = 64
+
+
+class _Group(click.Group):
+    """A usage error is exit code 64 here, not click's 2, which means "changes pending"."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra["standalone_mode"] = False
+        try:
+            sys.exit(super().main(*args, **extra) or 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.UsageError as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.Abort:
+            click.echo("aborted", err=True)
+            sys.exit(130)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader of a pipe (head, less) went away; that is no error of ours.
+            sys.stderr.close()
+            sys.exit(0)
+        except OSError as error:
+            click.echo(f"wanflow: {_told(error)}", err=True)
+            sys.exit(1)
+
+
+# Only what is printed goes to a file that has no name.
+_PRINTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EAGAIN)
+
+
+def _told(error: OSError) -> str:
+    said = error.strerror or type(error).__name__
+    if error.filename:
+        return f"{error.filename}: {said}"
+    return f"output can't be written: {said}" if error.errno in _PRINTING else said
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="wanflow")
+def main() -> None:
+    """make for Wan image edits: recipes in git, a priced plan before you pay, cached runs.
+
+    \b
+    wanflow init photos            a working example project in the folder photos
+    wanflow check recipe.yaml      every problem of a recipe, its manifest and its rows
+    wanflow plan recipe.yaml       what a run would do, why, and what it costs
+    wanflow run recipe.yaml        do it; a rerun does only what changed
+    wanflow status                 paid tasks: what is in flight, what was spent
+    wanflow emulate                the provider's service on this machine, to try things for nothing
+    """
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Text for a terminal, where names and texts of strangers do nothing but stand."""
+    from wanflow.errors import printable
+
+    click.echo(printable(text), err=err)
+
+
+def reported(work: Callable[[], int], as_json: bool = False) -> int:
+    """The exit code of a command; what the user has to mend goes to the error stream (or, as JSON, to the output)."""
+    from wanflow.errors import RecipeError, WanflowError
+
+    try:
+        return work()
+    except RecipeError as error:
+        _tell_problems(error, as_json)
+        return error.exit_code
+    except WanflowError as error:
+        say(f"wanflow: {error}", err=True)
+        return error.exit_code
+
+
+def _tell_problems(error: Any, as_json: bool) -> None:
+    from wanflow.canon import told
+    from wanflow.telling.console import problems_text
+
+    if as_json:
+        say(told({"problems": [problem.json() for problem in error.problems]}))
+    say(problems_text(error.problems), err=True)

@@ -1,0 +1,118 @@
+"""The flags that several commands share, and what they mean to the api."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from wanflow.api import Options
+
+
+class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """An amount in USD."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The amount; fails like every bad flag."""
+        try:
+            usd = Decimal(value)
+        except InvalidOperation:
+            usd = Decimal("nan")
+        if not usd.is_finite() or usd < 0:
+            self.fail(f"{value!r} is no amount in USD, e.g. 2.50", param, ctx)
+        return usd
+
+
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The recipe, and what is set for one command."""
+    for option in reversed(
+        [
+            click.argument("recipe", type=click.Path(path_type=Path)),
+            click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."),
+            click.option(
+                "-m", "--manifest", type=click.Path(path_type=Path), help="Use these rows, not the recipe's manifest."
+            ),
+            click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder that output paths start from."),
+            click.option(
+                "--no-proxy", is_flag=True, help="Refuse what the draft engine can only return stamped DRAFT."
+            ),
+            click.option(
+                "--backend",
+                metavar="NAME",
+                help="Who performs wan/* steps: draft (free, on this machine) or dashscope (paid).",
+            ),
+            click.option(
+                "--allow-path",
+                "allow_paths",
+                multiple=True,
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
+            ),
+            click.option(
+                "--allow-host",
+                "allow_hosts",
+                multiple=True,
+                metavar="HOST",
+                help="Let URLs of pictures lead to this host too, though it is not public. Repeatable.",
+            ),
+            click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
+            click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which of the jobs are meant."""
+    for option in reversed(
+        [
+            click.option(
+                "-s",
+                "--select",
+                multiple=True,
+                metavar="WHAT",
+                help='Only these jobs: detail, 0001/, 0001/detail, +x, x+, tag:web, state:failed; "x y", "x,y".',
+            ),
+            click.option(
+                "-x", "--exclude", multiple=True, metavar="WHAT", help="All but these jobs, written likewise."
+            ),
+            click.option("--until", metavar="STEP", help="Only this step and what it needs."),
+            click.option(
+                "--pilot",
+                type=click.IntRange(1),
+                metavar="N",
+                help="Only N rows that differ most in size, ratio and prompt.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def options(param: tuple[str, ...], **flags: Any) -> Options:
+    """What the flags say, as a value. Raises click.UsageError."""
+    from wanflow.api import Options
+    from wanflow.language.selection import Wish
+
+    wished = {name: flags.pop(name) for name in ("select", "exclude", "until", "pilot") if name in flags}
+    return Options(_pairs(param), wish=Wish(**wished), **flags)
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    from wanflow.errors import quoted
+
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"-p takes NAME=VALUE, got {quoted(text)}")
+        pairs[name] = value
+    return pairs
