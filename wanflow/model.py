@@ -60,6 +60,11 @@ class Ref:
         return f"{self.kind.value}{glue}{self.name}{'.all' if self.every else ''}"
 
     @property
+    def is_one_step(self) -> bool:
+        """Whether it is the picture of one step."""
+        return self.kind is RefKind.STEP and not self.every
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """The steps whose pictures are meant."""
         return self.every or ((self.name,) if self.kind is RefKind.STEP else ())

@@ -132,10 +132,12 @@ def _at_document(document: Document, error: Any) -> Iterator[tuple[NodePath, Pro
 
 
 def _explaining(error: Any) -> Any:
-    # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule.
+    # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule, or that of a
+    # short form which is of the value's type.
     while error.validator == "anyOf" and error.context:
+        short = [e for e in error.context if e.validator == "pattern" and e.validator_value.startswith("^steps")]
         exact = [e for e in error.context if e.relative_schema_path[0] == 0]
-        error = exact[0] if exact else error.context[0]
+        error = (short or exact or error.context)[0]
     return error
 
 
@@ -213,6 +215,11 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if "row\\." in wanted:
             hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "pattern" if wanted.startswith("^steps") and "all" in wanted:
+            return "reference", f"{name}: {got} is not a list of images", _images_hint(str(error.instance))
+        case "pattern" if wanted.startswith("^steps"):
+            hint = f"Write {name}: {{name: [value, …]}}, or steps.ID to take over that of another step."
+            return "reference", f"{name}: {got} is no map of values", hint
         case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
             return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
         case "minItems" | "maxItems":
@@ -233,6 +240,12 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
     return str(error.validator), f"{name}: {error.message[:200]}", ""
+
+
+def _images_hint(text: str) -> str:
+    if re.fullmatch(r"steps\.[a-z][a-z0-9_]*", text):
+        return f"Write {text}.all for all pictures of that step, or [{text}] for one."
+    return f"Write [{text}], or steps.ID.all for all pictures of a step."
 
 
 def way(alternative: Schema) -> list[str]:

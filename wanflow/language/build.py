@@ -177,11 +177,13 @@ class _Builder:
         return found
 
     def _step(self, name: str, entry: Mapping[str, Any]) -> Step | None:
+        if isinstance(entry.get("matrix"), str) and not self.references.keys(name):
+            return None  # why it can't take over that matrix is told
         before = len(self.problems)
         model = self._model(name, entry, catalog.functions()[entry["uses"]])
         function = narrowed(entry["uses"], model)
         per_run = self.references.is_per_run(name)
-        sees = _Sight(not per_run, tuple(entry.get("matrix", ())))
+        sees = _Sight(not per_run, self.references.keys(name))
         inputs = {}
         for slot, where, text in _reference_texts(name, entry):
             ref = self._reference(text, where)
@@ -359,6 +361,8 @@ class _Builder:
             self._note((*where, "image"), "reference", f"{ref} is several pictures, and image takes one", hint)
         per_run = shown is not None and self.references.is_per_run(shown)
         own = self.references.instances.get(shown or "", [])
+        if shown in self.references.instances and not own:
+            return  # what is wrong with its matrix is told
         matrix = tuple(own[0].names) if own else ()
         to = self._value(entry["to"], (*where, "to"), _Sight(not per_run, matrix))
         if ref is None or len(self.problems) > before or not self._evaluable([to]):

@@ -8,7 +8,7 @@ result holds it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import prod
@@ -51,11 +51,20 @@ def instances(matrix: Mapping[str, Any], exclude: Sequence[Mapping[str, Any]]) -
     faults += [fault for number, entry in enumerate(exclude) for fault in _exclude_faults(number, entry, named)]
     if faults:
         return [], faults
-    every = [_instance(named, combination) for combination in product(*named.values())]
-    left = [one for one in every if not any(_matches(one, entry) for entry in exclude)]
-    if not left:
-        faults.append((("exclude",), "exclude leaves nothing of the matrix", ""))
+    left, faults = _left([_instance(named, combination) for combination in product(*named.values())], exclude)
     return left, [*faults, *_clashes(left)]
+
+
+def taken_over(every: Sequence[Instance], exclude: Sequence[Mapping[str, Any]]) -> tuple[list[Instance], list[Fault]]:
+    """The instances of another step that exclude: leaves, and what is wrong with that."""
+    named = {key: [(one.names[key], one.values[key]) for one in every] for key in every[0].names}
+    faults = [fault for number, entry in enumerate(exclude) for fault in _exclude_faults(number, entry, named)]
+    return ([], faults) if faults else _left(every, exclude)
+
+
+def _left(every: Sequence[Instance], exclude: Sequence[Mapping[str, Any]]) -> tuple[list[Instance], list[Fault]]:
+    left = [one for one in every if not any(_matches(one, entry) for entry in exclude)]
+    return left, [] if left else [(("exclude",), "exclude leaves nothing of the matrix", "Leave out less.")]
 
 
 def _named(values: Any) -> list[tuple[str, Any]]:
@@ -114,11 +123,15 @@ def _clashes(made: Sequence[Instance]) -> Iterator[Fault]:
             yield (ROOT,), message, "Give the values shorter names: name: value."
 
 
-def instance_of(step: Step, instance: Instance) -> Step:
-    """The step for one instance: its templates see the instance's values."""
+def instance_of(step: Step, instance: Instance, alike: Collection[str]) -> Step:
+    """The step for one instance: its templates see the instance's values, and of `alike` steps it takes its own one."""
     return replace(
         step,
         id=f"{step.id}@{instance.name}",
+        inputs={
+            slot: replace(ref, name=f"{ref.name}@{instance.name}") if ref.name in alike and ref.is_one_step else ref
+            for slot, ref in step.inputs.items()
+        },
         templates={name: bound(template, ROOT, instance.values) for name, template in step.templates.items()},
         when=bound(step.when, ROOT, instance.values),
         region=tuple(bound(value, ROOT, instance.values) for value in step.region),
