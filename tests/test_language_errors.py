@@ -459,6 +459,7 @@ def test_a_step_has_a_small_name(says):
 r.yaml:4:3: "Fit" can't be a name: a small letter first, then small letters, digits, _ [name]
       Fit: {uses: local/fit, image: row.photo, with: {max_side: 600}}
       ^
+    Write for example fit.
 """
     )
 
@@ -470,6 +471,7 @@ def test_a_recipe_has_a_small_name(says):
 r.yaml:7:7: "Über uns" can't be a name: a small letter first, then small letters, digits, _ [name]
     name: Über uns
           ^
+    Write for example uber_uns.
 """
     )
 
@@ -1403,6 +1405,7 @@ def test_files_that_differ_only_in_their_ending_need_whole_names_for_keys(says):
         == """\
 a.bmp: row.path: a.bmp: the file is empty [image-unreadable]
     row a
+    Save it anew as JPEG or PNG, or leave the row out with where:.
 a.png: key a stands here again; first for a.bmp [row-key]
     Write manifest: {from: …, key: name}; then keys are whole file names, with their ending.
 """
@@ -1691,6 +1694,7 @@ def test_broken_lines_of_jsonl_are_all_told(says):
         )
         == """\
 rows.jsonl:2:1: this line can't be read as a JSON object: Expecting value [json]
+    One map a line, names and texts in double quotes: {"id": "0001", …}.
 rows.jsonl:3:1: this line can't be read as a JSON object: a row must be a map (name: value) [json]
 rows.jsonl:4:1: this line can't be read as a JSON object: id stands twice in one object [json]
 rows.jsonl:5:1: this line can't be read as a JSON object: NaN is not JSON [json]
@@ -1792,17 +1796,17 @@ def test_a_picture_must_be_there(says):
         == """\
 rows.csv:2:1: row.photo: none.png: there is no such file [image-missing]
     row 1
+    Paths start at the folder of the file that names them.
 rows.csv:3:1: row.photo: there is no path in this row [image]
     row 2
     Fill the cell, or leave the row out with where:.
 rows.csv:4:1: row.photo: ftp://example.org/a.png: ftp:// is not read; take an http(s) URL, or a file [url-refused]
     row 3
-rows.csv:5:1: row.photo: http://10.0.0.1/a.png: 10.0.0.1 is this machine or its own network, where a recipe has no \
-business; if that is meant, say --allow-host 10.0.0.1 [url-refused]
+rows.csv:5:1: row.photo: http://10.0.0.1/a.png: 10.0.0.1 is this machine or its own network, where a recipe has no business; if that is meant, say --allow-host 10.0.0.1 [url-refused]
     row 4
-rows.csv:6:1: row.photo: data:text/html, 0 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or \
-jpeg, webp, bmp, tiff), or name a file [data-refused]
+rows.csv:6:1: row.photo: data:text/html, 0 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or jpeg, webp, bmp, tiff), or name a file [data-refused]
     row 5
+    Write it anew, or name a file.
 """
     )
 
@@ -1831,6 +1835,7 @@ outputs:
 r.yaml:2:7: "Old" can't be a name: a small letter first, then small letters, digits, _ [name]
     name: Old
           ^
+    Write for example old.
 r.yaml:3:59: the manifest rows.csv has no column status [column]
     manifest: {from: rows.csv, types: {side: integer}, where: row.status != "skip"}
                                                               ^
@@ -1866,5 +1871,6 @@ rows.csv:5:1: 1 cell, but the header has 3 [cells]
     Missing: photo, side.
 rows.csv:6:1: row.photo: none.png: there is no such file [image-missing]
     row 4
+    Paths start at the folder of the file that names them.
 """
     )

@@ -177,6 +177,7 @@ def test_exclude_leaves_something(says):
 r.yaml:8:14: exclude leaves nothing of the matrix [matrix]
         exclude: [{style: gold}, {style: book}]
                  ^
+    Leave out less.
 """
     )
 
@@ -188,6 +189,7 @@ def test_only_a_matrix_has_something_to_exclude(says):
 r.yaml:4:55: big has no matrix to exclude from [matrix]
       big: {uses: wan/super_resolution, image: row.photo, exclude: [{a: 1}]}
                                                           ^
+    Leave exclude out, or add matrix:.
 """
     )
 
@@ -234,7 +236,7 @@ def test_a_step_with_a_matrix_is_several_pictures(says):
 r.yaml:9:44: steps.look is 4 pictures: steps.look@book-0.4, steps.look@book-0.7, steps.look@gold-0.4, steps.look@gold-0.7 [reference]
       big: {uses: wan/super_resolution, image: steps.look}
                                                ^
-    Take one of them, or all of them with images: steps.look.all.
+    Take one of them, or all of them with images: steps.look.all. To go on with each of them, add matrix: steps.look.
 """
     )
 

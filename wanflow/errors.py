@@ -21,6 +21,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
+
+# Every rule that a recipe, its manifest and its rows have to keep; tests/grammar has a good and a bad example of each.
+Rule = Literal[
+    "bypass", "cells", "choice", "column", "combination", "cycle", "data-refused", "duplicate-key", "encoding",
+    "expression", "file", "hint", "image", "image-format", "image-missing", "image-size", "image-too-large",
+    "image-unfit", "image-unreadable", "json", "length", "letters", "manifest", "mask-alpha", "mask-black",
+    "mask-grey", "mask-size", "mask-white", "matrix", "model", "name", "no-proxy", "out-of-reach", "output-path",
+    "outside", "param", "pattern", "range", "reference", "required", "row-key", "row-schema", "selection", "size",
+    "type", "unknown-key", "url-refused", "when", "yaml",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +49,7 @@ class Problem:
     `origin` says where the first row's value stands, when a manifest gives it: "photos.csv:3, column year".
     """
 
-    rule: str
+    rule: Rule
     message: str
     path: str = ""
     mark: Mark | None = None

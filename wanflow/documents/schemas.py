@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from referencing.jsonschema import DRAFT202012
 
 from wanflow.documents.patterns import PatternError, compiled
 from wanflow.documents.source import Document, NodePath
-from wanflow.errors import Problem, UsageError, did_you_mean
+from wanflow.errors import Problem, Rule, UsageError, did_you_mean
 
 Schema = Mapping[str, Any]
 
@@ -167,7 +168,7 @@ def _name(where: NodePath) -> str:
     return names[-1] if names else "the recipe"
 
 
-def said(error: Any, name: str) -> tuple[str, str, str]:
+def said(error: Any, name: str) -> tuple[Rule, str, str]:
     """A jsonschema ValidationError as (rule, message, hint) in plain words; `name` is what the value is called."""
     wanted, got, schema = error.validator_value, _shown(error.instance), error.schema
     match error.validator:
@@ -201,7 +202,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             ways = [way(alternative) for alternative in wanted]
             choice = "; ".join(" or ".join(names) for names in ways)
             got = " and ".join(name for names in ways for name in names if name in error.instance) or "none"
-            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", ""
+            hint = "Give one of them." if got == "none" else "Leave the rest out."
+            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", hint
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
@@ -226,7 +228,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             word = "at least" if error.validator == "minItems" else "at most"
             return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
         case "pattern" if wanted == "^[a-z][a-z0-9_]*$":
-            return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", ""
+            hint = f"Write for example {safe}." if (safe := _safe_name(str(error.instance))) else ""
+            return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", hint
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
@@ -239,7 +242,13 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             return "pattern", f"{name}: {got} is not a regular expression", hint
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
-    return str(error.validator), f"{name}: {error.message[:200]}", ""
+    return "type", f"{name}: {error.message[:200]}", ""  # what only schemas of users say
+
+
+def _safe_name(text: str) -> str:
+    """The nearest text that can be a name; empty when there is none."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_").lstrip("0123456789_")[:64]
 
 
 def _images_hint(text: str) -> str:

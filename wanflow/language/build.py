@@ -13,7 +13,7 @@ from wanflow.documents import schemas
 from wanflow.documents.foreign import Judge, TooMuchWorkError
 from wanflow.documents.kinds import TYPE_WORDS, typed
 from wanflow.documents.source import MAX_PROBLEMS, Document, NodePath
-from wanflow.errors import Problem, UsageError, did_you_mean, quoted
+from wanflow.errors import Problem, Rule, UsageError, did_you_mean, quoted
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
@@ -95,7 +95,7 @@ class _Builder:
         cap = Decimal(str(budget)) if isinstance(budget, int | float) else None
         return Recipe(named, self.file, self.document, params, manifest, steps, outputs, cap)
 
-    def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+    def _note(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> None:
         self.problems.append(self.document.problem(where, rule, message, hint, key=key))
 
     def _map(self, name: str) -> Mapping[str, Any]:
@@ -195,7 +195,7 @@ class _Builder:
         when = self._when(name, entry.get("when", True), sees)
         otherwise = entry.get("otherwise", "skip")
         if otherwise == "bypass" and "image" not in inputs:
-            self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
+            self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place", "Say skip or fail.")
         self._number_of_images(name, entry, function, model)
         whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
             [*values.values(), *region, when]

@@ -14,7 +14,7 @@ from typing import Any
 from wanflow.canon import canonical
 from wanflow.documents import schemas
 from wanflow.documents.source import NodePath
-from wanflow.errors import Problem, quoted
+from wanflow.errors import Problem, Rule, quoted
 from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.recipe import Output, Recipe, Step, normal
@@ -210,7 +210,7 @@ class Expansion:
             raise RowError(self._problem(where, "expression", str(error), error.hint, row, template)) from error
 
     def _problem(
-        self, where: NodePath, rule: str, message: str, hint: str, row: Row | None, *read: Template
+        self, where: NodePath, rule: Rule, message: str, hint: str, row: Row | None, *read: Template
     ) -> Problem:
         problem = self.recipe.document.problem(where, rule, message, hint)
         return about_row(problem, row, *read) if row else problem

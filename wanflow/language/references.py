@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from wanflow.documents.source import NodePath
-from wanflow.errors import did_you_mean
+from wanflow.errors import Rule, did_you_mean
 from wanflow.language.matrix import Instance, instance_of, instances, taken_over
 from wanflow.language.recipe import Step, plain
 from wanflow.model import Ref, RefKind
@@ -19,7 +19,7 @@ _STEP = re.compile(r"steps\.([a-z][a-z0-9_]*)(?:(\.all)|@(.+))?")
 class Note(Protocol):
     """Tells a problem at a place of the recipe."""
 
-    def __call__(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+    def __call__(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> None:
         """Place, rule, message, remedy; `key` is for the name that stands there, not its value."""
 
 
