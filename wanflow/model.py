@@ -66,8 +66,8 @@ class Ref:
 
     @property
     def each(self) -> tuple[Ref, ...]:
-        """The same, a reference a picture."""
-        return tuple([Ref(RefKind.STEP, step) for step in self.every]) if self.every else (self,)
+        """The same, a reference a step."""
+        return tuple([Ref(RefKind.STEP, step, (step,)) for step in self.every]) if self.every else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,11 +352,14 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+    images: int = 0
 
 
 @dataclass(slots=True)
 class Totals:
-    """Counts and money of a plan."""
+    """Counts and money of a plan. `picks` are open ones, `parked` the jobs that wait for them; `images_after` and
+    `usd_after` (None: no price is known) what those may make and cost.
+    """
 
     jobs: int = 0
     run: int = 0
@@ -365,8 +368,13 @@ class Totals:
     skip: int = 0
     paid_tasks: int = 0
     images: int = 0
+    images_paid: int = 0
     usd: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
     restore: int = 0
     unpriced: int = 0
+    parked: int = 0
+    picks: int = 0
+    images_after: int = 0
+    usd_after: Decimal | None = Decimal(0)

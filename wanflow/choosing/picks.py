@@ -1,6 +1,6 @@
 """What was chosen of a recipe's results, as a value and as text: one line a choice, in order of row and step.
 
-A choice names its picture by the digest of its content, so that neither the order of candidates nor the machine matters.
+A choice names its picture by the digest of its content, so that neither order nor machine matters.
 """
 
 from __future__ import annotations

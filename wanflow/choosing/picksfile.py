@@ -57,7 +57,7 @@ class PicksFile:
         return picks_of(document)
 
     def change(self, work: Callable[[Picks], Picks]) -> Picks:
-        """Change what it says; gives what it says then. Raises RecipeError, StoreError; of `work` whatever it raises."""
+        """Change what it says; gives what it says then. Raises RecipeError, StoreError, and whatever `work` does."""
         try:
             with self._held():
                 before = self.load()

@@ -47,7 +47,12 @@ def load(name: str) -> Any:
 
 def named(name: str) -> Any:
     """A schema that users may ask for: recipe, picks, plan, run, or a function's name. Raises UsageError."""
-    files = {"recipe": "recipe.schema.json", "picks": "picks.schema.json", "plan": "plan.schema.json", "run": "run.schema.json"}
+    files = {
+        "recipe": "recipe.schema.json",
+        "picks": "picks.schema.json",
+        "plan": "plan.schema.json",
+        "run": "run.schema.json",
+    }
     if name in files:
         return load(files[name])
     functions = {file.stem.replace(".", "/", 1): file for file in shipped("schemas", "functions").glob("*.json")}

@@ -16,7 +16,6 @@ from wanflow.language import graph
 from wanflow.language.templates import Template
 from wanflow.model import Ref, RefKind
 
-
 HAND = "hand"
 # Who chooses among candidates without anything installed.
 PICKERS = (HAND, "first", "sharpest", "most_similar")

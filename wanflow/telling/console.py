@@ -40,6 +40,10 @@ _REASONS = {
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.PARKED: "waits for a pick",
+    Reason.PICK_CHANGED: "another candidate was picked",
+    Reason.TAKE: "another take",
+    Reason.FROZEN: "frozen",
 }
 
 
@@ -85,7 +89,7 @@ def price(plan: Plan) -> str:
     if not totals.paid_tasks:
         return "free"
     parts = []
-    if priced := totals.paid_tasks - totals.unpriced:
+    if priced := totals.images_paid - totals.unpriced:
         worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
         parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
     if totals.unpriced:
