@@ -1,4 +1,4 @@
-"""Candidates: one task makes several, a rule picks one, steps.ID.all is the list; what is missing alone is asked for."""
+"""Candidates: one task makes several, a rule picks one, steps.ID.all is the list; only the missing are asked for."""
 
 import pytest
 from choosers import Project
