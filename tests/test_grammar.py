@@ -76,6 +76,7 @@ def lay_out(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_bytes(raw)
     for name, text in {"rows.csv": ROWS, **files}.items():
         file, _, encoding = name.partition(" ")
+        (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_bytes(text.encode(encoding or "utf-8"))
 
 
@@ -104,3 +105,4 @@ def test_a_rule_is_kept_and_broken_by_its_examples(rule: str, project: Path) -> 
     lay_out(project, bad.files)
     assert wanflow(bad.words) == (65, bad.says)
     assert f" [{rule}]\n" in bad.says
+
