@@ -12,13 +12,17 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 from PIL import Image, PngImagePlugin
 from projects import ROWS, coded, png_that_claims
 
 from wanflow.cli import main
+from wanflow.documents import schemas
+from wanflow.documents.source import parse
 from wanflow.errors import Rule
 
 FOLDER = Path(__file__).parent / "grammar"
+KEYS = sorted(FOLDER.glob("keys/*.yaml"))
 RULES = get_args(Rule)
 
 
@@ -94,7 +98,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_rule_has_examples_and_every_example_a_rule() -> None:
-    assert sorted(file.stem for file in FOLDER.iterdir()) == sorted(RULES)
+    assert sorted(file.stem for file in FOLDER.glob("*.txt")) == sorted(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -106,3 +110,51 @@ def test_a_rule_is_kept_and_broken_by_its_examples(rule: str, project: Path) -> 
     assert wanflow(bad.words) == (65, bad.says)
     assert f" [{rule}]\n" in bad.says
 
+
+# -- keys
+
+
+def keys(whole: Mapping[str, Any]) -> set[str]:
+    """Every key that the schema of recipes knows, with the part of a recipe that it stands in: step.image."""
+    parts = {"": whole, **whole["$defs"]}
+    return {f"{name}.{key}" for name, part in parts.items() for key in part.get("properties", ())}
+
+
+def used(part: Any, value: Any, whole: Mapping[str, Any], name: str = "") -> Iterator[str]:
+    """The same, of those that a part of a recipe has."""
+    if "$ref" in part:
+        name = part["$ref"].removeprefix("#/$defs/").replace("~1", "/")
+        part = whole["$defs"][name]
+    for case in part.get("allOf", ()):
+        if Draft202012Validator(case["if"]).is_valid(value):
+            yield from used(case["then"], value, whole, name)
+    for form in part.get("anyOf", ()):
+        yield from used(form, value, whole, name)
+    if isinstance(value, dict):
+        known = part.get("properties", {})
+        for key, held in value.items():
+            if key in known:
+                yield f"{name}.{key}"
+            yield from used(known.get(key, part.get("additionalProperties")) or {}, held, whole, name)
+    for held in value if isinstance(value, list) else ():
+        yield from used(part.get("items") or {}, held, whole, name)
+
+
+def good_recipes() -> Iterator[Any]:
+    """Recipes that a test checks: those that ship, the good examples of rules, and those made for this."""
+    shipped = Path(__file__).parent.parent / "recipes"
+    texts = [file.read_text(encoding="utf-8") for file in [*shipped.glob("*.yaml"), *KEYS]]
+    texts += [examples(file.read_text(encoding="utf-8"))[0].files.get("r.yaml", "") for file in FOLDER.glob("*.txt")]
+    return (parse(text, "").data for text in texts)
+
+
+@pytest.mark.parametrize("file", KEYS, ids=lambda file: file.stem)
+def test_keys_are_taken(file: Path, project: Path) -> None:
+    lay_out(project, {file.name: file.read_text(encoding="utf-8"), "rows.csv": "id,photo,year\n0001,a.png,1950\n"})
+    assert wanflow(["check", file.name]) == (0, "")
+
+
+def test_every_key_stands_in_a_good_recipe() -> None:
+    whole = schemas.load("recipe.schema.json")
+    seen = {key for recipe in good_recipes() for key in used(whole, recipe, whole)}
+    assert sorted(keys(whole) - seen) == []

@@ -190,3 +190,6 @@ def test_texts_stand_in_the_upper_corners() -> None:
 @pytest.mark.parametrize("given", [{"position": 0.5}, {"layout": "split", "gap": 3}, {"letters": 20}])
 def test_what_a_comparison_has_no_use_for_is_refused(given: dict[str, object]) -> None:
     assert "says nothing" in refused("local/compare", {"images.0": (5, 5), "images.1": (5, 5)}, **given)[1]
+
+
+# -- texts that have no room

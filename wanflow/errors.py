@@ -26,11 +26,11 @@ from typing import Literal
 # Every rule that a recipe, its manifest and its rows have to keep; tests/grammar has a good and a bad example of each.
 Rule = Literal[
     "bypass", "cells", "choice", "column", "combination", "cycle", "data-refused", "duplicate-key", "encoding",
-    "expression", "file", "frozen", "hint", "image", "image-format", "image-missing", "image-size", "image-too-large",
-    "image-unfit", "image-unreadable", "json", "length", "letters", "manifest", "mask-alpha", "mask-black",
-    "mask-grey", "mask-size", "mask-white", "matrix", "model", "name", "no-proxy", "out-of-reach", "output-path",
-    "outside", "param", "pattern", "pick", "picks", "range", "reference", "required", "row-key", "row-schema", "selection", "size",
-    "type", "unknown-key", "url-refused", "when", "yaml",
+    "expression", "file", "frozen", "hint", "image", "image-format", "image-missing", "image-size",
+    "image-too-large", "image-unfit", "image-unreadable", "json", "length", "letters", "manifest", "mask-alpha",
+    "mask-black", "mask-grey", "mask-size", "mask-white", "matrix", "model", "name", "no-proxy", "out-of-reach",
+    "output-path", "outside", "param", "pattern", "pick", "picks", "range", "reference", "required", "row-key",
+    "row-schema", "selection", "size", "type", "unknown-key", "url-refused", "when", "yaml",
 ]  # fmt: skip
 
 

@@ -196,7 +196,8 @@ class _Builder:
         when = self._when(name, entry.get("when", True), sees)
         otherwise = entry.get("otherwise", "skip")
         if otherwise == "bypass" and "image" not in inputs:
-            self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place", "Say skip or fail.")
+            message = f"{name} has no image that could go on in its place"
+            self._note(("steps", name, "otherwise"), "bypass", message, "Say skip or fail.")
         self._number_of_images(name, entry, function, model)
         for place, rule, message, hint in picks.faults(name, entry, model):
             self._note(("steps", name, *place), rule, message, hint)

@@ -93,12 +93,24 @@ class Decider:
             raise RowError(self._proxy_refused(job))
         among = {slot: supply.size for slot, supply in taken.items()}
         size = self._expansion.size(job, among)
+        self._check_texts(job, sizes.base(among))
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
         if any(supply.absent for supply in taken.values()):
             return self._parked(job, size) if selected else left_out(step)
         return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
+
+    def _check_texts(self, job: Job, size: sizes.Size | None) -> None:
+        """Refuse texts that a picture of this size has no room for. Raises RowError."""
+        if not size or job.step.function.size["rule"] not in sizes.WITH_TEXTS:
+            return
+        from wanflow.pixels import captions  # late: it loads the fonts
+
+        try:
+            captions.check(job.step.function.name, size, job.parameters)
+        except sizes.SizeError as error:
+            raise self._expansion.misfit(job, error) from error
 
     def _parked(self, job: Job, size: tuple[int, int] | None) -> tuple[Decision, Supply]:
         """A person has to choose first."""

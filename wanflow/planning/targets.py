@@ -49,8 +49,11 @@ class Targets:
                 continue
             whole = paths[output.name] = self.prefix + path
             complaint = path_problem(path) or self._beyond(whole)
-            if claim and (complaint := complaint or self.owners.claim(whole, row.key, output.name)):
+            hint = "" if "--allow-path" in complaint else "Write for example out/${{ row.id }}.png."
+            if claim and not complaint:
+                complaint = self.owners.claim(whole, row.key, output.name)
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
+            if claim and complaint:
                 read = [output.to] if isinstance(output.to, Template) else []
                 problem = self._recipe.document.problem(output.where("to"), "output-path", complaint, hint)
                 faults.append(about_row(problem, row, *read))
