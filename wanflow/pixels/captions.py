@@ -40,8 +40,9 @@ def _label(size: Size, parameters: Parameters) -> Iterator[Text]:
 def _compare(size: Size, parameters: Parameters) -> Iterator[Text]:
     plan = compared(size, parameters)
     for parameter, box in (("before", plan.before), ("after", plan.after)):
-        if parameters.get(parameter) and (place := corner(box, parameters)):
-            yield Text(parameter, parameters[parameter], place.text, place.letters, CORNER_LINES)
+        text = drawable(parameters.get(parameter) or "")
+        if text and (place := corner(box, parameters)):
+            yield Text(parameter, text, place.text, place.letters, CORNER_LINES)
 
 
 _TEXTS: Mapping[str, Callable[[Size, Parameters], Iterator[Text]]] = {
