@@ -383,7 +383,8 @@ class Run:
         with self.halt.guard():
             with self.index.transaction():
                 self.index.remember(call.key, result, parts)
-                self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
+                names = self.progress.names(state, step.id)
+                self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
             kept = True
             self.kept += 1
         self._made.add(call.key)
@@ -425,9 +426,8 @@ class Run:
         result = together(begun, result, same_key=begun.key == asked.key)
         with self.index.transaction():
             self.index.remember(asked.key, result, asked.parts)
-            self.index.note_jobs(
-                self.plan.identity, [(self.progress.rows[job[0]].address(self.steps[job[1]].id), asked.key)]
-            )
+            names = self.progress.names(self.progress.rows[job[0]], self.steps[job[1]].id)
+            self.index.note_jobs(self.plan.identity, [(name, asked.key) for name in names])
         return asked.key, result
 
     # -- what goes on of a result

@@ -72,6 +72,7 @@ def _headline(plan: Plan) -> Iterator[str]:
     if not (totals.run or totals.later):
         files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
         idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        idle = "nothing to do before candidates are picked" if totals.picks else idle
         todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
         yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
