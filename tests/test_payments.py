@@ -191,7 +191,11 @@ def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) 
     desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
     performed = desk.perform()
     assert performed.result.task_id == "task-1"
-    assert "found in the account's list" in performed.result.warnings[-1]
+    assert performed.result.warnings == (
+        "no answer came to its request, and the account's only task of that time, task-1, was taken for it. "
+        "Look at the picture of 1/wide. If it shows something else, that task is another program's: "
+        "`wanflow run r.yaml -B -s 1/wide` makes it anew, and pays for it",
+    )
     assert len(desk.provider.sent) == 1
 
 

@@ -75,6 +75,21 @@ class Retries:
         await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))
 
 
+class News:
+    """What is told only now and then."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def is_due(self, topic: str, every_s: float) -> bool:
+        """Whether a topic was not told for so long; from now on it was."""
+        now = self._clock.monotonic()
+        if is_due := now - self._told.get(topic, -every_s) >= every_s:
+            self._told[topic] = now
+        return is_due
+
+
 class Outage:
     """A service that can't be reached for a while, as one call meets it."""
 

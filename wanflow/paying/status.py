@@ -15,7 +15,7 @@ from typing import Any
 from wanflow.canon import JSON, told
 from wanflow.errors import StoreError
 from wanflow.record import money
-from wanflow.store.ledger import FILE, KEPT_S, OWNERS, Ledger
+from wanflow.store.books import FILE, KEPT_S, OWNERS, Books
 from wanflow.store.tasks import RESERVED, State, Task
 
 RUNS = 5
@@ -98,7 +98,7 @@ def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 def _account(folder: Path, now: float) -> AccountStatus:
     try:
-        with closing(Ledger.look(folder)) as ledger:
+        with closing(Books.look(folder)) as ledger:
             spent: dict[tuple[str, str], Spent] = defaultdict(Spent)
             for month, model, images, usd in ledger.spent():
                 spent[month, model] += Spent(images, usd or Decimal(0), images if usd is None else 0)

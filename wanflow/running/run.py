@@ -292,7 +292,8 @@ class Run:
         if not self.payments or step.function.is_local:
             return await self.retries.perform(self.backend, address, call)
         terms = self.plan.terms[step.id]
-        order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
+        recipe = self.inputs.relative(self.plan.recipe.file)
+        order = Order(call, terms.lane, terms.limits, terms.usd, parts, recipe, address)
         return await self.payments.perform(order, afresh=self.planner.decider.force)
 
     def _note_refusal(self, key: str, error: EditError) -> None:

@@ -19,9 +19,9 @@ from wanflow.errors import StoreError, unwritable
 from wanflow.model import Blob, Result
 from wanflow.store import locks
 from wanflow.store.blobs import DIGEST, Blobs, fault_of
+from wanflow.store.books import FILE as LEDGER
+from wanflow.store.books import Books
 from wanflow.store.index import Index
-from wanflow.store.ledger import FILE as LEDGER
-from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import Receipts
 from wanflow.store.tasks import RESERVED, State
 
@@ -338,7 +338,7 @@ def spared(accounts: Path, project: Path) -> Spared:
     """What tasks that this user's ledgers have in flight, or in doubt, were made from. Raises StoreError."""
     keys, pictures = set[str](), set[str]()
     for file in sorted(accounts.glob(f"*/{LEDGER}")):
-        ledger = Ledger.look(file.parent)
+        ledger = Books.look(file.parent)
         try:
             for task in ledger.tasks(*RESERVED, State.DONE):
                 if task.project == str(project):
@@ -356,7 +356,7 @@ def holders(accounts: Path, project: Path) -> set[str]:
     found = set[str]()
     for file in sorted(accounts.glob(f"*/{LEDGER}")):
         try:
-            with closing(Ledger.look(file.parent)) as ledger:
+            with closing(Books.look(file.parent)) as ledger:
                 left = ledger.tasks(State.SENDING, State.SUBMITTED, State.DONE)
                 held = any(task.project == str(project) for task in left)
         except StoreError:

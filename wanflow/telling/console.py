@@ -16,7 +16,7 @@ from wanflow.paying.status import Held, Spent
 from wanflow.paying.status import Status as Overview
 from wanflow.planning.planned import Plan, Unchanged
 from wanflow.record import RunRecord
-from wanflow.store.ledger import KEPT_S
+from wanflow.store.books import KEPT_S
 from wanflow.store.tasks import State
 
 if TYPE_CHECKING:
