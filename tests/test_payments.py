@@ -206,6 +206,25 @@ def test_a_clock_that_is_a_day_wrong_is_compared_before_anything_is_sent(desk: D
     assert len(desk.provider.sent) == 1
 
 
+def test_a_clock_that_is_set_between_the_claim_and_the_request_is_compared_again(desk: Desk) -> None:
+    provider = desk.provider
+    provider.submits, provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+
+    async def disturbed(payments: Payments) -> Performed:
+        reserve = payments.budget.reserve
+
+        def set_forward(usd: Decimal | None) -> bool:
+            provider.clock.seconds += 86_400
+            provider.offset_s, provider.ahead_s = None, provider.ahead_s - 86_400
+            return reserve(usd)
+
+        payments.budget.reserve = set_forward  # type: ignore[method-assign]
+        return await payments.perform(ORDER)
+
+    assert desk.work(disturbed).result.task_id == "task-1"
+    assert len(provider.sent) == 1
+
+
 def test_a_clock_that_was_set_forward_a_day_does_not_make_a_task_a_day_old(desk: Desk) -> None:
     desk.provider.fetches = [error(Again.UNSURE, "DownloadFailed")]
     with pytest.raises(EditError):

@@ -79,7 +79,6 @@ class Payments:
         while True:
             attempts += 1
             try:
-                await self._compare_clocks()
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
                     passed_over = {*passed_over, State.STORED}
@@ -169,6 +168,14 @@ class Payments:
                     if self.service.offset_s is None and error.code in OUTAGES:
                         raise
 
+    async def _moment(self) -> tuple[float, float | None]:
+        """The time by this machine, and what the provider's clock is ahead of that: one moment, also where ours was set
+        since they were compared. Raises EditError when nothing can be reached.
+        """
+        await self._compare_clocks()
+        # In this order: a clock that is set in between is told by the second.
+        return self.now(), self.service.offset_s
+
     async def leave(self) -> dict[str, Task]:
         """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
 
@@ -183,12 +190,15 @@ class Payments:
     # -- what is there already
 
     async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
-        while task := await self.write(self.ledger.current, order.call.key, self.now() + self._ahead_s, passed_over):
+        while True:
+            moment, offset_s = await self._moment()
+            now = moment + (offset_s or 0.0)
+            if not (task := await self.write(self.ledger.current, order.call.key, now, passed_over)):
+                return None
             if self.ledger.may_go_on(task):
                 settled = await self._settled(task)
                 return (settled, self._ticket(settled, order)) if settled else None
             await self._nap(order, NAP_S)
-        return None
 
     async def _settled(self, task: Task) -> Task | None:
         """The task once its id is known; None when the provider never had it. Raises EditError when nobody can tell."""
@@ -239,8 +249,9 @@ class Payments:
                 why = self.budget.complaint(order.usd)
                 await self.write(self.ledger.move, task, State.FAILED, self.now(), f"withdrawn: {why}")
                 raise OverBudget(why)
-            moment, offset_s, fenced = self.now(), self.service.offset_s, False
+            fenced = False
             try:
+                moment, offset_s = await self._moment()
                 fenced = await self.write(self.ledger.fence, task, moment, offset_s)
             finally:
                 if not fenced:
@@ -274,8 +285,8 @@ class Payments:
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         began = self._clock.monotonic()
         while True:
-            await self._compare_clocks()
-            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
+            moment, offset_s = await self._moment()
+            claimed = await self.write(self.ledger.claim, order, moment, passed_over, offset_s or 0.0)
             if not isinstance(claimed, Wait):
                 return claimed
             await self._tell_full(order, self._clock.monotonic() - began)
