@@ -467,7 +467,7 @@ def test_what_may_have_been_taken_keeps_its_price_set_aside(
             await payments.perform(order("other"))
 
     desk.work(both, cap=PRICE)
-    assert (len(desk.provider.taken), desk.states()) == (1, [state, State.FAILED])  # the other was withdrawn
+    assert (len(desk.provider.taken), desk.states()) == (1, [state])  # of the other there is no trace
 
 
 def test_what_was_refused_or_never_arrived_gives_its_price_back(desk: Desk) -> None:

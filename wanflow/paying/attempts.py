@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from wanflow.backends import Backend
 from wanflow.clock import Clock
@@ -30,7 +31,11 @@ class NotStarted(Exception):  # noqa: N818 - no error: the run was told to stop 
 
 
 class OverBudget(NotStarted):
-    """The call would have cost more than the run may spend."""
+    """The call would have cost more than the run may spend: so many `usd`, or nobody knows how many (None)."""
+
+    def __init__(self, why: str, usd: Decimal | None) -> None:
+        super().__init__(why)
+        self.usd = usd
 
 
 class NoRoom(NotStarted):

@@ -227,6 +227,8 @@ class Payments:
 
     async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
         self._require_going(order)
+        if not self.budget.allows(order.usd):  # before it takes a turn in its lane, or uploads anything
+            raise OverBudget(self.budget.complaint(order.usd), order.usd)
         # What is under way needs room, too.
         if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
             raise NoRoom(complaint)
@@ -248,7 +250,7 @@ class Payments:
             if not self.budget.reserve(order.usd):
                 why = self.budget.complaint(order.usd)
                 await self.write(self.ledger.move, task, State.FAILED, self.now(), f"withdrawn: {why}")
-                raise OverBudget(why)
+                raise OverBudget(why, order.usd)
             fenced = False
             try:
                 moment, offset_s = await self._moment()

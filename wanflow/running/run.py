@@ -33,6 +33,7 @@ from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
+from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
 from wanflow.store.claims import Claims
 from wanflow.store.tasks import Order, Task
@@ -70,6 +71,7 @@ class Run:
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
+        self.put_off = PutOff(listener.note)
         self.kept = 0  # new pictures that a rerun will find
         self.fetched = 0  # tasks that another run paid for
         self._followers: dict[str, list[Job]] = {}
@@ -130,7 +132,7 @@ class Run:
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
         record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
-        record.over_budget, record.fetched = self.halt.over_budget, self.fetched
+        record.over_budget, record.fetched = bool(self.put_off), self.fetched
         return record
 
     # -- the loop itself
@@ -153,7 +155,7 @@ class Run:
                 self._spawn(writing)
             self._start_jobs()
             if not self._tasks:
-                if self.halt.stopping or not self.publishing.waiting:
+                if self.halt.stopping or not (self.publishing.waiting or self._take_up()):
                     return
                 continue
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -161,6 +163,11 @@ class Run:
             for task in done:
                 if not task.cancelled():
                     task.result()
+
+    def _take_up(self) -> bool:
+        """Go on with what was too dear, where that has changed; whether there is any."""
+        self._again.extend(fit := self.put_off.take(self.payments.budget) if self.payments else [])
+        return bool(fit)
 
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
@@ -268,8 +275,7 @@ class Run:
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
         except OverBudget as over:
-            self.halt.for_budget(str(over))
-            self._release_unstarted(job)
+            self.put_off.add([job, *self._release_unstarted(job)], over)
         except NoRoom as full:
             self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
@@ -322,9 +328,9 @@ class Run:
             return True
         return False
 
-    def _release_unstarted(self, job: Job) -> None:
-        """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
-        self._followers.pop(self._leading.pop(job), None)
+    def _release_unstarted(self, job: Job) -> list[Job]:
+        """A job is not sent: it, and what waited for its picture (given), stays as not started."""
+        return self._followers.pop(self._leading.pop(job), [])
 
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
