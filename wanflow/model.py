@@ -136,6 +136,8 @@ class Reason(StrEnum):
     UPSTREAM = "upstream"
     FETCH = "fetch"
     FORCED = "forced"
+    IN_FLIGHT = "in_flight"
+    UNCERTAIN = "uncertain"
     CACHED = "cached"
     BYPASSED = "bypassed"
     SKIPPED = "skipped"
@@ -206,7 +208,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, and why."""
+    """What happens to one job, and why; `usd_reserved` are set aside, or spent, for a task of it that was sent before
+    (None: not known).
+    """
 
     step: str
     action: Action
@@ -215,6 +219,7 @@ class Decision:
     key: str | None = None
     result: Result | None = None
     note: str = ""
+    usd_reserved: Decimal | None = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +324,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts and money of a plan."""
+    """Counts and money of a plan: `usd` for what surely runs, `usd_worst` if all later jobs run. Neither has what was
+    reserved for the jobs that are `in_flight` or `uncertain`, which is told apart.
+    """
 
     jobs: int = 0
     run: int = 0
@@ -333,3 +340,7 @@ class Totals:
     seconds: float = 0.0
     restore: int = 0
     unpriced: int = 0
+    in_flight: int = 0
+    uncertain: int = 0
+    usd_reserved: Decimal = Decimal(0)
+    usd_uncertain: Decimal = Decimal(0)

@@ -16,8 +16,10 @@ from wanflow.planning.fanin import FanIn
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
+from wanflow.planning.underway import Underway
 from wanflow.project import Options
 from wanflow.store.index import Index
+from wanflow.store.tasks import State
 
 PROXY = "proxy"
 Supplies = Mapping[str, Supply]
@@ -39,6 +41,7 @@ class Decider:
         manifest: Manifest | None,
         index: Index,
         backend: Backend,
+        underway: Underway,
     ) -> None:
         self.force, self.no_proxy, self.retry_refused = options.force, options.no_proxy, options.retry_refused
         self.fingerprints = {step.id: backend.fingerprint(step) for step in plan.steps}
@@ -46,6 +49,7 @@ class Decider:
         self.bad_keys: set[str] = set()
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
+        self._underway = underway
         self._known_recipe = index.knows_recipe(plan.identity)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
@@ -162,7 +166,7 @@ class Decider:
         unfetched = {supply.url for supply in taken.values() if supply.url}
         self._plan.fetches |= unfetched
         if self.force:
-            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key), unmade
+            return self._to_run(job, Reason.FORCED, (), key), unmade
         if not known:
             first = all(supply.blob or supply.url for supply in taken.values())
             return Decision(job.step.id, Action.LATER, Reason.FETCH if first else Reason.UPSTREAM, key=key), unmade
@@ -175,13 +179,24 @@ class Decider:
             )
         if result is None:
             reason, changes = self._why(job, key, parts)
-            return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
+            return self._to_run(job, reason, changes, key), unmade
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         self._fresh.discard(_symbol(key))
         blob = result.blobs[0]
         supply = Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, result=result), supply
+
+    def _to_run(self, job: Job, reason: Reason, changes: tuple[Change, ...], key: str) -> Decision:
+        """A job without a result; what was sent for it before is not paid for again."""
+        task = self._underway.of(key)
+        if task is None or (self.force and task.state is State.DONE):
+            return Decision(job.step.id, Action.RUN, reason, changes, key)
+        usd = None if task.usd_image is None else task.usd
+        if task.state is State.UNCERTAIN:
+            return Decision(job.step.id, Action.RUN, Reason.UNCERTAIN, changes, key, note=task.detail, usd_reserved=usd)
+        note = f"{task.state}, as task {task.task_id}" if task.task_id else "its request was sent, or is about to be"
+        return Decision(job.step.id, Action.RUN, Reason.IN_FLIGHT, changes, key, note=note, usd_reserved=usd)
 
     def refusal(self, key: str) -> tuple[str, str] | None:
         """Code and words with which the provider refused this very request before, unless it shall be asked again."""

@@ -68,7 +68,10 @@ class Unchanged:
 
 @dataclass(slots=True)
 class Plan:
-    """The list of what would happen. Text, JSON and the run itself are drawn from this one value."""
+    """The list of what would happen. Text, JSON and the run itself are drawn from this one value.
+
+    `resubmits` says that what is uncertain is sent again.
+    """
 
     recipe: Recipe
     identity: str
@@ -85,6 +88,7 @@ class Plan:
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
+    resubmits: bool = False
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
 
@@ -171,6 +175,7 @@ class Plan:
             if isinstance(entry, RowPlan):
                 totals.restore += len(entry.restores)
                 for decision in entry.decisions:
+                    self._note_sent(decision)
                     self.by_step[decision.step][decision.action] += 1
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
@@ -181,6 +186,27 @@ class Plan:
             work[terms.lane] += self._open_jobs(step) * terms.seconds / max(terms.limits.slots, 1)
         # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
         totals.seconds = max(work.values(), default=0.0)
+
+    def _note_sent(self, decision: Decision) -> None:
+        """Count a job whose task was sent before."""
+        if decision.reason is Reason.IN_FLIGHT:
+            self.totals.in_flight += 1
+            self.totals.usd_reserved += decision.usd_reserved or 0
+        elif decision.reason is Reason.UNCERTAIN:
+            self.totals.uncertain += 1
+            self.totals.usd_uncertain += decision.usd_reserved or 0
+
+    def costs(self, decision: Decision) -> bool:
+        """Whether a run sends a job's task, or may; not where it was sent before."""
+        if decision.reason is Reason.UNCERTAIN:
+            return self.resubmits
+        return decision.action in (Action.RUN, Action.LATER) and decision.reason is not Reason.IN_FLIGHT
+
+    def to_send(self, step: str) -> Counter[Action]:
+        """How many jobs of a step a run sends, surely (RUN) or perhaps (LATER)."""
+        sent = [Reason.IN_FLIGHT] if self.resubmits else [Reason.IN_FLIGHT, Reason.UNCERTAIN]
+        before = sum(number for (of, _, reason, _), number in self.why.items() if of == step and reason in sent)
+        return self.by_step[step] - Counter({Action.RUN: before})
 
     def _open_jobs(self, step: Step) -> int:
         return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
@@ -195,13 +221,15 @@ class Plan:
         totals.images += self._open_jobs(step)
         terms = self.terms[step.id]
         usd = terms.usd
+        to_send = self.to_send(step.id)
+        open_jobs = to_send[Action.RUN] + to_send[Action.LATER]
         if usd is None:
-            totals.unpriced += self._open_jobs(step)
+            totals.unpriced += open_jobs
         elif not usd and not terms.paid:
             return
-        totals.paid_tasks += self._open_jobs(step)
-        totals.usd += (usd or 0) * counts[Action.RUN]
-        totals.usd_worst += (usd or 0) * self._open_jobs(step)
+        totals.paid_tasks += open_jobs
+        totals.usd += (usd or 0) * to_send[Action.RUN]
+        totals.usd_worst += (usd or 0) * open_jobs
 
 
 EXCLUDED = "x"
@@ -239,6 +267,10 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "images": totals.images,
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
             "usd_worst": None if totals.unpriced else money(totals.usd_worst),
+            "in_flight": totals.in_flight,
+            "usd_reserved": money(totals.usd_reserved),
+            "uncertain": totals.uncertain,
+            "usd_uncertain": money(totals.usd_uncertain),
             "seconds": round(totals.seconds, 1),
         },
         "problems": [problem.json() for problem in plan.problems],
@@ -254,7 +286,7 @@ def plan_json(plan: Plan) -> Iterator[str]:
 
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
-    usd = plan.terms[decision.step].usd if decision.action in (Action.RUN, Action.LATER) else Decimal(0)
+    usd = plan.terms[decision.step].usd if plan.costs(decision) else Decimal(0)
     return {
         "job": f"{row}/{decision.step}",
         "function": function,
@@ -262,14 +294,15 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "reason": decision.reason.value,
         "fidelity": _fidelity(plan, decision),
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
-        "usd": None if usd is None else money(usd),
+        "usd": money(usd),
+        "usd_reserved": money(decision.usd_reserved),
         "note": decision.note,
     }
 
 
 def _unpriced(plan: Plan, action: Action) -> bool:
     """Whether any job that is to be done so has no known price."""
-    return any(plan.by_step[step][action] for step, terms in plan.terms.items() if terms.usd is None)
+    return any(plan.to_send(step)[action] for step, terms in plan.terms.items() if terms.usd is None)
 
 
 def _fidelity(plan: Plan, decision: Decision) -> str | None:

@@ -40,7 +40,8 @@ def _state(decision: Decision, plan: Plan, index: Index, address: str) -> State 
         return State.CHANGED
     if decision.reason in _MISSING:
         return State.MISSING
-    if decision.action is Action.LATER:  # what it takes is made anew; whether the same comes out is not known yet
+    # What it takes is made anew, and whether the same comes out is not known yet; or its own picture is on its way.
+    if decision.action is Action.LATER or decision.reason in (Reason.IN_FLIGHT, Reason.UNCERTAIN):
         return State.CHANGED if index.last_key(plan.identity, address) else State.NEW
     return None
 

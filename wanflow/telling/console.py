@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 MAX_PROBLEMS = 30
+MOST_NAMED = 12
 _REASONS = {
     Reason.NEW: "new",
     Reason.INPUT_CHANGED: "its image changed",
@@ -34,6 +36,8 @@ _REASONS = {
     Reason.UPSTREAM: "known after the step before it",
     Reason.FETCH: "known once its picture is fetched",
     Reason.FORCED: "forced",
+    Reason.IN_FLIGHT: "in flight: adopted, not paid again",
+    Reason.UNCERTAIN: "uncertain: it may be paid for already",
     Reason.CACHED: "",
     Reason.BYPASSED: "when is false: its image goes on",
     Reason.SKIPPED: "when is false, or what it needs is skipped",
@@ -60,7 +64,7 @@ def duration(seconds: float) -> str:
 
 def plan_text(plan: Plan) -> str:
     """The plan as a table by step, with reasons."""
-    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_notes(plan)])
+    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_sent_before(plan), *_notes(plan)])
 
 
 def _headline(plan: Plan) -> Iterator[str]:
@@ -83,7 +87,7 @@ def price(plan: Plan) -> str:
     """What a plan costs: "free", "$0.0803 (at most $0.2409 for 12 images)"; what has no known price is said so."""
     totals = plan.totals
     if not totals.paid_tasks:
-        return "free"
+        return "nothing new to pay" if totals.in_flight or totals.uncertain else "free"
     parts = []
     if priced := totals.paid_tasks - totals.unpriced:
         worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
@@ -151,6 +155,27 @@ def _restores(plan: Plan) -> Iterator[str]:
     if plan.totals.restore:
         yield ""
         yield f"  {count(plan.totals.restore, 'output file')} to put in place from the store"
+
+
+def _sent_before(plan: Plan) -> Iterator[str]:
+    """What the ledger has of the plan's jobs: money that is gone or set aside already, and what nobody can tell."""
+    totals = plan.totals
+    if totals.in_flight:
+        jobs = count(totals.in_flight, "job")
+        yield f"  in flight: {jobs}, {dollars(totals.usd_reserved)} paid or set aside before; not paid again"
+    if totals.uncertain:
+        jobs, usd = count(totals.uncertain, "job"), dollars(totals.usd_uncertain)
+        again = (
+            f"sent again as wished, at worst for another {usd}"
+            if plan.resubmits
+            else ("the run leaves them; --resubmit-uncertain sends them again, at worst for another " + usd)
+        )
+        yield f"  uncertain: {jobs}, {usd} perhaps paid before; {again}"
+        doubtful = ((row, made) for row, made in plan.decisions() if made.reason is Reason.UNCERTAIN)
+        for row, decision in islice(doubtful, MOST_NAMED):
+            yield f"    {inline(f'{row}/{decision.step}: {decision.note}')}"
+        if totals.uncertain > MOST_NAMED:
+            yield "    …"
 
 
 def _notes(plan: Plan) -> Iterator[str]:
