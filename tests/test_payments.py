@@ -16,7 +16,7 @@ from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Call, Ending, Limits
-from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
+from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, Left, NoRoom, NotStarted, OverBudget, Performed
 from wanflow.paying.payments import Payments
 from wanflow.paying.reconcile import SETTLED_S
 from wanflow.store.ledger import Ledger
@@ -132,6 +132,20 @@ def test_uploads_that_are_dropped_are_sat_out_and_are_no_attempt(desk: Desk) -> 
 def test_a_stopping_run_sends_nothing_more(desk: Desk) -> None:
     with pytest.raises(NotStarted):
         desk.work(lambda payments: payments.perform(FULL), stopping=lambda: True)
+
+
+def test_a_failure_that_would_be_tried_again_is_none_of_a_run_that_is_told_to_stop(desk: Desk) -> None:
+    desk.provider.ends = [error(Again.SOON)]
+    with pytest.raises(NotStarted):
+        desk.work(lambda payments: payments.perform(ORDER), stopping=lambda: desk.states() == [State.FAILED])
+    assert desk.notes == ["1/wide: InternalError: it failed; not tried again, since the run stops"]
+
+
+def test_a_search_that_is_told_to_stop_is_left_to_the_next_run(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.UNSURE, "NoAnswer")]
+    with pytest.raises(Left):
+        desk.work(lambda payments: payments.perform(ORDER), stopping=lambda: bool(desk.notes))
+    assert desk.states() == [State.SENDING]
 
 
 def test_nothing_is_paid_for_that_there_is_no_room_for(desk: Desk) -> None:

@@ -30,6 +30,10 @@ class NotStarted(Exception):  # noqa: N818 - no error: the run was told to stop 
     """The call was not sent."""
 
 
+class Left(NotStarted):
+    """It was sent, and the run was told to stop before it was known whether it arrived; the next run asks."""
+
+
 class OverBudget(NotStarted):
     """The call would have cost more than the run may spend: so many `usd`, or nobody knows how many (None)."""
 
@@ -71,11 +75,14 @@ class Retries:
                 await self.pause(job, error)
 
     async def pause(self, job: str, error: EditError) -> None:
-        """Wait before another attempt, or raise the error where none is safe or left."""
+        """Wait before another attempt, or raise the error where none is safe or left, NotStarted where the run stops."""
         # A task that failed of throttling cost nothing.
         safe = error.again in (Again.SOON, Again.THROTTLED)
-        if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS) or self.stopping():
+        if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS):
             raise error
+        if self.stopping():
+            self.note(f"{job}: {error}; not tried again, since the run stops")
+            raise NotStarted from error
         self.note(f"{job}: {error}; trying again")
         await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))
 

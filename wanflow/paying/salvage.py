@@ -10,7 +10,7 @@ from math import inf
 
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError
-from wanflow.paying.attempts import Performed
+from wanflow.paying.attempts import NotStarted, Performed
 from wanflow.paying.payments import Payments
 from wanflow.store.tasks import Task
 
@@ -100,6 +100,8 @@ class Salvage:
             ended = await self._payments.see_end(task)
         except EditError as error:
             self._tell(task, error)
+            return
+        except NotStarted:  # the run stops before it is known
             return
         except StoreError as error:
             self._fail(error)

@@ -13,7 +13,7 @@ from math import inf
 from wanflow.backends import Service
 from wanflow.errors import Again, EditError, sentence
 from wanflow.model import Listed, Result
-from wanflow.paying.attempts import PATIENCE_S, News, Retries
+from wanflow.paying.attempts import PATIENCE_S, Left, News, Retries
 from wanflow.paying.reconcile import Sent, Verdict, verdict
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import State, Task
@@ -37,7 +37,9 @@ class Search:
         self._clock, self._news, self._failed = retries.clock, news, failed
 
     async def settle(self, task: Task) -> Task:
-        """The task as it stands once it is known whether it was taken. Raises EditError while that can't be told."""
+        """The task as it stands once it is known whether it was taken. Raises EditError while that can't be told, Left
+        where the run stops first.
+        """
         if not self._service.lists(task.call):
             why = f"no answer came, and {task.model}, which answers at once, makes no task that could be looked for"
             raise await self._uncertain(task, why)
@@ -57,8 +59,7 @@ class Search:
             if found.doubt:
                 raise await self._uncertain(task, found.doubt)
             if self._retries.stopping():
-                message = "no answer came, and it is not known yet whether the request was taken; the next run asks"
-                raise EditError("NoAnswer", message, Again.UNSURE)
+                raise Left
             await self._clock.sleep(look_s)
             look_s = min(LONGEST_LOOK_S, look_s * 2)
         return task
@@ -85,7 +86,7 @@ class Search:
             return await self._service.tasks(since, until, task.model)
         except EditError as error:
             passing = error.again in (Again.SOON, Again.THROTTLED, Again.UNSURE)
-            if passing and watched_s < PATIENCE_S and not self._retries.stopping():
+            if passing and watched_s < PATIENCE_S:
                 if self._news.is_due(f"the list of {task.lane}", PATIENCE_S):
                     self._retries.note(f"{task.job}: the account's tasks can't be listed ({error}); looking on")
                 return None

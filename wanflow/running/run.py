@@ -130,7 +130,9 @@ class Run:
         record = self.progress.record(run_id, started, self.clock.now())
         unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
-        record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
+        counts = record.counts()
+        undone = unwritten or counts[Status.NOT_STARTED] or counts[Status.LEFT]
+        record.interrupted = self.halt.interrupted and bool(undone)
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
         record.over_budget, record.fetched = bool(self.put_off), self.fetched
         return record
