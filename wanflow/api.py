@@ -176,6 +176,7 @@ def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool) ->
         raise RecipeError([*problems, *planner.plan.problems])
     if index.notice and not index.read_only:
         planner.plan.notes.append(index.notice)
+    planner.plan.notes += index.doubts
     return planner
 
 
@@ -271,6 +272,7 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
     workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
+    planner.index.tell = listener.note
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
     payments = None

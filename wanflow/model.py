@@ -162,8 +162,8 @@ class Change:
 class Result:
     """What a job made and the store remembers: the images, and what should be known about them.
 
-    `billed` images were paid for to the provider, under `task_id`; `prompts` are what it made of the prompt, an image
-    each, where it says so.
+    `billed` images were paid for to the provider, under `task_id` where it gave one; `prompts` are what it made of the
+    prompt, an image each, where it says so.
     """
 
     blobs: tuple[Blob, ...]
@@ -172,6 +172,11 @@ class Result:
     task_id: str | None = None
     billed: int = 0
     prompts: tuple[str, ...] = ()
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid for, by this run or another. What a provider answers at once has no task."""
+        return bool(self.task_id or self.billed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Retries:
                 await self.pause(job, error)
 
     async def pause(self, job: str, error: EditError) -> None:
-        """Wait before another attempt, or raise the error where none is safe or left, NotStarted where the run stops."""
+        """Wait before another attempt, or raise the error where none is safe; NotStarted where the run stops."""
         # A task that failed of throttling cost nothing.
         safe = error.again in (Again.SOON, Again.THROTTLED)
         if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS):
