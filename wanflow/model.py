@@ -66,8 +66,8 @@ class Ref:
 
     @property
     def each(self) -> tuple[Ref, ...]:
-        """The same, a reference a picture."""
-        return tuple([Ref(RefKind.STEP, step) for step in self.every]) if self.every else (self,)
+        """The same, a reference a step."""
+        return tuple([Ref(RefKind.STEP, step, (step,)) for step in self.every]) if self.every else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,17 @@ class Source:
         return self.shown or self.path
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One of several results of the same request: its name, and how many seeds it is ahead of the request's own."""
+
+    name: str | None = None
+    ahead: int = 0
+
+
+FIRST = Take()
+
+
 class Action(StrEnum):
     """What a run would do with a job."""
 
@@ -144,6 +155,10 @@ class Reason(StrEnum):
     REFUSED = "refused"
     MODERATED = "moderated"
     EXCLUDED = "excluded"
+    PARKED = "parked"
+    PICK_CHANGED = "pick_changed"
+    TAKE = "take"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +195,25 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """What goes on of a result: `pictures`, the best first, and `every`, which is what steps.ID.all means.
+
+    While a person has to choose first, `pictures` is empty; `stale` when what was chosen is no candidate any more.
+    `candidates` is empty where there was nothing to choose among.
+    """
+
+    pictures: tuple[Blob, ...]
+    every: tuple[Blob, ...]
+    candidates: tuple[Blob, ...] = ()
+    stale: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person has to choose first."""
+        return not self.pictures
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a paid task ended: the images billed, or the error of one that failed at no cost or can't be had any more.
 
@@ -213,8 +247,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, and why; `usd_reserved` are set aside, or spent, for a task of it that was sent before
-    (None: not known).
+    """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it;
+    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known).
     """
 
     step: str
@@ -224,6 +258,8 @@ class Decision:
     key: str | None = None
     result: Result | None = None
     note: str = ""
+    images: int = 1
+    chosen: Chosen | None = None
     usd_reserved: Decimal | None = Decimal(0)
 
 
@@ -296,6 +332,7 @@ class Status(StrEnum):
     NOT_STARTED = "not_started"
     LEFT = "left_in_flight"
     EXCLUDED = "excluded"
+    PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,12 +362,15 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+    images: int = 0
 
 
 @dataclass(slots=True)
 class Totals:
     """Counts and money of a plan: `usd` for what surely runs, `usd_worst` if all later jobs run. Neither has what was
     reserved for the jobs that are `in_flight` or `uncertain`, which is told apart.
+    `picks` are open ones, `parked` the jobs that wait for them; `images_after` and `usd_after` (None: no price is
+    known) what those may make and cost.
     """
 
     jobs: int = 0
@@ -340,6 +380,7 @@ class Totals:
     skip: int = 0
     paid_tasks: int = 0
     images: int = 0
+    images_paid: int = 0
     usd: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
@@ -349,3 +390,7 @@ class Totals:
     uncertain: int = 0
     usd_reserved: Decimal = Decimal(0)
     usd_uncertain: Decimal = Decimal(0)
+    parked: int = 0
+    picks: int = 0
+    images_after: int = 0
+    usd_after: Decimal | None = Decimal(0)

@@ -18,7 +18,6 @@ from wanflow.model import Account
 from wanflow.store.books import FILE, KEPT_S, Books
 from wanflow.store.tasks import IN_FLIGHT, State, Task
 
-ID = 6  # of how many signs a folder's name, which tells nothing of the key, is told
 _MEANT = (*IN_FLIGHT, State.DONE, State.UNCERTAIN)
 
 
@@ -48,7 +47,7 @@ class Underway:
                     if is_own:
                         own = tasks
                     else:
-                        others[f"{books.label} ({folder.name[:ID]})"] = tasks
+                        others[books.name] = tasks
             except StoreError as error:
                 fault = str(error) if is_own else fault
         return cls(own, others, fault, certain=account is not None)

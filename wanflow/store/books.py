@@ -24,6 +24,8 @@ from wanflow.store.tasks import COLUMNS, IN_FLIGHT_SQL, UNSETTLED_SQL, State, Ta
 FILE, OWNERS = "ledger.sqlite", "owners"
 # What is about to be gone at the provider is not fetched any more.
 KEPT_S = result_life().total_seconds() - 600
+# Of how many tasks the last runs are told.
+RECENT = 1000
 GONE = f"it was used before, and {FILE} is empty or gone"
 
 
@@ -37,6 +39,13 @@ class Books:
     def look(cls, folder: Path) -> Books:
         """Open a ledger only to read it. Raises StoreError."""
         return Books(folder, opened(folder, _readable))
+
+    @property
+    def name(self) -> str:
+        """The same, and what tells it from others that are called so: the beginning of its folder's name, which says
+        nothing of the key.
+        """
+        return f"{self.label} ({self.folder.name[:6]})"
 
     def close(self) -> None:
         """Read no more."""
@@ -81,6 +90,10 @@ class Books:
     def unstored(self, project: str) -> list[Task]:
         """Tasks of a project that are done and whose pictures nobody has stored."""
         return self._tasks(f"{UNSETTLED_SQL} AND state = 'done' AND project = ? ORDER BY id", (project,))
+
+    def recent(self, project: str) -> list[Task]:
+        """The tasks of a project among the last of all, oldest first."""
+        return self._tasks("id > (SELECT max(id) FROM tasks) - ? AND project = ? ORDER BY id", (RECENT, project))
 
     def is_superseded(self, task: Task) -> bool:
         """Whether its project has stored the pictures of a newer task of the same key."""

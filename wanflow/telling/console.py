@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
 from wanflow.language.recipe import Step
@@ -44,6 +44,10 @@ _REASONS = {
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.PARKED: "waits for a pick",
+    Reason.PICK_CHANGED: "another candidate was picked",
+    Reason.TAKE: "another take",
+    Reason.FROZEN: "frozen",
 }
 
 
@@ -64,7 +68,8 @@ def duration(seconds: float) -> str:
 
 def plan_text(plan: Plan) -> str:
     """The plan as a table by step, with reasons."""
-    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_sent_before(plan), *_notes(plan)])
+    parts = [_headline(plan), _table(plan), _restores(plan), _sent_before(plan), _picks(plan), _notes(plan)]
+    return "\n".join(line for part in parts for line in part)
 
 
 def _headline(plan: Plan) -> Iterator[str]:
@@ -89,7 +94,7 @@ def price(plan: Plan) -> str:
     if not totals.paid_tasks:
         return "nothing new to pay" if totals.in_flight or totals.uncertain else "free"
     parts = []
-    if priced := totals.paid_tasks - totals.unpriced:
+    if priced := totals.images_paid - totals.unpriced:
         worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
         parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
     if totals.unpriced:
@@ -178,6 +183,29 @@ def _sent_before(plan: Plan) -> Iterator[str]:
             yield "    …"
 
 
+def _picks(plan: Plan) -> Iterator[str]:
+    totals = plan.totals
+    if totals.picks:
+        yield ""
+        steps = Counter(made.step for _, made in plan.decisions() if made.chosen and made.chosen.is_open)
+        named = ", ".join(f"{step} {number:,}" for step, number in steps.items())
+        yield f"  {count(totals.picks, 'pick')} open ({named}): wanflow pick shows the candidates"
+    elif totals.parked:
+        yield ""
+    if totals.parked:
+        yield f"  after picks: {_after(plan)}"
+
+
+def _after(plan: Plan) -> str:
+    """What parked jobs come to at most."""
+    totals = plan.totals
+    jobs = f"up to {count(totals.parked, 'job')}"
+    if not totals.images_after:
+        return f"{jobs} more, free"
+    cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
+    return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
+
+
 def _notes(plan: Plan) -> Iterator[str]:
     if plan.over_budget:
         yield f"  over budget: {plan.over_budget}; a run is refused"
@@ -188,10 +216,11 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
     """What changed, job by job, for the first few jobs whose reason names a change."""
     lines: list[str] = []
     for row, decision in plan.decisions():
-        for change in decision.changes:
+        kept = f"{decision.note}; " if decision.reason is Reason.FROZEN and decision.note else ""
+        for change in decision.changes or ([kept.removesuffix("; ")] if kept else []):
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(inline(f"  {row}/{decision.step}: {change}"))
+            lines.append(inline(f"  {row}/{decision.step}: {kept if decision.changes else ''}{change}"))
     return "\n".join(lines)
 
 
@@ -208,7 +237,7 @@ def record_text(record: RunRecord, seconds: float) -> str:
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
     bad = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.LEFT)
-    rest = (*bad, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
+    rest = (*bad, Status.PARKED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(
@@ -225,16 +254,24 @@ def record_text(record: RunRecord, seconds: float) -> str:
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
+def picks_text(record: RunRecord, recipe: str) -> str:
+    """Which picks are open after a run, and the next command; empty when none is."""
+    waiting = [f"{count(rows, 'row')} of {step}" for step, rows in record.open_picks.items()]
+    verb = "waits" if record.open_picks.total() == 1 else "wait"
+    return f"{', '.join(waiting)} {verb} for a pick: wanflow pick {recipe}" if waiting else ""
+
+
 def status_text(status: Overview, *, billing: bool = False) -> str:
     """The last runs, and the paid tasks of every account."""
     lines = [*_runs_text(status)]
     for account in status.accounts:
+        name = status.called(account)
         if account.fault:
-            lines += ["", printable(f"{account.label}: {account.fault}")]
+            lines += ["", printable(f"{name}: {account.fault}")]
             continue
         lines += [
             "",
-            f"{account.label}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
+            f"{name}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
         ]
         for held in account.held:
             lines.append(printable(f"  {_held_text(held)}"))
@@ -254,15 +291,31 @@ def _spent_text(spent: Spent) -> str:
 
 
 def _runs_text(status: Overview) -> Iterator[str]:
-    if not status.runs:
+    if not (status.runs or status.unrecorded):
         yield "no runs in this folder yet"
-    for run in status.runs:
-        totals = run["totals"]
-        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
-        ended = "interrupted" if run["interrupted"] else bad or "all well"
-        paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
-        paid = f", {UNPRICED}" if totals["usd"] is None else paid
-        yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
+    lines = {str(run["run_id"]): _run_text(run) for run in status.runs}
+    for run in status.unrecorded:
+        how = "still at work" if run.alive else "killed, or cut off"
+        tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
+        lines[run.run] = f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"
+    for run_id, text in sorted(lines.items(), reverse=True):
+        yield printable(f"{run_id}  {text}")
+
+
+def _run_text(run: Mapping[str, Any]) -> str:
+    if fault := run.get("fault"):
+        return f"its record (.wanflow/runs/{run['run_id']}/run.json) can't be read: {fault}"
+    totals = run["totals"]
+    bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
+    ended = "interrupted" if run["interrupted"] else bad or "all well"
+    paid = (
+        f", {UNPRICED}"
+        if (usd := totals.get("usd", 0)) is None
+        else f", {dollars(Decimal(str(usd)))} paid"
+        if usd
+        else ""
+    )
+    return f"{run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}"
 
 
 UNPRICED = "paid at prices that are not known"
