@@ -35,6 +35,7 @@ from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
+from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
 from wanflow.store.claims import Claims
 from wanflow.store.tasks import Order, Task
@@ -72,6 +73,7 @@ class Run:
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
+        self.put_off = PutOff(listener.note)
         self.kept = 0  # new pictures that a rerun will find
         self.fetched = 0  # tasks that another run paid for
         self._followers: dict[str, list[Job]] = {}
@@ -132,9 +134,11 @@ class Run:
         record = self.progress.record(run_id, started, self.clock.now())
         unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
-        record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
+        counts = record.counts()
+        undone = unwritten or counts[Status.NOT_STARTED] or counts[Status.LEFT]
+        record.interrupted = self.halt.interrupted and bool(undone)
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
-        record.over_budget, record.fetched = self.halt.over_budget, self.fetched
+        record.over_budget, record.fetched = bool(self.put_off), self.fetched
         return record
 
     # -- the loop itself
@@ -157,7 +161,7 @@ class Run:
                 self._spawn(writing)
             self._start_jobs()
             if not self._tasks:
-                if self.halt.stopping or not self.publishing.waiting:
+                if self.halt.stopping or not (self.publishing.waiting or self._take_up()):
                     return
                 continue
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -165,6 +169,11 @@ class Run:
             for task in done:
                 if not task.cancelled():
                     task.result()
+
+    def _take_up(self) -> bool:
+        """Go on with what was too dear, where that has changed; whether there is any."""
+        self._again.extend(fit := self.put_off.take(self.payments.budget) if self.payments else [])
+        return bool(fit)
 
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
@@ -303,8 +312,7 @@ class Run:
             self._require_fidelity(performed.result)
             await self._measured(job, performed.result)
         except OverBudget as over:
-            self.halt.for_budget(str(over))
-            self._release_unstarted(job)
+            self.put_off.add([job, *self._release_unstarted(job)], over)
         except NoRoom as full:
             self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
@@ -327,7 +335,8 @@ class Run:
         if not self.payments or step.function.is_local:
             return await self.retries.perform(self.backend, address, call)
         terms = self.plan.terms[step.id]
-        order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
+        recipe = self.inputs.relative(self.plan.recipe.file)
+        order = Order(call, terms.lane, terms.limits, terms.usd, parts, recipe, address)
         return await self.payments.perform(order, afresh=self.planner.decider.force)
 
     def _note_refusal(self, key: str, error: EditError) -> None:
@@ -356,9 +365,9 @@ class Run:
             return True
         return False
 
-    def _release_unstarted(self, job: Job) -> None:
-        """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
-        self._followers.pop(self._leading.pop(job), None)
+    def _release_unstarted(self, job: Job) -> list[Job]:
+        """A job is not sent: it, and what waited for its picture (given), stays as not started."""
+        return self._followers.pop(self._leading.pop(job), [])
 
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
