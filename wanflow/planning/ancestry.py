@@ -1,0 +1,194 @@
+"""Where a picture comes from: the results it was made by, from the last one back to the input images.
+
+A picture is known by its content, so one that several keys made is told as the one of them that was asked for, else
+as the one made last.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from wanflow.canon import JSON, digest, told
+from wanflow.planning.outputs import stat_of
+from wanflow.record import money, stamp
+from wanflow.settings import STORE
+from wanflow.store.blobs import DIGEST
+from wanflow.store.history import Made
+from wanflow.store.index import Index
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path of the project at which an image was read, and whether it still is there as it was."""
+
+    path: str
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A picture that a result made; `inputs` are digests by slot, in order, `region` that of a hint."""
+
+    sha256: str
+    made: Made
+
+    @property
+    def function(self) -> str:
+        """What made it: wan/expand."""
+        return str(self.made.components[1])
+
+    @property
+    def engine(self) -> str:
+        """Who, in which version: draft:2, local:1, dashscope:MODEL."""
+        return str(self.made.components[2])
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """With which parameters."""
+        found = self.made.components[3]
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The digests of the pictures it was made from, by slot: image, mask, images.0, images.1, …"""
+        return {slot: value for slot, value in self._slots() if DIGEST.fullmatch(value)}
+
+    @property
+    def region(self) -> str:
+        """The hint's x, y, width and height, or empty."""
+        return next((value for slot, value in self._slots() if not DIGEST.fullmatch(value)), "")
+
+    @property
+    def usd(self) -> Decimal | None:
+        """What it cost; None where that is not known."""
+        made = self.made
+        free = not (made.result.billed or made.result.task_id or self.engine.startswith("dashscope"))
+        return Decimal(0) if made.making.usd is None and free else made.making.usd
+
+    @property
+    def prompt(self) -> str:
+        """What the provider made of the prompt, where it says so."""
+        numbers = [number for number, blob in enumerate(self.made.result.blobs) if blob.sha256 == self.sha256]
+        prompts = self.made.result.prompts
+        return prompts[numbers[0]] if numbers and numbers[0] < len(prompts) else ""
+
+    def _slots(self) -> list[tuple[str, str]]:
+        found = self.made.components[4]
+        slots = [(str(slot), str(value)) for slot, value in found.items()] if isinstance(found, dict) else []
+        return sorted(
+            slots, key=lambda slot: [part.zfill(9) if part.isdigit() else part for part in slot[0].split(".")]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A picture that nothing made, as far as is known: an input image, or one of which no more is remembered."""
+
+    sha256: str
+    places: tuple[Place, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it; empty where that is not known. Of a file beyond the project, no folder is told."""
+        names = [place.path for place in sorted(self.places, key=lambda place: (not place.stands, place.path))]
+        names = [posixpath.basename(name) if name.startswith(("../", "/")) else name for name in names]
+        return next(iter([*names, *self.urls]), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """Every picture that one was made from, by digest, itself first; in the order in which a reader meets them."""
+
+    sha256: str
+    steps: Mapping[str, Ancestor]
+    roots: Mapping[str, Root]
+
+    def json(self, most_steps: int | None = None) -> dict[str, JSON]:
+        """As it is written beside outputs (schema: schemas/provenance.schema.json); only so many steps."""
+        steps = list(self.steps.values())
+        told_of = steps if most_steps is None else steps[:most_steps]
+        return {
+            "format_version": FORMAT_VERSION,
+            "picture": self.sha256,
+            "steps": [_step_json(step) for step in told_of],
+            "inputs": [{"sha256": root.sha256, "name": root.name or None} for root in self.roots.values()],
+            "steps_left_out": len(steps) - len(told_of),
+        }
+
+    def text(self) -> str:
+        """The same as a file's text."""
+        return f"{told(self.json())}\n"
+
+    def digest(self) -> str:
+        """What the text tells but for names of input images, so that moving one changes no file."""
+        return digest([self.json()["steps"], FORMAT_VERSION])[:32]
+
+
+def _step_json(step: Ancestor) -> dict[str, JSON]:
+    made, making = step.made, step.made.making
+    backend, _, version = step.engine.partition(":")
+    return {
+        "sha256": step.sha256,
+        "key": made.key,
+        "function": step.function,
+        "backend": backend,
+        "version": version,
+        "parameters": dict(step.parameters),
+        "prompt_used": step.prompt or None,
+        "hint_region": step.region or None,
+        "inputs": step.inputs,
+        "fidelity": made.result.fidelity,
+        "warnings": list(made.result.warnings),
+        "task_id": made.result.task_id,
+        "images_paid": made.result.billed,
+        "usd": money(step.usd),
+        "recipe": making.recipe or None,
+        "job": making.job or None,
+        "run": making.run or None,
+        "made": stamp(making.at) if making.at else None,
+    }
+
+
+def trace(index: Index, root: Path, sha256: str, prefer: Collection[str] = ()) -> Ancestry:
+    """The ancestry of a picture; of several results that made one, one of the `prefer` keys if there is one."""
+    steps: dict[str, Ancestor] = {}
+    roots: dict[str, Root] = {}
+    # Depth first, without recursion: a chain may be as long as its project is old.
+    waiting: list[tuple[str, frozenset[str]]] = [(sha256, frozenset())]
+    while waiting:
+        current, below = waiting.pop()
+        if current in steps or current in roots:
+            continue
+        below |= {current}
+        candidates = (Ancestor(current, made) for made in index.made(current))
+        # An edit that changes nothing gives back its input, which then is no ancestor of itself.
+        sound = [step for step in candidates if below.isdisjoint(step.inputs.values())]
+        chosen = next((step for step in sound if step.made.key in prefer), None) or next(iter(sound), None)
+        if chosen is None:
+            roots[current] = known_root(index, root, current)
+            continue
+        steps[current] = chosen
+        waiting += [(picture, below) for picture in reversed(chosen.inputs.values())]
+    return Ancestry(sha256, steps, roots)
+
+
+def known_root(index: Index, root: Path, sha256: str) -> Root:
+    """What is remembered of an input image."""
+    places = tuple(_places(index, root, sha256))
+    return Root(sha256, places, tuple(index.fetched_from(sha256)))
+
+
+def _places(index: Index, root: Path, sha256: str) -> Iterator[Place]:
+    for path in sorted(index.seen(sha256)):
+        if path.startswith(f"{STORE}/"):
+            continue
+        known = index.file(path)
+        yield Place(path, bool(known and known[1].sha256 == sha256 and stat_of(root / path) == known[0]))
