@@ -184,7 +184,7 @@ def _webp_header(name: bytes, body: bytes) -> bytes:
         width, height, alpha = (sides[0] & 0x3FFF) - 1, (sides[1] & 0x3FFF) - 1, 0
     else:
         raise ValueError("its picture is not where it belongs")
-    return struct.pack("<I", _HAS_ALPHA * alpha) + width.to_bytes(3, "little") + height.to_bytes(3, "little")
+    return b"".join([struct.pack("<I", _HAS_ALPHA * alpha), *(side.to_bytes(3, "little") for side in (width, height))])
 
 
 # -- TIFF

@@ -6,18 +6,19 @@ as the one made last.
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from wanflow.canon import JSON, digest, told
-from wanflow.planning.outputs import stat_of
 from wanflow.record import money, stamp
 from wanflow.settings import STORE
-from wanflow.store.blobs import DIGEST
+from wanflow.store.blobs import DIGEST, stat_of
 from wanflow.store.history import Made
 from wanflow.store.index import Index
 
@@ -127,9 +128,20 @@ class Ancestry:
         """The same as a file's text."""
         return f"{told(self.json())}\n"
 
+    def short(self, most_bytes: int) -> str:
+        """The same on a line in ASCII, for metadata: as many of its steps, the last ones first, as have room there."""
+        steps = len(self.steps)
+        while len(escape(text := _line(self.json(steps)))) > most_bytes and steps:
+            steps //= 2
+        return text
+
     def digest(self) -> str:
         """What the text tells but for names of input images, so that moving one changes no file."""
         return digest([self.json()["steps"], FORMAT_VERSION])[:32]
+
+
+def _line(value: JSON) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _step_json(step: Ancestor) -> dict[str, JSON]:

@@ -284,7 +284,8 @@ class Planner:
             if output.name in paths and (chosen if not output.ref.steps else output.ref.name in chosen)
         }
         restores: list[Publication] = []
-        for restore in self.targets.restores(row, shown, supplies):
+        keys = frozenset(made.key for made in decisions if made.key and made.result)
+        for restore in self.targets.restores(row, shown, supplies, keys):
             if isinstance(restore, RowError):
                 self._note_once(restore)
                 continue
