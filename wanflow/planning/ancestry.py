@@ -10,7 +10,6 @@ import json
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -65,13 +64,6 @@ class Ancestor:
     def region(self) -> str:
         """The hint's x, y, width and height, or empty."""
         return next((value for slot, value in self._slots() if not DIGEST.fullmatch(value)), "")
-
-    @property
-    def usd(self) -> Decimal | None:
-        """What it cost; None where that is not known."""
-        made = self.made
-        free = not (made.result.billed or made.result.task_id or self.engine.startswith("dashscope"))
-        return Decimal(0) if made.making.usd is None and free else made.making.usd
 
     @property
     def prompt(self) -> str:
@@ -161,7 +153,7 @@ def _step_json(step: Ancestor) -> dict[str, JSON]:
         "warnings": list(made.result.warnings),
         "task_id": made.result.task_id,
         "images_paid": made.result.billed,
-        "usd": money(step.usd),
+        "usd": money(made.usd),
         "recipe": making.recipe or None,
         "job": making.job or None,
         "run": making.run or None,

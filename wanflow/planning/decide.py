@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from wanflow.backends import Backend
 from wanflow.errors import Problem
@@ -10,6 +11,7 @@ from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.language.recipe import Step
+from wanflow.language.selection import Selection
 from wanflow.manifests.rows import Manifest
 from wanflow.model import Action, Change, Decision, Reason, Ref, RefKind, Row
 from wanflow.planning.fanin import FanIn
@@ -23,11 +25,24 @@ PROXY = "proxy"
 Supplies = Mapping[str, Supply]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A job that was looked at, as far as it is known: what its key is made of, and what it takes, by slot."""
+
+    job: Job
+    parts: str
+    taken: Mapping[str, Supply]
+    region: hints.Region | None
+
+
 class Decider:
     """Decides the jobs of one plan, row after row: `begin` and `end` tell where one starts and is settled.
 
-    `bad_keys` are those whose stored picture turned out to be gone or damaged.
+    `bad_keys` are those whose stored picture turned out to be gone or damaged; `resolved` has what the jobs that are
+    to be `explained` are made of, by address.
     """
+
+    explained: Selection | None = None
 
     def __init__(
         self,
@@ -44,6 +59,7 @@ class Decider:
         self.fingerprints = {step.id: backend.fingerprint(step) for step in plan.steps}
         self.key_heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in plan.steps}
         self.bad_keys: set[str] = set()
+        self.resolved: dict[str, Resolved] = {}
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
         self._known_recipe = index.knows_recipe(plan.identity)
@@ -84,6 +100,9 @@ class Decider:
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
+        if self.explained and step.id in self.explained.of(row.key):
+            parts = key_parts(self.key_heads[step.id], job.parameters_text, symbols)
+            self.resolved[job.address] = Resolved(job, parts, taken, region)
         return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
 
     def _unselected(self, step: Step, row: Row, supply: Supply) -> tuple[Decision, Supply]:

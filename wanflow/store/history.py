@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from wanflow.model import Result
+from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.made import parts_of, result_of
 from wanflow.store.made import text as text_of
 from wanflow.store.sightings import read_column
@@ -44,6 +47,12 @@ class Made:
     result: Result
     making: Making
     kept: bool
+
+    @property
+    def usd(self) -> Decimal | None:
+        """What it cost; None where that is not known."""
+        free = not (self.result.billed or self.result.task_id or str(self.components[2]).startswith("dashscope"))
+        return Decimal(0) if self.making.usd is None and free else self.making.usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +90,17 @@ class History:
         found = self._db.execute(asked, (sha256,)).fetchall()
         return [made for key, *facts in found if (made := self._made(sha256, key, _making(facts)))]
 
-    def making(self, sha256: str, key: str) -> Making:
-        """What is known of the making of a key's picture."""
+    def remembered(self, key: str) -> Made | None:
+        """What a key made, or made once."""
+        for table in ("results", "past"):
+            asked = f"SELECT made, components FROM {table} WHERE key = ?"  # noqa: S608 - names of ours
+            if found := self._db.execute(asked, (key,)).fetchone():
+                result = read_column(found[0], result_of)
+                making = self._making_of(result.blobs[0].sha256, key)
+                return Made(key, read_column(found[1], parts_of), result, making, kept=table == "results")
+        return None
+
+    def _making_of(self, sha256: str, key: str) -> Making:
         asked = "SELECT recipe, job, run, at, usd FROM makings WHERE sha256 = ? AND key = ?"
         found = self._db.execute(asked, (sha256, key)).fetchone()
         return _making(found) if found else UNKNOWN
@@ -114,11 +132,25 @@ class History:
         """Every path that an output was written to."""
         yield from (_text(path) for (path,) in self._db.execute("SELECT DISTINCT path FROM written"))
 
-    def jobs_of(self, recipe: str, job: str) -> list[str]:
-        """The keys that a job had when it was last done, in any recipe of this name."""
-        asked = "SELECT key FROM jobs WHERE job = ? AND substr(recipe, 1, ?) = ?"
-        head = f"{recipe}|"
-        return [_text(key) for (key,) in self._db.execute(asked, (job, len(head), head))]
+
+def with_ledgers(made: Made, accounts: Path) -> Made:
+    """The same, with what this user's ledgers know of a paid task that the store only knows to have been paid."""
+    if made.making.at or not made.result.task_id:
+        return made
+    asked = "SELECT recipe, job, run, submitted_at, usd_image, billed FROM tasks WHERE task_id = ?"
+    for file in sorted(accounts.glob(f"*/{LEDGER}")):
+        # A ledger that can't be read, or holds what no wanflow wrote, tells nothing.
+        with suppress(sqlite3.Error, ValueError, TypeError, OverflowError, OSError), closing(_opened(file)) as ledger:
+            if found := ledger.execute(asked, (made.result.task_id,)).fetchone():
+                recipe, job, run, submitted_at, usd, billed = found
+                at = None if submitted_at is None else datetime.fromtimestamp(submitted_at, UTC)
+                cost = None if usd is None else price(usd) * billed
+                return replace(made, making=Making(_text(recipe), _text(job), _text(run), at, cost))
+    return made
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _making(facts: Any) -> Making:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 MAX_PROBLEMS = 30
-_REASONS = {
+REASONS = {
     Reason.NEW: "new",
     Reason.INPUT_CHANGED: "its image changed",
     Reason.PARAMS_CHANGED: "parameters changed",
@@ -139,7 +139,7 @@ def _made_before(plan: Plan, step: Step) -> str:
 def _why(plan: Plan, step: str) -> str:
     counted: Counter[str] = Counter()
     for (of, action, reason, fields), number in plan.why.items():
-        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else _REASONS[reason]
+        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else REASONS[reason]
         if of == step and words:
             counted[f"{words} ({', '.join(fields)})" if fields else words] += number
     total = plan.by_step[step].total()
