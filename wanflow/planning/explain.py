@@ -6,7 +6,7 @@ Drawn from a plan in which the jobs that are asked for were looked at; nothing i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from wanflow.language.recipe import Step
 from wanflow.model import RUN, Action, Blob, Call, Decision, Reason, Ref, RefKind, Terms
 from wanflow.planning.decide import Resolved
 from wanflow.planning.plan import Planner
-from wanflow.planning.planned import RowPlan, origin
+from wanflow.planning.planned import Plan, RowPlan, origin
 from wanflow.planning.supply import Supply
 from wanflow.record import money, stamp
 from wanflow.store.history import Made
@@ -218,9 +218,8 @@ def _placeholder(supply: Supply, taken: Taken) -> str:
 # -- as JSON (schema: schemas/explain.schema.json)
 
 
-def jobs_json(planner: Planner, found: list[JobExplanation]) -> dict[str, JSON]:
+def jobs_json(plan: Plan, found: Iterable[JobExplanation]) -> dict[str, JSON]:
     """All that was asked for."""
-    plan = planner.plan
     return {
         "format_version": FORMAT_VERSION,
         "kind": "jobs",
