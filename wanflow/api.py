@@ -144,11 +144,13 @@ def explain_file(file: str | Path, here: Path | None = None) -> FileExplanation:
         return files.explain_file(index, root, path, str(file), state_folder() / "accounts")
 
 
-def status(here: Path | None = None) -> Status:
-    """The last runs of the project that a folder belongs to, and this user's paid tasks. Raises StoreError."""
+def status(here: Path | None = None, select: Sequence[str] = ()) -> Status:
+    """The last runs of the project that a folder belongs to, and this user's paid tasks; of jobs that are selected also
+    how they ended. Raises StoreError, UsageError.
+    """
     here = (here or Path.cwd()).resolve()
     store = find_root(here / "recipe", here) / STORE
-    return look(store, state_folder() / "accounts", datetime.now(UTC))
+    return look(store, state_folder() / "accounts", datetime.now(UTC), select)
 
 
 # -- from a file to a plan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from wanflow.canon import JSON, told
 from wanflow.errors import StoreError
+from wanflow.paying.picked import picker
 from wanflow.record import money
 from wanflow.store.ledger import FILE, KEPT_S, OWNERS, Ledger
 from wanflow.store.tasks import RESERVED, State, Task
@@ -71,10 +72,22 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it; `runs` are the heads of run records, newest first."""
+    """All of it; `runs` are the heads of run records, newest first, with outcomes where jobs were selected."""
 
     runs: tuple[Mapping[str, Any], ...]
     accounts: tuple[AccountStatus, ...]
+
+    def only(self, select: Sequence[str]) -> Status:
+        """The same of the jobs that are selected, from whole run records. Raises UsageError."""
+        held = [held for account in self.accounts for held in account.held]
+        outcomes = [outcome for run in self.runs for outcome in run["outcomes"]]
+        meant = picker(select, outcomes, [one.task.job for one in held])
+        runs = tuple({**run, "outcomes": [one for one in run["outcomes"] if meant(one["job"])]} for run in self.runs)
+        accounts = [
+            replace(account, held=tuple(one for one in account.held if meant(one.task.job)))
+            for account in self.accounts
+        ]
+        return Status(runs, tuple(accounts))
 
     def json(self) -> str:
         """The same as JSON text."""
@@ -82,18 +95,24 @@ class Status:
         return told({"runs": list(self.runs), "accounts": accounts})
 
 
-def look(store: Path, accounts: Path, now: datetime) -> Status:
-    """Read the run records in a project's store and the ledgers in a user's folder of accounts."""
+def look(store: Path, accounts: Path, now: datetime, select: Sequence[str] = ()) -> Status:
+    """Read the run records in a project's store and the ledgers in a user's folder of accounts; of selected jobs also
+    how they ended. Raises UsageError for a selection that means none.
+    """
     folders = sorted({path.parent for name in (FILE, OWNERS) for path in accounts.glob(f"*/{name}")})
-    return Status(tuple(_runs(store / "runs")), tuple(_account(folder, now.timestamp()) for folder in folders))
+    runs = tuple(_runs(store / "runs", whole=bool(select)))
+    found = Status(runs, tuple(_account(folder, now.timestamp()) for folder in folders))
+    return found.only(select) if select else found
 
 
-def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
+def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
     for path in sorted(folder.glob("*/run.json"), reverse=True)[:RUNS]:
         # A record that can't be read says nothing; the others still do.
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, KeyError):
             record = json.loads(path.read_text(encoding="utf-8"))
-            yield {name: value for name, value in record.items() if name != "outcomes"}
+            if whole:
+                _ = [outcome["job"] + outcome["status"] for outcome in record["outcomes"]]
+            yield record if whole else {name: value for name, value in record.items() if name != "outcomes"}
 
 
 def _account(folder: Path, now: float) -> AccountStatus:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
 from wanflow.language.recipe import Step
@@ -238,6 +238,17 @@ def _runs_text(status: Overview) -> Iterator[str]:
         paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
         paid = f", {UNPRICED}" if totals["usd"] is None else paid
         yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
+        yield from (inline(f"  {_outcome_text(outcome)}") for outcome in run.get("outcomes", ()))
+
+
+def _outcome_text(outcome: Mapping[str, Any]) -> str:
+    error, usd = outcome["error"], outcome["usd"]
+    parts = [outcome["status"].replace("_", " ")]
+    parts += [f"{error['code']}: {error['message']}"] if error else []
+    parts += ["a DRAFT"] if outcome["fidelity"] == "proxy" else []
+    parts += [UNPRICED if usd is None else dollars(Decimal(str(usd)))] if usd != 0 else []
+    parts += [f"task {outcome['task_id']}"] if outcome["task_id"] else []
+    return f"{outcome['job']}  {outcome['function']}  {', '.join(parts)}"
 
 
 UNPRICED = "paid at prices that are not known"

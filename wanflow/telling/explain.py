@@ -5,7 +5,7 @@ No line is wrapped or padded to a width, so that a terminal of any width shows i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -72,6 +72,8 @@ def _verdict(job: JobExplanation) -> str:
     why = REASONS[decision.reason] or "its result is stored"
     if decision.reason is Reason.OUTPUT_MISSING and decision.action is Action.RUN:
         why = "its stored picture is gone"
+    if decision.action is Action.REUSE and decision.reason is not Reason.CACHED:
+        why = f"its result is stored; {why}"
     if decision.reason is Reason.REFUSED and decision.note:
         why = "it is refused"
     verdict = {
@@ -121,8 +123,8 @@ def _quoted(value: Any, text: str) -> str:
 def _request_head(job: JobExplanation) -> str:
     pending = job.decision.action in (Action.RUN, Action.LATER)
     if "method" in (job.request or {}):
-        return f"{'It sends' if pending else 'It would send'}, with your key and the pictures themselves,"
-    return f"{'It has' if pending else 'It would have'} this machine do"
+        return f"It {'sends' if pending else 'would send'}, beside your key and with the pictures themselves"
+    return f"This machine {'does' if pending else 'would do'}"
 
 
 def _cost(job: JobExplanation) -> str:
@@ -162,7 +164,8 @@ def _file(found: FileExplanation) -> Iterator[str]:
             yield f"  Outputs of a like name: {inline(', '.join(found.near))}"
         return
     if found.role is Role.INPUT and found.source:
-        yield f"  {inline(_root(found.source))}"
+        if (source := _root(found.source)) != f"{found.path}, {found.source.sha256[:SHORT]}":
+            yield f"  {inline(source)}"
         return
     others = [one.path for one in found.written if one.path != found.path]
     if others:
@@ -213,10 +216,9 @@ def _tree(ancestry: Ancestry, stored: frozenset[str]) -> Iterator[str]:
 
 def _inputs(step: Ancestor) -> list[tuple[str, str]]:
     found = list(step.inputs.items())
-    if rest := len(found) - MOST_IMAGES:
-        if rest > 0:
-            return [*found[:MOST_IMAGES], (f"… and {count(rest, 'more picture')}; --json has all", "")]
-    return found
+    if (rest := len(found) - MOST_IMAGES) <= 0:
+        return found
+    return [*found[:MOST_IMAGES], (f"… and {count(rest, 'more picture')}; --json has all", "")]
 
 
 def _head(step: Ancestor) -> str:
@@ -257,7 +259,7 @@ def _made(made: Made) -> str:
 def _price(usd: Decimal | None) -> str:
     if usd is None:
         return "at a price that is not known"
-    return f"for {dollars(usd)}" if usd else "for nothing"
+    return f"for {dollars(usd)}" if usd else "free"
 
 
 def _moment(at: datetime) -> str:
@@ -274,5 +276,3 @@ def _root(root: Root) -> str:
     names = [*standing, *(f"{path} (moved or changed since)" for path in gone if not standing)]
     names += [f"fetched from {url}" for url in root.urls]
     return f"{' = '.join(names) or 'a picture of which no more is known'}, {root.sha256[:SHORT]}"
-
-
