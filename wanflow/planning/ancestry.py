@@ -10,15 +10,18 @@ import json
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from wanflow.canon import JSON, digest, told
+from wanflow.model import Blob, Result
 from wanflow.record import money, stamp
 from wanflow.settings import STORE
 from wanflow.store.blobs import DIGEST, stat_of
-from wanflow.store.history import Made
+from wanflow.store.history import Made, Making
 from wanflow.store.index import Index
 
 FORMAT_VERSION = 1
@@ -159,6 +162,38 @@ def _step_json(step: Ancestor) -> dict[str, JSON]:
         "run": making.run or None,
         "made": stamp(making.at) if making.at else None,
     }
+
+
+def read_ancestry(told_of: Mapping[str, Any]) -> Ancestry:
+    """The ancestry that a text of ours tells; it meets its schema, and its word is all there is."""
+    steps = {step["sha256"]: Ancestor(step["sha256"], _made(step)) for step in told_of["steps"]}
+    roots = {root["sha256"]: Root(root["sha256"], urls=_told(root["name"])) for root in told_of["inputs"]}
+    named = {told_of["picture"], *(sha256 for step in steps.values() for sha256 in step.inputs.values())}
+    return Ancestry(told_of["picture"], steps, {sha256: Root(sha256) for sha256 in named - steps.keys()} | roots)
+
+
+def _made(step: Mapping[str, Any]) -> Made:
+    hint = {"hint.region": step["hint_region"]} if step["hint_region"] else {}
+    components = [
+        1,
+        step["function"],
+        f"{step['backend']}:{step['version']}",
+        step["parameters"],
+        step["inputs"] | hint,
+    ]
+    prompts = _told(step["prompt_used"])
+    blob = Blob(step["sha256"], 0, 0, "", 0)
+    result = Result(
+        (blob,), step["fidelity"], tuple(step["warnings"]), step["task_id"], step["images_paid"], tuple(prompts)
+    )
+    usd = None if step["usd"] is None else Decimal(str(step["usd"]))
+    at = datetime.fromisoformat(step["made"]) if step["made"] else None
+    making = Making(step["recipe"] or "", step["job"] or "", step["run"] or "", at, usd)
+    return Made(step["key"], components, result, making, kept=False)
+
+
+def _told(text: str | None) -> tuple[str, ...]:
+    return (text,) if text else ()
 
 
 def trace(index: Index, root: Path, sha256: str, prefer: Collection[str] = ()) -> Ancestry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from wanflow.canon import JSON
-from wanflow.planning.ancestry import Ancestry, Root, known_root, trace
+from wanflow.documents.schemas import faults, named
+from wanflow.pictures.images import MAX_FILE_BYTES
+from wanflow.pictures.notes import MOST_BYTES, note_of
+from wanflow.planning.ancestry import Ancestry, Root, known_root, read_ancestry, trace
 from wanflow.planning.explain import FORMAT_VERSION
 from wanflow.planning.outputs import file_digest, source_of
 from wanflow.settings import STORE
@@ -43,7 +47,8 @@ class FileExplanation:
     """What is known of a file, or of what was at its path before.
 
     `written` are the outputs that had this content; `stored` the digests of its ancestry that are still in the store;
-    `near` the output paths that are called alike.
+    `near` the output paths that are called alike. `own_words` is the provenance that stands in the metadata of a file
+    that is not known here.
     """
 
     path: str
@@ -56,6 +61,7 @@ class FileExplanation:
     source: Root | None = None
     stored: frozenset[str] = frozenset()
     near: tuple[str, ...] = ()
+    own_words: Ancestry | None = None
 
 
 def explain_file(index: Index, root: Path, file: Path, shown: str, accounts: Path) -> FileExplanation:
@@ -70,7 +76,8 @@ def explain_file(index: Index, root: Path, file: Path, shown: str, accounts: Pat
         state = State.UNKNOWN if was is None else State.MODIFIED if sha256 else State.GONE
         found = _known(index, root, was, name) if was else None
     if found is None:
-        return FileExplanation(shown, sha256, State.UNKNOWN, near=tuple(_near(index, name)))
+        said = _own_words(file) if sha256 else None
+        return FileExplanation(shown, sha256, State.UNKNOWN, near=tuple(_near(index, name)), own_words=said)
     role, written, ancestry, source = found
     if ancestry:
         steps = {of: replace(step, made=with_ledgers(step.made, accounts)) for of, step in ancestry.steps.items()}
@@ -92,6 +99,19 @@ def _known(index: Index, root: Path, sha256: str, name: str) -> _Found | None:
         return Role.STORED, (), trace(index, root, sha256), None
     source = known_root(index, root, sha256)
     return (Role.INPUT, (), None, source) if source.name else None
+
+
+def _own_words(file: Path) -> Ancestry | None:
+    """The provenance that a picture's metadata hold, whoever wrote it there; None where there is none that is sound."""
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            return None
+        raw = file.read_bytes()
+        texts = [text for kind in MOST_BYTES if (text := note_of(raw, kind))]
+        value = json.loads(texts[0]) if texts else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return read_ancestry(value) if value is not None and not any(faults(value, named("provenance"))) else None
 
 
 def _formerly(index: Index, name: str) -> str | None:
@@ -131,4 +151,5 @@ def file_json(found: FileExplanation) -> dict[str, JSON]:
         "input": {"sha256": source.sha256, "name": source.name or None} if source else None,
         "stored": sorted(found.stored),
         "near": list(found.near),
+        "says_of_itself": found.own_words.json() if found.own_words else None,
     }

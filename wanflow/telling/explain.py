@@ -160,6 +160,9 @@ def file_text(found: FileExplanation) -> str:
 def _file(found: FileExplanation) -> Iterator[str]:
     yield inline(f"{found.path}: {_state(found)}")
     if found.state is State.UNKNOWN:
+        if found.own_words:
+            yield "  Its metadata say that it was made so; whether that is true, nobody here can tell"
+            yield from _tree(found.own_words, frozenset(found.own_words.steps))
         if found.near:
             yield f"  Outputs of a like name: {inline(', '.join(found.near))}"
         return
@@ -230,7 +233,8 @@ def _head(step: Ancestor) -> str:
 
 
 def _blob(blob: Blob) -> str:
-    return f"{blob.format} {blob.width}x{blob.height} px, {blob.sha256[:SHORT]}"
+    size = f"{blob.format} {blob.width}x{blob.height} px, " if blob.format else ""
+    return f"{size}{blob.sha256[:SHORT]}"
 
 
 def _facts(step: Ancestor, *, is_stored: bool) -> Iterator[str]:
@@ -275,4 +279,4 @@ def _root(root: Root) -> str:
     gone = [place.path for place in root.places if not place.stands]
     names = [*standing, *(f"{path} (moved or changed since)" for path in gone if not standing)]
     names += [f"fetched from {url}" for url in root.urls]
-    return f"{' = '.join(names) or 'a picture of which no more is known'}, {root.sha256[:SHORT]}"
+    return f"{' = '.join(names) or 'a picture of which no more is known, or a data URI'}, {root.sha256[:SHORT]}"
