@@ -11,7 +11,6 @@ import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -23,6 +22,7 @@ from wanflow.settings import STORE
 from wanflow.store.blobs import DIGEST, stat_of
 from wanflow.store.history import Made, Making
 from wanflow.store.index import Index
+from wanflow.store.tasks import price
 
 FORMAT_VERSION = 1
 
@@ -165,7 +165,7 @@ def _step_json(step: Ancestor) -> dict[str, JSON]:
 
 
 def read_ancestry(told_of: Mapping[str, Any]) -> Ancestry:
-    """The ancestry that a text of ours tells; it meets its schema, and its word is all there is."""
+    """The ancestry that a text tells which meets its schema. Raises ValueError for what makes no sense all the same."""
     steps = {step["sha256"]: Ancestor(step["sha256"], _made(step)) for step in told_of["steps"]}
     roots = {root["sha256"]: Root(root["sha256"], urls=_told(root["name"])) for root in told_of["inputs"]}
     named = {told_of["picture"], *(sha256 for step in steps.values() for sha256 in step.inputs.values())}
@@ -173,21 +173,17 @@ def read_ancestry(told_of: Mapping[str, Any]) -> Ancestry:
 
 
 def _made(step: Mapping[str, Any]) -> Made:
-    hint = {"hint.region": step["hint_region"]} if step["hint_region"] else {}
-    components = [
-        1,
-        step["function"],
-        f"{step['backend']}:{step['version']}",
-        step["parameters"],
-        step["inputs"] | hint,
-    ]
+    inputs = step["inputs"] | ({"hint.region": step["hint_region"]} if step["hint_region"] else {})
+    components = [1, step["function"], f"{step['backend']}:{step['version']}", step["parameters"], inputs]
     prompts = _told(step["prompt_used"])
     blob = Blob(step["sha256"], 0, 0, "", 0)
     result = Result(
         (blob,), step["fidelity"], tuple(step["warnings"]), step["task_id"], step["images_paid"], tuple(prompts)
     )
-    usd = None if step["usd"] is None else Decimal(str(step["usd"]))
+    usd = None if step["usd"] is None else price(str(step["usd"]))
     at = datetime.fromisoformat(step["made"]) if step["made"] else None
+    if at and not (at.tzinfo and 1970 <= at.year < 9000):
+        raise ValueError("no moment")
     making = Making(step["recipe"] or "", step["job"] or "", step["run"] or "", at, usd)
     return Made(step["key"], components, result, making, kept=False)
 

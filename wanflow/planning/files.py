@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from wanflow.canon import JSON
 from wanflow.documents.schemas import faults, named
@@ -21,6 +21,7 @@ from wanflow.settings import STORE
 from wanflow.store.blobs import Blobs
 from wanflow.store.history import Written, with_ledgers
 from wanflow.store.index import Index
+from wanflow.store.made import read
 
 NEAR = 3
 
@@ -108,10 +109,15 @@ def _own_words(file: Path) -> Ancestry | None:
             return None
         raw = file.read_bytes()
         texts = [text for kind in MOST_BYTES if (text := note_of(raw, kind))]
-        value = json.loads(texts[0]) if texts else None
-    except (OSError, ValueError, RecursionError):
+        return read(texts[0], _sound) if texts else None
+    except (OSError, ValueError):
         return None
-    return read_ancestry(value) if value is not None and not any(faults(value, named("provenance"))) else None
+
+
+def _sound(value: Any) -> Ancestry:
+    if any(faults(value, named("provenance"))):
+        raise ValueError("it is not as the schema says")
+    return read_ancestry(value)
 
 
 def _formerly(index: Index, name: str) -> str | None:

@@ -22,6 +22,7 @@ from wanflow.telling.console import REASONS, count, dollars, duration
 
 MOST_JOBS = 10
 MOST_IMAGES = 12
+MOST_LETTERS = 2_000
 DRAFT = "a DRAFT: stamped, and no edit"
 
 _STATES = {
@@ -113,6 +114,7 @@ def _value(value: Any) -> str:
     if value is None:
         return "(none)"
     text = value if isinstance(value, str) else canonical(value)
+    text = text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
     return text[:SHORT] if isinstance(value, str) and len(value) == 64 else _quoted(value, text)
 
 
