@@ -18,6 +18,22 @@ from wanflow.model import Ref, RefKind
 
 # What the name of an output's sidecar ends with; no output, and no instance of one, has a slash in its name.
 SIDECAR = "/sidecar"
+HAND = "hand"
+# Who chooses among candidates without anything installed.
+PICKERS = (HAND, "first", "sharpest", "most_similar")
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """How one of several candidates is chosen; `top` is how many are, None where `.all` means every candidate."""
+
+    by: str = "first"
+    top: int | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person chooses."""
+        return self.by == HAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,8 @@ class Step:
     region: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     per_run: bool = False
+    candidates: int = 1
+    pick: Pick = Pick()
 
     @property
     def name(self) -> str:

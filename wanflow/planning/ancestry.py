@@ -69,6 +69,12 @@ class Ancestor:
         return next((value for slot, value in self._slots() if not DIGEST.fullmatch(value)), "")
 
     @property
+    def take(self) -> str:
+        """The name of a further result of the same request; empty of the first."""
+        take = self.made.components[5:6]
+        return str(take[0][0] or "") if take and isinstance(take[0], list) and take[0] else ""
+
+    @property
     def prompt(self) -> str:
         """What the provider made of the prompt, where it says so."""
         numbers = [number for number, blob in enumerate(self.made.result.blobs) if blob.sha256 == self.sha256]
@@ -151,6 +157,7 @@ def _step_json(step: Ancestor) -> dict[str, JSON]:
         "parameters": dict(step.parameters),
         "prompt_used": step.prompt or None,
         "hint_region": step.region or None,
+        "take": step.take or None,
         "inputs": step.inputs,
         "fidelity": made.result.fidelity,
         "warnings": list(made.result.warnings),
@@ -175,6 +182,7 @@ def read_ancestry(told_of: Mapping[str, Any]) -> Ancestry:
 def _made(step: Mapping[str, Any]) -> Made:
     inputs = step["inputs"] | ({"hint.region": step["hint_region"]} if step["hint_region"] else {})
     components = [1, step["function"], f"{step['backend']}:{step['version']}", step["parameters"], inputs]
+    components += [[step["take"], 0]] if step["take"] else []
     prompts = _told(step["prompt_used"])
     blob = Blob(step["sha256"], 0, 0, "", 0)
     result = Result(
@@ -206,8 +214,9 @@ def trace(index: Index, root: Path, sha256: str, prefer: Collection[str] = ()) -
         candidates = (Ancestor(current, made) for made in index.made(current))
         # An edit that changes nothing gives back its input, which then is no ancestor of itself.
         sound = [step for step in candidates if below.isdisjoint(step.inputs.values())]
-        chosen = next((step for step in sound if step.made.key in prefer), None) or next(iter(sound), None)
-        if chosen is None:
+        # Candidates of two requests are kept together, too; but their own request is the one with a date.
+        sound.sort(key=lambda step: (step.made.making.at is None, step.made.key not in prefer))
+        if not (chosen := next(iter(sound), None)):
             roots[current] = known_root(index, root, current)
             continue
         steps[current] = chosen

@@ -113,8 +113,7 @@ class _Explainer:
         decision, terms = self._decision, self._plan.terms[self._step.id]
         last_key = self._index.last_key(self._plan.identity, self._address)
         last = self._index.remembered(last_key) if last_key else None
-        images = int(self._resolved.job.parameters.get("n", 1)) if self._resolved else 1
-        usd = None if terms.usd is None else terms.usd * images
+        usd = None if terms.usd is None else terms.usd * decision.images
         return JobExplanation(
             self._entry.key,
             self._step,
@@ -152,18 +151,20 @@ class _Explainer:
         before = _named(last.components) if last else {}
         now = _named(json.loads(self._resolved.parts))
         for field in dict.fromkeys([*now, *before]):
-            unknown = isinstance(value := now.get(field), str) and value.startswith("?") and field.startswith("input ")
+            value = now.get(field)
+            unknown = field.startswith("input ") and isinstance(value, str) and value[:1] in ("?", "")
             yield Component(field, None if unknown else value, before.get(field), known=not unknown)
 
     # -- what it takes and sends
 
     def _takes(self) -> Iterator[Taken]:
+        taken = self._resolved.taken if self._resolved else {}
         sources = self._plan.sources(self._place, self._step)
-        for slot, supply in self._resolved.taken.items() if self._resolved else ():
-            at, ref = sources.get(slot, (self._place, Ref(RefKind.FILE, "")))
-            made = ref.kind is RefKind.STEP
-            job = f"{self._plan.entries[at].key}/{ref.name}" if made else None
-            yield Taken(slot, job, None if made else supply.file, supply.blob, supply.size)
+        for slot, supply in taken.items():
+            # Of several candidates each is a picture; who made which is then told without the row.
+            at, ref = sources.get(slot, (self._place, None)) if len(sources) == len(taken) else (self._place, None)
+            job = f"{self._plan.entries[at].key}/{ref.name}" if ref and ref.kind is RefKind.STEP else supply.step
+            yield Taken(slot, job, supply.file, supply.blob, supply.size)
 
     def _request(self) -> Mapping[str, JSON] | None:
         if not (resolved := self._resolved):
@@ -171,7 +172,7 @@ class _Explainer:
         taken = {one.slot: one for one in self._takes()}
         pictures = {slot: _placeholder(supply, taken[slot]) for slot, supply in resolved.taken.items()}
         inputs = {slot: ("", supply.symbol) for slot, supply in resolved.taken.items()}
-        name, parameters = self._step.function.name, resolved.job.parameters
+        name, parameters = self._step.function.name, resolved.parameters
         call = Call(key_of(resolved.parts), name, parameters, inputs, resolved.region, self._step.model)
         return self._planner.backend.preview(call, pictures)
 
@@ -198,10 +199,11 @@ class _Explainer:
 
 def _named(components: list[Any]) -> dict[str, JSON]:
     """What a key is made of (see expand.key_parts), by name."""
-    _, function, backend, parameters, inputs, *_ = components
+    _, function, backend, parameters, inputs, *take = components
     both = ((f"parameter {name}", value) for name, value in sorted(_map(parameters).items()))
     slots = ((f"input {slot}", value) for slot, value in sorted(_map(inputs).items()))
-    return {"function": function, "backend": backend, **dict(both), **dict(slots)}
+    further = {"take": take[0]} if take and take[0] is not None else {}
+    return {"function": function, "backend": backend, **dict(both), **dict(slots), **further}
 
 
 def _map(value: JSON) -> dict[str, JSON]:

@@ -247,6 +247,8 @@ def _facts(step: Ancestor, *, is_stored: bool) -> Iterator[str]:
         yield f"{name}: {_value(value)}"
     if step.prompt:
         yield f'prompt as the provider used it: "{step.prompt}"'
+    if step.take:
+        yield f"take: {step.take}"
     if step.region:
         yield f"hint, region: {step.region}"
     yield from (f"warning: {warning}" for warning in result.warnings)
