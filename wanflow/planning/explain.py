@@ -174,7 +174,10 @@ class _Explainer:
         inputs = {slot: ("", supply.symbol) for slot, supply in resolved.taken.items()}
         name, parameters = self._step.function.name, resolved.parameters
         call = Call(key_of(resolved.parts), name, parameters, inputs, resolved.region, self._step.model)
-        return self._planner.backend.preview(call, pictures)
+        # In an order of their own, since parameters come in none.
+        return {
+            name: json.loads(canonical(value)) for name, value in self._planner.backend.preview(call, pictures).items()
+        }
 
     # -- where it goes
 
@@ -262,7 +265,7 @@ def _job_json(job: JobExplanation) -> dict[str, JSON]:
             }
             for one in job.takes
         ],
-        "request": None if job.request is None else json.loads(canonical(dict(job.request))),
+        "request": None if job.request is None else dict(job.request),
         "fidelity": job.result.result.fidelity if job.result else job.terms.fidelity,
         "usd": money(job.usd),
         "seconds": job.terms.seconds,
