@@ -99,7 +99,7 @@ def judged(value: Any) -> None:
 
 
 def steady(text: str) -> str:
-    """Without what differs from run to run: digests become #1, #2, … in order; dates, runs, versions, times are words."""
+    """Without what differs from run to run: digests become #1, #2, … in order; dates, runs, versions words."""
     seen: dict[str, str] = {}
     text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{16}", "RUN", text)
     text = re.sub(r"\b[0-9a-f]{12}\b", lambda found: seen.setdefault(found.group(), f"#{len(seen) + 1}"), text)

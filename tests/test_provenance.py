@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from PIL import Image
 from projects import FIT, Heard, Small, photo, pixels_of, small_project, statuses
 
+from wanflow.api import explain_file
 from wanflow.documents.schemas import named
 from wanflow.errors import RecipeError
 from wanflow.pictures.notes import note_of
@@ -125,6 +126,46 @@ def test_embedded_ancestry_is_found_again_and_changes_no_pixel(tmp_path: Path, e
     assert [step["function"] for step in told["steps"]] == ["local/pad", "local/fit"]
     assert note_of(bare, kind) is None
     assert (pixels_of(raw) == pixels_of(bare)).all()
+    assert here.run().written == 0
+
+
+def test_a_text_longer_than_there_is_room_for_leaves_out_the_first_steps(tmp_path: Path) -> None:
+    label = "{}: {{uses: local/label, image: {}, with: {{text: {}, at: below}}}}"
+    chain = [label.format(f"s{n}", f"steps.s{n - 1}" if n else "row.photo", f"text{n}") for n in range(4)]
+    here = small_project(tmp_path / "p", {"1.png": photo(1)}, steps=chain, outputs=(output("jpg", "embed", "s3"),))
+    here.run()
+    found = explain_file(str(here.out("1.jpg")), here.folder).ancestry
+    assert found
+    whole = json.loads(found.short(60_000))
+    assert (len(whole["steps"]), whole["steps_left_out"]) == (4, 0)
+    cut = json.loads(found.short(len(found.short(60_000)) - 500))
+    judged(json.dumps(cut))
+    assert ([step["job"] for step in cut["steps"]], cut["steps_left_out"]) == (["1/s3", "1/s2"], 2)
+
+
+def test_every_instance_of_a_matrix_and_the_whole_run_have_sidecars(tmp_path: Path) -> None:
+    here = small_project(
+        tmp_path / "p",
+        steps=(
+            "small: {uses: local/fit, image: row.photo, matrix: {side: [32, 48]}, with: {max_side: '${{ matrix.side }}'}}",
+            "sheet: {uses: local/contact_sheet, images: steps.small.all, per: run}",
+        ),
+        outputs=(
+            "small: {image: steps.small, to: 'out/${{ row.id }}-${{ matrix.side }}.png', provenance: sidecar}",
+            "sheet: {image: steps.sheet, to: out/sheet.png, provenance: sidecar}",
+        ),
+    )
+    here.run()
+    told = judged(here.out("sheet.png.json").read_text())
+    assert [step["job"] for step in told["steps"]] == [
+        "run/sheet",
+        "1/small@32",
+        "1/small@48",
+        "2/small@32",
+        "2/small@48",
+    ]
+    assert list(told["steps"][0]["inputs"].values()) == [step["sha256"] for step in told["steps"][1:]]
+    assert judged(here.out("2-48.png.json").read_text())["steps"][0]["parameters"]["max_side"] == 48
     assert here.run().written == 0
 
 
