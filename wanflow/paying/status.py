@@ -147,7 +147,7 @@ def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
 
 
 def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
-    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where what is told lacks."""
+    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where it lacks any."""
     if not isinstance(record, dict) or not isinstance(totals := record.get("totals"), dict):
         raise ValueError("it has no totals")
     if wrong := [name for name in ("run_id", "recipe", "backend") if not isinstance(record.get(name), str)]:
