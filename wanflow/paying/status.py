@@ -122,7 +122,7 @@ def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
         except OSError as error:
             yield {"run_id": path.parent.name, "fault": describe_os_error(error)}
         except (ValueError, RecursionError) as error:  # of JSON and UTF-8, too
-            yield {"run_id": path.parent.name, "fault": f"it is no record of a run ({type(error).__name__}: {error})"}
+            yield {"run_id": path.parent.name, "fault": f"it is no record of a run: {str(error) or 'lists in lists'}"}
 
 
 def _head(record: Any) -> Mapping[str, Any]:
@@ -133,8 +133,7 @@ def _head(record: Any) -> Mapping[str, Any]:
         raise ValueError(f"{wrong[0]} is no text")
     if not isinstance(record.get("interrupted"), bool):
         raise ValueError("interrupted is neither true nor false")
-    counted = {name: number for name, number in totals.items() if name != "usd"}
-    for name, number in {"run": None, **counted, "usd": totals.get("usd", 0) or 0}.items():
+    for name, number in {"run": None, **totals, "usd": totals.get("usd", 0) or 0}.items():  # a price may be unknown
         if not isinstance(number, int | float) or not isfinite(number) or abs(number) > MOST:
             raise ValueError(f"totals.{name} is no number")
     return {name: value for name, value in record.items() if name != "outcomes"}
