@@ -134,12 +134,9 @@ def test_a_damaged_record_hides_no_other(tmp_path: Path) -> None:
     found = look(tmp_path, tmp_path, datetime.now(UTC))
     assert found.runs[2] == {name: value for name, value in RECORD.items() if name != "outcomes"}
     lines = console.status_text(found).splitlines()
-    assert (
-        lines[0] == "3  its record (.wanflow/runs/3/run.json) can't be read: it is no record of a run: it has no totals"
-    )
-    assert lines[1].startswith(
-        "2  its record (.wanflow/runs/2/run.json) can't be read: it is no record of a run: Expec"
-    )
+    fault = "its record (.wanflow/runs/{0}/run.json) can't be read: it is no record of a run: "
+    assert lines[0] == "3  " + fault.format(3) + "it has no totals"
+    assert lines[1].startswith("2  " + fault.format(2) + "Expecting property name")
     assert lines[2] == "1  r on dashscope: 3 done, 1 failed, $0.06 paid"
     assert json.loads(found.json())["runs"][0] == {"run_id": "3", "fault": "it is no record of a run: it has no totals"}
 
@@ -193,7 +190,7 @@ def test_a_record_of_whatever_content_is_told_in_a_line(raw: bytes, tmp_path: Pa
 def test_a_record_that_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "runs" / "1" / "run.json").mkdir(parents=True)
     [line, *_] = console.status_text(look(tmp_path, tmp_path, datetime.now(UTC))).splitlines()
-    assert line == "1  its record (.wanflow/runs/1/run.json) can't be read: Is a directory"
+    assert line == "1  its record (.wanflow/runs/1/run.json) can't be read: Is a directory: run.json"
 
 
 @pytest.mark.parametrize("alive", [True, False])

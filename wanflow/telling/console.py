@@ -299,7 +299,7 @@ def _runs_text(status: Overview) -> Iterator[str]:
         tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
         lines[run.run] = f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"
     for run_id, text in sorted(lines.items(), reverse=True):
-        yield printable(f"{run_id}  {text}")
+        yield inline(f"{run_id}  {text}")
 
 
 def _run_text(run: Mapping[str, Any]) -> str:
