@@ -1,12 +1,10 @@
 """pick, take, freeze and thaw as commands, on the draft engine, with whole texts; and candidates at the emulator."""
 
-import json
 import re
 import subprocess
 
 import pytest
-from choosers import Project
-from projects import WANFLOW, gradient, coded
+from projects import WANFLOW, coded, gradient
 
 RECIPE = """\
 wanflow: 1
