@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from wanflow.backends import Backend
 from wanflow.canon import JSON
@@ -15,6 +15,7 @@ from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of
 from wanflow.language.recipe import Step
+from wanflow.language.selection import Selection
 from wanflow.manifests.rows import Manifest
 from wanflow.model import Action, Blob, Change, Chosen, Decision, Reason, Ref, RefKind, Result, Row
 from wanflow.planning.fanin import FanIn
@@ -23,18 +24,36 @@ from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
+from wanflow.planning.underway import Underway
 from wanflow.project import Options
 from wanflow.store.index import Index
+from wanflow.store.tasks import State
 
 PROXY = "proxy"
 Supplies = Mapping[str, Supply]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A job that was looked at, as far as it is known: what its key is made of, the parameters that would be sent, and
+    what it takes, by slot.
+    """
+
+    job: Job
+    parts: str
+    parameters: Mapping[str, JSON]
+    taken: Mapping[str, Supply]
+    region: hints.Region | None
+
+
 class Decider:
     """Decides the jobs of one plan, row after row: `begin` and `end` tell where one starts and is settled.
 
-    `bad_keys` are those whose stored picture turned out to be gone or damaged.
+    `bad_keys` are those whose stored picture turned out to be gone or damaged; `resolved` has what the jobs that are
+    to be `explained` are made of, by address.
     """
+
+    explained: Selection | None = None
 
     def __init__(
         self,
@@ -46,6 +65,7 @@ class Decider:
         manifest: Manifest | None,
         index: Index,
         backend: Backend,
+        underway: Underway,
         chooser: Chooser,
         kept: Kept,
     ) -> None:
@@ -54,8 +74,10 @@ class Decider:
         self.fingerprints = {step.id: backend.fingerprint(step) for step in plan.steps}
         self.key_heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in plan.steps}
         self.bad_keys: set[str] = set()
+        self.resolved: dict[str, Resolved] = {}
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
+        self._underway = underway
         self._known_recipe = index.knows_recipe(plan.identity)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
@@ -96,6 +118,8 @@ class Decider:
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
+        if self.explained and step.id in self.explained.of(row.key):
+            self.resolved[job.address] = self._resolved(job, symbols, taken, region)
         if any(supply.absent for supply in taken.values()):
             return self._parked(job, size) if selected else left_out(step)
         return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
@@ -104,6 +128,14 @@ class Decider:
         """A person has to choose first."""
         decision = Decision(job.step.id, Action.SKIP, Reason.PARKED, images=job.step.candidates)
         return decision, Supply(step=job.step.id, size=size, absent=Reason.PARKED)
+
+    def _resolved(
+        self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply], region: hints.Region | None
+    ) -> Resolved:
+        whole = self.asked(job, symbols)
+        begun = self.begun(job, whole, self._stored_result(whole.key))
+        sent = self.asked(job, symbols, begun) if begun and begun.missing else whole
+        return Resolved(job, whole.parts, sent.parameters, taken, region)
 
     # -- requests
 
@@ -260,7 +292,8 @@ class Decider:
         unfetched = {supply.url for supply in taken.values() if supply.url}
         self._plan.fetches |= unfetched
         if self.force:
-            return Decision(step.id, Action.RUN, Reason.FORCED, key=key, images=step.candidates), unmade
+            again = Decision(step.id, Action.RUN, Reason.FORCED, key=key, images=step.candidates)
+            return self._sent_before(again, key), unmade
         if not known:
             first = all(supply.blob or supply.url for supply in taken.values())
             reason = Reason.FETCH if first else Reason.UPSTREAM
@@ -274,7 +307,8 @@ class Decider:
             note = f"{refusal[0]}: {refusal[1]}"
             return Decision(step.id, Action.SKIP, Reason.MODERATED, key=key, note=note), Supply(absent=Reason.MODERATED)
         if result is None or (begun and begun.missing):
-            return self._run(job, whole, taken, begun), unmade
+            asked = self.asked(job, symbols, begun) if begun and begun.missing else whole
+            return self._sent_before(self._run(job, whole, taken, begun), asked.key), unmade
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         self._fresh.discard(_symbol(whole.key))
@@ -302,6 +336,17 @@ class Decider:
         if self._chooser.will_wait(step, job.row.key):
             return Supply(step=step.id, size=size, absent=Reason.PARKED, every=() if step.pick.top else every)
         return Supply(f"?{key}", step=step.id, size=size, every=every)
+
+    def _sent_before(self, decision: Decision, key: str) -> Decision:
+        """A job that is to run; the request with this key is not paid for again where it was sent before."""
+        task = self._underway.of(key)
+        if task is None or (self.force and task.state is State.DONE):
+            return decision
+        usd = None if task.usd_image is None else task.usd
+        if task.state is State.UNCERTAIN:
+            return replace(decision, reason=Reason.UNCERTAIN, note=task.detail, usd_reserved=usd)
+        note = f"{task.state}, as task {task.task_id}" if task.task_id else "its request was sent, or is about to be"
+        return replace(decision, reason=Reason.IN_FLIGHT, note=note, usd_reserved=usd)
 
     def refusal(self, key: str) -> tuple[str, str] | None:
         """Code and words with which the provider refused this very request before, unless it shall be asked again."""

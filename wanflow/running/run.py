@@ -36,8 +36,10 @@ from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
+from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
 from wanflow.store.claims import Claims
+from wanflow.store.history import Making
 from wanflow.store.tasks import Order, Task
 
 ELSEWHERE_S = 0.2
@@ -73,8 +75,10 @@ class Run:
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
+        self.put_off = PutOff(listener.note)
         self.kept = 0  # new pictures that a rerun will find
         self.fetched = 0  # tasks that another run paid for
+        self._run_id = ""
         self._followers: dict[str, list[Job]] = {}
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
@@ -104,7 +108,7 @@ class Run:
 
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
-        started = self.clock.now()
+        started, self._run_id = self.clock.now(), run_id
         for key, sha256 in self.plan.damaged.items():
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
@@ -133,9 +137,11 @@ class Run:
         record = self.progress.record(run_id, started, self.clock.now())
         unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
-        record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
+        counts = record.counts()
+        undone = unwritten or counts[Status.NOT_STARTED] or counts[Status.LEFT]
+        record.interrupted = self.halt.interrupted and bool(undone)
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
-        record.over_budget, record.fetched = self.halt.over_budget, self.fetched
+        record.over_budget, record.fetched = bool(self.put_off), self.fetched
         return record
 
     # -- the loop itself
@@ -158,7 +164,7 @@ class Run:
                 self._spawn(writing)
             self._start_jobs()
             if not self._tasks:
-                if self.halt.stopping or not self.publishing.waiting:
+                if self.halt.stopping or not (self.publishing.waiting or self._take_up()):
                     return
                 continue
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -166,6 +172,11 @@ class Run:
             for task in done:
                 if not task.cancelled():
                     task.result()
+
+    def _take_up(self) -> bool:
+        """Go on with what was too dear, where that has changed; whether there is any."""
+        self._again.extend(fit := self.put_off.take(self.payments.budget) if self.payments else [])
+        return bool(fit)
 
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
@@ -304,8 +315,7 @@ class Run:
             self._require_fidelity(performed.result)
             await self._measured(job, performed.result)
         except OverBudget as over:
-            self.halt.for_budget(str(over))
-            self._release_unstarted(job)
+            self.put_off.add([job, *self._release_unstarted(job)], over)
         except NoRoom as full:
             self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
@@ -328,7 +338,8 @@ class Run:
         if not self.payments or step.function.is_local:
             return await self.retries.perform(self.backend, address, call)
         terms = self.plan.terms[step.id]
-        order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
+        recipe = self.inputs.relative(self.plan.recipe.file)
+        order = Order(call, terms.lane, terms.limits, terms.usd, parts, recipe, address)
         return await self.payments.perform(order, afresh=self.planner.decider.force)
 
     def _note_refusal(self, key: str, error: EditError) -> None:
@@ -350,16 +361,18 @@ class Run:
 
     def _keep_salvaged(self, task: Task, performed: Performed) -> bool:
         """Remember what an earlier run paid for and no job of this one took; false when that can't be written."""
+        usd = None if task.usd_image is None else task.usd_image * performed.result.billed
+        making = Making(task.recipe, task.job, task.run, self.clock.now(), usd)
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(task.key, performed.result, task.components)
+                self.index.remember(task.key, performed.result, task.components, making)
             self._paid_before(task)
             return True
         return False
 
-    def _release_unstarted(self, job: Job) -> None:
-        """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
-        self._followers.pop(self._leading.pop(job), None)
+    def _release_unstarted(self, job: Job) -> list[Job]:
+        """A job is not sent: it, and what waited for its picture (given), stays as not started."""
+        return self._followers.pop(self._leading.pop(job), [])
 
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
@@ -383,7 +396,8 @@ class Run:
         kept = False
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(call.key, result, parts)
+                making = self._making(state.address(step.id), step, performed)
+                self.index.remember(call.key, result, parts, making)
                 names = self.progress.names(state, step.id)
                 self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
             kept = True
@@ -403,6 +417,13 @@ class Run:
         for follower in self._followers.pop(self._leading.pop(job)):
             self._reuse(follower, call.key, result)
         return kept
+
+    def _making(self, job: str, step: Step, performed: Performed) -> Making:
+        """What an ancestry tells of a job that was just done; of one that another run paid for, that run and price."""
+        usd, run = self._cost(step, performed.result.billed), self._run_id
+        if (task := performed.task) and task.run != run:
+            usd, run = None if task.usd_image is None else task.usd_image * performed.result.billed, task.run
+        return Making(self.plan.recipe.name, job, run, self.clock.now(), usd)
 
     # -- how jobs end
 
