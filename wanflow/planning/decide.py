@@ -23,6 +23,7 @@ from wanflow.planning.further import Asked, Begun, asked, differ_in_number_only,
 from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
+from wanflow.planning.sizing import Sizing
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.planning.underway import Underway
 from wanflow.project import Options
@@ -79,6 +80,7 @@ class Decider:
         self._manifest, self._index, self._backend = manifest, index, backend
         self._underway = underway
         self._known_recipe = index.knows_recipe(plan.identity)
+        self.sizing = Sizing(expansion, index, backend.place)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
 
@@ -114,7 +116,7 @@ class Decider:
         if self.no_proxy and selected and self._backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
         among = {slot: supply.size for slot, supply in taken.items()}
-        size = self._expansion.size(job, among)
+        size = self.sizing.size(job, among)
         self._check_texts(job, sizes.base(among))
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
