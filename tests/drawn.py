@@ -1,4 +1,4 @@
-"""Recipes and rows drawn by hypothesis: steps with matrices, followers, conditions, fan-in, and outputs that show them."""
+"""Recipes and rows drawn by hypothesis: steps with matrices, followers, conditions, fan-in, and their outputs."""
 
 from __future__ import annotations
 

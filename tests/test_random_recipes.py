@@ -62,7 +62,7 @@ def test_a_run_costs_what_the_plan_said(made: dict[str, Any], rows: list[dict[st
         folder = filled(Path(name))
         write(folder, with_outputs(made), rows)
         fakery = Fakery()
-        plan, record = api.run(folder / "recipe.yaml", fakery.paid(yes=True))
+        plan, record = api.run(folder / "recipe.yaml", fakery.paid())
         assert record
         totals, states = plan.totals, [outcome.status for outcome in record.outcomes]
         paid = [outcome for outcome in record.outcomes if outcome.task_id]

@@ -42,7 +42,7 @@ def turned(part: Any) -> Any:
     return {key: turned(part[key]) for key in reversed(part)} if isinstance(part, dict) else part
 
 
-@settings(max_examples=2)
+@settings(max_examples=1)
 @given(st.lists(st.tuples(steps(), st.lists(ROW, min_size=1, max_size=3)), min_size=6, max_size=6))
 def test_keys_hang_neither_on_hashes_nor_on_the_order_of_keys_and_rows(drawn: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -81,7 +81,7 @@ def expanded(made: dict[str, Any]) -> list[SimpleNamespace]:
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_a_selection_of_a_recipe_is_the_algebra_of_sets_on_the_graph_of_its_jobs(data: st.DataObject) -> None:
     made = data.draw(steps(), "steps")
