@@ -57,7 +57,7 @@ def instances(matrix: Mapping[str, Any], exclude: Sequence[Mapping[str, Any]]) -
 
 def taken_over(every: Sequence[Instance], exclude: Sequence[Mapping[str, Any]]) -> tuple[list[Instance], list[Fault]]:
     """The instances of another step that exclude: leaves, and what is wrong with that."""
-    named = {key: [(one.names[key], one.values[key]) for one in every] for key in every[0].names}
+    named = {key: list({one.names[key]: one.values[key] for one in every}.items()) for key in every[0].names}
     faults = [fault for number, entry in enumerate(exclude) for fault in _exclude_faults(number, entry, named)]
     return ([], faults) if faults else _left(every, exclude)
 
