@@ -142,6 +142,8 @@ class Reason(StrEnum):
     REFUSED = "refused"
     MODERATED = "moderated"
     EXCLUDED = "excluded"
+    UNFIT = "unfit"
+    REROLLED = "rerolled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, and why."""
+    """What happens to one job, and why. `tried` are the keys of stored pictures that failed the step's gate, in the
+    order in which they were made; `rerolls` says how many more may be made at worst.
+    """
 
     step: str
     action: Action
@@ -215,6 +219,13 @@ class Decision:
     key: str | None = None
     result: Result | None = None
     note: str = ""
+    tried: tuple[str, ...] = ()
+    rerolls: int = 0
+
+    @property
+    def failed_gate(self) -> bool:
+        """Whether its own pictures are not as expected, not one that it needs."""
+        return self.reason is Reason.UNFIT and self.key is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +309,19 @@ class OutputFile:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A picture that a step's gate judges: what this run paid for it, and why it is unfit, empty where it isn't."""
+
+    key: str
+    task_id: str | None = None
+    usd: Decimal | None = Decimal(0)
+    unfit: str = ""
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What became of one job."""
+    """What became of one job. `tries` are all that its gate had to judge; `usd` is the price of all of them."""
 
     job: str
     function: str
@@ -315,6 +336,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+    tries: tuple[Try, ...] = ()
 
 
 @dataclass(slots=True)

@@ -91,7 +91,7 @@ class RunRecord:
 
     def _totals(self) -> dict[str, JSON]:
         counts = self.counts()
-        paid = [outcome for outcome in self.outcomes if outcome.task_id]
+        paid = {task for o in self.outcomes for task in (o.task_id, *(made.task_id for made in o.tries)) if task}
         return {
             "jobs": counts.total(),
             "run": counts[Status.DONE],
@@ -139,5 +139,9 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "fidelity": outcome.fidelity,
         "warnings": list(outcome.warnings),
+        "tries": [
+            {"key": made.key, "task_id": made.task_id, "usd": money(made.usd), "unfit": made.unfit}
+            for made in outcome.tries
+        ],
         "error": error,
     }

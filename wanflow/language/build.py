@@ -17,7 +17,7 @@ from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
-from wanflow.language import graph
+from wanflow.language import expect, graph
 from wanflow.language.matrix import ROOT, Instance, told_apart
 from wanflow.language.recipe import ManifestSpec, Output, Recipe, Step, normal, plain
 from wanflow.language.references import References, step_named
@@ -191,10 +191,12 @@ class _Builder:
         values = self._values(given, function, sees)
         region = tuple(self._region(name, entry, sees))
         when = self._when(name, entry.get("when", True), sees)
-        otherwise = entry.get("otherwise", "skip")
+        otherwise = entry.get("otherwise", "")
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
         self._number_of_images(name, entry, function, model)
+        for place, *said in expect.faults(name, entry, function):
+            self._note(("steps", name, *place), *said)
         whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
             [*values.values(), *region, when]
         )
@@ -204,7 +206,8 @@ class _Builder:
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
         more = (model, places, region, tuple(entry.get("tags", ())), per_run)
-        return Step(name, function, inputs, constants, templates, when, otherwise, *more)
+        gate = (expect.expect_of(entry), entry.get("reroll", 0))
+        return Step(name, function, inputs, constants, templates, when, otherwise, *more, *gate)
 
     def _region(self, name: str, entry: Mapping[str, Any], sees: _Sight) -> Iterator[Any]:
         """x, y, width and height of the step's hint, as numbers or templates."""

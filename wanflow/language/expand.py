@@ -137,6 +137,15 @@ class Expansion:
         text = canonical(parameters) if step.templates else self._constant_texts[step.id]
         return Job(row, step, parameters, text)
 
+    def another(self, job: Job, attempt: int) -> Job:
+        """The same job with the seed that is so many further on; where none is given, 1 is the first that is sent."""
+        if not attempt:
+            return job
+        rule = job.step.function.properties["seed"]
+        least, seeds = rule["minimum"], rule["maximum"] - rule["minimum"] + 1
+        parameters = {**job.parameters, "seed": least + (job.parameters.get("seed", 0) - least + attempt) % seeds}
+        return replace(job, parameters=parameters, parameters_text=canonical(parameters))
+
     def _faults(self, step: Step, name: str, value: Any) -> Iterator[Problem]:
         """What is wrong with one parameter's value, by its exact schema."""
         if (checker := self._rules.get((step.function.name, name))) is None:

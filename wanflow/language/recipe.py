@@ -13,6 +13,7 @@ from wanflow.documents.schemas import Schema
 from wanflow.documents.source import Document, NodePath
 from wanflow.functions.catalog import Function
 from wanflow.language import graph
+from wanflow.language.expect import Expect
 from wanflow.language.templates import Template
 from wanflow.model import Ref, RefKind
 
@@ -30,12 +31,14 @@ class Step:
     constants: Mapping[str, Any]
     templates: Mapping[str, Template]
     when: Template | bool = True
-    otherwise: str = "skip"
+    otherwise: str = ""
     model: str | None = None
     places: Mapping[str, NodePath] = field(default_factory=dict)
     region: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     per_run: bool = False
+    expect: Expect | None = None
+    reroll: int = 0
 
     @property
     def name(self) -> str:
@@ -56,6 +59,16 @@ class Step:
         if head == "images" and any(ref.every for ref in self.inputs.values()):
             return self.where(head)  # one entry may stand for several slots
         return self.where(head, *((int(tail) if tail.isdigit() else tail,) if tail else ()))
+
+    @property
+    def when_false(self) -> str:
+        """What becomes of a row whose when is false: skip, bypass or fail."""
+        return self.otherwise or "skip"
+
+    @property
+    def when_unfit(self) -> str:
+        """The same, when no picture is as expected; what nobody foresaw fails."""
+        return self.otherwise or "fail"
 
     @property
     def needs(self) -> tuple[str, ...]:

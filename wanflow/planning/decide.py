@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from wanflow.backends import Backend
 from wanflow.errors import Problem
 from wanflow.functions import sizes
+from wanflow.judging.gates import Gates
 from wanflow.language import hints
 from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of, key_parts
 from wanflow.language.recipe import Step
 from wanflow.manifests.rows import Manifest
-from wanflow.model import Action, Change, Decision, Reason, Ref, RefKind, Row
+from wanflow.model import Action, Change, Decision, Reason, Ref, RefKind, Result, Row
 from wanflow.planning.fanin import FanIn
+from wanflow.planning.gating import Gating, GoneError
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.project import Options
+from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
 
 PROXY = "proxy"
@@ -39,6 +43,8 @@ class Decider:
         manifest: Manifest | None,
         index: Index,
         backend: Backend,
+        gates: Gates,
+        blobs: Blobs,
     ) -> None:
         self.force, self.no_proxy, self.retry_refused = options.force, options.no_proxy, options.retry_refused
         self.fingerprints = {step.id: backend.fingerprint(step) for step in plan.steps}
@@ -46,6 +52,7 @@ class Decider:
         self.bad_keys: set[str] = set()
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
+        self._gating = Gating(gates, blobs, supplier.inputs, plan, expansion)
         self._known_recipe = index.knows_recipe(plan.identity)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
@@ -57,11 +64,17 @@ class Decider:
     def end(self, entry: RowPlan) -> None:
         """A row is decided; what it makes is not made again."""
         # What is stored already is known by its content; only what is yet to be made is known by its key alone.
-        self._planned.update(_symbol(made.key) for made in entry.decisions if made.key and not made.result)
+        self._planned.update(symbol for made in entry.decisions if _is_unmade(made) for symbol in self._symbols(made))
 
     def forget(self, entry: RowPlan) -> None:
         """A row will be decided anew."""
-        self._planned.difference_update(_symbol(made.key) for made in entry.decisions if made.key)
+        self._planned.difference_update(symbol for made in entry.decisions for symbol in self._symbols(made))
+
+    def _symbols(self, made: Decision) -> Iterator[bytes]:
+        """What a job makes, and which gate judges it, as later jobs are compared with."""
+        if made.key:
+            yield _symbol(made.key)
+            yield _symbol(self._gating.mark(made.step, made.key))
 
     def decide(self, step: Step, row: Row, supplies: Supplies, *, selected: bool) -> tuple[Decision, Supply]:
         """What happens to a job and what it hands on; `supplies` are of the row's steps before. Raises RowError."""
@@ -84,7 +97,7 @@ class Decider:
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
-        return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
+        return self._tried(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
 
     def _unselected(self, step: Step, row: Row, supply: Supply) -> tuple[Decision, Supply]:
         """A selected job needs a picture that nobody makes, which is told."""
@@ -97,13 +110,32 @@ class Decider:
 
     def _stored(self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply]) -> tuple[Decision, Supply]:
         """What an earlier run made of a job that is not selected, for those that are."""
-        key = key_of(key_parts(self.key_heads[job.step.id], job.parameters_text, symbols))
-        known = all(supply.blob for supply in taken.values()) and key not in self.bad_keys
-        if not known or (result := self._index.result(key)) is None:
-            return left_out(job.step)
-        blob = result.blobs[0]
-        decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result)
-        return decision, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
+        tried: list[str] = []
+        while True:
+            another = self._expansion.another(job, len(tried))
+            key = key_of(key_parts(self.key_heads[job.step.id], another.parameters_text, symbols))
+            result, why = self._judged(another, key, taken) if all(s.blob for s in taken.values()) else (None, "")
+            if result:
+                blob = result.blobs[0]
+                decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result)
+                return decision, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
+            if not why:
+                return left_out(job.step)
+            tried.append(key)
+            if len(tried) > job.step.reroll:
+                return self._gating.unfit(job, key, taken, why, tried)
+
+    def _judged(self, job: Job, key: str, taken: Mapping[str, Supply]) -> tuple[Result | None, str]:
+        """What is stored under a key and as its gate expects; else why it isn't as expected. Raises RowError."""
+        if key in self.bad_keys or (result := self._index.result(key)) is None:
+            return None, ""
+        try:
+            return self._gating.judged(job, result, taken)
+        except GoneError:
+            self.bad_keys.add(key)
+            self._plan.damaged[key] = result.blobs[0].sha256
+            self._plan.notes.append(f"the stored picture of {job.address} can't be judged; it is made again")
+            return None, ""
 
     def _taken(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> dict[str, Supply]:
         """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
@@ -134,16 +166,47 @@ class Decider:
             yield Supply(absent=Reason.REFUSED, why=why)
 
     def _not_running(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> tuple[Decision, Supply]:
-        if step.otherwise == "bypass":
+        if step.when_false == "bypass":
             image = step.inputs["image"]
             supply = self._supplier.supply(image, row, supplies, step.where("image"), afresh=afresh)
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), supply
             return Decision(step.id, Action.SKIP, Reason.BYPASSED), supply
-        if step.otherwise == "fail":
+        if step.when_false == "fail":
             problem = self._plan.recipe.document.problem(step.where("when"), "when", f"{step.id}: when is false")
             raise RowError(about_row(problem, row))
         return Decision(step.id, Action.SKIP, Reason.SKIPPED), Supply(absent=Reason.SKIPPED)
+
+    def _tried(
+        self,
+        job: Job,
+        symbols: Mapping[str, str],
+        taken: Mapping[str, Supply],
+        size: tuple[int, int] | None,
+    ) -> tuple[Decision, Supply]:
+        """What happens to a job, given what its gate says of the tries that are stored. Raises RowError."""
+        step, tried = job.step, list[str]()
+        if step.expect is None:
+            return self._choose(job, symbols, taken, size)
+        while True:
+            decision, supply = self._choose(self._expansion.another(job, len(tried)), symbols, taken, size)
+            if not decision.failed_gate:
+                break
+            tried.append(str(decision.key))
+            if len(tried) > step.reroll:
+                return self._gating.unfit(job, tried[-1], taken, decision.note, tried)
+        makes = decision.action in (Action.RUN, Action.LATER)
+        if decision.result or not (makes or decision.action is Action.REUSE):
+            return replace(decision, tried=tuple(tried)), supply
+        if makes and size and (why := self._gating.foreseen(job, size)):
+            self._fresh.discard(_symbol(str(decision.key)))
+            return self._gating.unfit(job, str(decision.key), taken, why)
+        # What another job makes by the same gate is made again at most once for both.
+        mark = _symbol(self._gating.mark(step.id, str(decision.key)))
+        rerolls = 0 if mark in self._planned or mark in self._fresh else step.reroll - len(tried)
+        self._fresh.add(mark)
+        decision = replace(decision, tried=tuple(tried), rerolls=rerolls)
+        return replace(decision, reason=Reason.REROLLED, changes=()) if tried and makes else decision, supply
 
     def _choose(
         self,
@@ -155,7 +218,7 @@ class Decider:
         parts = key_parts(self.key_heads[job.step.id], job.parameters_text, symbols)
         key = key_of(parts)
         known = all(supply.blob for supply in taken.values())
-        unmade = Supply(f"?{key}", step=job.step.id, size=size)
+        unmade = Supply(f"?{self._gating.mark(job.step.id, key)}", step=job.step.id, size=size)
         if _symbol(key) in self._planned or _symbol(key) in self._fresh:
             return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         self._fresh.add(_symbol(key))
@@ -166,7 +229,10 @@ class Decider:
         if not known:
             first = all(supply.blob or supply.url for supply in taken.values())
             return Decision(job.step.id, Action.LATER, Reason.FETCH if first else Reason.UPSTREAM, key=key), unmade
-        result = None if key in self.bad_keys else self._index.result(key)
+        result, why = self._judged(job, key, taken)
+        if why:
+            self._fresh.discard(_symbol(key))
+            return Decision(job.step.id, Action.SKIP, Reason.UNFIT, key=key, note=why), Supply(absent=Reason.UNFIT)
         if result is None and (refusal := self.refusal(key)):
             self._fresh.discard(_symbol(key))
             note = f"{refusal[0]}: {refusal[1]}"
@@ -208,6 +274,11 @@ class Decider:
 def left_out(step: Step) -> tuple[Decision, Supply]:
     """What becomes of a job that is not selected and has no picture."""
     return Decision(step.id, Action.SKIP, Reason.EXCLUDED), Supply(absent=Reason.EXCLUDED, step=step.id)
+
+
+def _is_unmade(made: Decision) -> bool:
+    """Whether a picture is yet to be made, by this job or by one of which it is the same work."""
+    return made.result is None and made.action is not Action.SKIP
 
 
 def _symbol(key: str) -> bytes:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
 from wanflow.errors import EditError, Problem, merge
+from wanflow.judging.gates import Gates
 from wanflow.judging.measures import Measures
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
@@ -58,16 +59,18 @@ class Planner:
             Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
         self.measures = Measures(index, self.blobs)
+        self.gates = Gates(index, self.measures)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
+        self._versions: dict[str, list[str]] = {}
         self._refuse_steps()
         self.plan.terms = {step.id: backend.terms(step) for step in self.plan.steps}
         self.plan.by_step = {step.id: Counter() for step in self.plan.steps}
         self.targets = Targets(project, self.expansion, self.supplier, index)
         self._fan_in = FanIn(self.plan)
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
-        self.decider = Decider(project.options, *parts, manifest, index, backend)
+        self.decider = Decider(project.options, *parts, manifest, index, backend, self.gates, self.blobs)
         gathers = bool(self.plan.run_level.steps)
         self.memory = RowMemory(index, self.inputs, self.plan.identity, self._scope(), whole=gathers)
         wish = project.options.wish
@@ -91,12 +94,19 @@ class Planner:
                 hint = "Take another model, or another region with --region or [dashscope] in wanflow.toml."
                 self.expansion.problems.append(self.recipe.document.problem(where, "model", why, hint))
                 self.expansion.broken.add(step.id)
+            try:
+                self._versions[step.id] = self.gates.versions(step)
+            except EditError as error:
+                problem = self.recipe.document.problem(step.where("expect", "checks"), "expect", error.message)
+                self.expansion.problems.append(problem)
+                self.expansion.broken.add(step.id)
 
     def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
         steps = [
-            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules())]
+            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), *self._versions[step.id]]
             for step in self.expansion.steps
+            if step.id not in self.expansion.broken
         ]
         columns = self.manifest.columns if self.manifest else None
         recipe = [self.recipe.document.data, dict(self.recipe.params), self.targets.prefix, columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -50,9 +50,17 @@ class RowPlan:
 
 def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
     """What a reference means in a row once bypassed steps are seen through."""
-    while ref.kind is RefKind.STEP and decisions[level.numbers[ref.name]].reason is Reason.BYPASSED:
-        ref = level.steps[level.numbers[ref.name]].inputs["image"]
+    while ref.kind is RefKind.STEP:
+        step = level.steps[level.numbers[ref.name]]
+        if not _is_bypassed(decisions[level.numbers[ref.name]], step):
+            break
+        ref = step.inputs["image"]
     return ref
+
+
+def _is_bypassed(decision: Decision, step: Step) -> bool:
+    """Whether a step's image goes on in the place of its picture."""
+    return decision.reason is Reason.BYPASSED or (decision.failed_gate and step.when_unfit == "bypass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
+    rerolls: Counter[str] = field(default_factory=Counter)
     terms: dict[str, Terms] = field(default_factory=dict)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
@@ -130,7 +139,31 @@ class Plan:
         number = self.level(entry).numbers[step]
         if isinstance(entry, Unchanged):
             return SHAPES[entry.shape[number]][1] is Reason.SKIPPED
-        return entry.decisions[number].reason is Reason.SKIPPED
+        decision = entry.decisions[number]
+        unfit = decision.failed_gate and self.level(entry).steps[number].when_unfit == "skip"
+        return decision.reason is Reason.SKIPPED or unfit
+
+    def lacks_pictures(self, place: int, step: Step) -> bool:
+        """Whether what a job takes is skipped, so that it is skipped as well."""
+        refs = [ref for ref in step.inputs.values() if not ref.every]
+        origins = [self._origin(place, ref) for ref in refs]
+        if any(ref.kind is RefKind.STEP and self._is_skipped(place, ref.name) for ref in origins):
+            return True
+        return "images.0" in step.inputs and not any(slot.startswith("images.") for slot in self.sources(place, step))
+
+    def row_plan(self, place: int) -> RowPlan:
+        """The plan of a row that is not recognised whole."""
+        entry = self.entries[place]
+        assert isinstance(entry, RowPlan)  # noqa: S101 - told to mypy
+        return entry
+
+    def settle(self, place: int, step: str, reason: Reason, **more: Any) -> None:
+        """What a run found out of a job: that it has no picture of its own after all."""
+        entry = self.entries[place]
+        if isinstance(entry, RowPlan):
+            decided = Decision(step, Action.SKIP, reason, **more)
+            decisions = tuple(decided if decision.step == step else decision for decision in entry.decisions)
+            self.entries[place] = replace(entry, decisions=decisions)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -172,6 +205,7 @@ class Plan:
                 totals.restore += len(entry.restores)
                 for decision in entry.decisions:
                     self.by_step[decision.step][decision.action] += 1
+                    self.rerolls[decision.step] += decision.rerolls
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
         work: dict[str, float] = defaultdict(float)
@@ -192,16 +226,17 @@ class Plan:
         totals.reuse += counts[Action.REUSE]
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
-        totals.images += self._open_jobs(step)
+        most = self._open_jobs(step) + self.rerolls[step.id]
+        totals.images += most
         terms = self.terms[step.id]
         usd = terms.usd
         if usd is None:
-            totals.unpriced += self._open_jobs(step)
+            totals.unpriced += most
         elif not usd and not terms.paid:
             return
-        totals.paid_tasks += self._open_jobs(step)
+        totals.paid_tasks += most
         totals.usd += (usd or 0) * counts[Action.RUN]
-        totals.usd_worst += (usd or 0) * self._open_jobs(step)
+        totals.usd_worst += (usd or 0) * most
 
 
 EXCLUDED = "x"
@@ -263,6 +298,7 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "fidelity": _fidelity(plan, decision),
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
         "usd": None if usd is None else money(usd),
+        "rerolls": decision.rerolls,
         "note": decision.note,
     }
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wanflow.documents.source import NodePath
+from wanflow.judging.gates import FAILED
 from wanflow.language.expand import RowError
 from wanflow.language.recipe import Output, Step
 from wanflow.links.urls import Url
@@ -117,7 +118,9 @@ class Progress:
             state.sound = False  # it is not known whether all of the row is as it should be
             self.tell(decision.step, state.end(decision.step, Status.EXCLUDED, decision.result))
         elif decision.result:
-            self.reused(state, decision.step, str(decision.key), decision.result)
+            self.reused(state, decision.step, (*decision.tried, str(decision.key)), decision.result)
+        elif decision.reason is Reason.UNFIT:
+            self._unfit(state, decision)
         elif decision.reason is Reason.REFUSED:
             note = decision.note or "see the problems of this row"
             self.tell(decision.step, state.fail(decision.step, "Refused", note, Status.REFUSED))
@@ -138,10 +141,35 @@ class Progress:
         said = f"not sent again until the request changes, or with --retry-refused; last time: {words}"
         self.tell(decision.step, state.fail(decision.step, code, said, Status.REFUSED))
 
-    def reused(self, state: RowState, step: str, key: str, result: Result) -> None:
-        """A job's picture was there already."""
-        self._planner.memory.note_key(state.address(step), key)
-        self.tell(step, state.end(step, Status.REUSED, result, key))
+    def _unfit(self, state: RowState, decision: Decision) -> None:
+        if not decision.failed_gate:
+            why = decision.note or "needs a picture that failed its gate"
+            self.tell(decision.step, state.fail(decision.step, "Blocked", why, Status.BLOCKED))
+            return
+        self.note_keys(state.address(decision.step), decision.tried)
+        self.unfit(state, decision.step, decision.note)
+
+    def unfit(self, state: RowState, step: str, why: str) -> Outcome:
+        """None of a job's pictures is as expected: it failed, or the row goes on without it as its step says."""
+        ends = {
+            "fail": (Status.FAILED, why),
+            "skip": (Status.SKIPPED, why),
+            "bypass": (Status.SKIPPED, f"{why}; its image goes on"),
+        }
+        status, said = ends[state.level.steps[state.level.numbers[step]].when_unfit]
+        outcome = state.fail(step, FAILED, said, status)
+        self.tell(step, outcome)
+        return outcome
+
+    def note_keys(self, address: str, keys: Sequence[str]) -> None:
+        """Remember a job's keys: what was asked first, by which changes are told, and every later try by its number."""
+        for number, key in enumerate(keys, 1):
+            self._planner.memory.note_key(address if number == 1 else f"{address}~{number}", key)
+
+    def reused(self, state: RowState, step: str, keys: Sequence[str], result: Result) -> None:
+        """A job's picture was there already, under the last of these keys."""
+        self.note_keys(state.address(step), keys)
+        self.tell(step, state.end(step, Status.REUSED, result, keys[-1]))
 
     def tell(self, step: str, outcome: Outcome) -> None:
         """Say how a job ended."""
@@ -213,7 +241,7 @@ class Progress:
                     outcome = state.fail(step.id, "LeftInFlight", why, Status.LEFT)
                     outcome.task_id, outcome.attempts = task.task_id, 1
                     if task.task_id:
-                        outcome.usd = None if task.usd_image is None else task.usd
+                        state.charge(outcome, None if task.usd_image is None else task.usd)
                 else:
                     outcome = state.end(step.id, Status.NOT_STARTED)
                 self.tell(step.id, outcome)
@@ -229,6 +257,7 @@ class Progress:
             self._planner.memory.flush(when_many=when_many)
             self._planner.inputs.save()
             self._planner.measures.save()
+            self._planner.gates.save()
 
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, Result, Status
+from decimal import Decimal
+
+from wanflow.backends.draft import FREE
+from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, Result, Status, Try
 from wanflow.planning.planned import Level, RowPlan, origin
 
 
@@ -13,6 +16,7 @@ class RowState:
         self.entry, self.level = entry, level
         self.blobs: dict[str, Blob] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.tries: dict[str, list[Try]] = {}
         self.open_ends = 0
         self.sound = True
 
@@ -27,13 +31,20 @@ class RowState:
     def end(self, step: str, status: Status, result: Result | None = None, key: str | None = None) -> Outcome:
         """A job ended so; with the picture that it has now, if it has one."""
         function = self.level.steps[self.level.numbers[step]].function.name
-        outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key)
+        tries = self.tries.get(step, [])
+        outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key, tries=tuple(tries))
+        self.charge(outcome, FREE)
         if result:
             blob = self.blobs[step] = result.blobs[0]
             stored = f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}"
             outcome.outputs = [OutputFile(stored, blob.sha256, blob.width, blob.height)]
             outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
         return outcome
+
+    def charge(self, outcome: Outcome, usd: Decimal | None) -> None:
+        """Note what a job cost beside what its tries did; None when that is not known."""
+        paid = [usd, *(made.usd for made in outcome.tries)]
+        outcome.usd = None if None in paid else sum((each for each in paid if each), FREE)
 
     def fail(self, step: str, code: str, message: str, status: Status = Status.FAILED) -> Outcome:
         """A job has no picture, and why."""

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
+from wanflow.judging.gates import FAILED, failed
 from wanflow.language import hints
 from wanflow.language.expand import RowError, key_of, key_parts
 from wanflow.language.recipe import Step
 from wanflow.limits.lanes import Lanes
-from wanflow.model import Call, Ref, RefKind, Result, Source, Status
+from wanflow.model import Call, Reason, Ref, RefKind, Result, Source, Status, Try
 from wanflow.paying.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.paying.payments import Payments
 from wanflow.paying.salvage import Salvage
@@ -76,6 +78,7 @@ class Run:
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
         self._made: set[str] = set()
+        self._some_left_out = False  # of what the plan thought would be made
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- from outside
@@ -168,13 +171,16 @@ class Run:
                 self.lanes.take(LANE)
                 self._spawn(self._fetch(job))
                 continue
+            if self._some_left_out and self.plan.lacks_pictures(job[0], self.steps[job[1]]):
+                self._leave_out(job, Reason.SKIPPED)
+                continue
             try:
                 call, parts = self._call(job)
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
             if result := self._known(call.key):
-                self._reuse(job, call.key, result)
+                self._offer(job, call.key, result)
             elif refusal := self.planner.decider.refusal(call.key):
                 self._fail(job, EditError(*refusal, Again.NEVER), 0)
             elif call.key in self._followers:
@@ -205,7 +211,7 @@ class Run:
             return
         if result := self._known(call.key):  # it was finished between the look and the claim
             self.claims.free(call.key, claim)
-            self._reuse(job, call.key, result)
+            self._offer(job, call.key, result)
             return
         self._followers[call.key] = []
         self._leading[job] = call.key
@@ -228,11 +234,12 @@ class Run:
     def _call(self, job: Job) -> tuple[Call, str]:
         place, step = job[0], self.steps[job[1]]
         row = self.progress.rows[place].entry.row
-        made_of = self.planner.expansion.job(step, row)
+        made_of = self.planner.expansion.another(self.planner.expansion.job(step, row), len(self._unfit_tries(job)))
         sources = self.plan.sources(place, step)
         pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
-        if self.plan.fetches:  # of which the plan did not know what they are
+        if self.plan.fetches or self._some_left_out:  # of which the plan did not know what they are, or that they are
             taken = {slot: _supply(sources[slot][1], source) for slot, source in pictures.items()}
+            self.planner.supplier.check_number(step, row, sum(slot.startswith("images.") for slot in taken))
             self.planner.supplier.check_sizes(step, row, taken)
         inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in pictures.items()}
         sizes = {slot: source.blob.size for slot, source in pictures.items()}
@@ -243,6 +250,11 @@ class Run:
             digests[hints.REGION] = hints.symbol(region)
         parts = key_parts(self.planner.decider.key_heads[step.id], made_of.parameters_text, digests)
         return Call(key_of(parts), step.function.name, made_of.parameters, inputs, region, step.model, pixels), parts
+
+    def _pictures(self, job: Job) -> dict[str, Source]:
+        step = self.steps[job[1]]
+        sources = self.plan.sources(job[0], step)
+        return {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
 
     def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> Source:
         state = self.progress.rows[place]
@@ -261,7 +273,7 @@ class Run:
         return result
 
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
-        step = self.steps[job[1]]
+        step, result = self.steps[job[1]], None
         began = self.clock.monotonic()
         try:
             await self.planner.supplier.check_made(step, call.inputs)
@@ -283,9 +295,12 @@ class Run:
         else:
             if self._keep(job, call, parts, performed, self.clock.monotonic() - began):
                 await self._paid_for(performed)
+            result = performed.result
         finally:
             self.claims.free(call.key, claim)
             self.lanes.free(self._lane(job[1]))
+        if result and step.expect:
+            await self._judge(job, call.key, result, performed, self.clock.monotonic() - began)
 
     async def _performed(self, job: Job, call: Call, parts: str) -> Performed:
         step, address = self.steps[job[1]], self.progress.rows[job[0]].address(self.steps[job[1]].id)
@@ -352,21 +367,109 @@ class Run:
             kept = True
             self.kept += 1
         self._made.add(call.key)
-        outcome = state.end(step.id, Status.DONE, result, call.key)
+        usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
+        if step.expect:
+            # Before it is judged, so that it counts whatever becomes of that.
+            state.tries.setdefault(step.id, []).append(Try(call.key, result.task_id, usd))
+        else:
+            self._done(job, call.key, result, performed, usd, seconds)
+        for follower in self._followers.pop(self._leading.pop(job)):
+            self._offer(follower, call.key, result)
+        return kept
+
+    def _done(
+        self, job: Job, key: str, result: Result, performed: Performed, usd: Decimal | None, seconds: float
+    ) -> None:
+        """Tell that a job has a picture, made by this run."""
+        state, step = self.progress.rows[job[0]], self.steps[job[1]]
+        outcome = state.end(step.id, Status.DONE, result, key)
         outcome.attempts, outcome.seconds = performed.attempts, seconds
         outcome.task_id = result.task_id
-        outcome.usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
+        state.charge(outcome, usd)
         self.progress.tell(step.id, outcome)
         self._succeed(job)
-        for follower in self._followers.pop(self._leading.pop(job)):
-            self._reuse(follower, call.key, result)
-        return kept
+
+    # -- gates
+
+    def _offer(self, job: Job, key: str, result: Result) -> None:
+        """An open job needs no work, if what is there is as its step expects."""
+        if self.steps[job[1]].expect:
+            self._spawn(self._judge(job, key, result))
+        else:
+            self._reuse(job, key, result)
+
+    async def _judge(
+        self, job: Job, key: str, result: Result, performed: Performed | None = None, seconds: float = 0.0
+    ) -> None:
+        """Hold a result against what its step expects: the job has its picture, or is tried again, or has none."""
+        state, step, gates = self.progress.rows[job[0]], self.steps[job[1]], self.planner.gates
+        try:
+            sources = self._pictures(job)
+            for source in sources.values():
+                gates.lies_at(source.blob, self.inputs.root / source.path)
+            inputs = {slot: source.blob for slot, source in sources.items()}
+            await gates.prepare(step, result.blobs, inputs)
+            verdict = gates.verdict(step, result.blobs, inputs)
+        except (RowError, EditError) as error:
+            self._fail(job, _as_edit_error(error), 0)
+            return
+        tries = state.tries.setdefault(step.id, [])
+        if not tries or tries[-1].key != key:
+            tries.append(Try(key))
+        tries[-1] = replace(tries[-1], unfit=verdict.why)
+        good = replace(result, blobs=verdict.good)
+        if verdict.good and performed:
+            self._note_tries(job)
+            self._done(job, key, good, performed, FREE, seconds)
+        elif verdict.good:
+            self._reuse(job, key, good)
+        elif len(tries) <= step.reroll:
+            self._again.append(job)
+        else:
+            self._give_up(job, failed(verdict.why, len(tries), 1 + step.reroll))
+
+    def _unfit_tries(self, job: Job) -> list[Try]:
+        state, step = self.progress.rows[job[0]], self.steps[job[1]].id
+        return [made for made in state.tries.get(step, ()) if made.unfit]
+
+    def _note_tries(self, job: Job) -> None:
+        state, step = self.progress.rows[job[0]], self.steps[job[1]].id
+        self.progress.note_keys(state.address(step), [made.key for made in state.tries[step]])
+
+    def _give_up(self, job: Job, why: str) -> None:
+        """None of a job's pictures is as expected, and no more are made."""
+        self._note_tries(job)
+        if self.steps[job[1]].when_unfit == "fail":
+            self._fail(job, EditError(FAILED, why), 0)
+        else:
+            self._leave_out(job, Reason.UNFIT, why)
+
+    def _leave_out(self, job: Job, reason: Reason, why: str = "") -> None:
+        """A job has no picture of its own, and the row goes on without it."""
+        place, step = job[0], self.steps[job[1]].id
+        state = self.progress.rows[place]
+        shown = {publication.name for publication in self.progress.due(state)}
+        key = state.tries[step][-1].key if why else None
+        self.plan.settle(place, step, reason, key=key, note=why)
+        state.entry = self.plan.row_plan(place)
+        self._some_left_out, state.sound = True, False
+        if why:
+            self.progress.unfit(state, step, why)
+        else:
+            self.progress.tell(step, state.end(step, Status.SKIPPED))
+        self._schedule.done(job)
+        now_due = [publication for publication in self.progress.due(state) if publication.name not in shown]
+        self.publishing.add(state, now_due)
+        state.open_ends += len(now_due)
+        self.progress.end_one(state)
 
     # -- how jobs end
 
     def _reuse(self, job: Job, key: str, result: Result) -> None:
         """An open job needs no work: its picture is there."""
-        self.progress.reused(self.progress.rows[job[0]], self.steps[job[1]].id, key, result)
+        state, step = self.progress.rows[job[0]], self.steps[job[1]].id
+        keys = [made.key for made in state.tries.get(step, ())] or [key]
+        self.progress.reused(state, step, keys, result)
         self._succeed(job)
 
     def _succeed(self, job: Job) -> None:
@@ -381,7 +484,7 @@ class Run:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
         outcome = state.fail(step.id, error.code, error.message)
         outcome.attempts, outcome.task_id = attempts, error.task_id
-        outcome.usd = self._cost(step, error.billed)
+        state.charge(outcome, self._cost(step, error.billed))
         self.progress.tell(step.id, outcome)
         blocked = self._schedule.failed(job)
         for place, number in blocked:

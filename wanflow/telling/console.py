@@ -40,6 +40,8 @@ _REASONS = {
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.UNFIT: "failed its gate, or what it needs did",
+    Reason.REROLLED: "made again: what is there failed its gate",
 }
 
 
@@ -163,10 +165,11 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
     """What changed, job by job, for the first few jobs whose reason names a change."""
     lines: list[str] = []
     for row, decision in plan.decisions():
-        for change in decision.changes:
+        told = [f"failed its gate: {decision.note}"] if decision.failed_gate else decision.changes
+        for news in told:
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(inline(f"  {row}/{decision.step}: {change}"))
+            lines.append(inline(f"  {row}/{decision.step}: {news}"))
     return "\n".join(lines)
 
 
@@ -330,6 +333,8 @@ class Narrator:
             self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
             self.note(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.SKIPPED and outcome.error_code:
+            self.note(f"{outcome.job} skipped: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.LEFT:
             self.note(f"{outcome.job} left in flight: {str(outcome.error_message).removeprefix('left ')}")
         elif outcome.status is Status.DONE and not self._live:
