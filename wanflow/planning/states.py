@@ -14,7 +14,7 @@ from wanflow.store.index import Index
 
 # How far back a failure is looked for.
 RUNS = 20
-_CHANGED = (Reason.INPUT_CHANGED, Reason.PARAMS_CHANGED, Reason.FUNCTION_CHANGED, Reason.MODEL_CHANGED)
+_CHANGED = (Reason.INPUT_CHANGED, Reason.PARAMS_CHANGED, Reason.FUNCTION_CHANGED, Reason.MODEL_CHANGED, Reason.REROLLED)
 _MISSING = (Reason.OUTPUT_MISSING, Reason.OUTPUT_MODIFIED)
 # What says nothing of whether a job can be done.
 _SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.LEFT, Status.BLOCKED)

@@ -149,17 +149,12 @@ class Progress:
         self.note_keys(state.address(decision.step), decision.tried)
         self.unfit(state, decision.step, decision.note)
 
-    def unfit(self, state: RowState, step: str, why: str) -> Outcome:
+    def unfit(self, state: RowState, step: str, why: str) -> None:
         """None of a job's pictures is as expected: it failed, or the row goes on without it as its step says."""
-        ends = {
-            "fail": (Status.FAILED, why),
-            "skip": (Status.SKIPPED, why),
-            "bypass": (Status.SKIPPED, f"{why}; its image goes on"),
-        }
-        status, said = ends[state.level.steps[state.level.numbers[step]].when_unfit]
-        outcome = state.fail(step, FAILED, said, status)
-        self.tell(step, outcome)
-        return outcome
+        ending = state.level.steps[state.level.numbers[step]].when_unfit
+        said = f"{why}; its image goes on" if ending == "bypass" else why
+        status = Status.FAILED if ending == "fail" else Status.SKIPPED
+        self.tell(step, state.fail(step, FAILED, said, status))
 
     def note_keys(self, address: str, keys: Sequence[str]) -> None:
         """Remember a job's keys: what was asked first, by which changes are told, and every later try by its number."""

@@ -15,12 +15,12 @@ from decimal import Decimal
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
-from wanflow.judging.gates import FAILED, failed
+from wanflow.judging.gates import FAILED
 from wanflow.language import hints
 from wanflow.language.expand import RowError, key_of, key_parts
 from wanflow.language.recipe import Step
 from wanflow.limits.lanes import Lanes
-from wanflow.model import Call, Reason, Ref, RefKind, Result, Source, Status, Try
+from wanflow.model import Call, Reason, Ref, RefKind, Result, Source, Status
 from wanflow.paying.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.paying.payments import Payments
 from wanflow.paying.salvage import Salvage
@@ -36,6 +36,7 @@ from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
 from wanflow.running.schedule import Job, Schedule
+from wanflow.running.tries import Tries
 from wanflow.store.claims import Claims
 from wanflow.store.tasks import Order, Task
 
@@ -69,6 +70,7 @@ class Run:
         if payments:
             self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note, halt.for_store)
         self.progress = Progress(planner, listener, self.halt)
+        self.tries = Tries(planner, self.progress)
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
@@ -234,7 +236,7 @@ class Run:
     def _call(self, job: Job) -> tuple[Call, str]:
         place, step = job[0], self.steps[job[1]]
         row = self.progress.rows[place].entry.row
-        made_of = self.planner.expansion.another(self.planner.expansion.job(step, row), len(self._unfit_tries(job)))
+        made_of = self.planner.expansion.another(self.planner.expansion.job(step, row), self.tries.unfit(job))
         sources = self.plan.sources(place, step)
         pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
         if self.plan.fetches or self._some_left_out:  # of which the plan did not know what they are, or that they are
@@ -369,8 +371,7 @@ class Run:
         self._made.add(call.key)
         usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
         if step.expect:
-            # Before it is judged, so that it counts whatever becomes of that.
-            state.tries.setdefault(step.id, []).append(Try(call.key, result.task_id, usd))
+            self.tries.paid(job, call.key, result, usd)
         else:
             self._done(job, call.key, result, performed, usd, seconds)
         for follower in self._followers.pop(self._leading.pop(job)):
@@ -402,43 +403,25 @@ class Run:
         self, job: Job, key: str, result: Result, performed: Performed | None = None, seconds: float = 0.0
     ) -> None:
         """Hold a result against what its step expects: the job has its picture, or is tried again, or has none."""
-        state, step, gates = self.progress.rows[job[0]], self.steps[job[1]], self.planner.gates
         try:
-            sources = self._pictures(job)
-            for source in sources.values():
-                gates.lies_at(source.blob, self.inputs.root / source.path)
-            inputs = {slot: source.blob for slot, source in sources.items()}
-            await gates.prepare(step, result.blobs, inputs)
-            verdict = gates.verdict(step, result.blobs, inputs)
+            verdict = await self.tries.judge(job, key, result, self._pictures(job))
         except (RowError, EditError) as error:
             self._fail(job, _as_edit_error(error), 0)
             return
-        tries = state.tries.setdefault(step.id, [])
-        if not tries or tries[-1].key != key:
-            tries.append(Try(key))
-        tries[-1] = replace(tries[-1], unfit=verdict.why)
         good = replace(result, blobs=verdict.good)
         if verdict.good and performed:
-            self._note_tries(job)
+            self.tries.note(job)
             self._done(job, key, good, performed, FREE, seconds)
         elif verdict.good:
             self._reuse(job, key, good)
-        elif len(tries) <= step.reroll:
+        elif self.tries.more(job):
             self._again.append(job)
         else:
-            self._give_up(job, failed(verdict.why, len(tries), 1 + step.reroll))
-
-    def _unfit_tries(self, job: Job) -> list[Try]:
-        state, step = self.progress.rows[job[0]], self.steps[job[1]].id
-        return [made for made in state.tries.get(step, ()) if made.unfit]
-
-    def _note_tries(self, job: Job) -> None:
-        state, step = self.progress.rows[job[0]], self.steps[job[1]].id
-        self.progress.note_keys(state.address(step), [made.key for made in state.tries[step]])
+            self.tries.note(job)
+            self._give_up(job, self.tries.failure(job))
 
     def _give_up(self, job: Job, why: str) -> None:
         """None of a job's pictures is as expected, and no more are made."""
-        self._note_tries(job)
         if self.steps[job[1]].when_unfit == "fail":
             self._fail(job, EditError(FAILED, why), 0)
         else:
@@ -449,7 +432,7 @@ class Run:
         place, step = job[0], self.steps[job[1]].id
         state = self.progress.rows[place]
         shown = {publication.name for publication in self.progress.due(state)}
-        key = state.tries[step][-1].key if why else None
+        key = self.tries.of(job)[-1].key if why else None
         self.plan.settle(place, step, reason, key=key, note=why)
         state.entry = self.plan.row_plan(place)
         self._some_left_out, state.sound = True, False
@@ -468,8 +451,7 @@ class Run:
     def _reuse(self, job: Job, key: str, result: Result) -> None:
         """An open job needs no work: its picture is there."""
         state, step = self.progress.rows[job[0]], self.steps[job[1]].id
-        keys = [made.key for made in state.tries.get(step, ())] or [key]
-        self.progress.reused(state, step, keys, result)
+        self.progress.reused(state, step, self.tries.keys(job, key), result)
         self._succeed(job)
 
     def _succeed(self, job: Job) -> None:
