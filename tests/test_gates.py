@@ -43,7 +43,7 @@ class Desk:
 
     def verdict(self, expect: dict[str, Any], *pictures: Blob, base: Blob | None = None) -> Verdict:
         step = Step("s", functions()["wan/i2i"], {}, {}, {}, expect=expect_of({"expect": expect}))
-        return self.gates.verdict(step, pictures, {"image": base} if base else {})
+        return self.gates.verdict(step, pictures, base)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_of_several_pictures_the_good_ones_are_left(desk: Desk) -> None:
 def test_without_a_gate_all_are_good_and_none_is_read(desk: Desk) -> None:
     gone = Blob("ab" * 32, 5, 5, "PNG", 9)
     step = Step("s", functions()["wan/i2i"], {}, {}, {})
-    assert desk.gates.verdict(step, [gone], {}) == Verdict((gone,))
+    assert desk.gates.verdict(step, [gone], None) == Verdict((gone,))
 
 
 def test_a_similarity_never_reads_as_if_it_kept_the_limit(desk: Desk) -> None:
@@ -209,8 +209,8 @@ def test_a_run_asks_checks_beside_its_loop(desk: Desk, package: Package) -> None
     package.checks["note"] = lambda picture, base: asked.append(picture)
     step = Step("s", functions()["wan/i2i"], {}, {}, {}, expect=expect_of({"expect": {"checks": ["note"]}}))
     blob = desk.put(PLAIN)
-    asyncio.run(desk.gates.prepare(step, [blob], {}))
-    assert desk.gates.verdict(step, [blob], {}) == Verdict((blob,))
+    asyncio.run(desk.gates.prepare(step, [blob], None))
+    assert desk.gates.verdict(step, [blob], None) == Verdict((blob,))
     assert len(asked) == 1
 
 

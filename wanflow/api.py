@@ -74,14 +74,20 @@ def plan(recipe: str | Path, options: Options | None = None) -> Plan:
 
     Raises RecipeError when the recipe or the manifest as a whole can't be used, UsageError, StoreError.
     """
-    project = open_project(recipe, options or Options())
-    with _index(project, create=False) as index:
-        planner = _planner(project, index)
+    with looking(recipe, options) as planner:
         try:
             planner.inputs.save()
         except StoreError as error:  # a plan does without; the files are read again next time
             planner.plan.notes.append(str(error))
         return planner.plan
+
+
+@contextlib.contextmanager
+def looking(recipe: str | Path, options: Options | None = None) -> Iterator[Planner]:
+    """A plan with what it was made from, while the store is open. Raises as `plan` does."""
+    project = open_project(recipe, options or Options())
+    with _index(project, create=False) as index:
+        yield _planner(project, index)
 
 
 def run(

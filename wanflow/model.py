@@ -66,8 +66,8 @@ class Ref:
 
     @property
     def each(self) -> tuple[Ref, ...]:
-        """The same, a reference a picture."""
-        return tuple([Ref(RefKind.STEP, step) for step in self.every]) if self.every else (self,)
+        """The same, a reference a step."""
+        return tuple([Ref(RefKind.STEP, step, (step,)) for step in self.every]) if self.every else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,17 @@ class Source:
         return self.shown or self.path
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One of several results of the same request: its name, and how many seeds it is ahead of the request's own."""
+
+    name: str | None = None
+    ahead: int = 0
+
+
+FIRST = Take()
+
+
 class Action(StrEnum):
     """What a run would do with a job."""
 
@@ -144,6 +155,10 @@ class Reason(StrEnum):
     EXCLUDED = "excluded"
     UNFIT = "unfit"
     REROLLED = "rerolled"
+    PARKED = "parked"
+    PICK_CHANGED = "pick_changed"
+    TAKE = "take"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +187,25 @@ class Result:
     task_id: str | None = None
     billed: int = 0
     prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What goes on of a result: `pictures`, the best first, and `every`, which is what steps.ID.all means.
+
+    While a person has to choose first, `pictures` is empty; `stale` when what was chosen is no candidate any more.
+    `candidates` is empty where there was nothing to choose among.
+    """
+
+    pictures: tuple[Blob, ...]
+    every: tuple[Blob, ...]
+    candidates: tuple[Blob, ...] = ()
+    stale: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person has to choose first."""
+        return not self.pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +242,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, and why. `tried` are the keys of stored pictures that failed the step's gate, in the
-    order in which they were made; `rerolls` says how many more may be made at worst.
+    """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it.
+
+    `tried` are the keys of stored pictures that failed the step's gate, in the order in which they were made; `rerolls`
+    says how many times as many images as its step's candidates may be made beyond that.
     """
 
     step: str
@@ -219,6 +255,8 @@ class Decision:
     key: str | None = None
     result: Result | None = None
     note: str = ""
+    images: int = 1
+    chosen: Chosen | None = None
     tried: tuple[str, ...] = ()
     rerolls: int = 0
 
@@ -297,6 +335,7 @@ class Status(StrEnum):
     NOT_STARTED = "not_started"
     LEFT = "left_in_flight"
     EXCLUDED = "excluded"
+    PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +376,14 @@ class Outcome:
     error_code: str | None = None
     error_message: str | None = None
     tries: tuple[Try, ...] = ()
+    images: int = 0
 
 
 @dataclass(slots=True)
 class Totals:
-    """Counts and money of a plan."""
+    """Counts and money of a plan. `picks` are open ones, `parked` the jobs that wait for them; `images_after` and
+    `usd_after` (None: no price is known) what those may make and cost.
+    """
 
     jobs: int = 0
     run: int = 0
@@ -350,8 +392,13 @@ class Totals:
     skip: int = 0
     paid_tasks: int = 0
     images: int = 0
+    images_paid: int = 0
     usd: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
     restore: int = 0
     unpriced: int = 0
+    parked: int = 0
+    picks: int = 0
+    images_after: int = 0
+    usd_after: Decimal | None = Decimal(0)

@@ -23,7 +23,7 @@ from wanflow.pictures.images import MAX_PIXELS
 from wanflow.store.blobs import Blobs, read_checked
 
 if TYPE_CHECKING:
-    from wanflow.pixels.engine import Hint, Picture
+    from wanflow.pixels.engine import Edited, Hint, Picture
 
 LANE = "this machine"
 # The slowest edit promised takes 90 s for 17 million pixels; ten times that is a hang.
@@ -34,6 +34,8 @@ MEMORY_SHARE = 0.8
 LEAST_BYTES = 2 << 30
 # So many pictures of a call are in memory together; of more, one at a time.
 HELD = 4
+# How long a killed worker's bookkeeping may take to end.
+END_S = 5.0
 
 
 class Workers:
@@ -54,12 +56,14 @@ class Workers:
         self._work = work or perform
         self._idle: list[ProcessPoolExecutor] = []
         self._busy: set[ProcessPoolExecutor] = set()
+        self._ending: list[threading.Thread] = []
 
     async def perform(self, call: Call) -> Result:
         """Perform one call in a worker of its own. Raises EditError."""
         worker = self._idle.pop() if self._idle else self._start()
         self._busy.add(worker)
-        deadline_s = self._least_s + self._seconds_per_megapixel * (call.pixels or MAX_PIXELS) / 1e6
+        pixels = (call.pixels or MAX_PIXELS) * call.parameters.get("n", 1)
+        deadline_s = self._least_s + self._seconds_per_megapixel * pixels / 1e6
         try:
             running = asyncio.get_running_loop().run_in_executor(worker, self._work, call, self.store)
             result = await asyncio.wait_for(running, deadline_s)
@@ -93,6 +97,8 @@ class Workers:
         for worker in [*self._idle, *self._busy]:
             self._drop(worker)
         self._idle.clear()
+        for thread in self._ending:
+            thread.join(END_S)
 
     def _start(self) -> ProcessPoolExecutor:
         # Read when numpy is loaded, so set before the fork server starts: OpenBLAS's spinning threads cost 10x.
@@ -108,6 +114,9 @@ class Workers:
         self._busy.discard(worker)
         for process in list((getattr(worker, "_processes", None) or {}).values()):
             process.kill()
+        # The interpreter's end and this thread's would both close its pipe, so close() waits.
+        if thread := getattr(worker, "_executor_manager_thread", None):
+            self._ending.append(thread)
         worker.shutdown(wait=False, cancel_futures=True)
 
 
@@ -172,7 +181,7 @@ def perform(call: Call, store: Path) -> Result:
 
 
 def _performed(call: Call, store: Path) -> Result:
-    from wanflow.pixels import codec, engine
+    from wanflow.pixels import engine
 
     files = [call.inputs[slot] for slot in ("image", *_numbered(call.inputs)) if slot in call.inputs]
     held = len(files) <= HELD
@@ -182,7 +191,7 @@ def _performed(call: Call, store: Path) -> Result:
     size = models()[call.model].size if call.model else None
     request = engine.EditRequest(call.function, images, mask, call.parameters, seed, _hint(call), size)
     try:
-        edited = engine.apply(request)
+        made = engine.candidates(request, call.parameters.get("n", 1))
     except (EditError, MemoryError):
         raise
     except Exception as error:
@@ -191,17 +200,23 @@ def _performed(call: Call, store: Path) -> Result:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         raise EditError("EngineBug", f"a bug in wanflow's engine: {type(error).__name__}: {error} ({where})") from error
-    lossless = edited.picture.lossless and (not held or all(picture.lossless for picture in images))
+    exact = not held or all(picture.lossless for picture in images)
+    blobs = tuple(_stored(call, edited, store, exact=exact) for edited in made)
+    said = tuple(dict.fromkeys(warning for edited in made for warning in edited.warnings))
+    return Result(blobs, max((edited.fidelity for edited in made), key=list(engine.Fidelity).index).value, said)
+
+
+def _stored(call: Call, edited: Edited, store: Path, *, exact: bool) -> Blob:
+    from wanflow.pixels import codec
+
     software = "wanflow" if call.function.startswith("local/") else "wanflow draft engine"
+    lossless = edited.picture.lossless and exact
     data = codec.encode(edited.picture, edited.coding, lossless_source=lossless, software=software)
     try:
         sha256 = Blobs(store).put(data)
     except OSError as error:
         raise EditError("StoreNotWritten", unwritable(store, error)) from error
-    width, height = edited.picture.size
-    return Result(
-        (Blob(sha256, width, height, edited.coding.format, len(data)),), edited.fidelity.value, edited.warnings
-    )
+    return Blob(sha256, *edited.picture.size, edited.coding.format, len(data))
 
 
 class OneByOne(Sequence["Picture"]):

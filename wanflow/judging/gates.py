@@ -7,10 +7,9 @@ come to the same one. Whoever picks among several pictures picks among those tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-from pathlib import Path
 
 from wanflow.functions.sizes import Size
 from wanflow.judging.checks import Checks
@@ -42,15 +41,10 @@ class Gates:
         self._said: dict[tuple[str, str, str], str] = {}
         self._fresh: dict[tuple[str, str, str], str] = {}
 
-    def lies_at(self, blob: Blob, path: Path) -> None:
-        """Where a picture lies that may not be in the store."""
-        self._measures.lies_at(blob, path)
-
-    def verdict(self, step: Step, pictures: Sequence[Blob], inputs: Mapping[str, Blob]) -> Verdict:
-        """Which of a result's pictures are as their step expects; `inputs` are those it was made from, by slot."""
+    def verdict(self, step: Step, pictures: Sequence[Blob], base: Blob | None) -> Verdict:
+        """Which of a result's pictures are as their step expects; `base` is what they are compared with."""
         if step.expect is None:
             return Verdict(tuple(pictures))
-        base = base_of(inputs)
         why = ["; ".join(self._faults(step.expect, picture, base)) for picture in pictures]
         good = tuple(picture for picture, fault in zip(pictures, why, strict=True) if not fault)
         several = len(pictures) > 1
@@ -63,11 +57,10 @@ class Gates:
             return []
         return [LOOK[0], LIKENESS[0], *(self._checks.version(name) for name in step.expect.checks)]
 
-    async def prepare(self, step: Step, pictures: Sequence[Blob], inputs: Mapping[str, Blob]) -> None:
+    async def prepare(self, step: Step, pictures: Sequence[Blob], base: Blob | None) -> None:
         """Find out what `verdict` will ask for, while the event loop serves others."""
         if not (expect := step.expect):
             return
-        base = base_of(inputs)
         fit = [picture for picture in pictures if not list(_plain_faults(expect, picture))]
         await self._measures.prepare([(picture, None) for picture in fit if expect.looks])
         await self._measures.prepare([(picture, base) for picture in fit if expect.compares and base])
@@ -132,11 +125,6 @@ class Gates:
     def _entry(self, asked: _Asked) -> tuple[str, str, str]:
         name, picture, base = asked
         return self._checks.version(name), picture.sha256, base.sha256 if base else ""
-
-
-def base_of(inputs: Mapping[str, Blob]) -> Blob | None:
-    """What a picture is compared with: the image that it was made from, or the first of several."""
-    return inputs.get("image") or inputs.get("images.0")
 
 
 def _plain_faults(expect: Expect, picture: Blob) -> Iterator[str]:

@@ -17,6 +17,23 @@ from wanflow.language.expect import Expect
 from wanflow.language.templates import Template
 from wanflow.model import Ref, RefKind
 
+HAND = "hand"
+# Who chooses among candidates without anything installed.
+PICKERS = (HAND, "first", "sharpest", "most_similar")
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """How one of several candidates is chosen; `top` is how many are, None where `.all` means every candidate."""
+
+    by: str = "first"
+    top: int | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person chooses."""
+        return self.by == HAND
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -37,6 +54,8 @@ class Step:
     region: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     per_run: bool = False
+    candidates: int = 1
+    pick: Pick = Pick()
     expect: Expect | None = None
     reroll: int = 0
 

@@ -52,7 +52,7 @@ class FanIn:
             of_row = self._supplies.get(entry.key, {})
             for step in ref.every if of_row else ():
                 supply = of_row[step]
-                if supply.absent and supply.absent not in (Reason.SKIPPED, Reason.EXCLUDED):
+                if supply.absent and supply.absent not in (Reason.SKIPPED, Reason.EXCLUDED, Reason.PARKED):
                     unfit = supply.absent is Reason.UNFIT
                     why = f"needs {entry.key}/{step}, which {'failed its gate' if unfit else 'is refused'}"
                     supply = replace(supply, absent=Reason.UNFIT if unfit else Reason.REFUSED, why=why)

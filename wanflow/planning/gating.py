@@ -10,8 +10,7 @@ from wanflow.errors import EditError
 from wanflow.functions.sizes import Size
 from wanflow.judging.gates import Gates, failed, size_faults
 from wanflow.language.expand import Expansion, Job, RowError, about_row
-from wanflow.model import Action, Decision, Reason, Result
-from wanflow.planning.inputs import Inputs
+from wanflow.model import Action, Blob, Decision, Reason, Result
 from wanflow.planning.planned import Plan
 from wanflow.planning.supply import Supply
 from wanflow.store.blobs import Blobs
@@ -24,8 +23,8 @@ class GoneError(Exception):
 class Gating:
     """The gates of one plan's steps."""
 
-    def __init__(self, gates: Gates, blobs: Blobs, inputs: Inputs, plan: Plan, expansion: Expansion) -> None:
-        self._gates, self._blobs, self._inputs, self._plan = gates, blobs, inputs, plan
+    def __init__(self, gates: Gates, blobs: Blobs, plan: Plan, expansion: Expansion) -> None:
+        self._gates, self._blobs, self._plan = gates, blobs, plan
         self._marks = {
             step.id: digest([asdict(step.expect), step.reroll, step.when_unfit])
             for step in expansion.steps
@@ -37,21 +36,15 @@ class Gating:
         gate = self._marks.get(step)
         return digest([key, gate]) if gate else key
 
-    def judged(self, job: Job, result: Result, taken: Mapping[str, Supply]) -> tuple[Result | None, str]:
+    def judged(self, job: Job, result: Result, base: Blob | None) -> tuple[Result | None, str]:
         """The result as far as its pictures are as expected, None where none is; and why not.
 
         Raises GoneError, RowError.
         """
         if job.step.expect is None:
             return result, ""
-        blobs = {}
-        for slot, supply in taken.items():
-            if supply.blob:
-                blobs[slot] = supply.blob
-                if supply.path:
-                    self._gates.lies_at(supply.blob, self._inputs.root / supply.path)
         try:
-            verdict = self._gates.verdict(job.step, result.blobs, blobs)
+            verdict = self._gates.verdict(job.step, result.blobs, base)
         except EditError as error:
             if any(self._blobs.fault(blob.sha256) for blob in result.blobs):
                 raise GoneError from error

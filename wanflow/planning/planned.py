@@ -86,13 +86,14 @@ class Plan:
     entries: list[RowPlan | Unchanged] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
     by_step: dict[str, Counter[Action]] = field(default_factory=dict)
+    images: Counter[tuple[str, Action]] = field(default_factory=Counter)
+    rerolls: Counter[tuple[str, Action]] = field(default_factory=Counter)
     why: Counter[tuple[str, Action, Reason, tuple[str, ...]]] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     fatal: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
-    rerolls: Counter[str] = field(default_factory=Counter)
     terms: dict[str, Terms] = field(default_factory=dict)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
@@ -159,11 +160,9 @@ class Plan:
 
     def settle(self, place: int, step: str, reason: Reason, **more: Any) -> None:
         """What a run found out of a job: that it has no picture of its own after all."""
-        entry = self.entries[place]
-        if isinstance(entry, RowPlan):
-            decided = Decision(step, Action.SKIP, reason, **more)
-            decisions = tuple(decided if decision.step == step else decision for decision in entry.decisions)
-            self.entries[place] = replace(entry, decisions=decisions)
+        entry, decided = self.row_plan(place), Decision(step, Action.SKIP, reason, **more)
+        decisions = tuple(decided if decision.step == step else decision for decision in entry.decisions)
+        self.entries[place] = replace(entry, decisions=decisions)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -205,7 +204,11 @@ class Plan:
                 totals.restore += len(entry.restores)
                 for decision in entry.decisions:
                     self.by_step[decision.step][decision.action] += 1
-                    self.rerolls[decision.step] += decision.rerolls
+                    if decision.action is not Action.SKIP or decision.reason is Reason.PARKED:
+                        self.images[decision.step, decision.action] += decision.images
+                        self.rerolls[decision.step, decision.action] += decision.rerolls
+                    totals.parked += decision.reason is Reason.PARKED
+                    totals.picks += bool(decision.chosen and decision.chosen.is_open)
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
         work: dict[str, float] = defaultdict(float)
@@ -219,6 +222,14 @@ class Plan:
     def _open_jobs(self, step: Step) -> int:
         return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
 
+    def _open_rerolls(self, step: Step) -> int:
+        # Also of what is the same work as another job's, but judged by another gate.
+        return sum(self.rerolls[step.id, action] for action in (Action.RUN, Action.LATER, Action.REUSE))
+
+    def _open_images(self, step: Step) -> int:
+        open_images = self.images[step.id, Action.RUN] + self.images[step.id, Action.LATER]
+        return open_images + self._open_rerolls(step) * step.candidates
+
     def _count_step(self, step: Step) -> None:
         totals, counts = self.totals, self.by_step[step.id]
         totals.jobs += counts.total()
@@ -226,17 +237,23 @@ class Plan:
         totals.reuse += counts[Action.REUSE]
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
-        most = self._open_jobs(step) + self.rerolls[step.id]
-        totals.images += most
+        open_images, after = self._open_images(step), self.images[step.id, Action.SKIP]
+        after += self.rerolls[step.id, Action.SKIP] * step.candidates
+        totals.images += open_images
         terms = self.terms[step.id]
         usd = terms.usd
         if usd is None:
-            totals.unpriced += most
+            totals.unpriced += open_images
+            totals.usd_after = None if after else totals.usd_after
         elif not usd and not terms.paid:
             return
-        totals.paid_tasks += most
-        totals.usd += (usd or 0) * counts[Action.RUN]
-        totals.usd_worst += (usd or 0) * most
+        totals.images_after += after
+        if totals.usd_after is not None:
+            totals.usd_after += (usd or 0) * after
+        totals.paid_tasks += self._open_jobs(step) + self._open_rerolls(step)
+        totals.images_paid += open_images
+        totals.usd += (usd or 0) * self.images[step.id, Action.RUN]
+        totals.usd_worst += (usd or 0) * open_images
 
 
 EXCLUDED = "x"
@@ -268,12 +285,16 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "reuse": totals.reuse,
             "later": totals.later,
             "skip": totals.skip,
+            "parked": totals.parked,
+            "picks_open": totals.picks,
             "restore": totals.restore,
             "fetch": len(plan.fetches),
             "paid_tasks": totals.paid_tasks,
             "images": totals.images,
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
             "usd_worst": None if totals.unpriced else money(totals.usd_worst),
+            "images_after_picks": totals.images_after,
+            "usd_after_picks": money(totals.usd_after),
             "seconds": round(totals.seconds, 1),
         },
         "problems": [problem.json() for problem in plan.problems],
@@ -289,7 +310,8 @@ def plan_json(plan: Plan) -> Iterator[str]:
 
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
-    usd = plan.terms[decision.step].usd if decision.action in (Action.RUN, Action.LATER) else Decimal(0)
+    is_open, usd = decision.action in (Action.RUN, Action.LATER), plan.terms[decision.step].usd
+    usd = (None if usd is None else usd * decision.images) if is_open else Decimal(0)
     return {
         "job": f"{row}/{decision.step}",
         "function": function,
@@ -297,10 +319,20 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "reason": decision.reason.value,
         "fidelity": _fidelity(plan, decision),
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
-        "usd": None if usd is None else money(usd),
+        "images": decision.images if is_open else 0,
+        "usd": money(usd),
         "rerolls": decision.rerolls,
+        "candidates": _candidates(decision),
         "note": decision.note,
     }
+
+
+def _candidates(decision: Decision) -> list[dict[str, Any]]:
+    """The pictures that a person may choose among, and whether each goes on."""
+    if not decision.chosen:
+        return []
+    picked = {blob.sha256 for blob in decision.chosen.pictures}
+    return [{"sha256": blob.sha256, "picked": blob.sha256 in picked} for blob in decision.chosen.candidates]
 
 
 def _unpriced(plan: Plan, action: Action) -> bool:

@@ -14,10 +14,18 @@ from wanflow.store.index import Index
 
 # How far back a failure is looked for.
 RUNS = 20
-_CHANGED = (Reason.INPUT_CHANGED, Reason.PARAMS_CHANGED, Reason.FUNCTION_CHANGED, Reason.MODEL_CHANGED, Reason.REROLLED)
+_CHANGED = (
+    Reason.INPUT_CHANGED,
+    Reason.PARAMS_CHANGED,
+    Reason.FUNCTION_CHANGED,
+    Reason.MODEL_CHANGED,
+    Reason.PICK_CHANGED,
+    Reason.TAKE,
+    Reason.REROLLED,
+)
 _MISSING = (Reason.OUTPUT_MISSING, Reason.OUTPUT_MODIFIED)
 # What says nothing of whether a job can be done.
-_SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.LEFT, Status.BLOCKED)
+_SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.LEFT, Status.BLOCKED, Status.PARKED)
 
 
 def states_of(plan: Plan, index: Index, runs: Path) -> States:
@@ -40,6 +48,8 @@ def _state(decision: Decision, plan: Plan, index: Index, address: str) -> State 
         return State.CHANGED
     if decision.reason in _MISSING:
         return State.MISSING
+    if decision.reason is Reason.PARKED:
+        return State.PARKED
     if decision.action is Action.LATER:  # what it takes is made anew; whether the same comes out is not known yet
         return State.CHANGED if index.last_key(plan.identity, address) else State.NEW
     return None

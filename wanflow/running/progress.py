@@ -17,6 +17,7 @@ from wanflow.links.urls import Url
 from wanflow.model import (
     RUN,
     Action,
+    Chosen,
     Decision,
     Outcome,
     Publication,
@@ -107,7 +108,7 @@ class Progress:
         for slot, (at, ref) in self._plan.sources(place, step).items():
             if url := self._unfetched(at, ref, step.slot_place(slot)):
                 jobs[self.fetches.setdefault(url, len(self.fetches)), len(self._plan.steps)] = None
-            elif ref.kind is RefKind.STEP and ref.name not in self.rows[at].blobs:
+            elif ref.kind is RefKind.STEP and ref.name not in self.rows[at].chosen:
                 level = self.rows[at].level
                 jobs[at, level.first + level.numbers[ref.name]] = None
         return list(jobs)
@@ -116,11 +117,16 @@ class Progress:
         """Notes what the plan already knows of a job; false when the job is still open."""
         if decision.reason is Reason.EXCLUDED:
             state.sound = False  # it is not known whether all of the row is as it should be
-            self.tell(decision.step, state.end(decision.step, Status.EXCLUDED, decision.result))
+            ended = state.end(decision.step, Status.EXCLUDED, decision.result, chosen=decision.chosen)
+            self.tell(decision.step, ended)
         elif decision.result:
-            self.reused(state, decision.step, (*decision.tried, str(decision.key)), decision.result)
+            keys = [*decision.tried, *([decision.key] if decision.key else [])]
+            self.reused(state, decision.step, keys, decision.result, decision.chosen)
+            state.sound &= not (decision.reason is Reason.FROZEN and decision.note)  # which is told each time
         elif decision.reason is Reason.UNFIT:
             self._unfit(state, decision)
+        elif decision.reason is Reason.PARKED:
+            self.park(state, decision.step)
         elif decision.reason is Reason.REFUSED:
             note = decision.note or "see the problems of this row"
             self.tell(decision.step, state.fail(decision.step, "Refused", note, Status.REFUSED))
@@ -161,10 +167,17 @@ class Progress:
         for number, key in enumerate(keys, 1):
             self._planner.memory.note_key(address if number == 1 else f"{address}~{number}", key)
 
-    def reused(self, state: RowState, step: str, keys: Sequence[str], result: Result) -> None:
+    def reused(
+        self, state: RowState, step: str, keys: Sequence[str], result: Result, chosen: Chosen | None = None
+    ) -> None:
         """A job's picture was there already, under the last of these keys."""
         self.note_keys(state.address(step), keys)
-        self.tell(step, state.end(step, Status.REUSED, result, keys[-1]))
+        self.tell(step, state.end(step, Status.REUSED, result, keys[-1] if keys else None, chosen))
+
+    def park(self, state: RowState, step: str) -> None:
+        """A job waits until a person has chosen what it takes."""
+        state.sound = False
+        self.tell(step, state.end(step, Status.PARKED))
 
     def tell(self, step: str, outcome: Outcome) -> None:
         """Say how a job ended."""
@@ -251,8 +264,7 @@ class Progress:
         with self._halt.guard():
             self._planner.memory.flush(when_many=when_many)
             self._planner.inputs.save()
-            self._planner.measures.save()
-            self._planner.gates.save()
+            self._planner.save()
 
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""
@@ -269,5 +281,7 @@ class Progress:
         for shape, count in shapes.items():
             for letter in shape:
                 record.unchanged_jobs[_STATUSES.get(letter, Status.SKIPPED)] += count
+        for state in self.rows.values():
+            record.open_picks.update(step for step, chosen in state.chosen.items() if chosen.is_open)
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from wanflow.backends.draft import FREE
-from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, Result, Status, Try
+from wanflow.model import Blob, Chosen, Outcome, OutputFile, Publication, Ref, Result, Status, Try
 from wanflow.planning.planned import Level, RowPlan, origin
 
 
@@ -15,6 +15,7 @@ class RowState:
     def __init__(self, entry: RowPlan, level: Level) -> None:
         self.entry, self.level = entry, level
         self.blobs: dict[str, Blob] = {}
+        self.chosen: dict[str, Chosen] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.tries: dict[str, list[Try]] = {}
         self.open_ends = 0
@@ -28,17 +29,28 @@ class RowState:
         """A job's name."""
         return f"{self.entry.row.key}/{step}"
 
-    def end(self, step: str, status: Status, result: Result | None = None, key: str | None = None) -> Outcome:
-        """A job ended so; with the picture that it has now, if it has one."""
+    def end(
+        self,
+        step: str,
+        status: Status,
+        result: Result | None = None,
+        key: str | None = None,
+        chosen: Chosen | None = None,
+    ) -> Outcome:
+        """A job ended so; with what goes on of its result, if it has one."""
         function = self.level.steps[self.level.numbers[step]].function.name
         tries = self.tries.get(step, [])
         outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key, tries=tuple(tries))
         self.charge(outcome, FREE)
         if result:
-            blob = self.blobs[step] = result.blobs[0]
-            stored = f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}"
-            outcome.outputs = [OutputFile(stored, blob.sha256, blob.width, blob.height)]
+            chosen = self.chosen[step] = chosen or Chosen(result.blobs[:1], result.blobs[:1])
+            if chosen.pictures:
+                self.blobs[step] = chosen.pictures[0]
+            if chosen.is_open or chosen.stale:
+                self.sound = False
+            outcome.outputs = [_stored(blob) for blob in chosen.pictures or chosen.candidates]
             outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
+            outcome.images = len(result.blobs)
         return outcome
 
     def charge(self, outcome: Outcome, usd: Decimal | None) -> None:
@@ -58,6 +70,10 @@ class RowState:
         if publication.step and (outcome := self.outcomes.get(publication.step)):
             file = OutputFile(publication.path, sha256, publication.source.width, publication.source.height)
             outcome.outputs = [*(known for known in outcome.outputs if not _is_stored(known)), file]
+
+
+def _stored(blob: Blob) -> OutputFile:
+    return OutputFile(f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}", blob.sha256, blob.width, blob.height)
 
 
 def _is_stored(file: OutputFile) -> bool:

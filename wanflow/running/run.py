@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,14 +18,16 @@ from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.judging.gates import FAILED
 from wanflow.language import hints
-from wanflow.language.expand import RowError, key_of, key_parts
+from wanflow.language.expand import Job as Made
+from wanflow.language.expand import RowError
 from wanflow.language.recipe import Step
 from wanflow.limits.lanes import Lanes
-from wanflow.model import Call, Reason, Ref, RefKind, Result, Source, Status
+from wanflow.model import Blob, Call, Chosen, Reason, Ref, RefKind, Result, Source, Status
 from wanflow.paying.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.paying.payments import Payments
 from wanflow.paying.salvage import Salvage
 from wanflow.planning.decide import PROXY
+from wanflow.planning.further import Asked, Begun, first_of, together
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.supply import Supply
@@ -80,8 +83,10 @@ class Run:
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
         self._made: set[str] = set()
-        self._some_left_out = False  # of what the plan thought would be made
         self._tasks: set[asyncio.Task[None]] = set()
+        self._some_left_out = False  # of what the plan thought would be made
+        self._further: dict[Job, tuple[Begun, Asked]] = {}  # jobs of which only a part is asked for
+        self._bases: dict[Job, Blob | None] = {}  # what candidates are compared with
 
     # -- from outside
 
@@ -181,7 +186,7 @@ class Run:
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
-            if result := self._known(call.key):
+            if result := self._known(job, call.key):
                 self._offer(job, call.key, result)
             elif refusal := self.planner.decider.refusal(call.key):
                 self._fail(job, EditError(*refusal, Again.NEVER), 0)
@@ -211,7 +216,7 @@ class Run:
         if claim is None:
             self._spawn(self._wait_for_other(job))
             return
-        if result := self._known(call.key):  # it was finished between the look and the claim
+        if result := self._known(job, call.key):  # it was finished between the look and the claim
             self.claims.free(call.key, claim)
             self._offer(job, call.key, result)
             return
@@ -237,50 +242,76 @@ class Run:
         place, step = job[0], self.steps[job[1]]
         row = self.progress.rows[place].entry.row
         made_of = self.planner.expansion.another(self.planner.expansion.job(step, row), self.tries.unfit(job))
-        sources = self.plan.sources(place, step)
-        pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
+        pictures = self._pictures(place, step)
         if self.plan.fetches or self._some_left_out:  # of which the plan did not know what they are, or that they are
-            taken = {slot: _supply(sources[slot][1], source) for slot, source in pictures.items()}
+            taken = {slot: _supply(ref, source) for slot, (ref, source) in pictures.items()}
             self.planner.supplier.check_number(step, row, sum(slot.startswith("images.") for slot in taken))
             self.planner.supplier.check_sizes(step, row, taken)
-        inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in pictures.items()}
-        sizes = {slot: source.blob.size for slot, source in pictures.items()}
+        sources = {slot: source for slot, (_, source) in pictures.items()}
+        inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in sources.items()}
+        sizes = {slot: source.blob.size for slot, source in sources.items()}
         made = self.planner.expansion.size(made_of, sizes)
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
-        parts = key_parts(self.planner.decider.key_heads[step.id], made_of.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, made_of.parameters, inputs, region, step.model, pixels), parts
+        asked = self._asked(job, made_of, digests)
+        self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
+        return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 
-    def _pictures(self, job: Job) -> dict[str, Source]:
-        step = self.steps[job[1]]
-        sources = self.plan.sources(job[0], step)
-        return {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
+    def _asked(self, job: Job, made_of: Made, digests: Mapping[str, str]) -> Asked:
+        """The request for a job, or for what is missing of it."""
+        decider = self.planner.decider
+        whole = decider.asked(made_of, digests)
+        begun = decider.begun(made_of, whole, self.index.result(whole.key))
+        self._further.pop(job, None)
+        if begun is None:
+            return whole
+        self._further[job] = begun, whole
+        return decider.asked(made_of, digests, begun) if begun.missing else whole
+
+    def _pictures(self, place: int, step: Step) -> dict[str, tuple[Ref, Source]]:
+        """What a job takes, by slot; of steps.ID.all, every picture has one."""
+        found: dict[str, tuple[Ref, Source]] = {}
+        several: list[tuple[Ref, Source]] = []
+        for slot, (at, ref) in self.plan.sources(place, step).items():
+            if not slot.startswith("images."):
+                found[slot] = ref, self._picture(at, ref, step, slot)
+            elif ref.every:
+                several += [(ref, self._stored(blob)) for blob in self.progress.rows[at].chosen[ref.name].every]
+            else:
+                several.append((ref, self._picture(at, ref, step, slot)))
+        return found | {f"images.{number}": picture for number, picture in enumerate(several)}
 
     def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> Source:
         state = self.progress.rows[place]
         if ref.kind is RefKind.STEP:
-            blob = state.blobs[ref.name]
-            return Source(str(self.blobs.path(blob.sha256)), blob)
+            return self._stored(state.blobs[ref.name])
         return self.planner.supplier.file(ref, state.entry.row, step.slot_place(slot))
 
-    def _known(self, key: str) -> Result | None:
+    def _stored(self, blob: Blob) -> Source:
+        return Source(str(self.blobs.path(blob.sha256)), blob)
+
+    def _known(self, job: Job, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
         if self.planner.decider.force and key not in self._made:
             return None
+        further = self._further.get(job)
+        if further and not further[0].missing:
+            return first_of(further[0].result, self.steps[job[1]].candidates)
         result = self.index.result(key)
         if result and (self.blobs.fault(result.blobs[0].sha256) or self._is_refused(result)):
             return None
         return result
 
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
-        step, result = self.steps[job[1]], None
+        step = self.steps[job[1]]
         began = self.clock.monotonic()
         try:
             await self.planner.supplier.check_made(step, call.inputs)
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
+            await self._measured(job, performed.result)
         except OverBudget as over:
             self.halt.for_budget(str(over))
             self._release_unstarted(job)
@@ -297,12 +328,9 @@ class Run:
         else:
             if self._keep(job, call, parts, performed, self.clock.monotonic() - began):
                 await self._paid_for(performed)
-            result = performed.result
         finally:
             self.claims.free(call.key, claim)
             self.lanes.free(self._lane(job[1]))
-        if result and step.expect:
-            await self._judge(job, call.key, result, performed, self.clock.monotonic() - began)
 
     async def _performed(self, job: Job, call: Call, parts: str) -> Performed:
         step, address = self.steps[job[1]], self.progress.rows[job[0]].address(self.steps[job[1]].id)
@@ -370,70 +398,74 @@ class Run:
             self.kept += 1
         self._made.add(call.key)
         usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
-        if step.expect:
+        followers = self._followers.pop(self._leading.pop(job))
+        if step.expect:  # before it is judged, so that it counts whatever becomes of that
             self.tries.paid(job, call.key, result, usd)
-        else:
-            self._done(job, call.key, result, performed, usd, seconds)
-        for follower in self._followers.pop(self._leading.pop(job)):
+            usd = FREE
+        billed = result.billed if usd != FREE and not step.expect else 0
+        if found := self._judged(job, call.key, result, performed.attempts, billed):
+            outcome = state.end(step.id, Status.DONE, *found)
+            outcome.attempts, outcome.seconds = performed.attempts, seconds
+            outcome.task_id = result.task_id
+            state.charge(outcome, usd)
+            self.progress.tell(step.id, outcome)
+            self._succeed(job)
+        for follower in followers:
             self._offer(follower, call.key, result)
         return kept
 
-    def _done(
-        self, job: Job, key: str, result: Result, performed: Performed, usd: Decimal | None, seconds: float
-    ) -> None:
-        """Tell that a job has a picture, made by this run."""
-        state, step = self.progress.rows[job[0]], self.steps[job[1]]
-        outcome = state.end(step.id, Status.DONE, result, key)
-        outcome.attempts, outcome.seconds = performed.attempts, seconds
-        outcome.task_id = result.task_id
-        state.charge(outcome, usd)
-        self.progress.tell(step.id, outcome)
-        self._succeed(job)
-
-    # -- gates
+    # -- what becomes of a result
 
     def _offer(self, job: Job, key: str, result: Result) -> None:
-        """An open job needs no work, if what is there is as its step expects."""
+        """An open job needs no work, if what is there will do."""
         if self.steps[job[1]].expect:
-            self._spawn(self._judge(job, key, result))
+            self._spawn(self._reuse_measured(job, key, result))
         else:
             self._reuse(job, key, result)
 
-    async def _judge(
-        self, job: Job, key: str, result: Result, performed: Performed | None = None, seconds: float = 0.0
-    ) -> None:
-        """Hold a result against what its step expects: the job has its picture, or is tried again, or has none."""
-        try:
-            verdict = await self.tries.judge(job, key, result, self._pictures(job))
-        except (RowError, EditError) as error:
-            self._fail(job, _as_edit_error(error), 0)
-            return
-        good = replace(result, blobs=verdict.good)
-        if verdict.good and performed:
-            self.tries.note(job)
-            self._done(job, key, good, performed, FREE, seconds)
-        elif verdict.good:
-            self._reuse(job, key, good)
-        elif self.tries.more(job):
-            self._again.append(job)
-        else:
-            self.tries.note(job)
-            self._give_up(job, self.tries.failure(job))
+    async def _reuse_measured(self, job: Job, key: str, result: Result) -> None:
+        await self._measured(job, result)
+        self._reuse(job, key, result)
 
-    def _give_up(self, job: Job, why: str) -> None:
-        """None of a job's pictures is as expected, and no more are made."""
-        if self.steps[job[1]].when_unfit == "fail":
-            self._fail(job, EditError(FAILED, why), 0)
+    def _reuse(self, job: Job, key: str, result: Result) -> None:
+        if found := self._judged(job, key, result):
+            result, key, chosen = found
+            self.progress.reused(
+                self.progress.rows[job[0]], self.steps[job[1]].id, self.tries.keys(job, key), result, chosen
+            )
+            self._succeed(job)
+
+    def _judged(
+        self, job: Job, key: str, result: Result, attempts: int = 0, billed: int = 0
+    ) -> tuple[Result, str, Chosen] | None:
+        """A job's whole result as far as it is as expected, its key, and what goes on of it; where there is none, the
+        job is tried again or ends.
+        """
+        try:
+            key, result = self._whole(job, key, result)
+            verdict = self.tries.judge(job, key, result, self._bases.get(job))
+            if verdict.good:
+                result = replace(result, blobs=verdict.good)
+                return result, key, self._chosen(job, result)
+        except (RowError, EditError, StoreError) as error:
+            failure = _as_edit_error(error)
+            failure.billed = billed
+            self._fail(job, failure, attempts)
+            return None
+        if self.tries.more(job):
+            self._again.append(job)
+        elif self.steps[job[1]].when_unfit == "fail":
+            self._fail(job, EditError(FAILED, self.tries.failure(job)), 0)
         else:
-            self._leave_out(job, Reason.UNFIT, why)
+            self._leave_out(job, Reason.UNFIT, self.tries.failure(job))
+        return None
 
     def _leave_out(self, job: Job, reason: Reason, why: str = "") -> None:
         """A job has no picture of its own, and the row goes on without it."""
         place, step = job[0], self.steps[job[1]].id
         state = self.progress.rows[place]
         shown = {publication.name for publication in self.progress.due(state)}
-        key = self.tries.of(job)[-1].key if why else None
-        self.plan.settle(place, step, reason, key=key, note=why)
+        self.plan.settle(place, step, reason, key=self.tries.keys(job)[-1] if why else None, note=why)
         state.entry = self.plan.row_plan(place)
         self._some_left_out, state.sound = True, False
         if why:
@@ -448,15 +480,53 @@ class Run:
 
     # -- how jobs end
 
-    def _reuse(self, job: Job, key: str, result: Result) -> None:
-        """An open job needs no work: its picture is there."""
-        state, step = self.progress.rows[job[0]], self.steps[job[1]].id
-        self.progress.reused(state, step, self.tries.keys(job, key), result)
-        self._succeed(job)
+    def _whole(self, job: Job, key: str, result: Result) -> tuple[str, Result]:
+        """The job's whole result, and its key, where only what was missing of it was asked for. Raises StoreError."""
+        if not (further := self._further.pop(job, None)):
+            return key, result
+        begun, asked = further
+        if not begun.missing:
+            return begun.key, result
+        result = together(begun, result, same_key=begun.key == asked.key)
+        with self.index.transaction():
+            self.index.remember(asked.key, result, asked.parts)
+            self.index.note_jobs(
+                self.plan.identity, [(self.progress.rows[job[0]].address(self.steps[job[1]].id), asked.key)]
+            )
+        return asked.key, result
+
+    # -- what goes on of a result
+
+    async def _measured(self, job: Job, result: Result) -> None:
+        """Find out what is asked of pictures next, beside the loop."""
+        step, base = self.steps[job[1]], self._bases.get(job)
+        with suppress(EditError):  # told by whoever asks, once all that was paid for is kept
+            await self.planner.gates.prepare(step, result.blobs, base)
+            await self.planner.chooser.prepare(step, result.blobs, base)
+
+    def _chosen(self, job: Job, result: Result) -> Chosen:
+        made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)
+        return self.planner.decider.chosen(made_of, result.blobs, self._bases.pop(job, None))
+
+    def _park(self, job: Job) -> None:
+        """A person has to choose what goes on: whatever takes that waits, and the rest goes on."""
+        for place, number in self._schedule.parked(job, lambda waiter: self._takes_pick(waiter, job)):
+            behind = self.progress.rows[place]
+            self.progress.park(behind, self.steps[number].id)
+            self.progress.end_one(behind)
+
+    def _takes_pick(self, waiter: Job, job: Job) -> bool:
+        """Whether a job takes what was picked of another, and not all of its candidates."""
+        step = self.steps[job[1]]
+        taken = self.plan.sources(waiter[0], self.steps[waiter[1]]).values()
+        return any(at == job[0] and ref.name == step.id and not (ref.every and not step.pick.top) for at, ref in taken)
 
     def _succeed(self, job: Job) -> None:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
-        self._schedule.done(job)
+        if state.chosen[step.id].is_open:
+            self._park(job)
+        else:
+            self._schedule.done(job)
         made = [publication for publication in self.progress.due(state) if publication.step == step.id]
         self.publishing.add(state, made)
         state.open_ends += len(made)
@@ -496,8 +566,10 @@ def _supply(ref: Ref, source: Source) -> Supply:
     return Supply(step=ref.name, size=source.blob.size) if ref.kind is RefKind.STEP else Supply.of(source)
 
 
-def _as_edit_error(error: RowError | EditError) -> EditError:
+def _as_edit_error(error: RowError | EditError | StoreError) -> EditError:
     if isinstance(error, EditError):
         return error
+    if isinstance(error, StoreError):
+        return EditError("StoreNotWritten", str(error))
     said = "; ".join(f"{problem.message}. {problem.hint}".rstrip(". ") for problem in error.problems)
     return EditError(error.__cause__.code if isinstance(error.__cause__, EditError) else "Refused", said)

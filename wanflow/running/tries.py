@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from wanflow.judging.gates import Verdict, failed
 from wanflow.language.recipe import Step
-from wanflow.model import Result, Source, Try
+from wanflow.model import Blob, Result, Try
 from wanflow.planning.plan import Planner
 from wanflow.running.progress import Progress
 from wanflow.running.schedule import Job
@@ -19,50 +18,47 @@ class Tries:
 
     def __init__(self, planner: Planner, progress: Progress) -> None:
         self._planner, self._progress = planner, progress
+        self._unjudged: set[Job] = set()
 
-    def of(self, job: Job) -> list[Try]:
-        """All that was tried."""
-        return self._progress.rows[job[0]].tries.setdefault(self._step(job).id, [])
-
-    def keys(self, job: Job, key: str) -> list[str]:
-        """The keys of all tries; of a job without a gate the one key that it has."""
-        return [made.key for made in self.of(job)] if self._step(job).expect else [key]
+    def keys(self, job: Job, *others: str) -> list[str]:
+        """The keys of all tries; of a job without a gate these others."""
+        return [made.key for made in self._of(job)] if self._step(job).expect else [*others]
 
     def unfit(self, job: Job) -> int:
         """How many of them failed."""
-        return sum(bool(made.unfit) for made in self.of(job)) if self._step(job).expect else 0
+        return sum(bool(made.unfit) for made in self._of(job)) if self._step(job).expect else 0
 
     def more(self, job: Job) -> bool:
         """Whether another one may be made."""
         return self.unfit(job) <= self._step(job).reroll
 
     def paid(self, job: Job, key: str, result: Result, usd: Decimal | None) -> None:
-        """One was made; noted before it is judged, so that it counts whatever becomes of that."""
-        self.of(job).append(Try(key, result.task_id, usd))
+        """One was made, and will be judged."""
+        self._of(job).append(Try(key, result.task_id, usd))
+        self._unjudged.add(job)
 
-    async def judge(self, job: Job, key: str, result: Result, sources: Mapping[str, Source]) -> Verdict:
-        """Hold one, made from these sources, against what the step expects. Raises EditError."""
-        step, gates = self._step(job), self._planner.gates
-        for source in sources.values():
-            gates.lies_at(source.blob, self._planner.inputs.root / source.path)
-        inputs = {slot: source.blob for slot, source in sources.items()}
-        await gates.prepare(step, result.blobs, inputs)
-        verdict = gates.verdict(step, result.blobs, inputs)
-        tries = self.of(job)
-        if not tries or tries[-1].key != key:
+    def judge(self, job: Job, key: str, result: Result, base: Blob | None) -> Verdict:
+        """Hold one against what the step expects. Raises EditError."""
+        step = self._step(job)
+        if step.expect is None:
+            return Verdict(result.blobs)
+        tries = self._of(job)
+        if job not in self._unjudged:
             tries.append(Try(key))
-        tries[-1] = replace(tries[-1], unfit=verdict.why)
+        verdict = self._planner.gates.verdict(step, result.blobs, base)
+        self._unjudged.discard(job)
+        tries[-1] = replace(tries[-1], key=key, unfit=verdict.why)
+        address = self._progress.rows[job[0]].address(step.id)
+        self._progress.note_keys(address, [made.key for made in tries])
         return verdict
-
-    def note(self, job: Job) -> None:
-        """Remember the keys of all."""
-        address = self._progress.rows[job[0]].address(self._step(job).id)
-        self._progress.note_keys(address, [made.key for made in self.of(job)])
 
     def failure(self, job: Job) -> str:
         """Why the last one is unfit, and which it was."""
-        tries = self.of(job)
+        tries = self._of(job)
         return failed(tries[-1].unfit, len(tries), 1 + self._step(job).reroll)
+
+    def _of(self, job: Job) -> list[Try]:
+        return self._progress.rows[job[0]].tries.setdefault(self._step(job).id, [])
 
     def _step(self, job: Job) -> Step:
         return self._planner.plan.steps[job[1]]

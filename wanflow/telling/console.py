@@ -42,6 +42,10 @@ _REASONS = {
     Reason.EXCLUDED: "not selected",
     Reason.UNFIT: "failed its gate, or what it needs did",
     Reason.REROLLED: "made again: what is there failed its gate",
+    Reason.PARKED: "waits for a pick",
+    Reason.PICK_CHANGED: "another candidate was picked",
+    Reason.TAKE: "another take",
+    Reason.FROZEN: "frozen",
 }
 
 
@@ -62,7 +66,7 @@ def duration(seconds: float) -> str:
 
 def plan_text(plan: Plan) -> str:
     """The plan as a table by step, with reasons."""
-    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_notes(plan)])
+    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_picks(plan), *_notes(plan)])
 
 
 def _headline(plan: Plan) -> Iterator[str]:
@@ -87,7 +91,7 @@ def price(plan: Plan) -> str:
     if not totals.paid_tasks:
         return "free"
     parts = []
-    if priced := totals.paid_tasks - totals.unpriced:
+    if priced := totals.images_paid - totals.unpriced:
         worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
         parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
     if totals.unpriced:
@@ -155,6 +159,29 @@ def _restores(plan: Plan) -> Iterator[str]:
         yield f"  {count(plan.totals.restore, 'output file')} to put in place from the store"
 
 
+def _picks(plan: Plan) -> Iterator[str]:
+    totals = plan.totals
+    if totals.picks:
+        yield ""
+        steps = Counter(made.step for _, made in plan.decisions() if made.chosen and made.chosen.is_open)
+        named = ", ".join(f"{step} {number:,}" for step, number in steps.items())
+        yield f"  {count(totals.picks, 'pick')} open ({named}): wanflow pick shows the candidates"
+    elif totals.parked:
+        yield ""
+    if totals.parked:
+        yield f"  after picks: {_after(plan)}"
+
+
+def _after(plan: Plan) -> str:
+    """What parked jobs come to at most."""
+    totals = plan.totals
+    jobs = f"up to {count(totals.parked, 'job')}"
+    if not totals.images_after:
+        return f"{jobs} more, free"
+    cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
+    return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
+
+
 def _notes(plan: Plan) -> Iterator[str]:
     if plan.over_budget:
         yield f"  over budget: {plan.over_budget}; a run is refused"
@@ -166,10 +193,11 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
     lines: list[str] = []
     for row, decision in plan.decisions():
         told = [f"failed its gate: {decision.note}"] if decision.failed_gate else decision.changes
-        for news in told:
+        kept = f"{decision.note}; " if decision.reason is Reason.FROZEN and decision.note else ""
+        for change in told or ([kept.removesuffix("; ")] if kept else []):
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(inline(f"  {row}/{decision.step}: {news}"))
+            lines.append(inline(f"  {row}/{decision.step}: {kept if decision.changes else ''}{change}"))
     return "\n".join(lines)
 
 
@@ -186,7 +214,7 @@ def record_text(record: RunRecord, seconds: float) -> str:
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
     bad = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.LEFT)
-    rest = (*bad, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
+    rest = (*bad, Status.PARKED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(
@@ -201,6 +229,13 @@ def record_text(record: RunRecord, seconds: float) -> str:
     elif record.usd is None:
         parts.append(UNPRICED)
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
+
+
+def picks_text(record: RunRecord, recipe: str) -> str:
+    """Which picks are open after a run, and the next command; empty when none is."""
+    waiting = [f"{count(rows, 'row')} of {step}" for step, rows in record.open_picks.items()]
+    verb = "waits" if record.open_picks.total() == 1 else "wait"
+    return f"{', '.join(waiting)} {verb} for a pick: wanflow pick {recipe}" if waiting else ""
 
 
 def status_text(status: Overview, *, billing: bool = False) -> str:
@@ -237,7 +272,9 @@ def _runs_text(status: Overview) -> Iterator[str]:
     for run in status.runs:
         totals = run["totals"]
         bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
-        ended = "interrupted" if run["interrupted"] else bad or "all well"
+        waiting = sum(run.get("open_picks", {}).values())
+        ended = "interrupted" if run["interrupted"] else bad or ("" if waiting else "all well")
+        ended = ", ".join(part for part in (ended, f"{count(waiting, 'pick')} open" if waiting else "") if part)
         paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
         paid = f", {UNPRICED}" if totals["usd"] is None else paid
         yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
