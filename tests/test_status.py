@@ -16,7 +16,8 @@ from test_ledger import NOW, opened, order, sent, submitted
 
 from wanflow.cli import main
 from wanflow.paying.status import Spent, look
-from wanflow.store.ledger import FILE, Ledger
+from wanflow.store.books import FILE
+from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import State, Task
 from wanflow.telling import console
 

@@ -95,7 +95,6 @@ class RunRecord:
 
     def _totals(self) -> dict[str, JSON]:
         counts = self.counts()
-        paid = {task for o in self.outcomes for task in (o.task_id, *(made.task_id for made in o.tries)) if task}
         return {
             "jobs": counts.total(),
             "run": counts[Status.DONE],
@@ -110,7 +109,7 @@ class RunRecord:
             "parked": counts[Status.PARKED],
             "written": self.written,
             "not_written": self.not_written,
-            "paid_tasks": len(paid),
+            "paid_tasks": sum(map(_paid_tasks, self.outcomes)),
             "fetched": self.fetched,
             "images": sum(outcome.images for outcome in self.outcomes if outcome.status is Status.DONE),
             "usd": money(self.usd),
@@ -125,6 +124,13 @@ def money(usd: Decimal | None) -> float | None:
 
 def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _paid_tasks(outcome: Outcome) -> int:
+    tried = [made for made in outcome.tries if made.task_id or made.usd != 0]
+    if tried:
+        return len(tried) + (outcome.task_id not in (None, *(made.task_id for made in tried)))
+    return int(outcome.task_id is not None or outcome.usd != 0)
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from wanflow.planning.planned import EXCLUDED, Plan, RowPlan, Unchanged, origin
 from wanflow.planning.rowmemory import RowMemory, file_names
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.planning.targets import Targets
+from wanflow.planning.underway import Underway
 from wanflow.project import Project
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
@@ -54,8 +55,11 @@ class Planner:
         index: Index,
         backend: Backend,
         states: States | None = None,
+        underway: Underway | None = None,
     ) -> None:
-        """`states` are those of an earlier plan of everything, for selections that read them. Raises UsageError."""
+        """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
+        before. Raises UsageError.
+        """
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.blobs, self.inputs = (
@@ -81,7 +85,10 @@ class Planner:
         self._refuse_scorers()
         self._refuse_checks()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
-        self.decider = Decider(project.options, *parts, manifest, index, backend, self.chooser, self.kept, self.gates)
+        self._underway = underway or Underway()
+        self.plan.resubmits = project.options.resubmit_uncertain
+        judging = (self.chooser, self.kept, self.gates)
+        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
         self.memory = RowMemory(*recorded, whole=gathers)
@@ -166,6 +173,7 @@ class Planner:
         if fetches := len(self.plan.fetches):
             number = "1 picture is" if fetches == 1 else f"{fetches:,} pictures are"
             self.plan.notes.append(f"{number} fetched first")
+        self.plan.notes += self._underway.notes()
         self.plan.notes += self._picks_told()
         self.plan.fatal += self.targets.overwritten()
         self.plan.tally()

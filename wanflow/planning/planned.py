@@ -76,7 +76,10 @@ class Unchanged:
 
 @dataclass(slots=True)
 class Plan:
-    """The list of what would happen. Text, JSON and the run itself are drawn from this one value."""
+    """The list of what would happen. Text, JSON and the run itself are drawn from this one value.
+
+    `resubmits` says that what is uncertain is sent again.
+    """
 
     recipe: Recipe
     identity: str
@@ -87,7 +90,6 @@ class Plan:
     totals: Totals = field(default_factory=Totals)
     by_step: dict[str, Counter[Action]] = field(default_factory=dict)
     images: Counter[tuple[str, Action]] = field(default_factory=Counter)
-    rerolls: Counter[tuple[str, Action]] = field(default_factory=Counter)
     why: Counter[tuple[str, Action, Reason, tuple[str, ...]]] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     fatal: list[Problem] = field(default_factory=list)
@@ -95,6 +97,10 @@ class Plan:
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
+    resubmits: bool = False
+    _sent: Counter[str] = field(default_factory=Counter)
+    _rerolls: Counter[str] = field(default_factory=Counter)
+    _sent_images: Counter[str] = field(default_factory=Counter)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
 
@@ -191,7 +197,7 @@ class Plan:
 
     def tally(self) -> None:
         """Count the entries; called once, when all are there."""
-        totals = self.totals
+        totals, candidates = self.totals, {step.id: step.candidates for step in self.steps}
         rows = self.rows
         for level, entries in ((self.row_level, rows), (self.run_level, self.entries[len(rows) :])):
             for shape, count in Counter(entry.shape for entry in entries if isinstance(entry, Unchanged)).items():
@@ -203,10 +209,11 @@ class Plan:
             if isinstance(entry, RowPlan):
                 totals.restore += len(entry.restores)
                 for decision in entry.decisions:
+                    self._note_sent(decision)
                     self.by_step[decision.step][decision.action] += 1
                     if decision.action is not Action.SKIP or decision.reason is Reason.PARKED:
                         self.images[decision.step, decision.action] += decision.images
-                        self.rerolls[decision.step, decision.action] += decision.rerolls
+                        self._note_rerolls(decision, candidates[decision.step])
                     totals.parked += decision.reason is Reason.PARKED
                     totals.picks += bool(decision.chosen and decision.chosen.is_open)
                     changes = tuple(change.field for change in decision.changes)
@@ -219,16 +226,40 @@ class Plan:
         # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
         totals.seconds = max(work.values(), default=0.0)
 
+    def _note_rerolls(self, decision: Decision, candidates: int) -> None:
+        """Count what may have to be made again, also of what is another job's work, but judged by another gate."""
+        parked = decision.action is Action.SKIP
+        self._rerolls[decision.step] += 0 if parked else decision.rerolls
+        self.images[decision.step, Action.SKIP if parked else Action.LATER] += decision.rerolls * candidates
+
+    def _note_sent(self, decision: Decision) -> None:
+        """Count a job whose task was sent before, and is not sent again."""
+        if decision.action is Action.RUN and not self.costs(decision):
+            self._sent[decision.step] += 1
+            self._sent_images[decision.step] += decision.images
+        if decision.reason is Reason.IN_FLIGHT:
+            self.totals.in_flight += 1
+            self.totals.usd_reserved += decision.usd_reserved or 0
+        elif decision.reason is Reason.UNCERTAIN:
+            self.totals.uncertain += 1
+            self.totals.usd_uncertain += decision.usd_reserved or 0
+
+    def costs(self, decision: Decision) -> bool:
+        """Whether a run sends a job's task, or may; not where it was sent before."""
+        if decision.reason is Reason.UNCERTAIN:
+            return self.resubmits
+        return decision.action in (Action.RUN, Action.LATER) and decision.reason is not Reason.IN_FLIGHT
+
+    def to_pay(self, step: str) -> Counter[Action]:
+        """How many images of a step a run asks for and pays, surely (RUN) or perhaps (LATER)."""
+        images = {action: self.images[step, action] for action in (Action.RUN, Action.LATER)}
+        return Counter(images) - Counter({Action.RUN: self._sent_images[step]})
+
     def _open_jobs(self, step: Step) -> int:
         return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
 
-    def _open_rerolls(self, step: Step) -> int:
-        # Also of what is the same work as another job's, but judged by another gate.
-        return sum(self.rerolls[step.id, action] for action in (Action.RUN, Action.LATER, Action.REUSE))
-
     def _open_images(self, step: Step) -> int:
-        open_images = self.images[step.id, Action.RUN] + self.images[step.id, Action.LATER]
-        return open_images + self._open_rerolls(step) * step.candidates
+        return self.images[step.id, Action.RUN] + self.images[step.id, Action.LATER]
 
     def _count_step(self, step: Step) -> None:
         totals, counts = self.totals, self.by_step[step.id]
@@ -238,22 +269,22 @@ class Plan:
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
         open_images, after = self._open_images(step), self.images[step.id, Action.SKIP]
-        after += self.rerolls[step.id, Action.SKIP] * step.candidates
         totals.images += open_images
         terms = self.terms[step.id]
         usd = terms.usd
+        to_pay = self.to_pay(step.id)
         if usd is None:
-            totals.unpriced += open_images
+            totals.unpriced += to_pay[Action.RUN] + to_pay[Action.LATER]
             totals.usd_after = None if after else totals.usd_after
         elif not usd and not terms.paid:
             return
         totals.images_after += after
         if totals.usd_after is not None:
             totals.usd_after += (usd or 0) * after
-        totals.paid_tasks += self._open_jobs(step) + self._open_rerolls(step)
-        totals.images_paid += open_images
-        totals.usd += (usd or 0) * self.images[step.id, Action.RUN]
-        totals.usd_worst += (usd or 0) * open_images
+        totals.paid_tasks += self._open_jobs(step) - self._sent[step.id] + self._rerolls[step.id]
+        totals.images_paid += to_pay.total()
+        totals.usd += (usd or 0) * to_pay[Action.RUN]
+        totals.usd_worst += (usd or 0) * to_pay.total()
 
 
 EXCLUDED = "x"
@@ -293,6 +324,10 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "images": totals.images,
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
             "usd_worst": None if totals.unpriced else money(totals.usd_worst),
+            "in_flight": totals.in_flight,
+            "usd_reserved": money(totals.usd_reserved),
+            "uncertain": totals.uncertain,
+            "usd_uncertain": money(totals.usd_uncertain),
             "images_after_picks": totals.images_after,
             "usd_after_picks": money(totals.usd_after),
             "seconds": round(totals.seconds, 1),
@@ -311,7 +346,7 @@ def plan_json(plan: Plan) -> Iterator[str]:
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
     is_open, usd = decision.action in (Action.RUN, Action.LATER), plan.terms[decision.step].usd
-    usd = (None if usd is None else usd * decision.images) if is_open else Decimal(0)
+    usd = (None if usd is None else usd * decision.images) if plan.costs(decision) else Decimal(0)
     return {
         "job": f"{row}/{decision.step}",
         "function": function,
@@ -322,6 +357,7 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "images": decision.images if is_open else 0,
         "usd": money(usd),
         "rerolls": decision.rerolls,
+        "usd_reserved": money(decision.usd_reserved),
         "candidates": _candidates(decision),
         "note": decision.note,
     }
@@ -337,7 +373,7 @@ def _candidates(decision: Decision) -> list[dict[str, Any]]:
 
 def _unpriced(plan: Plan, action: Action) -> bool:
     """Whether any job that is to be done so has no known price."""
-    return any(plan.by_step[step][action] for step, terms in plan.terms.items() if terms.usd is None)
+    return any(plan.to_pay(step)[action] for step, terms in plan.terms.items() if terms.usd is None)
 
 
 def _fidelity(plan: Plan, decision: Decision) -> str | None:

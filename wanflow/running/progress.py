@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.documents.source import NodePath
 from wanflow.judging.gates import FAILED
 from wanflow.language.expand import RowError
@@ -152,7 +153,7 @@ class Progress:
             why = decision.note or "needs a picture that failed its gate"
             self.tell(decision.step, state.fail(decision.step, "Blocked", why, Status.BLOCKED))
             return
-        self.note_keys(state.address(decision.step), decision.tried)
+        self.note_keys(state, decision.step, decision.tried)
         self.unfit(state, decision.step, decision.note)
 
     def unfit(self, state: RowState, step: str, why: str) -> None:
@@ -162,17 +163,25 @@ class Progress:
         status = Status.FAILED if ending == "fail" else Status.SKIPPED
         self.tell(step, state.fail(step, FAILED, said, status))
 
-    def note_keys(self, address: str, keys: Sequence[str]) -> None:
+    def note_keys(self, state: RowState, step: str, keys: Sequence[str]) -> None:
         """Remember a job's keys: what was asked first, by which changes are told, and every later try by its number."""
-        for number, key in enumerate(keys, 1):
-            self._planner.memory.note_key(address if number == 1 else f"{address}~{number}", key)
+        for name in self.names(state, step):
+            for number, key in enumerate(keys, 1):
+                self._planner.memory.note_key(numbered(name, number), key)
 
     def reused(
         self, state: RowState, step: str, keys: Sequence[str], result: Result, chosen: Chosen | None = None
     ) -> None:
         """A job's picture was there already, under the last of these keys."""
-        self.note_keys(state.address(step), keys)
+        self.note_keys(state, step, keys)
         self.tell(step, state.end(step, Status.REUSED, result, keys[-1] if keys else None, chosen))
+
+    def names(self, state: RowState, step: str) -> list[str]:
+        """What the key of a job is remembered under; those of several takes stand beside each other."""
+        address, picks = state.address(step), self._planner.picks
+        if not picks.takes_of(state.entry.key, step):
+            return [address]
+        return [address, f"{address}~{picks.take(state.entry.key, step).name or FIRST_TAKE}"]
 
     def park(self, state: RowState, step: str) -> None:
         """A job waits until a person has chosen what it takes."""
@@ -285,3 +294,8 @@ class Progress:
             record.open_picks.update(step for step, chosen in state.chosen.items() if chosen.is_open)
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record
+
+
+def numbered(name: str, number: int) -> str:
+    """What the key of a job's try is remembered under."""
+    return name if number == 1 else f"{name}!{number}"

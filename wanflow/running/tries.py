@@ -48,8 +48,7 @@ class Tries:
         verdict = self._planner.gates.verdict(step, result.blobs, base)
         self._unjudged.discard(job)
         tries[-1] = replace(tries[-1], key=key, unfit=verdict.why)
-        address = self._progress.rows[job[0]].address(step.id)
-        self._progress.note_keys(address, [made.key for made in tries])
+        self._progress.note_keys(self._progress.rows[job[0]], step.id, [made.key for made in tries])
         return verdict
 
     def failure(self, job: Job) -> str:
