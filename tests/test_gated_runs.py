@@ -32,7 +32,7 @@ def told(plan: Plan) -> list[tuple[Action, Reason, str, int]]:
 
 def at_worst(plan: Plan) -> tuple[float, float]:
     """What a plan costs at least and at most, in pictures."""
-    assert plan.totals.images == images(plan.totals.usd_worst) == plan.totals.paid_tasks
+    assert plan.totals.images_paid == images(plan.totals.usd_worst) == plan.totals.paid_tasks
     return images(plan.totals.usd), images(plan.totals.usd_worst)
 
 

@@ -30,15 +30,16 @@ from wanflow.model import (
     Source,
     Status,
 )
-from wanflow.planning.outputs import stat_of
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import EXCLUDED, Unchanged, shape_of
 from wanflow.planning.rowmemory import File
+from wanflow.planning.targets import published_as
 from wanflow.record import RunRecord
 from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.rowstate import RowState
 from wanflow.running.schedule import Job
+from wanflow.store.blobs import stat_of
 from wanflow.store.tasks import Task
 
 _STATUSES = {"r": Status.REUSED, EXCLUDED: Status.EXCLUDED}
@@ -225,7 +226,7 @@ class Progress:
             if path := state.entry.paths.get(output.name):
                 found = None if step else self._input(state, ref, output)
                 if blob := state.blobs.get(step) if step else found and found.blob:
-                    yield Publication(output.name, path, blob, step, output.quality)
+                    yield published_as(output, path, blob, step, state.keys if output.provenance else frozenset())
 
     def source(self, state: RowState, publication: Publication) -> Path:
         """The input file that is published as it is, since every step was bypassed."""
