@@ -22,7 +22,7 @@ GOOD = coded(gradient(*SIZE, seed=5))
 OTHER = coded(gradient(*SIZE, seed=8))
 BLANK = coded(np.full((*SIZE, 3), 90, np.uint8))
 
-Painted = Callable[[Call], bytes]
+Painted = Callable[[Call], bytes | list[bytes]]
 
 
 class Studio(PaidBackend):
@@ -32,9 +32,11 @@ class Studio(PaidBackend):
 
     async def perform(self, call: Call) -> Result:
         """As `paint` has it."""
-        raw = self.paint(call) if call.function.startswith("wan/") else GOOD
-        Blobs(self.workers.store).put(raw)
-        return Result((describe(raw),), "real")
+        made = self.paint(call) if call.function.startswith("wan/") else GOOD
+        every = made if isinstance(made, list) else [made]
+        for raw in every:
+            Blobs(self.workers.store).put(raw)
+        return Result(tuple(map(describe, every)), "real")
 
     def service(self, uploads: object) -> PaidService:
         """Lists what is sent."""

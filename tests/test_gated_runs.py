@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -381,3 +382,64 @@ def test_an_input_that_is_told_apart_by_its_pixels_only(tmp_path: Path) -> None:
     assert only(same.run()).error_message == "it is the same as its input"
     other = Gated(tmp_path / "other", gate, painted=lambda call: OTHER)
     assert other.run().exit_code == 0
+
+
+# -- several candidates
+
+
+class Several(Gated):
+    """A step with three candidates, of which some are blank."""
+
+    def write(self, gate: str) -> None:
+        super().write(f"candidates: 3, {gate}")
+
+
+def candidates(project: Gated, *blank: int) -> None:
+    """Of the pictures of a try, those with these numbers (from 0) are blank."""
+    project.painted = lambda call: [
+        BLANK if number in blank else coded(gradient(*SIZE, seed=int(call.parameters.get("seed") or 0) + number))
+        for number in range(int(call.parameters["n"]))
+    ]
+
+
+def test_of_candidates_the_first_good_one_goes_on(tmp_path: Path) -> None:
+    project = Several(tmp_path, NOT_BLANK)
+    candidates(project, 0)
+    assert at_worst_images(project.plan()) == (3, 3)
+    record = project.run()
+    assert (record.exit_code, images(record.usd)) == (0, 3)
+    assert project.out("a") == coded(gradient(*SIZE, seed=1))
+    ((_, _, note, _),) = told(project.plan(every_row=True))
+    assert note == "1 of 3 candidates failed the gate"
+
+
+def test_a_try_of_candidates_takes_the_seeds_after_the_last(tmp_path: Path) -> None:
+    project = Several(tmp_path, f"{NOT_BLANK}, reroll: 1")
+    candidates(project, 0, 1, 2)
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(recipe.read_text().replace("{prompt: x}", "{prompt: x, seed: 7}"))
+    assert at_worst_images(project.plan()) == (3, 6)
+    record = project.run()
+    assert (record.exit_code, images(record.usd), project.seeds()) == (1, 6, [7, 10])
+    assert only(record).error_message == (
+        "picture 1: it is blank / picture 2: it is blank / picture 3: it is blank (2 of 2 tries)"
+    )
+
+
+def at_worst_images(plan: Plan) -> tuple[float, float]:
+    """What a plan costs at least and at most, in pictures."""
+    assert plan.totals.images_paid == images(plan.totals.usd_worst)
+    return images(plan.totals.usd), images(plan.totals.usd_worst)
+
+
+def test_a_pick_by_hand_is_among_the_good_ones(tmp_path: Path) -> None:
+    project = Several(tmp_path, f"{NOT_BLANK}, pick: {{by: hand}}, reroll: 2")
+    candidates(project, 1)
+    assert at_worst_images(project.plan()) == (3, 9)
+    record = project.run()
+    assert (record.exit_code, images(record.usd)) == (4, 3)
+    (decision,) = [made for _, made in project.plan().decisions()]
+    assert decision.chosen
+    assert [blob.sha256 for blob in decision.chosen.candidates] == [
+        hashlib.sha256(coded(gradient(*SIZE, seed=seed))).hexdigest() for seed in (0, 2)
+    ]
