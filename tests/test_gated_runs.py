@@ -17,6 +17,7 @@ from projects import coded, gradient, statuses
 from wanflow import api
 from wanflow.documents.schemas import load
 from wanflow.errors import RecipeError
+from wanflow.language.selection import Wish
 from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planning.planned import Plan, plan_json
 from wanflow.record import RunRecord
@@ -442,4 +443,33 @@ def test_a_pick_by_hand_is_among_the_good_ones(tmp_path: Path) -> None:
     assert decision.chosen
     assert [blob.sha256 for blob in decision.chosen.candidates] == [
         hashlib.sha256(coded(gradient(*SIZE, seed=seed))).hexdigest() for seed in (0, 2)
+    ]
+
+
+# -- a part of it
+
+
+def test_what_is_selected_takes_what_an_unselected_gate_lets_pass(tmp_path: Path) -> None:
+    project = Gated(tmp_path, f"{NOT_BLANK}, reroll: 1", more=AFTER, painted=blank_for(None))
+    project.run()
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(recipe.read_text().replace("max_side: 100", "max_side: 90"))
+    record = project.run(wish=Wish(select=("after",)))
+    assert (record.exit_code, record.usd, statuses(record)) == (0, 0, {"a/paint": "excluded", "a/after": "done"})
+    project.write(f"{NOT_BLANK}, otherwise: bypass")  # the first try alone, which is blank
+    recipe.write_text(recipe.read_text().replace("max_side: 100", "max_side: 80"))
+    record = project.run(wish=Wish(select=("after",)))
+    assert (record.exit_code, record.usd, statuses(record)["a/after"]) == (0, 0, "done")
+    project.write(NOT_BLANK)
+    record = project.run(wish=Wish(select=("after",)))
+    assert (record.exit_code, record.usd, statuses(record)["a/after"]) == (1, 0, "blocked")
+
+
+def test_failed_gates_can_be_selected(tmp_path: Path) -> None:
+    project = Gated(tmp_path, NOT_BLANK, more=AFTER, painted=blank_for(None))
+    project.run()
+    plan = project.plan(wish=Wish(select=("state:failed",)))
+    assert [(made.step, made.reason) for _, made in plan.decisions()] == [
+        ("paint", Reason.UNFIT),
+        ("after", Reason.EXCLUDED),
     ]

@@ -164,6 +164,20 @@ class Progress:
         status = Status.FAILED if ending == "fail" else Status.SKIPPED
         self.tell(step, state.fail(step, FAILED, said, status))
 
+    def leave_out(self, place: int, step: str, reason: Reason, key: str | None, why: str) -> list[Publication]:
+        """A run found that a job has no picture of its own; the files that show another one in its place."""
+        state = self.rows[place]
+        shown = {publication.name for publication in self.due(state)}
+        self._plan.settle(place, step, reason, key=key, note=why)
+        state.entry, state.sound = self._plan.row_plan(place), False
+        if why:
+            self.unfit(state, step, why)
+        else:
+            self.tell(step, state.end(step, Status.SKIPPED))
+        now_due = [publication for publication in self.due(state) if publication.name not in shown]
+        state.open_ends += len(now_due)
+        return now_due
+
     def note_keys(self, state: RowState, step: str, keys: Sequence[str]) -> None:
         """Remember a job's keys: what was asked first, by which changes are told, and every later try by its number."""
         for name in self.names(state, step):

@@ -484,20 +484,10 @@ class Run:
 
     def _leave_out(self, job: Job, reason: Reason, why: str = "") -> None:
         """A job has no picture of its own, and the row goes on without it."""
-        place, step = job[0], self.steps[job[1]].id
-        state = self.progress.rows[place]
-        shown = {publication.name for publication in self.progress.due(state)}
-        self.plan.settle(place, step, reason, key=self.tries.keys(job)[-1] if why else None, note=why)
-        state.entry = self.plan.row_plan(place)
-        self._some_left_out, state.sound = True, False
-        if why:
-            self.progress.unfit(state, step, why)
-        else:
-            self.progress.tell(step, state.end(step, Status.SKIPPED))
+        state, key = self.progress.rows[job[0]], self.tries.keys(job)[-1] if why else None
+        self._some_left_out = True
+        self.publishing.add(state, self.progress.leave_out(job[0], self.steps[job[1]].id, reason, key, why))
         self._schedule.done(job)
-        now_due = [publication for publication in self.progress.due(state) if publication.name not in shown]
-        self.publishing.add(state, now_due)
-        state.open_ends += len(now_due)
         self.progress.end_one(state)
 
     # -- how jobs end
