@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from fakes import Fakery, picture
 from jsonschema import Draft202012Validator, FormatChecker
 from PIL import Image
+from projects import small_project
 
 from wanflow import api, cache
 from wanflow.cli import main
@@ -384,6 +385,23 @@ def test_a_sheet_has_the_ancestry_of_all_rows(project: Project) -> None:
     assert "    images.0: wan/colorization for a/colour of restore" in told
     assert "    images.1: wan/colorization for b/colour of restore" in told
     assert {root.name for root in found.ancestry.roots.values()} == {"photos/a.png", "photos/b.png"}
+
+
+def test_a_file_of_another_format_and_a_sidecar_say_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = 'small: {image: steps.small, to: "out/${{ row.id }}.jpg", provenance: sidecar}'
+    here = small_project(tmp_path / "p", outputs=(to,))
+    monkeypatch.chdir(here.folder)
+    here.run()
+    assert file_text(api.explain_file("out/1.jpg")).startswith(
+        "out/1.jpg: an output, saved as JPEG, of r.yaml\n  local/fit for 1/small of small, PNG 48x36 px, "
+    )
+    assert file_text(api.explain_file("out/1.jpg.json")).startswith(
+        "out/1.jpg.json: a sidecar, which tells where a picture comes from, an output of r.yaml\n  local/fit"
+    )
+    told = jobs_text(*api.explain(here.recipe, ["1/small"]))
+    assert told.endswith("  out/1.jpg (small) stands there\n  out/1.jpg.json (sidecar of small) stands there")
 
 
 def test_a_picture_that_is_taken_twice_is_told_once(project: Project) -> None:

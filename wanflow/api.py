@@ -140,7 +140,7 @@ def explain_file(file: str | Path, here: Path | None = None) -> FileExplanation:
     nothing. Raises UsageError, StoreError.
     """
     here = (here or Path.cwd()).resolve()
-    path = here / file
+    path = Path(os.path.abspath(here / file))  # noqa: PTH100 - what is a link stays one
     roots = [find_root(path, here), find_root(here / "recipe", here)]
     if not (root := next((root for root in roots if (root / STORE).is_dir()), None)):
         raise UsageError(f"nothing is known of {quoted(str(file))}: there is no {STORE} above it or {here}")
