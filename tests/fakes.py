@@ -114,6 +114,9 @@ class PaidBackend(FakeBackend):
     def account(self) -> Account:
         return Account("fake", "a fake account")
 
+    def named_account(self) -> Account | None:
+        return Account("fake", "a fake account")
+
     def service(self, uploads: object) -> PaidService:
         return PaidService(super().perform)
 

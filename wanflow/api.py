@@ -47,6 +47,7 @@ from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.states import states_of
+from wanflow.planning.underway import Underway
 from wanflow.project import Options, Project, open_project
 from wanflow.record import RunRecord
 from wanflow.running.fetch import AT_ONCE, Fetcher
@@ -92,7 +93,7 @@ def looking(recipe: str | Path, options: Options | None = None) -> Iterator[Plan
     """A plan with what it was made from, while the store is open. Raises as `plan` does."""
     project = open_project(recipe, options or Options())
     with _index(project, create=False) as index:
-        yield _planner(project, index)
+        yield _planner(project, index, RealClock(), with_key=False)
 
 
 def run(
@@ -107,9 +108,9 @@ def run(
 
     Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError.
     """
-    project = open_project(recipe, options or Options())
+    project, clock = open_project(recipe, options or Options()), clock or RealClock()
     with _index(project, create=True) as index:
-        planner = _planner(project, index)
+        planner = _planner(project, index, clock, with_key=True)
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
         if not planner.plan.nothing_to_do:
@@ -119,7 +120,7 @@ def run(
         if not consent(planner.plan):
             return planner.plan, None
         _save(planner)
-        return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
+        return planner.plan, _execute(project, planner, listener or Silent(), clock)
 
 
 def explain(
@@ -131,7 +132,7 @@ def explain(
     """
     project = open_project(recipe, options or Options())
     with _index(project, create=False) as index:
-        planner = _planner(project, index, Wish(tuple(jobs)))
+        planner = _planner(project, index, RealClock(), with_key=False, explained=Wish(tuple(jobs)))
         return planner.plan, list(explained(planner))
 
 
@@ -194,17 +195,19 @@ def _require_writable(project: Project, index: Index) -> None:
             raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
 
 
-def _planner(project: Project, index: Index, wanted: Wish | None = None) -> Planner:
+def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, explained: Wish | None = None) -> Planner:
     recipe, manifest, problems = _opened(project)
     states = None
     if problems:
         project = _everything(project)  # what is selected may be in the part that can't be used
-    elif (wanted or project.options.wish).reads_states:
+    elif (explained or project.options.wish).reads_states:
         everything = _everything(project)
         before = Planner(everything, recipe, manifest, index, _backend(everything)).decide()
         states = states_of(before, index, project.store / "runs")
         recipe, manifest, problems = _opened(project)
-    planner = Planner(project, recipe, manifest, index, _backend(project), states, wanted)
+    backend = _backend(project)
+    underway = _underway(backend, clock, with_key=with_key)
+    planner = Planner(project, recipe, manifest, index, backend, states, underway, explained)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
@@ -215,6 +218,7 @@ def _planner(project: Project, index: Index, wanted: Wish | None = None) -> Plan
         raise RecipeError([*problems, *planner.plan.problems])
     if index.notice and not index.read_only:
         planner.plan.notes.append(index.notice)
+    planner.plan.notes += index.doubts
     return planner
 
 
@@ -238,6 +242,17 @@ def _everything(project: Project) -> Project:
 
 def _backend(project: Project) -> Backend:
     return project.open_backend(project.workers(), RealClock())
+
+
+def _underway(backend: Backend, clock: Clock, *, with_key: bool) -> Underway:
+    """What was sent before; without the key as far as the account is known by its name."""
+    if not backend.place:
+        return Underway()
+    account = backend.named_account()
+    if with_key:
+        with contextlib.suppress(UsageError):  # told where there is something to do
+            account = backend.account()
+    return Underway.look(state_folder() / "accounts", account, clock.now().timestamp())
 
 
 def _load(project: Project) -> tuple[Recipe, list[Problem]]:
@@ -299,6 +314,7 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
     workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
+    planner.index.tell = listener.note
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
     payments = None

@@ -147,6 +147,8 @@ class Reason(StrEnum):
     UPSTREAM = "upstream"
     FETCH = "fetch"
     FORCED = "forced"
+    IN_FLIGHT = "in_flight"
+    UNCERTAIN = "uncertain"
     CACHED = "cached"
     BYPASSED = "bypassed"
     SKIPPED = "skipped"
@@ -175,8 +177,8 @@ class Change:
 class Result:
     """What a job made and the store remembers: the images, and what should be known about them.
 
-    `billed` images were paid for to the provider, under `task_id`; `prompts` are what it made of the prompt, an image
-    each, where it says so.
+    `billed` images were paid for to the provider, under `task_id` where it gave one; `prompts` are what it made of the
+    prompt, an image each, where it says so.
     """
 
     blobs: tuple[Blob, ...]
@@ -185,6 +187,11 @@ class Result:
     task_id: str | None = None
     billed: int = 0
     prompts: tuple[str, ...] = ()
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid for, by this run or another. What a provider answers at once has no task."""
+        return bool(self.task_id or self.billed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +247,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it."""
+    """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it;
+    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known).
+    """
 
     step: str
     action: Action
@@ -251,6 +260,7 @@ class Decision:
     note: str = ""
     images: int = 1
     chosen: Chosen | None = None
+    usd_reserved: Decimal | None = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,8 +370,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts and money of a plan. `picks` are open ones, `parked` the jobs that wait for them; `images_after` and
-    `usd_after` (None: no price is known) what those may make and cost.
+    """Counts and money of a plan: `usd` for what surely runs, `usd_worst` if all later jobs run. Neither has what was
+    reserved for the jobs that are `in_flight` or `uncertain`, which is told apart.
+    `picks` are open ones, `parked` the jobs that wait for them; `images_after` and `usd_after` (None: no price is
+    known) what those may make and cost.
     """
 
     jobs: int = 0
@@ -377,6 +389,10 @@ class Totals:
     seconds: float = 0.0
     restore: int = 0
     unpriced: int = 0
+    in_flight: int = 0
+    uncertain: int = 0
+    usd_reserved: Decimal = Decimal(0)
+    usd_uncertain: Decimal = Decimal(0)
     parked: int = 0
     picks: int = 0
     images_after: int = 0

@@ -95,7 +95,7 @@ class RunRecord:
 
     def _totals(self) -> dict[str, JSON]:
         counts = self.counts()
-        paid = [outcome for outcome in self.outcomes if outcome.task_id]
+        paid = [outcome for outcome in self.outcomes if outcome.task_id or outcome.usd != 0]
         return {
             "jobs": counts.total(),
             "run": counts[Status.DONE],

@@ -26,9 +26,9 @@ from wanflow.model import Blob, Call, FileStat, Limits, Result
 from wanflow.paying import status
 from wanflow.planning import reasons
 from wanflow.planning.ancestry import trace
+from wanflow.store.books import FILE as LEDGER
 from wanflow.store.history import Making
 from wanflow.store.index import Index
-from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import FILE, Receipts
 from wanflow.store.sightings import Published

@@ -42,6 +42,9 @@ class Backend(Protocol):
     def account(self) -> Account | None:
         """Whose money it spends; None when it is free. Raises UsageError when the key or the address is missing."""
 
+    def named_account(self) -> Account | None:
+        """The same as far as it is known without a key: by the name that the settings give it."""
+
     def service(self, uploads: Uploads) -> Service:
         """Who does the paid calls of that account; `uploads` remembers what lies there."""
 

@@ -55,6 +55,9 @@ class DraftBackend:
     def account(self) -> None:
         """Nobody pays."""
 
+    def named_account(self) -> None:
+        """Nobody pays."""
+
     def service(self, uploads: object) -> NoReturn:
         """There are no paid calls."""
         raise NotImplementedError

@@ -105,11 +105,18 @@ class ProviderBackend:
         """Told apart by the key, or by the name that the project gives it and the region, since a key is of one region.
         Raises UsageError naming what is missing.
         """
-        key, name = self._key.reveal(), self._provider.account
-        whose = f"name:{name}\n{self._region.name}" if name else key
+        key = self._key.reveal()
+        self._address.required()
+        return self.named_account() or self._account(key)
+
+    def named_account(self) -> Account | None:
+        """The account that the settings name."""
+        name = self._provider.account
+        return self._account(f"name:{name}\n{self._region.name}") if name else None
+
+    def _account(self, whose: str) -> Account:
         where = self._address.stand_in or "dashscope"
         digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
-        self._address.required()
         return Account(digest[:20], f"{self._provider.account or 'account'} at {self.place}")
 
     def service(self, uploads: Uploads) -> DashScope:

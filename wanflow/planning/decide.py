@@ -24,8 +24,10 @@ from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
+from wanflow.planning.underway import Underway
 from wanflow.project import Options
 from wanflow.store.index import Index
+from wanflow.store.tasks import State
 
 PROXY = "proxy"
 Supplies = Mapping[str, Supply]
@@ -63,6 +65,7 @@ class Decider:
         manifest: Manifest | None,
         index: Index,
         backend: Backend,
+        underway: Underway,
         chooser: Chooser,
         kept: Kept,
     ) -> None:
@@ -74,6 +77,7 @@ class Decider:
         self.resolved: dict[str, Resolved] = {}
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
+        self._underway = underway
         self._known_recipe = index.knows_recipe(plan.identity)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
@@ -288,7 +292,8 @@ class Decider:
         unfetched = {supply.url for supply in taken.values() if supply.url}
         self._plan.fetches |= unfetched
         if self.force:
-            return Decision(step.id, Action.RUN, Reason.FORCED, key=key, images=step.candidates), unmade
+            again = Decision(step.id, Action.RUN, Reason.FORCED, key=key, images=step.candidates)
+            return self._sent_before(again, key), unmade
         if not known:
             first = all(supply.blob or supply.url for supply in taken.values())
             reason = Reason.FETCH if first else Reason.UPSTREAM
@@ -302,7 +307,8 @@ class Decider:
             note = f"{refusal[0]}: {refusal[1]}"
             return Decision(step.id, Action.SKIP, Reason.MODERATED, key=key, note=note), Supply(absent=Reason.MODERATED)
         if result is None or (begun and begun.missing):
-            return self._run(job, whole, taken, begun), unmade
+            asked = self.asked(job, symbols, begun) if begun and begun.missing else whole
+            return self._sent_before(self._run(job, whole, taken, begun), asked.key), unmade
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         self._fresh.discard(_symbol(whole.key))
@@ -330,6 +336,17 @@ class Decider:
         if self._chooser.will_wait(step, job.row.key):
             return Supply(step=step.id, size=size, absent=Reason.PARKED, every=() if step.pick.top else every)
         return Supply(f"?{key}", step=step.id, size=size, every=every)
+
+    def _sent_before(self, decision: Decision, key: str) -> Decision:
+        """A job that is to run; the request with this key is not paid for again where it was sent before."""
+        task = self._underway.of(key)
+        if task is None or (self.force and task.state is State.DONE):
+            return decision
+        usd = None if task.usd_image is None else task.usd
+        if task.state is State.UNCERTAIN:
+            return replace(decision, reason=Reason.UNCERTAIN, note=task.detail, usd_reserved=usd)
+        note = f"{task.state}, as task {task.task_id}" if task.task_id else "its request was sent, or is about to be"
+        return replace(decision, reason=Reason.IN_FLIGHT, note=note, usd_reserved=usd)
 
     def refusal(self, key: str) -> tuple[str, str] | None:
         """Code and words with which the provider refused this very request before, unless it shall be asked again."""

@@ -36,6 +36,7 @@ from wanflow.planning.planned import EXCLUDED, Plan, RowPlan, Unchanged, origin
 from wanflow.planning.rowmemory import RowMemory, file_names
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.planning.targets import Targets
+from wanflow.planning.underway import Underway
 from wanflow.project import Project
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
@@ -53,10 +54,11 @@ class Planner:
         index: Index,
         backend: Backend,
         states: States | None = None,
+        underway: Underway | None = None,
         explained: Wish | None = None,
     ) -> None:
-        """`states` are those of an earlier plan of everything, for selections that read them; jobs that are to be
-        `explained` are looked at though their rows are as they were. Raises UsageError.
+        """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
+        before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
         """
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
@@ -81,7 +83,10 @@ class Planner:
         self.kept = Kept(project.root, self.blobs, self.measures, self.picks_file)
         self._refuse_scorers()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
-        self.decider = Decider(project.options, *parts, manifest, index, backend, self.chooser, self.kept)
+        self._underway = underway or Underway()
+        self.plan.resubmits = project.options.resubmit_uncertain
+        choosing = (self.chooser, self.kept)
+        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *choosing)
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
         self.memory = RowMemory(*recorded, whole=gathers)
@@ -160,6 +165,7 @@ class Planner:
         if fetches := len(self.plan.fetches):
             number = "1 picture is" if fetches == 1 else f"{fetches:,} pictures are"
             self.plan.notes.append(f"{number} fetched first")
+        self.plan.notes += self._underway.notes()
         self.plan.notes += self._picks_told()
         self.plan.fatal += self.targets.overwritten()
         self.plan.tally()

@@ -49,7 +49,8 @@ def _state(decision: Decision, plan: Plan, index: Index, address: str) -> State 
         return State.MISSING
     if decision.reason is Reason.PARKED:
         return State.PARKED
-    if decision.action is Action.LATER:  # what it takes is made anew; whether the same comes out is not known yet
+    # What it takes is made anew, and whether the same comes out is not known yet; or its own picture is on its way.
+    if decision.action is Action.LATER or decision.reason in (Reason.IN_FLIGHT, Reason.UNCERTAIN):
         return State.CHANGED if index.last_key(plan.identity, address) else State.NEW
     return None
 
@@ -59,7 +60,7 @@ def _failed(recipe: str, runs: Path) -> set[str]:
     last: dict[str, str] = {}
     for path in sorted(runs.glob("*/run.json"), reverse=True)[:RUNS]:
         # A record that can't be read says nothing; the others still do.
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             record = json.loads(path.read_text(encoding="utf-8"))
             for outcome in record["outcomes"] if record["recipe"] == recipe else ():
                 if outcome["status"] not in _SILENT:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.documents.source import NodePath
 from wanflow.language.expand import RowError
 from wanflow.language.recipe import Output, Step
@@ -147,8 +148,16 @@ class Progress:
     def reused(self, state: RowState, step: str, key: str | None, result: Result, chosen: Chosen | None = None) -> None:
         """A job's picture was there already."""
         if key:
-            self._planner.memory.note_key(state.address(step), key)
+            for name in self.names(state, step):
+                self._planner.memory.note_key(name, key)
         self.tell(step, state.end(step, Status.REUSED, result, key, chosen))
+
+    def names(self, state: RowState, step: str) -> list[str]:
+        """What the key of a job is remembered under; those of several takes stand beside each other."""
+        address, picks = state.address(step), self._planner.picks
+        if not picks.takes_of(state.entry.key, step):
+            return [address]
+        return [address, f"{address}~{picks.take(state.entry.key, step).name or FIRST_TAKE}"]
 
     def park(self, state: RowState, step: str) -> None:
         """A job waits until a person has chosen what it takes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -35,6 +36,7 @@ from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
+from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
 from wanflow.store.claims import Claims
 from wanflow.store.history import Making
@@ -73,6 +75,7 @@ class Run:
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
+        self.put_off = PutOff(listener.note)
         self.kept = 0  # new pictures that a rerun will find
         self.fetched = 0  # tasks that another run paid for
         self._run_id = ""
@@ -134,9 +137,11 @@ class Run:
         record = self.progress.record(run_id, started, self.clock.now())
         unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
-        record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
+        counts = record.counts()
+        undone = unwritten or counts[Status.NOT_STARTED] or counts[Status.LEFT]
+        record.interrupted = self.halt.interrupted and bool(undone)
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
-        record.over_budget, record.fetched = self.halt.over_budget, self.fetched
+        record.over_budget, record.fetched = bool(self.put_off), self.fetched
         return record
 
     # -- the loop itself
@@ -159,7 +164,7 @@ class Run:
                 self._spawn(writing)
             self._start_jobs()
             if not self._tasks:
-                if self.halt.stopping or not self.publishing.waiting:
+                if self.halt.stopping or not (self.publishing.waiting or self._take_up()):
                     return
                 continue
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -167,6 +172,11 @@ class Run:
             for task in done:
                 if not task.cancelled():
                     task.result()
+
+    def _take_up(self) -> bool:
+        """Go on with what was too dear, where that has changed; whether there is any."""
+        self._again.extend(fit := self.put_off.take(self.payments.budget) if self.payments else [])
+        return bool(fit)
 
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
@@ -305,8 +315,7 @@ class Run:
             self._require_fidelity(performed.result)
             await self._measured(job, performed.result)
         except OverBudget as over:
-            self.halt.for_budget(str(over))
-            self._release_unstarted(job)
+            self.put_off.add([job, *self._release_unstarted(job)], over)
         except NoRoom as full:
             self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
@@ -329,7 +338,8 @@ class Run:
         if not self.payments or step.function.is_local:
             return await self.retries.perform(self.backend, address, call)
         terms = self.plan.terms[step.id]
-        order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
+        recipe = self.inputs.relative(self.plan.recipe.file)
+        order = Order(call, terms.lane, terms.limits, terms.usd, parts, recipe, address)
         return await self.payments.perform(order, afresh=self.planner.decider.force)
 
     def _note_refusal(self, key: str, error: EditError) -> None:
@@ -360,9 +370,9 @@ class Run:
             return True
         return False
 
-    def _release_unstarted(self, job: Job) -> None:
-        """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
-        self._followers.pop(self._leading.pop(job), None)
+    def _release_unstarted(self, job: Job) -> list[Job]:
+        """A job is not sent: it, and what waited for its picture (given), stays as not started."""
+        return self._followers.pop(self._leading.pop(job), [])
 
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
@@ -386,8 +396,10 @@ class Run:
         kept = False
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(call.key, result, parts, self._making(state.address(step.id), step, performed))
-                self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
+                making = self._making(state.address(step.id), step, performed)
+                self.index.remember(call.key, result, parts, making)
+                names = self.progress.names(state, step.id)
+                self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
             kept = True
             self.kept += 1
         self._made.add(call.key)
@@ -436,15 +448,16 @@ class Run:
         result = together(begun, result, same_key=begun.key == asked.key)
         with self.index.transaction():
             self.index.remember(asked.key, result, asked.parts)
-            self.index.note_jobs(
-                self.plan.identity, [(self.progress.rows[job[0]].address(self.steps[job[1]].id), asked.key)]
-            )
+            names = self.progress.names(self.progress.rows[job[0]], self.steps[job[1]].id)
+            self.index.note_jobs(self.plan.identity, [(name, asked.key) for name in names])
         return asked.key, result
 
     # -- what goes on of a result
 
     async def _measured(self, job: Job, result: Result) -> None:
-        await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
+        # What can't be measured is told once the result, which may have been paid for, is kept.
+        with suppress(EditError):
+            await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
 
     def _chosen(self, job: Job, result: Result) -> Chosen:
         made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)

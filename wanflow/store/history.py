@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow.model import Result
-from wanflow.store.ledger import FILE as LEDGER
+from wanflow.store.books import FILE as LEDGER
 from wanflow.store.made import parts_of, result_of
 from wanflow.store.made import text as text_of
 from wanflow.store.sightings import read_column

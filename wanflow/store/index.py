@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,19 +192,26 @@ class Index(Sightings, History):
     # -- results
 
     def result(self, key: str) -> Result | None:
-        """The result of a key, or None."""
+        """The result of a key, or None; one that was paid for is taken from its receipt where its entry is spoilt."""
         found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
-        return read_column(found[0], result_of) if found else None
+        return (self._sound(found[0], result_of) or self._receipted(key)) if found else None
+
+    def _receipted(self, key: str) -> Result | None:
+        found = None
+        with suppress(OSError):
+            for receipt, _ in self._receipts.read() if self._receipts else ():
+                found = receipt.made if receipt.key == key else found
+        return result_of(found) if found else None
 
     def components(self, key: str) -> list[Any] | None:
         """What the key was made of (see expand.key_parts), or None when it is not known."""
         found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
-        return read_column(found[0], parts_of) if found else None
+        return self._sound(found[0], parts_of) if found else None
 
     def remember(self, key: str, result: Result, components: str, making: Making = UNKNOWN) -> None:
         """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
         made = made_of(result)
-        if result.task_id:
+        if result.is_paid:
             self._receipt(Receipt(key, made, components))
         self._keep(key, made, components)
         self.note_making(key, result, making)
@@ -265,7 +272,7 @@ class Index(Sightings, History):
             known = {receipt.key for receipt, _ in self._receipts.read()} if self._receipts else set()
         except OSError as error:
             raise StoreError(f"{NO_RECEIPTS}: {describe_os_error(error)}") from error
-        return [key for key, result, _ in self.results() if result.task_id and key not in known]
+        return [key for key, result, _ in self.results() if result.is_paid and key not in known]
 
     def write_receipts(self) -> None:
         """Write the receipts that are missing. Raises StoreError."""
