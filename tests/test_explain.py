@@ -24,6 +24,7 @@ from wanflow.cli import main
 from wanflow.documents.schemas import named
 from wanflow.errors import UsageError
 from wanflow.pictures.notes import noted
+from wanflow.planning.ancestry import Ancestor
 from wanflow.planning.explain import JobExplanation, jobs_json
 from wanflow.planning.files import FileExplanation, State, file_json
 from wanflow.telling.explain import file_text, jobs_text
@@ -298,6 +299,30 @@ def test_a_local_step_of_a_paid_run_stays_here(project: Project) -> None:
     told = project.jobs("a/prep", options=api.Options(backend="dashscope"))
     assert "  This machine does\n" in told
     assert "  It costs nothing, and" in told
+
+
+def test_candidates_are_told_each_with_its_own_request(project: Project) -> None:
+    several = RECIPE.replace("image: steps.prep\n", "image: steps.prep\n    candidates: 2\n    pick: {by: first}\n")
+    pair = "  pair: {uses: local/contact_sheet, images: steps.colour.all}\noutputs:\n"
+    project.recipe.write_text(several.replace("outputs:\n", pair))
+    project.run()
+    told = project.jobs("a/pair")
+    assert "    images.0: the picture of a/colour, 520x520 px, #1\n    images.1: the picture of a/colour, " in told
+    assert '"n": 2' in project.jobs("a/colour")
+    project.recipe.write_text(project.recipe.read_text().replace("candidates: 2", "candidates: 3"))
+    told = project.jobs("a/colour")
+    assert "2 of 3 candidates are there" in told
+    assert '"n"' not in told  # only the third is asked for
+    project.run()
+    asked = [step.parameters.get("n", 1) for step in _steps(project, "run/sheet") if step.made.making.job == "a/colour"]
+    assert asked == [2, 2, 1]
+
+
+def _steps(project: Project, job: str) -> list[Ancestor]:
+    blob = project.job(job).result.result.blobs[0]  # type: ignore[union-attr]
+    found = project.file(f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}").ancestry
+    assert found
+    return list(found.steps.values())
 
 
 def test_selections_are_those_of_plan(project: Project) -> None:
