@@ -241,20 +241,30 @@ def test_what_is_written_is_read_again():
 def test_a_faulty_file_is_told_with_its_lines(project):
     project.run()
     choose(project, "0001/clean#1")
-    text = project.picks.read_text()
-    project.picks.write_text(text + '- {row: "0002", stap: clean, sha256: abc}\n- {row: 7, step: clean, sha256: []}\n')
+    faulty = '- {row: "0002", stap: clean, sha256: abc}\n- {row: 7, step: clean, sha256: aa}\n'
+    project.picks.write_text(project.picks.read_text() + faulty)
     with pytest.raises(RecipeError) as caught:
         project.plan()
     assert (
         f"{caught.value}\n"
         == """\
-picks/archive.yaml:7:3: step is missing in picks[1] [required]
+picks/archive.yaml:7:3: step is missing in picks [required]
     - {row: "0002", stap: clean, sha256: abc}
       ^
-picks/archive.yaml:7:17: stap is not known in picks[1] [unknown-key]
+picks/archive.yaml:7:17: stap is not known in picks.1 [unknown-key]
     - {row: "0002", stap: clean, sha256: abc}
                     ^
     Did you mean step?
+picks/archive.yaml:7:38: sha256 must be like the 64 digits of a sha256, got "abc" [pattern]
+    - {row: "0002", stap: clean, sha256: abc}
+                                         ^
+picks/archive.yaml:8:9: row must be text, got 7 [type]
+    - {row: 7, step: clean, sha256: aa}
+            ^
+    Put it in quotes to make it text: "7".
+picks/archive.yaml:8:33: sha256 must be like the 64 digits of a sha256, got "aa" [pattern]
+    - {row: 7, step: clean, sha256: aa}
+                                    ^
 """
     )
 

@@ -310,7 +310,8 @@ class Terms:
 class Publication:
     """One user-visible file: which step's picture (or input) goes where, and how it is encoded.
 
-    The path is relative to the project, as is every path that is recorded.
+    The path is relative to the project, as is every path that is recorded. `provenance` is embed or sidecar where the
+    picture's ancestry is told in the file, or is all of it; `keys` are those of its row, to tell it by.
     """
 
     name: str
@@ -318,6 +319,8 @@ class Publication:
     source: Blob
     step: str | None
     quality: int | None = None
+    provenance: str | None = None
+    keys: frozenset[str] = frozenset()
 
 
 class Status(StrEnum):

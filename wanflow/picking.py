@@ -15,9 +15,10 @@ from pathlib import Path
 from wanflow import api
 from wanflow.api import Options
 from wanflow.choosing.gallery import Gallery
-from wanflow.choosing.picks import Choice, Frozen, NamedTake, Picks, picks_of, stamp
+from wanflow.choosing.picks import FIRST_TAKE, Choice, Frozen, NamedTake, Picks, picks_of, stamp
 from wanflow.choosing.picksfile import read
 from wanflow.errors import EditError, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
+from wanflow.judging.measures import LOOK
 from wanflow.language.expand import RowError
 from wanflow.language.picks import installed
 from wanflow.language.recipe import PICKERS
@@ -26,7 +27,6 @@ from wanflow.planning.plan import Planner
 from wanflow.planning.planned import RowPlan
 from wanflow.settings import shown
 
-FIRST_TAKE = "first"
 _NAME = re.compile("[a-z][a-z0-9_-]{0,63}")
 Now = Callable[[], datetime]
 
@@ -99,6 +99,11 @@ class Picking:
             return self.planner.measures.sharpness(blob)
         except EditError:
             return 0.0
+
+    def known_sharpness(self, blob: Blob) -> float | None:
+        """The same, if it was measured before."""
+        found = self.planner.index.measure(*LOOK, blob.sha256)
+        return found[0] if found else None
 
     # -- choosing
 

@@ -84,8 +84,8 @@ class RunRecord:
             "recipe": self.recipe,
             "backend": self.backend,
             "place": self.place,
-            "started": _stamp(self.started),
-            "finished": _stamp(self.finished),
+            "started": stamp(self.started),
+            "finished": stamp(self.finished),
             "interrupted": self.interrupted,
             "unchanged_rows": self.unchanged_rows,
             "totals": self._totals(),
@@ -123,7 +123,8 @@ def money(usd: Decimal | None) -> float | None:
     return None if usd is None else float(round(usd, 6))
 
 
-def _stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """A moment as records tell it: 2026-11-20T12:00:00.000Z."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

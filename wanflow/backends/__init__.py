@@ -36,6 +36,9 @@ class Backend(Protocol):
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The best fidelity that can come of these parameters; may load what planning as such must not."""
 
+    def preview(self, call: Call, pictures: Mapping[str, str]) -> Mapping[str, Any]:
+        """What would be sent, or done here, for a call whose pictures are called so, by slot; holds no key."""
+
     def account(self) -> Account | None:
         """Whose money it spends; None when it is free. Raises UsageError when the key or the address is missing."""
 

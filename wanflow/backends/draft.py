@@ -47,6 +47,11 @@ class DraftBackend:
 
         return engine.foreseen(step.function.name, parameters) or step.function.fidelity
 
+    def preview(self, call: Call, pictures: Mapping[str, str]) -> dict[str, Any]:
+        """The call, which a process of this machine does."""
+        hint = {"hint_region": list(call.region)} if call.region else {}
+        return {"function": call.function, "parameters": dict(call.parameters), "pictures": dict(pictures), **hint}
+
     def account(self) -> None:
         """Nobody pays."""
 

@@ -85,6 +85,20 @@ class ProviderBackend:
         """A model draws what it is asked for."""
         return self._local.foresee(step, parameters) if step.function.is_local else "real"
 
+    def preview(self, call: Call, pictures: Mapping[str, str]) -> dict[str, Any]:
+        """The request that submits a paid call: method, URL, headers and body, as they are sent but for the key."""
+        if call.model is None:
+            return self._local.preview(call, pictures)
+        from wanflow.backends.dashscope.client import preferred
+        from wanflow.wire import requests
+
+        model = models()[call.model]
+        name = (model.offers.get(self._region.name) or model.offer()).name
+        taken = {slot: pictures[slot] for slot in requests.slots(model, call)}
+        request = requests.submission(model, preferred(model), name, call, taken)
+        url = f"{self._address.url or ''}{request.path}"
+        return {"method": request.method, "url": url, "headers": dict(request.headers), "body": request.json}
+
     # -- what a run asks
 
     def account(self) -> Account:

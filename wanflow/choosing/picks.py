@@ -15,6 +15,8 @@ from wanflow.documents.source import Document
 from wanflow.model import FIRST, Take
 
 Place = tuple[str, str]  # row and step
+# What the take is called that is there without anybody asking for one.
+FIRST_TAKE = "first"
 HEAD = """\
 # What was chosen of the results of {recipe}: text for git.
 # wanflow writes a line for each choice, in order of row and step, and keeps no other comments than these.

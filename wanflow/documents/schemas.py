@@ -46,13 +46,8 @@ def load(name: str) -> Any:
 
 
 def named(name: str) -> Any:
-    """A schema that users may ask for: recipe, picks, plan, run, or a function's name. Raises UsageError."""
-    files = {
-        "recipe": "recipe.schema.json",
-        "picks": "picks.schema.json",
-        "plan": "plan.schema.json",
-        "run": "run.schema.json",
-    }
+    """A schema that users may ask for: of recipe, plan, run and so on, or a function's name. Raises UsageError."""
+    files = {name: f"{name}.schema.json" for name in ("recipe", "picks", "plan", "run", "explain", "provenance")}
     if name in files:
         return load(files[name])
     functions = {file.stem.replace(".", "/", 1): file for file in shipped("schemas", "functions").glob("*.json")}

@@ -19,7 +19,7 @@ from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
 from wanflow.language import graph, picks
 from wanflow.language.matrix import ROOT, Instance, told_apart
-from wanflow.language.recipe import ManifestSpec, Output, Recipe, Step, normal, plain
+from wanflow.language.recipe import SIDECAR, ManifestSpec, Output, Recipe, Step, normal, plain
 from wanflow.language.references import References, step_named
 from wanflow.language.templates import Template, TemplateError, bound, compile_expression, compile_value, listed
 from wanflow.links import datauris, urls
@@ -347,7 +347,10 @@ class _Builder:
     def _outputs(self, usable: set[str]) -> Iterator[Output]:
         for name, entry in self._map("outputs").items():
             if self._sound("outputs", name):
-                yield from self._output(name, entry, usable)
+                for output in self._output(name, entry, usable):
+                    yield output
+                    if output.provenance == "sidecar":
+                        yield replace(output, name=f"{output.name}{SIDECAR}")
 
     def _output(self, name: str, entry: Mapping[str, Any], usable: set[str]) -> Iterator[Output]:
         before, where = len(self.problems), ("outputs", name)
@@ -366,7 +369,7 @@ class _Builder:
         to = self._value(entry["to"], (*where, "to"), _Sight(not per_run, matrix))
         if ref is None or len(self.problems) > before or not self._evaluable([to]):
             return
-        output = Output(name, ref, to, entry.get("quality"), per_run)
+        output = Output(name, ref, to, entry.get("quality"), per_run, entry.get("provenance"))
         if ref.kind is not RefKind.STEP or ref.name in usable:
             yield self._of_instance(output, ref.name, own)
         elif ref.name in self.references.instances and not usable.isdisjoint(self.references.ids(ref.name)):

@@ -165,9 +165,10 @@ class Expansion:
 
     def path(self, output: Output, row: Row) -> str:
         """An output's rendered path, not yet checked. Raises RowError."""
-        if isinstance(output.to, str):
-            return output.to
-        return str(self._rendered(output.to, row.values, output.where("to"), row))
+        path = output.to
+        if isinstance(path, Template):
+            path = str(self._rendered(path, row.values, output.where("to"), row))
+        return f"{path}.json" if output.is_sidecar else path
 
     def size(self, job: Job, among: sizes.Sizes) -> tuple[int, int] | None:
         """The size of a job's picture, from its inputs' by slot; None while that isn't known. Raises RowError."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
@@ -15,6 +15,7 @@ from typing import Any
 
 from wanflow.canon import JSON, told
 from wanflow.errors import StoreError, describe_os_error
+from wanflow.paying.picked import picker
 from wanflow.record import money
 from wanflow.store.books import FILE, KEPT_S, OWNERS, Books
 from wanflow.store.tasks import RESERVED, State, Task
@@ -88,7 +89,9 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it; `runs` are the heads of run records, newest first; of one that can't be read its id and the fault."""
+    """All of it; `runs` are the heads of run records, newest first, with outcomes where jobs were selected; of one that
+    can't be read its id and the fault.
+    """
 
     runs: tuple[Mapping[str, Any], ...]
     accounts: tuple[AccountStatus, ...]
@@ -99,6 +102,21 @@ class Status:
         alike = sum(other.label == account.label for other in self.accounts)
         return account.name if alike > 1 else account.label
 
+    def only(self, select: Sequence[str]) -> Status:
+        """The same of the jobs that are selected, from whole run records. Raises UsageError."""
+        held = [held for account in self.accounts for held in account.held]
+        outcomes = [outcome for run in self.runs for outcome in run.get("outcomes", ())]
+        meant = picker(select, outcomes, [one.task.job for one in held])
+        runs = tuple(
+            {**run, "outcomes": [one for one in run["outcomes"] if meant(one["job"])]} if "outcomes" in run else run
+            for run in self.runs
+        )
+        accounts = [
+            replace(account, held=tuple(one for one in account.held if meant(one.task.job)))
+            for account in self.accounts
+        ]
+        return Status(runs, tuple(accounts), self.unrecorded)
+
     def json(self) -> str:
         """The same as JSON text."""
         accounts = [_account_json(account, self.called(account)) for account in self.accounts]
@@ -106,37 +124,60 @@ class Status:
         return told({"runs": list(self.runs), "unrecorded": unrecorded, "accounts": accounts})
 
 
-def look(store: Path, accounts: Path, now: datetime) -> Status:
-    """Read the run records in a project's store and the ledgers in a user's folder of accounts."""
+def look(store: Path, accounts: Path, now: datetime, select: Sequence[str] = ()) -> Status:
+    """Read the run records in a project's store and the ledgers in a user's folder of accounts; of selected jobs also
+    how they ended. Raises UsageError for a selection that means none.
+    """
     folders = sorted({path.parent for name in (FILE, OWNERS) for path in accounts.glob(f"*/{name}")})
     unrecorded: list[Unrecorded] = []
     seen = [_account(folder, store, now.timestamp(), unrecorded) for folder in folders]
     newest = sorted(unrecorded, key=lambda run: run.run, reverse=True)[:RUNS]
-    return Status(tuple(_runs(store / "runs")), tuple(seen), tuple(newest))
+    found = Status(tuple(_runs(store / "runs", whole=bool(select))), tuple(seen), tuple(newest))
+    return found.only(select) if select else found
 
 
-def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:
+def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
     for path in sorted(folder.glob("*/run.json"), reverse=True)[:RUNS]:
         try:
-            yield _head(json.loads(path.read_text(encoding="utf-8")))
+            yield _read(json.loads(path.read_text(encoding="utf-8")), whole=whole)
         except OSError as error:
             yield {"run_id": path.parent.name, "fault": describe_os_error(error)}
         except (ValueError, RecursionError) as error:  # of JSON and UTF-8, too
             yield {"run_id": path.parent.name, "fault": f"it is no record of a run: {str(error) or 'lists in lists'}"}
 
 
-def _head(record: Any) -> Mapping[str, Any]:
-    """What a record says of the whole run. Raises ValueError where it lacks what is told of it."""
+def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
+    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError for what can't be told."""
     if not isinstance(record, dict) or not isinstance(totals := record.get("totals"), dict):
         raise ValueError("it has no totals")
     if wrong := [name for name in ("run_id", "recipe", "backend") if not isinstance(record.get(name), str)]:
         raise ValueError(f"{wrong[0]} is no text")
     if not isinstance(record.get("interrupted"), bool):
         raise ValueError("interrupted is neither true nor false")
-    for name, number in {"run": None, **totals, "usd": totals.get("usd", 0) or 0}.items():  # a price may be unknown
+    waiting = record.get("open_picks", {})
+    if not isinstance(waiting, dict):
+        raise ValueError("open_picks is no map")
+    usd = totals.get("usd", 0) or 0  # a price may be unknown
+    for name, number in {"run": None, **totals, **waiting, "usd": usd}.items():
         if not isinstance(number, int | float) or not isfinite(number) or abs(number) > MOST:
             raise ValueError(f"totals.{name} is no number")
-    return {name: value for name, value in record.items() if name != "outcomes"}
+    if not whole:
+        return {name: value for name, value in record.items() if name != "outcomes"}
+    if not isinstance(outcomes := record.get("outcomes"), list) or not all(map(_is_outcome, outcomes)):
+        raise ValueError("its outcomes are none")
+    return record
+
+
+def _is_outcome(outcome: Any) -> bool:
+    if not isinstance(outcome, dict):
+        return False
+    error, usd = outcome.get("error", ""), outcome.get("usd", "")
+    texts = [outcome.get(name) for name in ("job", "function", "status")]
+    texts += [outcome.get(name, 0) or "" for name in ("fidelity", "task_id")]
+    texts += [error.get("code"), error.get("message")] if isinstance(error, dict) else [] if error is None else [None]
+    return all(isinstance(text, str) for text in texts) and (
+        usd is None or (isinstance(usd, int | float) and isfinite(usd) and abs(usd) <= MOST)
+    )
 
 
 def _account(folder: Path, store: Path, now: float, unrecorded: list[Unrecorded]) -> AccountStatus:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from wanflow.backends import Backend
 from wanflow.canon import JSON
@@ -15,6 +15,7 @@ from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of
 from wanflow.language.recipe import Step
+from wanflow.language.selection import Selection
 from wanflow.manifests.rows import Manifest
 from wanflow.model import Action, Blob, Change, Chosen, Decision, Reason, Ref, RefKind, Result, Row
 from wanflow.planning.fanin import FanIn
@@ -32,11 +33,27 @@ PROXY = "proxy"
 Supplies = Mapping[str, Supply]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A job that was looked at, as far as it is known: what its key is made of, the parameters that would be sent, and
+    what it takes, by slot.
+    """
+
+    job: Job
+    parts: str
+    parameters: Mapping[str, JSON]
+    taken: Mapping[str, Supply]
+    region: hints.Region | None
+
+
 class Decider:
     """Decides the jobs of one plan, row after row: `begin` and `end` tell where one starts and is settled.
 
-    `bad_keys` are those whose stored picture turned out to be gone or damaged.
+    `bad_keys` are those whose stored picture turned out to be gone or damaged; `resolved` has what the jobs that are
+    to be `explained` are made of, by address.
     """
+
+    explained: Selection | None = None
 
     def __init__(
         self,
@@ -57,6 +74,7 @@ class Decider:
         self.fingerprints = {step.id: backend.fingerprint(step) for step in plan.steps}
         self.key_heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in plan.steps}
         self.bad_keys: set[str] = set()
+        self.resolved: dict[str, Resolved] = {}
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
         self._underway = underway
@@ -100,6 +118,8 @@ class Decider:
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
+        if self.explained and step.id in self.explained.of(row.key):
+            self.resolved[job.address] = self._resolved(job, symbols, taken, region)
         if any(supply.absent for supply in taken.values()):
             return self._parked(job, size) if selected else left_out(step)
         return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
@@ -108,6 +128,14 @@ class Decider:
         """A person has to choose first."""
         decision = Decision(job.step.id, Action.SKIP, Reason.PARKED, images=job.step.candidates)
         return decision, Supply(step=job.step.id, size=size, absent=Reason.PARKED)
+
+    def _resolved(
+        self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply], region: hints.Region | None
+    ) -> Resolved:
+        whole = self.asked(job, symbols)
+        begun = self.begun(job, whole, self._stored_result(whole.key))
+        sent = self.asked(job, symbols, begun) if begun and begun.missing else whole
+        return Resolved(job, whole.parts, sent.parameters, taken, region)
 
     # -- requests
 

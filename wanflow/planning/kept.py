@@ -43,7 +43,8 @@ class Kept:
 
     def _gone(self, row: Row, step: Step, frozen: Frozen, fault: str) -> Problem:
         address, name = f"{row.key}/{step.id}", self.blobs.path(frozen.sha256).relative_to(self.root)
-        hint = f"Bring {name} from where it was frozen, or let it be made anew: wanflow thaw {address}"
+        thaw = f"wanflow thaw {self.file.recipe} {address}"
+        hint = f"Bring {name} from where it was frozen, or let it be made anew: {thaw}"
         message = f"{address} is frozen, and its picture {frozen.sha256[:12]} is {fault} in this store"
         mark = Mark(frozen.line, 3) if frozen.line else None
         return about_row(Problem("frozen", message, self.file.shown, mark, hint=hint), row)

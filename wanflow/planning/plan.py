@@ -22,7 +22,7 @@ from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
 from wanflow.language.recipe import Recipe
-from wanflow.language.selection import Selection, States
+from wanflow.language.selection import Selection, States, Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
@@ -55,9 +55,10 @@ class Planner:
         backend: Backend,
         states: States | None = None,
         underway: Underway | None = None,
+        explained: Wish | None = None,
     ) -> None:
         """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
-        before. Raises UsageError.
+        before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
         """
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
@@ -93,6 +94,8 @@ class Planner:
         wish = project.options.wish
         self._selection = None if wish.is_everything else Selection(self.plan.steps, wish, states)
         self._pilot = wish.pilot
+        self.explained = Selection(self.plan.steps, explained, states) if explained else None
+        self.decider.explained = self.explained
         self._whole: dict[str, str] = {}
 
     def _identity(self, project: Project) -> str:
@@ -146,13 +149,15 @@ class Planner:
                 if self._selection and not self._selection.needed(row.key):
                     self._leave_out(row, problems)
                     continue
-                record = None if problems else self.memory.recall(row)
+                record = None if problems or self._is_explained(row) else self.memory.recall(row)
                 if record is None or not self._take_unchanged(row, record):
                     self._take(row, problems)
             if seen and not self.plan.entries:
                 self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
             if self.plan.run_level.steps and self.plan.entries:
                 self._take_run()
+        if self.explained:
+            self.explained.require_rows()
         if self._selection:
             self._selection.require_rows()
             if not any(self._selection.of(entry.key) for entry in self.plan.entries):
@@ -189,6 +194,11 @@ class Planner:
         if not self.manifest:
             return ()
         return self._selected_rows(self._selection) if self._selection else self.manifest.rows()
+
+    def _is_explained(self, row: Row) -> bool:
+        if self.explained:
+            self.explained.note_row(row.key)
+        return bool(self.explained and self.explained.of(row.key))
 
     def _selected_rows(self, selection: Selection) -> Iterator[tuple[Row, list[Problem]]]:
         rows: Iterable[tuple[Row, list[Problem]]] = self.manifest.rows() if self.manifest else ()
@@ -296,7 +306,7 @@ class Planner:
         if self._selection and not self._selection.needed(RUN):
             self._leave_out(row, [])
             return
-        record = self.memory.recall(row) if text else None
+        record = self.memory.recall(row) if text and not self._is_explained(row) else None
         if record and self._take_unchanged(row, record):
             return
         for place, other in self._fan_in.unlooked():
@@ -340,7 +350,8 @@ class Planner:
             if output.name in paths and (chosen if not output.ref.steps else output.ref.name in chosen)
         }
         restores: list[Publication] = []
-        for restore in self.targets.restores(row, shown, supplies):
+        keys = frozenset(made.key for made in decisions if made.key and made.result)
+        for restore in self.targets.restores(row, shown, supplies, keys):
             if isinstance(restore, RowError):
                 self._note_once(restore)
                 continue

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.documents.source import NodePath
 from wanflow.language.expand import RowError
 from wanflow.language.recipe import Output, Step
@@ -28,15 +29,16 @@ from wanflow.model import (
     Source,
     Status,
 )
-from wanflow.planning.outputs import stat_of
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import EXCLUDED, Unchanged, shape_of
 from wanflow.planning.rowmemory import File
+from wanflow.planning.targets import published_as
 from wanflow.record import RunRecord
 from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.rowstate import RowState
 from wanflow.running.schedule import Job
+from wanflow.store.blobs import stat_of
 from wanflow.store.tasks import Task
 
 _STATUSES = {"r": Status.REUSED, EXCLUDED: Status.EXCLUDED}
@@ -146,8 +148,16 @@ class Progress:
     def reused(self, state: RowState, step: str, key: str | None, result: Result, chosen: Chosen | None = None) -> None:
         """A job's picture was there already."""
         if key:
-            self._planner.memory.note_key(state.address(step), key)
+            for name in self.names(state, step):
+                self._planner.memory.note_key(name, key)
         self.tell(step, state.end(step, Status.REUSED, result, key, chosen))
+
+    def names(self, state: RowState, step: str) -> list[str]:
+        """What the key of a job is remembered under; those of several takes stand beside each other."""
+        address, picks = state.address(step), self._planner.picks
+        if not picks.takes_of(state.entry.key, step):
+            return [address]
+        return [address, f"{address}~{picks.take(state.entry.key, step).name or FIRST_TAKE}"]
 
     def park(self, state: RowState, step: str) -> None:
         """A job waits until a person has chosen what it takes."""
@@ -191,7 +201,7 @@ class Progress:
             if path := state.entry.paths.get(output.name):
                 found = None if step else self._input(state, ref, output)
                 if blob := state.blobs.get(step) if step else found and found.blob:
-                    yield Publication(output.name, path, blob, step, output.quality)
+                    yield published_as(output, path, blob, step, state.keys if output.provenance else frozenset())
 
     def source(self, state: RowState, publication: Publication) -> Path:
         """The input file that is published as it is, since every step was bypassed."""

@@ -21,6 +21,13 @@ class RowState:
         """What a reference means once bypassed steps are seen through."""
         return origin(ref, self.entry.decisions, self.level)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of its jobs that have a picture."""
+        made = [(decision.key, decision.result) for decision in self.entry.decisions]
+        ended = [(outcome.key, self.blobs.get(step)) for step, outcome in self.outcomes.items()]
+        return frozenset(key for key, picture in [*made, *ended] if key and picture)
+
     def address(self, step: str) -> str:
         """A job's name."""
         return f"{self.entry.row.key}/{step}"
@@ -56,6 +63,8 @@ class RowState:
 
     def show(self, publication: Publication, sha256: str) -> None:
         """A job's picture stands in a file; visible files are listed instead of the stored one."""
+        if publication.provenance == "sidecar":
+            return
         if publication.step and (outcome := self.outcomes.get(publication.step)):
             file = OutputFile(publication.path, sha256, publication.source.width, publication.source.height)
             outcome.outputs = [*(known for known in outcome.outputs if not _is_stored(known)), file]

@@ -38,6 +38,7 @@ from wanflow.running.publishing import Publishing
 from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
 from wanflow.store.claims import Claims
+from wanflow.store.history import Making
 from wanflow.store.tasks import Order, Task
 
 ELSEWHERE_S = 0.2
@@ -76,6 +77,7 @@ class Run:
         self.put_off = PutOff(listener.note)
         self.kept = 0  # new pictures that a rerun will find
         self.fetched = 0  # tasks that another run paid for
+        self._run_id = ""
         self._followers: dict[str, list[Job]] = {}
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
@@ -105,7 +107,7 @@ class Run:
 
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
-        started = self.clock.now()
+        started, self._run_id = self.clock.now(), run_id
         for key, sha256 in self.plan.damaged.items():
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
@@ -358,9 +360,11 @@ class Run:
 
     def _keep_salvaged(self, task: Task, performed: Performed) -> bool:
         """Remember what an earlier run paid for and no job of this one took; false when that can't be written."""
+        usd = None if task.usd_image is None else task.usd_image * performed.result.billed
+        making = Making(task.recipe, task.job, task.run, self.clock.now(), usd)
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(task.key, performed.result, task.components)
+                self.index.remember(task.key, performed.result, task.components, making)
             self._paid_before(task)
             return True
         return False
@@ -391,8 +395,10 @@ class Run:
         kept = False
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(call.key, result, parts)
-                self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
+                making = self._making(state.address(step.id), step, performed)
+                self.index.remember(call.key, result, parts, making)
+                names = self.progress.names(state, step.id)
+                self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
             kept = True
             self.kept += 1
         self._made.add(call.key)
@@ -410,6 +416,13 @@ class Run:
         for follower in self._followers.pop(self._leading.pop(job)):
             self._reuse(follower, call.key, result)
         return kept
+
+    def _making(self, job: str, step: Step, performed: Performed) -> Making:
+        """What an ancestry tells of a job that was just done; of one that another run paid for, that run and price."""
+        usd, run = self._cost(step, performed.result.billed), self._run_id
+        if (task := performed.task) and task.run != run:
+            usd, run = None if task.usd_image is None else task.usd_image * performed.result.billed, task.run
+        return Making(self.plan.recipe.name, job, run, self.clock.now(), usd)
 
     # -- how jobs end
 
@@ -434,9 +447,8 @@ class Run:
         result = together(begun, result, same_key=begun.key == asked.key)
         with self.index.transaction():
             self.index.remember(asked.key, result, asked.parts)
-            self.index.note_jobs(
-                self.plan.identity, [(self.progress.rows[job[0]].address(self.steps[job[1]].id), asked.key)]
-            )
+            names = self.progress.names(self.progress.rows[job[0]], self.steps[job[1]].id)
+            self.index.note_jobs(self.plan.identity, [(name, asked.key) for name in names])
         return asked.key, result
 
     # -- what goes on of a result

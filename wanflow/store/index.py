@@ -18,6 +18,7 @@ from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import INDEX, upgrade
+from wanflow.store.history import UNKNOWN, History, Making
 from wanflow.store.made import blob_of, facts_of, made_of, numbers_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
 from wanflow.store.sightings import Sightings, read_column
@@ -26,7 +27,7 @@ NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
 
-class Index(Sightings):
+class Index(Sightings, History):
     """The database of one project. Several processes may use it at once."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:
@@ -113,6 +114,7 @@ class Index(Sightings):
             for receipt, _ in news:
                 if all(self._blobs.path(blob[0]).exists() for blob in receipt.made[0]):
                     self._keep(receipt.key, receipt.made, receipt.components)
+                    self.note_making(receipt.key, result_of(receipt.made), UNKNOWN)
             self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?)", (FILE, news[-1][1]))
 
     @classmethod
@@ -206,12 +208,13 @@ class Index(Sightings):
         found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
         return self._sound(found[0], parts_of) if found else None
 
-    def remember(self, key: str, result: Result, components: str) -> None:
+    def remember(self, key: str, result: Result, components: str, making: Making = UNKNOWN) -> None:
         """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
         made = made_of(result)
         if result.is_paid:
             self._receipt(Receipt(key, made, components))
         self._keep(key, made, components)
+        self.note_making(key, result, making)
 
     def _receipt(self, receipt: Receipt) -> None:
         try:
@@ -222,11 +225,14 @@ class Index(Sightings):
             raise StoreError(f"the receipt of a paid picture can't be kept: {why}") from error
 
     def _keep(self, key: str, made: list[Any], components: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, json.dumps(made), components))
+        text = json.dumps(made)
+        self.lay_aside(key, text)
+        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, text, components))
         self._db.execute("DELETE FROM refusals WHERE key = ?", (key,))
 
     def forget(self, key: str) -> None:
-        """Drop a result whose picture is gone."""
+        """Drop a result whose picture is gone; of its making all stays known."""
+        self.lay_aside(key)
         self._db.execute("DELETE FROM results WHERE key = ?", (key,))
 
     def refusal(self, key: str) -> tuple[str, str] | None:

@@ -78,6 +78,9 @@ class Sightings:
                 for path, (stat, blob) in entries.items()
             ),
         )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?)", ((blob.sha256, path) for path, (_, blob) in entries.items())
+        )
 
     # -- pictures that were fetched
 
@@ -142,6 +145,9 @@ class Sightings:
         self._db.execute(
             "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
             (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of, entry.writer),
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", (entry.sha256, path, entry.recipe_of, entry.writer)
         )
 
     # -- rows that are fully done

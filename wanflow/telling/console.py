@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS = 30
 MOST_NAMED = 12
-_REASONS = {
+REASONS = {
     Reason.NEW: "new",
     Reason.INPUT_CHANGED: "its image changed",
     Reason.PARAMS_CHANGED: "parameters changed",
@@ -77,6 +77,7 @@ def _headline(plan: Plan) -> Iterator[str]:
     if not (totals.run or totals.later):
         files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
         idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        idle = "nothing to do before candidates are picked" if totals.picks else idle
         todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
         yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
@@ -148,7 +149,7 @@ def _made_before(plan: Plan, step: Step) -> str:
 def _why(plan: Plan, step: str) -> str:
     counted: Counter[str] = Counter()
     for (of, action, reason, fields), number in plan.why.items():
-        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else _REASONS[reason]
+        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else REASONS[reason]
         if of == step and words:
             counted[f"{words} ({', '.join(fields)})" if fields else words] += number
     total = plan.by_step[step].total()
@@ -293,13 +294,14 @@ def _spent_text(spent: Spent) -> str:
 def _runs_text(status: Overview) -> Iterator[str]:
     if not (status.runs or status.unrecorded):
         yield "no runs in this folder yet"
-    lines = {str(run["run_id"]): _run_text(run) for run in status.runs}
+    lines = {str(run["run_id"]): [_run_text(run), *map(_outcome_text, run.get("outcomes", ()))] for run in status.runs}
     for run in status.unrecorded:
         how = "still at work" if run.alive else "killed, or cut off"
         tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
-        lines[run.run] = f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"
-    for run_id, text in sorted(lines.items(), reverse=True):
+        lines[run.run] = [f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"]
+    for run_id, (text, *outcomes) in sorted(lines.items(), reverse=True):
         yield inline(f"{run_id}  {text}")
+        yield from (inline(f"  {outcome}") for outcome in outcomes)
 
 
 def _run_text(run: Mapping[str, Any]) -> str:
@@ -307,7 +309,9 @@ def _run_text(run: Mapping[str, Any]) -> str:
         return f"its record (.wanflow/runs/{run['run_id']}/run.json) can't be read: {fault}"
     totals = run["totals"]
     bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
-    ended = "interrupted" if run["interrupted"] else bad or "all well"
+    waiting = sum(run.get("open_picks", {}).values())
+    ended = "interrupted" if run["interrupted"] else bad or ("" if waiting else "all well")
+    ended = ", ".join(part for part in (ended, f"{count(waiting, 'pick')} open" if waiting else "") if part)
     paid = (
         f", {UNPRICED}"
         if (usd := totals.get("usd", 0)) is None
@@ -316,6 +320,16 @@ def _run_text(run: Mapping[str, Any]) -> str:
         else ""
     )
     return f"{run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}"
+
+
+def _outcome_text(outcome: Mapping[str, Any]) -> str:
+    error, usd = outcome["error"], outcome["usd"]
+    parts = [outcome["status"].replace("_", " ")]
+    parts += [f"{error['code']}: {error['message']}"] if error else []
+    parts += ["a DRAFT"] if outcome["fidelity"] == "proxy" else []
+    parts += [UNPRICED if usd is None else dollars(Decimal(str(usd)))] if usd != 0 else []
+    parts += [f"task {outcome['task_id']}"] if outcome["task_id"] else []
+    return f"{outcome['job']}  {outcome['function']}  {', '.join(parts)}"
 
 
 UNPRICED = "paid at prices that are not known"

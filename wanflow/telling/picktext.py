@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.errors import inline
-from wanflow.picking import FIRST_TAKE, Candidates, Imported, Picking
+from wanflow.picking import Candidates, Imported, Picking
 from wanflow.settings import shown
 from wanflow.telling.console import count
 
