@@ -147,7 +147,7 @@ def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
 
 
 def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
-    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError for what can't be told."""
+    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where it lacks any."""
     if not isinstance(record, dict) or not isinstance(totals := record.get("totals"), dict):
         raise ValueError("it has no totals")
     if wrong := [name for name in ("run_id", "recipe", "backend") if not isinstance(record.get(name), str)]:
@@ -157,10 +157,10 @@ def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
     waiting = record.get("open_picks", {})
     if not isinstance(waiting, dict):
         raise ValueError("open_picks is no map")
-    usd = totals.get("usd", 0) or 0  # a price may be unknown
-    for name, number in {"run": None, **totals, **waiting, "usd": usd}.items():
+    numbers = {"run": None, **totals, "usd": totals.get("usd", 0) or 0}  # a price may be unknown
+    for name, number in (*numbers.items(), *waiting.items()):
         if not isinstance(number, int | float) or not isfinite(number) or abs(number) > MOST:
-            raise ValueError(f"totals.{name} is no number")
+            raise ValueError(f"{name} is no number")
     if not whole:
         return {name: value for name, value in record.items() if name != "outcomes"}
     if not isinstance(outcomes := record.get("outcomes"), list) or not all(map(_is_outcome, outcomes)):
