@@ -24,7 +24,7 @@ from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
-from wanflow.planning.underway import Underway
+from wanflow.planning.underway import Underway, told
 from wanflow.project import Options
 from wanflow.store.index import Index
 from wanflow.store.tasks import State
@@ -345,8 +345,7 @@ class Decider:
         usd = None if task.usd_image is None else task.usd
         if task.state is State.UNCERTAIN:
             return replace(decision, reason=Reason.UNCERTAIN, note=task.detail, usd_reserved=usd)
-        note = f"{task.state}, as task {task.task_id}" if task.task_id else "its request was sent, or is about to be"
-        return replace(decision, reason=Reason.IN_FLIGHT, note=note, usd_reserved=usd)
+        return replace(decision, reason=Reason.IN_FLIGHT, note=told(task), usd_reserved=usd)
 
     def refusal(self, key: str) -> tuple[str, str] | None:
         """Code and words with which the provider refused this very request before, unless it shall be asked again."""
