@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import prod
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean, quoted
@@ -125,7 +125,18 @@ def instance_of(step: Step, instance: Instance) -> Step:
     )
 
 
-def told_apart(instances: Sequence[Instance], fields: set[str]) -> tuple[Instance, Instance, list[str]] | None:
+class Named(Protocol):
+    """What has the names of a matrix's values, by key."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By key."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def told_apart(instances: Sequence[N], fields: set[str]) -> tuple[N, N, list[str]] | None:
     """Two instances that these keys of the matrix don't tell apart, and the keys that would; None when all are."""
     for one, other in combinations(instances, 2):
         unlike = [key for key in one.names if one.names[key] != other.names[key]]

@@ -193,7 +193,8 @@ def without(recipe: Recipe, faulty: Collection[NodePath]) -> Recipe:
     """The recipe without the steps and outputs at these places, and what needs them: what can still be checked."""
     steps = {where[1] for where in faulty if where[0] == "steps"}
     outputs = {where[1] for where in faulty if where[0] == "outputs"}
-    named = {step.id for step in recipe.steps if step.path[0] in steps or not set(step.slots.values()).isdisjoint(faulty)}
+    elsewhere = {step.id for step in recipe.steps if not set(step.slots.values()).isdisjoint(faulty)}
+    named = {step.id for step in recipe.steps if step.path[0] in steps} | elsewhere
     gone = graph.with_descendants({step.id: step.needs for step in recipe.steps}, named)
     refs = {Ref(RefKind.STEP, step) for step in gone}
     kept = tuple(output for output in recipe.outputs if plain(output.name) not in outputs and output.ref not in refs)
