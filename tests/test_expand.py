@@ -81,7 +81,7 @@ def test_a_value_out_of_range_names_its_line_and_row_every_time():
 
 def test_conditions_decide_per_row():
     found = expansion()
-    assert [found.runs(found.steps[0], row(wide=wide)) for wide in (True, False)] == [True, False]
+    assert [found.stopped(found.steps[0], row(wide=wide)) is None for wide in (True, False)] == [True, False]
     assert [found.keeps(row(year=year)) for year in (1950, 1850)] == [True, False]
 
 

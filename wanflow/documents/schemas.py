@@ -183,6 +183,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                     "What follows # is a comment unless it is in quotes.",
                 )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
+        case "enum" if "also_called" in schema and str(error.instance).endswith((".yaml", ".yml")):
+            return "choice", f"{name}: {got} is not known", f"Recipes are named from here: ./{error.instance}."
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
             return "choice", f"{name}: {got} is not known", hint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from wanflow.language.inline import Inlining
 from wanflow.language.library import Library, Part, Refusal
 from wanflow.language.matrix import ROOT, instance_of, told_apart
 from wanflow.language.recipe import ManifestSpec, Output, Recipe, Step
-from wanflow.language.references import ALL, Found, step_named
+from wanflow.language.references import ALL, Found, Picture, step_named
 from wanflow.language.templates import Template, bound
 from wanflow.language.text import Text
 from wanflow.language.usingstep import is_recipe, uses_of
@@ -58,7 +58,9 @@ class _Builder:
 
     def part(self) -> Part:
         """The recipe as another one uses it; its manifest, its budget, and where its outputs go, are for it alone."""
-        text, steps, outputs = self.text, (), {}
+        text = self.text
+        steps: tuple[Step, ...] = ()
+        outputs: dict[str, Sequence[Picture]] = {}
         if self._is_readable():
             for name, spec in text.declared("params").items():
                 for message, hint in params.faults(name, spec, spec["default"]) if "default" in spec else ():
@@ -221,7 +223,7 @@ class _Builder:
 
     # -- outputs
 
-    def _outputs(self, usable: Collection[str]) -> Iterator[Output]:
+    def _outputs(self, usable: set[str]) -> Iterator[Output]:
         for name, entry in self.text.map("outputs").items():
             if self.text.is_sound("outputs", name) and "to" in entry:
                 yield from self._output(name, entry, usable)
@@ -240,7 +242,7 @@ class _Builder:
             return None
         return found
 
-    def _output(self, name: str, entry: Mapping[str, Any], usable: Collection[str]) -> Iterator[Output]:
+    def _output(self, name: str, entry: Mapping[str, Any], usable: set[str]) -> Iterator[Output]:
         text = self.text
         before, where = len(text.problems), ("outputs", name)
         found = self._shown(name, entry)
@@ -250,7 +252,7 @@ class _Builder:
         to = text.expressions.value(entry["to"], (*where, "to"), Sight(not per_run, matrix))
         if found is None or len(text.problems) > before or not text.has_values([to]):
             return
-        there = [picture for picture in pictures if usable.issuperset(picture.ref.steps)]
+        there = [picture for picture in pictures if set(picture.ref.steps) <= usable]
         if found.several and there and not self._is_telling(name, found, to):
             return
         for picture in there:

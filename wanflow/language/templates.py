@@ -43,7 +43,10 @@ _FAILURES = (
 
 
 class TemplateError(Exception):
-    """An expression can't be compiled or evaluated: a message and a remedy; `place`, where that isn't where it stands."""
+    """An expression can't be compiled or evaluated: a message and a remedy.
+
+    `place` is what has to be mended, where that isn't the expression itself.
+    """
 
     def __init__(self, message: str, hint: str = "", place: NodePath = ()) -> None:
         super().__init__(message)

@@ -19,7 +19,8 @@ from wanflow.model import Ref, RefKind
 class Text:
     """One recipe's document; `used` are those that it names, by their place.
 
-    Run alone, its parameters have `values`, and its inputs are their defaults; `values` is None where another one uses it.
+    When it runs alone, its parameters have `values`, and its inputs are their defaults; when another recipe uses it,
+    both are yet to be given, and `values` is None.
     """
 
     def __init__(self, document: Document, file: Path, allowance: Allowance, *, alone: bool) -> None:

@@ -100,9 +100,8 @@ class _Entry:
         if "image" not in self.entry or (len(inputs) == 1 and "inputs" not in self.entry):
             return
         if len(inputs) == 1:
-            self._note(
-                ("image",), "reference", f"image: and inputs: both give {next(iter(inputs))}", "Keep one.", key=True
-            )
+            message = f"image: and inputs: both give {next(iter(inputs))}"
+            self._note(("image",), "reference", message, "Keep one.", key=True)
             return
         message = f"image: is for a recipe with one input, and {self.file} has {len(inputs) or 'none'}"
         hint = f"Write inputs: {{{', '.join(f'{name}: …' for name in inputs)}}}." if inputs else "Leave it out."
