@@ -87,7 +87,7 @@ def test_conditions_decide_per_row():
 
 def test_a_condition_that_is_no_truth_is_refused():
     found = expansion()
-    assert refused(found.runs, found.steps[0], row(wide="yes")) == (
+    assert refused(found.stopped, found.steps[0], row(wide="yes")) == (
         "when",
         'when must be true or false, got "yes"',
         8,

@@ -17,7 +17,9 @@ TAGS = ["web", "print"]
 
 def step(name, needs=(), *, tags=(), once=False):
     names = {name, name.partition("@")[0]}
-    return SimpleNamespace(id=name, name=name.partition("@")[0], names=names, needs=tuple(needs), tags=tuple(tags), per_run=once)
+    return SimpleNamespace(
+        id=name, name=name.partition("@")[0], names=names, needs=tuple(needs), tags=tuple(tags), per_run=once
+    )
 
 
 @st.composite

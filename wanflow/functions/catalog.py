@@ -252,7 +252,7 @@ def authoring_schema() -> dict[str, Any]:
     schema = json.loads(json.dumps(load("grammar.json")))
     definitions, step = schema["$defs"], schema["$defs"]["step"]
     names = {"enum": list(functions()), "also_called": _other_names()}
-    step["properties"]["uses"]["anyOf"] = [names, {"pattern": _RECIPE}]
+    step["properties"]["uses"]["anyOf"] = [names, {"type": "string", "pattern": _RECIPE}]
     step["allOf"] = [*(_step_rule(function) for function in functions().values()), _recipe_rule()]
     for function in functions().values():
         definitions[function.name] = _with_expressions(function)

@@ -84,8 +84,8 @@ class Library:
                 return self._absent(path), []
         except (OSError, ValueError, RuntimeError) as error:  # a name that no file system can hold; links in a circle
             return Refusal("file", f"{source} can't be read: {error.args[-1]}"), []
-        if user not in self._open:
-            self._open.append(user)
+        if not self._open:
+            self._open.append(user.resolve())
         if file in self._open:
             chain = [shown(each, self._here) for each in [*self._open[self._open.index(file) :], file]]
             return Refusal("cycle", f"recipes use each other in a circle: {' -> '.join(chain)}"), []
