@@ -34,6 +34,8 @@ MEMORY_SHARE = 0.8
 LEAST_BYTES = 2 << 30
 # So many pictures of a call are in memory together; of more, one at a time.
 HELD = 4
+# How long a killed worker's bookkeeping may take to end.
+END_S = 5.0
 
 
 class Workers:
@@ -54,6 +56,7 @@ class Workers:
         self._work = work or perform
         self._idle: list[ProcessPoolExecutor] = []
         self._busy: set[ProcessPoolExecutor] = set()
+        self._ending: list[threading.Thread] = []
 
     async def perform(self, call: Call) -> Result:
         """Perform one call in a worker of its own. Raises EditError."""
@@ -93,6 +96,8 @@ class Workers:
         for worker in [*self._idle, *self._busy]:
             self._drop(worker)
         self._idle.clear()
+        for thread in self._ending:
+            thread.join(END_S)
 
     def _start(self) -> ProcessPoolExecutor:
         # Read when numpy is loaded, so set before the fork server starts: OpenBLAS's spinning threads cost 10x.
@@ -108,6 +113,9 @@ class Workers:
         self._busy.discard(worker)
         for process in list((getattr(worker, "_processes", None) or {}).values()):
             process.kill()
+        # The interpreter's end and this thread's would both close its pipe, so close() waits.
+        if thread := getattr(worker, "_executor_manager_thread", None):
+            self._ending.append(thread)
         worker.shutdown(wait=False, cancel_futures=True)
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
 from wanflow.errors import EditError, Problem, merge
+from wanflow.judging.measures import Measures
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
 from wanflow.language.recipe import Recipe
@@ -56,6 +57,7 @@ class Planner:
             Blobs(project.store),
             Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
+        self.measures = Measures(index, self.blobs)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)

@@ -228,6 +228,7 @@ class Progress:
         with self._halt.guard():
             self._planner.memory.flush(when_many=when_many)
             self._planner.inputs.save()
+            self._planner.measures.save()
 
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""

@@ -27,6 +27,10 @@ CREATE TABLE rows (recipe TEXT, row TEXT, fingerprint BLOB NOT NULL, shape TEXT 
 CREATE TABLE urls (url TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NULL, etag TEXT NOT NULL,
                    fetched TEXT NOT NULL) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE measures (name TEXT, sha256 TEXT, base TEXT, found TEXT NOT NULL, PRIMARY KEY (name, sha256, base))
+    WITHOUT ROWID;
+""",
 )
 
 LEDGER = (

@@ -18,7 +18,7 @@ from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import INDEX, upgrade
-from wanflow.store.made import blob_of, facts_of, made_of, parts_of, result_of
+from wanflow.store.made import blob_of, facts_of, made_of, numbers_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
 from wanflow.store.sightings import Sightings, read_column
 
@@ -142,7 +142,8 @@ class Index(Sightings):
                 pass
         for _ in self.results():
             pass
-        for column, table, judge in (("blob", "files", blob_of), ("facts", "masks", facts_of)):
+        judged = (("blob", "files", blob_of), ("facts", "masks", facts_of), ("found", "measures", numbers_of))
+        for column, table, judge in judged:
             for (text,) in self._db.execute(f"SELECT {column} FROM {table}"):  # noqa: S608 - names of ours
                 read_column(text, judge)
 

@@ -65,6 +65,14 @@ def facts_of(facts: Any) -> MaskFacts:
     return MaskFacts(_count(pixels), _count(white), _count(grey), bool(only_alpha))
 
 
+def numbers_of(found: Any, count: int | None = None) -> list[float]:
+    """What was measured, so many numbers if told. Raises ValueError."""
+    numbers = listed(found)
+    if len(numbers) != (count or len(numbers)) or not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError("no number")
+    return numbers
+
+
 def parts_of(components: Any) -> list[Any]:
     """What a key was made of. Raises ValueError."""
     parts = listed(components)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from wanflow.functions.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat
-from wanflow.store.made import blob_list, blob_of, facts_of, read
+from wanflow.store.made import blob_list, blob_of, facts_of, numbers_of, read
 
 T = TypeVar("T")
 
@@ -94,6 +94,19 @@ class Sightings:
         """Keep what was counted in masks, by digest."""
         counted = ((f"{sha256}/{COUNTING}", json.dumps(astuple(facts))) for sha256, facts in entries.items())
         self._db.executemany("INSERT OR REPLACE INTO masks VALUES (?, ?)", counted)
+
+    # -- what pictures are judged by
+
+    def measure(self, name: str, values: int, sha256: str, base: str = "") -> list[float] | None:
+        """What was measured of a picture, alone or beside the one that it was made from: so many values."""
+        asked = "SELECT found FROM measures WHERE name = ? AND sha256 = ? AND base = ?"
+        found = self._db.execute(asked, (name, sha256, base)).fetchone()
+        return read_column(found[0], lambda entry: numbers_of(entry, values)) if found else None
+
+    def note_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float]]) -> None:
+        """Keep what was measured, by name, digest and base's digest."""
+        measured = ((*of, json.dumps(list(found))) for of, found in entries.items())
+        self._db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?)", measured)
 
     # -- output files
 

@@ -1,0 +1,1 @@
+"""What pictures are judged by: measures, and the gates that they must pass."""
