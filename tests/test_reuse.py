@@ -1,4 +1,4 @@
-"""Recipes that use recipes: what they make is what it would be written out by hand, and a part of them is known by name."""
+"""Recipes that use recipes: they make what would be made if all was written out by hand, and their parts have names."""
 
 from __future__ import annotations
 
@@ -215,7 +215,8 @@ def test_a_recipe_may_gather_what_it_is_given(project: Path) -> None:
 params: {prompt: {type: string, default: all}}
 inputs: {photos: {}}
 steps:
-  sheet: {uses: wan/i2i, images: inputs.photos.all, model: wan2.6-image, per: run, with: {prompt: "${{ params.prompt }}"}}
+  sheet:
+    {uses: wan/i2i, images: inputs.photos.all, model: wan2.6-image, per: run, with: {prompt: "${{ params.prompt }}"}}
 outputs: {sheet: {image: steps.sheet, to: sheet.png}}
 """
     )

@@ -277,7 +277,7 @@ def _recipe_rule() -> dict[str, Any]:
         "per": "The recipe's own steps say whether they run once for the whole run.",
     }
     rules: dict[str, Any] = {slot: {"not": {}, "description": why} for slot, why in no.items()}
-    rules["with"] = {"additionalProperties": {"type": ["string", "integer", "number", "boolean"]}}
+    rules["with"] = {"additionalProperties": {"type": ["string", "number", "boolean"]}}
     return {"if": {"properties": {"uses": {"pattern": _RECIPE}}, "required": ["uses"]}, "then": {"properties": rules}}
 
 

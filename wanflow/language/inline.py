@@ -28,7 +28,7 @@ MAX_WEIGHT = 200
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One instance of a step that uses a recipe: what it is called, and what it gives.
+    """One instance of a step that uses a recipe: what it is called, what it calls the recipe, and what it gives.
 
     `inputs` are pictures with the places where they are named. `params` are values and expressions, `own` the names of
     those that the step gives itself, the others being the used recipe's defaults.
@@ -36,6 +36,7 @@ class Use:
 
     step: str
     id: str
+    file: str
     part: Part
     folder: Path
     inputs: Mapping[str, tuple[Ref, NodePath]]
@@ -43,11 +44,6 @@ class Use:
     own: frozenset[str]
     guard: Guard | None
     tags: tuple[str, ...] = ()
-
-    @property
-    def file(self) -> str:
-        """What messages call the recipe."""
-        return posixpath.basename(self.part.file.as_posix())
 
     def where(self, *parts: str | int) -> NodePath:
         """A place in the step."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,13 +36,12 @@ def uses_of(text: Text, name: str, entry: Mapping[str, Any], part: Part) -> list
 class _Entry:
     def __init__(self, text: Text, name: str, entry: Mapping[str, Any], part: Part) -> None:
         self.text, self.name, self.entry, self.part = text, name, entry, part
-        self.file = posixpath.basename(part.file.as_posix())
+        self.file = entry["uses"]
         self.sees = Sight(matrix=tuple(entry.get("matrix", ())))
 
     def uses(self) -> Iterator[tuple[Instance | None, Use]]:
         before = len(self.text.problems)
-        self._require_image()
-        inputs = self._inputs()
+        inputs = self._inputs() if self._is_image_clear() else {}
         values = self._values()
         when = condition(self.text, self.name, self.entry, self.sees)
         guard = self._guard(when, inputs) if when is not True else None
@@ -57,7 +55,8 @@ class _Entry:
             given = defaults | {key: bound(value, ROOT, seen) for key, value in values.items()}
             own_guard = guard and replace(guard, when=bound(guard.when, ROOT, seen))
             id_ = id_of(self.name, one)
-            yield one, Use(self.name, id_, self.part, self.text.file.parent, inputs, given, own, own_guard, tags)
+            recipe = (self.file, self.part, self.text.file.parent)
+            yield one, Use(self.name, id_, *recipe, inputs, given, own, own_guard, tags)
 
     def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
         self.text.note(("steps", self.name, *where), rule, message, hint, key=key)
@@ -65,14 +64,15 @@ class _Entry:
     # -- inputs
 
     def _inputs(self) -> dict[str, tuple[Ref, NodePath]]:
-        known, found = self.part.inputs, {}
-        for name, (written, where) in self._written().items():
+        known, written_all, found = self.part.inputs, self._written(), {}
+        for name, (written, where) in written_all.items():
             if name not in known:
                 message, hint = f"{self.file} has no input {name}", did_you_mean(name, known) or "It declares none."
                 self.text.note(where, "reference", message, hint, key=True)
             elif (ref := self._reference(written, where)) is not None:
                 found[name] = (ref, where)
-        if missing := [name for name in known if name not in self._written()]:
+        missing = [name for name in known if name not in written_all]
+        if missing and written_all.keys() <= known.keys():
             message = f"{self.file} needs {' and '.join(missing)}, which this step does not give"
             hint = f"Add inputs: {{{', '.join(f'{name}: …' for name in missing)}}}."
             if len(known) == 1:
@@ -94,18 +94,19 @@ class _Entry:
             return None
         return found.ref
 
-    def _require_image(self) -> None:
-        """Tell where image: can't say which input is meant."""
+    def _is_image_clear(self) -> bool:
+        """Whether image: says which input is meant, if it is there; that it doesn't is told."""
         inputs = self.part.inputs
         if "image" not in self.entry or (len(inputs) == 1 and "inputs" not in self.entry):
-            return
+            return True
         if len(inputs) == 1:
             message = f"image: and inputs: both give {next(iter(inputs))}"
             self._note(("image",), "reference", message, "Keep one.", key=True)
-            return
+            return False
         message = f"image: is for a recipe with one input, and {self.file} has {len(inputs) or 'none'}"
         hint = f"Write inputs: {{{', '.join(f'{name}: …' for name in inputs)}}}." if inputs else "Leave it out."
         self._note(("image",), "reference", message, hint, key=True)
+        return False
 
     # -- parameters
 
