@@ -676,3 +676,92 @@ part.yaml:8:12: use is not known in steps.detail [unknown-key]
     Did you mean uses?
 """
     )
+
+
+def chain(deep):
+    """Files of recipes that use each other, and the innermost one's mistake."""
+    files = {
+        f"p{level}__yaml": f"wanflow: 1\nsteps:\n  s{level}: {{uses: ./p{level + 1}.yaml}}\n"
+        for level in range(1, deep)
+    }
+    return files | {f"p{deep}__yaml": "wanflow: 1\nsteps: {last: {uses: wan/t2i, with: {prompt: x, seed: -1}}}\n"}
+
+
+def test_a_problem_names_all_recipes_on_the_way_to_it(says):
+    assert (
+        says("wanflow: 1\nsteps:\n  first: {uses: ./p1.yaml}\n", **chain(3))
+        == """\
+p3.yaml:2:55: seed must be between 0 and 2147483647, got -1 [range]
+    steps: {last: {uses: wan/t2i, with: {prompt: x, seed: -1}}}
+                                                          ^
+    used by p2.yaml:3 (step s2)
+    used by p1.yaml:3 (step s1)
+    used by r.yaml:3 (step first)
+"""
+    )
+
+
+def test_recipes_are_not_nested_without_end(says):
+    assert (
+        says("wanflow: 1\nsteps:\n  first: {uses: ./p1.yaml}\n", **chain(9))
+        == """\
+r.yaml:3:17: this is 9 recipes deep; at most 8 may use one another [depth]
+      first: {uses: ./p1.yaml}
+                    ^
+"""
+    )
+
+
+def test_a_value_that_is_handed_on_is_judged_where_it_is_given(says):
+    middle = PART.replace("wan/colorization, image", "./inner.yaml, image")
+    inner = "wanflow: 1\nparams: {prompt: {type: string, maxLength: 3}}\ninputs: {photo: {}}\n"
+    inner += 'steps: {a: {uses: wan/colorization, image: inputs.photo, with: {prompt: "${{ params.prompt }}"}}}\n'
+    inner += "outputs: {a: {image: steps.a}}\n"
+    recipe = HEAD + USE.replace("old", '"${{ row.id }}"')
+    assert (
+        says(recipe, part__yaml=middle, inner__yaml=inner)
+        == """\
+part.yaml:7:70: prompt may have at most 3 characters, got 4 [expression]
+      colorize: {uses: ./inner.yaml, image: inputs.photo, with: {prompt: "${{ params.prompt }}"}}
+                                                                         ^ row 0001 (rows.csv:2, column id)
+    used by r.yaml:5 (step restore)
+"""
+    )
+
+
+def test_steps_of_recipes_are_counted_together(says):
+    many = "".join(f"  s{n}: {{uses: wan/t2i, with: {{prompt: x}}}}\n" for n in range(101))
+    use = "".join(f"  u{n}: {{uses: ./part.yaml}}\n" for n in range(10))
+    assert (
+        says(f"wanflow: 1\nsteps:\n{use}", part__yaml=f"wanflow: 1\nsteps:\n{many}")
+        == """\
+r.yaml:2:1: with those of the recipes that are used there are 1,010 steps; at most 1,000 are planned [size]
+    steps:
+    ^
+    Use recipes less often, or fewer steps in them.
+"""
+    )
+
+
+def test_a_recipe_beyond_reach_is_not_looked_at(says, tmp_path):
+    assert (
+        says(HEAD + USE.replace("./part", "../absent"))
+        == f"""\
+r.yaml:5:11: ../absent.yaml: it lies outside the project's folder; if that is meant, say --allow-path {tmp_path.parent} [out-of-reach]
+        uses: ../absent.yaml
+              ^
+"""
+    )
+
+
+def test_a_key_of_two_matrices_is_both_names_in_a_path(says):
+    inner = "wanflow: 1\ninputs: {photo: {}}\nsteps:\n"
+    inner += "  a: {uses: local/fit, image: inputs.photo, matrix: {tone: [1, 2]}, with: {max_side: 512}}\n"
+    inner += "outputs: {a: {image: steps.a}}\n"
+    recipe = HEAD + USE.replace("    with: {prompt: old}", "    matrix: {tone: [warm, cold]}") + out("steps.restore")
+    assert (
+        says(recipe.replace(".png", "-${{ matrix.tone }}.png"), part__yaml=inner)
+        == """\
+1 rows are fine
+"""
+    )

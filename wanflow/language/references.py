@@ -128,7 +128,7 @@ class References:
             for one, inner in pictures:
                 outer = f"@{one.name}" if one else ""
                 whole = ".".join(part for part in (outer[1:], inner.instance) if part)
-                picture = Picture(inner.ref, whole, {**inner.names, **(one.names if one else {})})
+                picture = Picture(inner.ref, whole, _both(one.names if one else {}, inner.names))
                 inside = f"@{inner.instance}" if inner.instance else ""
                 for form in {
                     (f"{head}{middle}{tail}", head != outer or tail != inside)
@@ -224,6 +224,12 @@ class References:
         forms = self._called[found.name.partition(".")[0].partition("@")[0]].values()
         alone = (each.name for each in reversed(forms) if not each.several and list(each.pictures) == [picture])
         return next(alone, picture.ref.name)
+
+
+def _both(outer: Mapping[str, str], inner: Mapping[str, str]) -> dict[str, str]:
+    """The names of the values of two matrices; a key that both have stands for both names: warm-1."""
+    shared = {key: f"{name}-{inner[key]}" for key, name in outer.items() if key in inner}
+    return {**outer, **inner, **shared}
 
 
 def _or(words: Sequence[str]) -> str:
