@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from wanflow.errors import Problem, did_you_mean
 from wanflow.language import graph, params
 from wanflow.language.expressions import Sight
 from wanflow.language.functionstep import function_step, reference_texts
-from wanflow.language.inline import Inlining
+from wanflow.language.inline import Inlining, Use
 from wanflow.language.library import Library, Part, Refusal
-from wanflow.language.matrix import ROOT, instance_of, told_apart
+from wanflow.language.matrix import ROOT, Instance, instance_of, told_apart
 from wanflow.language.recipe import ManifestSpec, Output, Recipe, Step
 from wanflow.language.references import ALL, Found, Picture, step_named
 from wanflow.language.templates import Template, bound
 from wanflow.language.text import Text
 from wanflow.language.usingstep import is_recipe, uses_of
 
+MAX_OUTPUTS = 20_000
 _WHOLES = (("params",), ("steps",), ("outputs",))
 
 
@@ -213,10 +215,7 @@ class _Builder:
         if not (uses := uses_of(text, name, entry, part)):
             return None
         inlining = Inlining(text.references, text.map("params"), text.note)
-        outputs = {
-            output: [(one, picture) for one, use in uses for picture in inlining.pictures(use, output)]
-            for output in part.outputs
-        }
+        outputs = {output: partial(_pictures, inlining, uses, output) for output in part.outputs}
         text.references.note_used(name, outputs, {step for _, use in uses for step in inlining.once(use)})
         steps = [step for _, use in uses for step in inlining.steps(use)]
         return steps if len(text.problems) == before else None
@@ -224,9 +223,15 @@ class _Builder:
     # -- outputs
 
     def _outputs(self, usable: set[str]) -> Iterator[Output]:
+        count = 0
         for name, entry in self.text.map("outputs").items():
-            if self.text.is_sound("outputs", name) and "to" in entry:
-                yield from self._output(name, entry, usable)
+            for output in self._output(name, entry, usable) if self.text.is_sound("outputs", name) else ():
+                yield output
+                count += 1
+            if count > MAX_OUTPUTS:
+                message = f"with every instance of every matrix there are over {MAX_OUTPUTS:,} outputs"
+                self.text.note(("outputs",), "size", message, "Show fewer of them.", key=True)
+                return
 
     def _shown(self, name: str, entry: Mapping[str, Any]) -> Found | None:
         """The pictures of an output; None, and told, when there are none."""
@@ -245,9 +250,11 @@ class _Builder:
     def _output(self, name: str, entry: Mapping[str, Any], usable: set[str]) -> Iterator[Output]:
         text = self.text
         before, where = len(text.problems), ("outputs", name)
+        if "to" not in entry:
+            return
         found = self._shown(name, entry)
         pictures = found.pictures if found else []
-        per_run = any(text.references.is_once(picture.ref) for picture in pictures)
+        per_run = bool(pictures) and text.references.is_once(pictures[0].ref)
         matrix = tuple(pictures[0].names) if pictures else ()
         to = text.expressions.value(entry["to"], (*where, "to"), Sight(not per_run, matrix))
         if found is None or len(text.problems) > before or not text.has_values([to]):
@@ -272,3 +279,12 @@ class _Builder:
             hint = f"Put {' or '.join(f'${{{{ matrix.{key} }}}}' for key in keys)} into it."
             self.text.note(("outputs", name, "to"), "output-path", message, hint)
         return alike is None
+
+
+def _pictures(
+    inlining: Inlining, uses: Sequence[tuple[Instance | None, Use]], output: str
+) -> Iterator[tuple[Instance | None, Picture]]:
+    """The pictures of an output of a recipe that is used, instance by instance."""
+    for one, use in uses:
+        for picture in inlining.pictures(use, output):
+            yield one, picture

@@ -8,8 +8,9 @@ steps.restore@a.master   steps.restore.looks@book       with a matrix, here or i
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any, Protocol
 
 from wanflow.documents.source import NodePath
@@ -38,6 +39,10 @@ class Picture:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
+# The pictures of an output of a used recipe, each with the instance of the step that uses it; made when asked for.
+Pictures = Callable[[], Iterable[tuple[Instance | None, Picture]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a reference means. `several` pictures where no instance is named; with `every` all of them are wanted."""
@@ -51,8 +56,9 @@ class Found:
     def ref(self) -> Ref:
         """The one picture, or all; what shows an input of a used recipe is the same one in every instance."""
         first = self.pictures[0].ref
-        ids = tuple(step for picture in self.pictures for step in picture.ref.steps)
-        return Ref(RefKind.STEP, self.name, ids) if self.every and first.kind is RefKind.STEP else first
+        if not self.every or first.kind is not RefKind.STEP:
+            return first
+        return Ref(RefKind.STEP, self.name, tuple(step for picture in self.pictures for step in picture.ref.steps))
 
 
 def step_named(text: object) -> str | None:
@@ -73,7 +79,7 @@ class References:
         self.instances: dict[str, list[Instance]] = {}
         self._steps, self._note = steps, note
         self._called: dict[str, dict[str, Found]] = {}
-        self._outputs: dict[str, Collection[str]] = {}
+        self._outputs: dict[str, Mapping[str, Pictures]] = {}
         self._once: set[str] = set()
 
     def read(self, entries: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
@@ -115,29 +121,35 @@ class References:
         called = self._called[name] = {"": Found(name, pictures, name in self.instances)}
         called |= {f"@{each.instance}": Found(each.ref.name, [each]) for each in pictures if each.instance}
 
-    def note_used(
-        self, name: str, outputs: Mapping[str, Sequence[tuple[Instance | None, Picture]]], once: Collection[str]
-    ) -> None:
+    def note_used(self, name: str, outputs: Mapping[str, Pictures], once: Collection[str]) -> None:
         """A step that uses a recipe can be referred to: its pictures by output, each with the step's own instance; of
         the steps in it, `once` are made once for the whole run.
         """
         self._once |= set(once)
-        self._outputs[name] = outputs
+        self._outputs[name], self._called[name] = outputs, {}
+
+    def _forms(self, name: str, wanted: Collection[str]) -> dict[str, Found]:
+        """What the pictures of a used recipe are called, of these outputs at least; there may be very many."""
+        outputs, forms = self._outputs.get(name, {}), self._called[name]
+        for output in outputs if len(outputs) == 1 else wanted:
+            if output in outputs and f".{output}" not in forms:
+                forms |= self._forms_of(name, output, outputs[output](), is_only=len(outputs) == 1)
+        return forms
+
+    def _forms_of(
+        self, name: str, output: str, pictures: Iterable[tuple[Instance | None, Picture]], *, is_only: bool
+    ) -> dict[str, Found]:
         forms: dict[tuple[str, bool], list[Picture]] = {}
-        for output, pictures in outputs.items():
-            for one, inner in pictures:
-                outer = f"@{one.name}" if one else ""
-                whole = ".".join(part for part in (outer[1:], inner.instance) if part)
-                picture = Picture(inner.ref, whole, _both(one.names if one else {}, inner.names))
-                inside = f"@{inner.instance}" if inner.instance else ""
-                for form in {
-                    (f"{head}{middle}{tail}", head != outer or tail != inside)
-                    for head in {"", outer}
-                    for middle in {f".{output}", *([""] if len(outputs) == 1 else [])}
-                    for tail in ({"", inside} if middle else {""})
-                }:
+        for one, inner in pictures:
+            outer, inside = f"@{one.name}" if one else "", f"@{inner.instance}" if inner.instance else ""
+            whole = ".".join(part[1:] for part in (outer, inside) if part)
+            picture = Picture(inner.ref, whole, _both(one.names if one else {}, inner.names))
+            middles = (f".{output}", "") if is_only else (f".{output}",)
+            for head, middle in product(dict.fromkeys((outer, "")), middles):
+                for tail in dict.fromkeys((inside, "")) if middle else ("",):
+                    form = (f"{head}{middle}{tail}", head != outer or tail != inside)
                     forms.setdefault(form, []).append(picture)
-        self._called[name] = {form: Found(f"{name}{form}", each, several) for (form, several), each in forms.items()}
+        return {form: Found(f"{name}{form}", each, several) for (form, several), each in forms.items()}
 
     def is_once(self, ref: Ref) -> bool:
         """Whether what is meant is made once for the whole run."""
@@ -146,13 +158,15 @@ class References:
     def find(self, text: str, where: NodePath) -> Found | None:
         """What a text that names a step means; None, and told, when there is no such picture."""
         name, tail = _STEP.fullmatch(text).groups()  # type: ignore[union-attr]  # the schema saw to its form
-        if (called := self._called.get(name)) is None:
+        if name not in self._called:
             return None  # there is no such step, or it can't be used, which is told where it stands
+        called = self._forms(name, re.split("[.@]", tail))
         if found := called.get(tail):
             return found
         form = tail.removesuffix(ALL)
         if found := called.get(form):
             return replace(found, every=True)
+        called = self._forms(name, self._outputs.get(name, ()))
         self._note(where, "reference", *self._unknown(name, form, called))
         return None
 
@@ -212,9 +226,9 @@ class References:
         """Whether several pictures stand where one is meant, which is told."""
         if not found.several or found.every:
             return False
-        ids = [f"steps.{self.called(found, picture)}" for picture in found.pictures]
-        shown = ", ".join([*ids[:4], *(["…"] if len(ids) > 4 else [])])
-        message = f"steps.{found.name} is {len(ids)} pictures: {shown}"
+        count = len(found.pictures)
+        ids = [f"steps.{self.called(found, picture)}" for picture in found.pictures[:4]]
+        message = f"steps.{found.name} is {count} pictures: {', '.join([*ids, *(['…'] if count > 4 else [])])}"
         hint = f"Take one of them, or all of them with images: steps.{found.name}.all."
         self._note(where, "reference", message, hint)
         return True
