@@ -42,18 +42,26 @@ outputs:
 """,
     """wanflow: 1
 params: {word: {type: string, default: red}, logo: {type: string, default: a.png}}
-inputs: {photo: {default: row.photo}, all: {description: several}}
+inputs: {photo: {default: row.photo}, all: {default: file:b.png}}
 steps:
-  own: {uses: ./no.yaml, image: inputs.photo, matrix: {a: [1, 2]}, with: {word: "${{ matrix.a }} ${{ params.word }}"}}
-  two: {uses: ../no.yaml, inputs: {photo: steps.own@1.master, all: inputs.all.all}, when: row.x == "1", otherwise: bypass}
-  sheet: {uses: local/contact_sheet, images: [steps.two.master.all, inputs.all.all], per: run}
+  own: {uses: ./used.yaml, image: inputs.photo, matrix: {a: [1, 2]}, with: {word: "${{ matrix.a }} ${{ params.word }}"}}
+  two: {uses: ./used.yaml, inputs: {photo: steps.own@1.own}, when: row.x == "1", otherwise: bypass}
+  sheet: {uses: local/contact_sheet, images: [steps.two.master.all, steps.two.master@0.1.all], per: run}
 outputs:
-  master: {image: steps.two.master}
+  master: {image: steps.two.master, to: "${{ row.id }}-${{ matrix.scale }}.png"}
   sheet: {image: steps.sheet, to: sheet.png}
 """,
     "a: &a [1, 2]\nb: *a\nc: {<<: *a}\n",
     "wanflow: 1\nsteps:\n  a: {uses: wan/t2i, with: {prompt: x, size: 1024*1024}}\noutputs: {a: {image: steps.a, to: a.png}}\n",
 )  # fmt: skip
+USED = """wanflow: 1
+params: {word: {type: string, maxLength: 9, default: red}, logo: {type: string, default: a.png}}
+inputs: {photo: {}}
+steps:
+  a: {uses: wan/colorization, image: inputs.photo, when: params.word == "red", with: {prompt: "${{ params.word }}"}}
+  b: {uses: local/composite, image: steps.a, images: [params.logo], matrix: {scale: [0.1, 0.2]}, with: {scale: "${{ matrix.scale }}"}}
+outputs: {master: {image: steps.b}, own: {image: inputs.photo}}
+"""
 WORDS = (
     *("steps:", "steps.prep", "row.photo", "params.upscale", "file:x.png", "uses: ", "wan/expand", "local/fit", "with:"),
     *("image: ", "images: [", "mask: ", "when: ", "otherwise: bypass", "hint: {mask: row.m}", "outputs:", "manifest:"),
@@ -71,11 +79,12 @@ def cases(random: Random) -> Iterator[bytes]:
 
 
 def probe(raw: bytes) -> None:
-    """Raises RecipeError with all that is wrong. What it uses lies within a folder; the text itself is one of it."""
+    """Raises RecipeError with all that is wrong. In its folder is a recipe that it may use, and it itself."""
     text = decode_text(raw, "r.yaml")
     with tempfile.TemporaryDirectory() as name:
         file = Path(name, "r.yaml").resolve()
-        file.with_name("no.yaml").write_bytes(raw)
+        file.write_bytes(raw)
+        file.with_name("used.yaml").write_text(USED)
         recipe, problems = build(parse(text, "r.yaml"), file, {}, Library(Reach([file.parent]), file.parent))
     problems += Expansion(recipe).problems
     json.dumps([problem.json() for problem in problems])

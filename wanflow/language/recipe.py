@@ -100,8 +100,9 @@ class Step:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The steps whose pictures this one takes."""
-        return tuple(step for ref in self.inputs.values() for step in ref.steps)
+        """The steps whose pictures this one takes, or hands on when it is bypassed."""
+        instead = (guard.instead for guard in self.guards if guard.instead)
+        return tuple(step for ref in (*self.inputs.values(), *instead) for step in ref.steps)
 
 
 @dataclass(frozen=True, slots=True)

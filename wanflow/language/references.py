@@ -189,8 +189,8 @@ class References:
         wanted = form.rpartition("@")[0].removeprefix(".") or form.removeprefix(".")
         if form.startswith(".") and wanted not in outputs:
             return f"{file} has no output {wanted}", did_you_mean(wanted, outputs)
-        hint = did_you_mean(f"{name}{form}", known) or f"Take {_or([f'steps.{name}{each}' for each in called])}."
-        return f"there is no instance {name}{form}", hint
+        takable = _or([f"steps.{name}.{output}" for output in outputs])
+        return f"there is no instance {name}{form}", did_you_mean(f"{name}{form}", known) or f"Take {takable}."
 
     def is_takable(self, name: str, slot: str, found: Found, where: NodePath) -> bool:
         """Whether a step may take this as an input; why not is told."""
