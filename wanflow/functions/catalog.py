@@ -273,6 +273,8 @@ def _recipe_rule() -> dict[str, Any]:
         "mask": "A recipe takes its pictures through inputs:.",
         "images": "A recipe takes its pictures through inputs:.",
         "hint": "The recipe's own steps have hints.",
+        "candidates": "The recipe's own steps have candidates.",
+        "pick": "The recipe's own steps say how one is picked.",
         "model": "The recipe's own steps, or its defaults, name the model.",
         "per": "The recipe's own steps say whether they run once for the whole run.",
     }
@@ -291,6 +293,7 @@ def _step_rule(function: Function) -> dict[str, Any]:
         rules["images"] = {"maxItems": several["max"], **_at_least(several["min"])}
     if function.is_local:
         rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
+        rules["candidates"] = rules["pick"] = {"not": {}, "description": f"{function.name} makes one picture."}
     needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]
     if any(word in function.parameters for word in ("required", "minProperties", "oneOf")):
         needed.append("with")

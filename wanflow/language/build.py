@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 from wanflow.documents import schemas
 from wanflow.documents.source import MAX_PROBLEMS, Document
 from wanflow.errors import Problem, did_you_mean
-from wanflow.language import graph, params
+from wanflow.language import graph, params, picks
 from wanflow.language.expressions import Sight
 from wanflow.language.functionstep import function_step, reference_texts
 from wanflow.language.inline import Inlining, Use
 from wanflow.language.library import Library, Part, Refusal
 from wanflow.language.matrix import ROOT, Instance, instance_of, told_apart
-from wanflow.language.recipe import ManifestSpec, Output, Recipe, Step
+from wanflow.language.recipe import SIDECAR, ManifestSpec, Output, Recipe, Step
 from wanflow.language.references import ALL, Found, Picture, step_named
 from wanflow.language.templates import Template, bound
 from wanflow.language.text import Text
@@ -81,7 +82,8 @@ class _Builder:
             text.note((), "type", "a recipe is a map (wanflow: 1, steps: …)", "See wanflow init for a working one.")
             return False
         for where, problem in schemas.document_problems(text.document, schemas.recipe_validator()):
-            text.problems.append(problem)
+            is_n = where[:1] == ("steps",) and where[2:] == ("with", "n")
+            text.problems.append(replace(problem, hint=picks.WITH_N) if is_n else problem)
             # A fault of a whole part (something is missing in it) counts for that part, not for all below.
             text.faulty.update(where[: length + 1] for length in range(len(where)))
             if (where in _WHOLES and problem.rule == "length") or len(text.problems) >= MAX_PROBLEMS:  # no end of it
@@ -227,6 +229,8 @@ class _Builder:
         for name, entry in self.text.map("outputs").items():
             for output in self._output(name, entry, usable) if self.text.is_sound("outputs", name) else ():
                 yield output
+                if output.provenance == "sidecar":
+                    yield replace(output, name=f"{output.name}{SIDECAR}")
                 count += 1
             if count > MAX_OUTPUTS:
                 message = f"with every instance of every matrix there are over {MAX_OUTPUTS:,} outputs"
@@ -266,7 +270,7 @@ class _Builder:
             named = f"{name}@{picture.instance}" if found.several else name
             # In to:, a value of the matrix is its name, which is safe there.
             bound_to = bound(to, ROOT, picture.names)
-            yield Output(named, picture.ref, bound_to, entry.get("quality"), per_run)
+            yield Output(named, picture.ref, bound_to, entry.get("quality"), per_run, entry.get("provenance"))
 
     def _is_telling(self, name: str, found: Found, to: Template | str) -> bool:
         """Whether a path tells the instances of a matrix apart; that it doesn't is told."""

@@ -9,6 +9,7 @@ from wanflow.documents.source import NodePath
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
+from wanflow.language import picks
 from wanflow.language.expressions import Sight
 from wanflow.language.recipe import Step, normal
 from wanflow.language.templates import Template
@@ -77,13 +78,15 @@ class _Entry:
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("otherwise",), "bypass", f"{name} has no image that could go on in its place")
         self._number_of_images()
+        for place, *said in picks.faults(name, entry, self.model):
+            self._note(place, *said)
         whole = len(inputs) == len(texts) and self.text.has_values([*values.values(), *region, when])
         if len(self.text.problems) > before or not whole or self.text.references.is_faulty(name):
             return None
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
-        more = (self.model, places, region, tuple(entry.get("tags", ())), self.per_run)
+        more = (self.model, places, region, tuple(entry.get("tags", ())), self.per_run, *picks.pick_of(entry))
         return Step(name, self.function, inputs, constants, templates, when, otherwise, *more, slots=slots)
 
     def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, TextIO
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
 from wanflow.language.recipe import Step
@@ -16,14 +17,15 @@ from wanflow.paying.status import Held, Spent
 from wanflow.paying.status import Status as Overview
 from wanflow.planning.planned import Plan, Unchanged
 from wanflow.record import RunRecord
-from wanflow.store.ledger import KEPT_S
+from wanflow.store.books import KEPT_S
 from wanflow.store.tasks import State
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 MAX_PROBLEMS = 30
-_REASONS = {
+MOST_NAMED = 12
+REASONS = {
     Reason.NEW: "new",
     Reason.INPUT_CHANGED: "its image changed",
     Reason.PARAMS_CHANGED: "parameters changed",
@@ -34,12 +36,18 @@ _REASONS = {
     Reason.UPSTREAM: "known after the step before it",
     Reason.FETCH: "known once its picture is fetched",
     Reason.FORCED: "forced",
+    Reason.IN_FLIGHT: "in flight: adopted, not paid again",
+    Reason.UNCERTAIN: "uncertain: it may be paid for already",
     Reason.CACHED: "",
     Reason.BYPASSED: "when is false: its image goes on",
     Reason.SKIPPED: "when is false, or what it needs is skipped",
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.PARKED: "waits for a pick",
+    Reason.PICK_CHANGED: "another candidate was picked",
+    Reason.TAKE: "another take",
+    Reason.FROZEN: "frozen",
 }
 
 
@@ -60,7 +68,8 @@ def duration(seconds: float) -> str:
 
 def plan_text(plan: Plan) -> str:
     """The plan as a table by step, with reasons."""
-    return "\n".join([*_headline(plan), *_table(plan), *_restores(plan), *_notes(plan)])
+    parts = [_headline(plan), _table(plan), _restores(plan), _sent_before(plan), _picks(plan), _notes(plan)]
+    return "\n".join(line for part in parts for line in part)
 
 
 def _headline(plan: Plan) -> Iterator[str]:
@@ -68,6 +77,7 @@ def _headline(plan: Plan) -> Iterator[str]:
     if not (totals.run or totals.later):
         files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
         idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        idle = "nothing to do before candidates are picked" if totals.picks else idle
         todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
         yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
@@ -83,9 +93,9 @@ def price(plan: Plan) -> str:
     """What a plan costs: "free", "$0.0803 (at most $0.2409 for 12 images)"; what has no known price is said so."""
     totals = plan.totals
     if not totals.paid_tasks:
-        return "free"
+        return "nothing new to pay" if totals.in_flight or totals.uncertain else "free"
     parts = []
-    if priced := totals.paid_tasks - totals.unpriced:
+    if priced := totals.images_paid - totals.unpriced:
         worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
         parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
     if totals.unpriced:
@@ -139,7 +149,7 @@ def _made_before(plan: Plan, step: Step) -> str:
 def _why(plan: Plan, step: str) -> str:
     counted: Counter[str] = Counter()
     for (of, action, reason, fields), number in plan.why.items():
-        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else _REASONS[reason]
+        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else REASONS[reason]
         if of == step and words:
             counted[f"{words} ({', '.join(fields)})" if fields else words] += number
     total = plan.by_step[step].total()
@@ -153,6 +163,50 @@ def _restores(plan: Plan) -> Iterator[str]:
         yield f"  {count(plan.totals.restore, 'output file')} to put in place from the store"
 
 
+def _sent_before(plan: Plan) -> Iterator[str]:
+    """What the ledger has of the plan's jobs: money that is gone or set aside already, and what nobody can tell."""
+    totals = plan.totals
+    if totals.in_flight:
+        jobs = count(totals.in_flight, "job")
+        yield f"  in flight: {jobs}, {dollars(totals.usd_reserved)} paid or set aside before; not paid again"
+    if totals.uncertain:
+        jobs, usd = count(totals.uncertain, "job"), dollars(totals.usd_uncertain)
+        again = (
+            f"sent again as wished, at worst for another {usd}"
+            if plan.resubmits
+            else ("the run leaves them; --resubmit-uncertain sends them again, at worst for another " + usd)
+        )
+        yield f"  uncertain: {jobs}, {usd} perhaps paid before; {again}"
+        doubtful = ((row, made) for row, made in plan.decisions() if made.reason is Reason.UNCERTAIN)
+        for row, decision in islice(doubtful, MOST_NAMED):
+            yield f"    {inline(f'{row}/{decision.step}: {decision.note}')}"
+        if totals.uncertain > MOST_NAMED:
+            yield "    …"
+
+
+def _picks(plan: Plan) -> Iterator[str]:
+    totals = plan.totals
+    if totals.picks:
+        yield ""
+        steps = Counter(made.step for _, made in plan.decisions() if made.chosen and made.chosen.is_open)
+        named = ", ".join(f"{step} {number:,}" for step, number in steps.items())
+        yield f"  {count(totals.picks, 'pick')} open ({named}): wanflow pick shows the candidates"
+    elif totals.parked:
+        yield ""
+    if totals.parked:
+        yield f"  after picks: {_after(plan)}"
+
+
+def _after(plan: Plan) -> str:
+    """What parked jobs come to at most."""
+    totals = plan.totals
+    jobs = f"up to {count(totals.parked, 'job')}"
+    if not totals.images_after:
+        return f"{jobs} more, free"
+    cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
+    return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
+
+
 def _notes(plan: Plan) -> Iterator[str]:
     if plan.over_budget:
         yield f"  over budget: {plan.over_budget}; a run is refused"
@@ -163,10 +217,11 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
     """What changed, job by job, for the first few jobs whose reason names a change."""
     lines: list[str] = []
     for row, decision in plan.decisions():
-        for change in decision.changes:
+        kept = f"{decision.note}; " if decision.reason is Reason.FROZEN and decision.note else ""
+        for change in decision.changes or ([kept.removesuffix("; ")] if kept else []):
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(inline(f"  {row}/{decision.step}: {change}"))
+            lines.append(inline(f"  {row}/{decision.step}: {kept if decision.changes else ''}{change}"))
     return "\n".join(lines)
 
 
@@ -183,7 +238,7 @@ def record_text(record: RunRecord, seconds: float) -> str:
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
     bad = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.LEFT)
-    rest = (*bad, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
+    rest = (*bad, Status.PARKED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(
@@ -200,16 +255,24 @@ def record_text(record: RunRecord, seconds: float) -> str:
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
+def picks_text(record: RunRecord, recipe: str) -> str:
+    """Which picks are open after a run, and the next command; empty when none is."""
+    waiting = [f"{count(rows, 'row')} of {step}" for step, rows in record.open_picks.items()]
+    verb = "waits" if record.open_picks.total() == 1 else "wait"
+    return f"{', '.join(waiting)} {verb} for a pick: wanflow pick {recipe}" if waiting else ""
+
+
 def status_text(status: Overview, *, billing: bool = False) -> str:
     """The last runs, and the paid tasks of every account."""
     lines = [*_runs_text(status)]
     for account in status.accounts:
+        name = status.called(account)
         if account.fault:
-            lines += ["", printable(f"{account.label}: {account.fault}")]
+            lines += ["", printable(f"{name}: {account.fault}")]
             continue
         lines += [
             "",
-            f"{account.label}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
+            f"{name}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
         ]
         for held in account.held:
             lines.append(printable(f"  {_held_text(held)}"))
@@ -229,15 +292,44 @@ def _spent_text(spent: Spent) -> str:
 
 
 def _runs_text(status: Overview) -> Iterator[str]:
-    if not status.runs:
+    if not (status.runs or status.unrecorded):
         yield "no runs in this folder yet"
-    for run in status.runs:
-        totals = run["totals"]
-        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
-        ended = "interrupted" if run["interrupted"] else bad or "all well"
-        paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
-        paid = f", {UNPRICED}" if totals["usd"] is None else paid
-        yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
+    lines = {str(run["run_id"]): [_run_text(run), *map(_outcome_text, run.get("outcomes", ()))] for run in status.runs}
+    for run in status.unrecorded:
+        how = "still at work" if run.alive else "killed, or cut off"
+        tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
+        lines[run.run] = [f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"]
+    for run_id, (text, *outcomes) in sorted(lines.items(), reverse=True):
+        yield inline(f"{run_id}  {text}")
+        yield from (inline(f"  {outcome}") for outcome in outcomes)
+
+
+def _run_text(run: Mapping[str, Any]) -> str:
+    if fault := run.get("fault"):
+        return f"its record (.wanflow/runs/{run['run_id']}/run.json) can't be read: {fault}"
+    totals = run["totals"]
+    bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
+    waiting = sum(run.get("open_picks", {}).values())
+    ended = "interrupted" if run["interrupted"] else bad or ("" if waiting else "all well")
+    ended = ", ".join(part for part in (ended, f"{count(waiting, 'pick')} open" if waiting else "") if part)
+    paid = (
+        f", {UNPRICED}"
+        if (usd := totals.get("usd", 0)) is None
+        else f", {dollars(Decimal(str(usd)))} paid"
+        if usd
+        else ""
+    )
+    return f"{run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}"
+
+
+def _outcome_text(outcome: Mapping[str, Any]) -> str:
+    error, usd = outcome["error"], outcome["usd"]
+    parts = [outcome["status"].replace("_", " ")]
+    parts += [f"{error['code']}: {error['message']}"] if error else []
+    parts += ["a DRAFT"] if outcome["fidelity"] == "proxy" else []
+    parts += [UNPRICED if usd is None else dollars(Decimal(str(usd)))] if usd != 0 else []
+    parts += [f"task {outcome['task_id']}"] if outcome["task_id"] else []
+    return f"{outcome['job']}  {outcome['function']}  {', '.join(parts)}"
 
 
 UNPRICED = "paid at prices that are not known"
