@@ -12,7 +12,7 @@ from fakes import Fakery, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wanflow import api
+from wanflow import api, picking
 from wanflow.api import Wish
 from wanflow.language import library
 from wanflow.model import Action, Reason
@@ -282,6 +282,66 @@ def test_a_value_is_not_looked_for_in_a_recipe_beyond_reach(tmp_path: Path, proj
     with pytest.raises(api.RecipeError, match="outside the project's folder; if that is meant, say --allow-path"):
         api.plan("inner/r.yaml")
     assert api.plan("inner/r.yaml", api.Options(allow_paths=[project / "parts"])).problems == []
+
+
+CLEAN = """wanflow: 1
+inputs: {photo: {}}
+steps:
+  clean:
+    uses: wan/description_edit
+    image: inputs.photo
+    candidates: 3
+    pick: {by: hand}
+    with: {prompt: clean it}
+  large: {uses: wan/super_resolution, image: steps.clean}
+outputs: {large: {image: steps.large}, every: {image: steps.clean}}
+"""
+
+
+def test_a_choice_within_a_recipe_is_made_by_its_address(project: Path) -> None:
+    (project / "parts" / "clean.yaml").write_text(CLEAN)
+    (project / "r.yaml").write_text(
+        """wanflow: 1
+manifest: {from: rows.csv}
+steps:
+  tidy: {uses: ./parts/clean.yaml, image: row.photo}
+  page: {uses: local/contact_sheet, images: steps.tidy.every.all}
+outputs: {large: {image: steps.tidy.large, to: "out/${{ row.id }}.png"}}
+"""
+    )
+    fakery = Fakery()
+    _, record = api.run("r.yaml", fakery.options())
+    assert record
+    assert record.exit_code == 4
+    assert record.open_picks == {"tidy.clean": 2}
+    assert [len(call.inputs) for call in fakery.asked if call.function == "local/contact_sheet"] == [3, 3]
+    picking.pick("r.yaml", ["0001/tidy.clean#2"], fakery.options())
+    fakery.steps()
+    api.run("r.yaml", fakery.options())
+    assert fakery.steps() == ["wan/super_resolution"]
+    assert [path.name for path in (project / "out").iterdir()] == ["0001.png"]
+
+
+def test_what_runs_told_of_is_selected_like_what_is_planned(project: Path) -> None:
+    (project / "r.yaml").write_text(
+        RECIPE.replace("    tags: [old]\n", "    matrix: {at: [0.4, 0.7]}\n")
+        .replace("steps.restore.master", "steps.restore@0.7.master")
+        .replace("steps.restore.colour", "steps.restore@0.4.colour")
+    )
+    _, record = api.run("r.yaml", Fakery().options())
+    assert record
+    for select in (
+        "restore",
+        "restore@0.4",
+        "restore.detail",
+        "restore@0.4.detail",
+        "0001/restore",
+        "restore@*.framed",
+    ):
+        plan = api.plan("r.yaml", Fakery().options(wish=Wish(select=(select,))))
+        planned = {job for job, (_, reason) in decided(plan).items() if reason is not Reason.EXCLUDED}
+        told = {outcome["job"] for run in api.status(select=[select]).runs for outcome in run["outcomes"]}
+        assert planned == told, select
 
 
 # -- hostile ones

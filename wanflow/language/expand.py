@@ -79,6 +79,7 @@ class Expansion:
         self.broken: set[str] = set()
         self.steps = tuple(self._folded(step) for step in recipe.steps)
         self._constant_texts = {step.id: canonical({**step.constants, **_number(step)}) for step in self.steps}
+        self._conditions = {step.id: step.conditions for step in self.steps}
         self._judged: dict[str, list[Problem]] = {}
         self._rules: dict[tuple[str, str], Any] = {}
 
@@ -111,7 +112,7 @@ class Expansion:
         """The first condition of a step that is false for a row; None when it runs. Raises RowError."""
         if step.when is True and not step.guards:
             return None
-        return next((guard for guard in step.conditions if not self._holds(guard, row)), None)
+        return next((guard for guard in self._conditions[step.id] if not self._holds(guard, row)), None)
 
     def _holds(self, guard: Guard, row: Row) -> bool:
         if isinstance(guard.when, bool):

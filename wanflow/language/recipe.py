@@ -101,6 +101,8 @@ class Step:
 
     def where(self, *parts: str | int) -> NodePath:
         """A place within it in the recipe, or in one that it uses."""
+        if not self.within:  # for every row of most recipes
+            return ("steps", plain(self.id), *parts)
         *users, own = self.path
         return (*(part for user in users for part in ("steps", user, "uses")), "steps", own, *parts)
 
