@@ -70,7 +70,7 @@ class Gating:
         decision = Decision(job.step.id, Action.SKIP, Reason.UNFIT, key=key, note=note, tried=tuple(tried))
         match job.step.when_unfit:
             case "bypass":
-                return decision, taken["image"]
+                return replace(decision, instead=job.step.inputs["image"]), replace(taken["image"], every=())
             case "skip":
                 return decision, Supply(absent=Reason.SKIPPED)
         return decision, Supply(absent=Reason.UNFIT)

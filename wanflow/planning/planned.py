@@ -50,17 +50,9 @@ class RowPlan:
 
 def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
     """What a reference means in a row once bypassed steps are seen through."""
-    while ref.kind is RefKind.STEP:
-        step = level.steps[level.numbers[ref.name]]
-        if not _is_bypassed(decisions[level.numbers[ref.name]], step):
-            break
-        ref = step.inputs["image"]
+    while ref.kind is RefKind.STEP and (instead := decisions[level.numbers[ref.name]].instead):
+        ref = instead
     return ref
-
-
-def _is_bypassed(decision: Decision, step: Step) -> bool:
-    """Whether a step's image goes on in the place of its picture."""
-    return decision.reason is Reason.BYPASSED or (decision.failed_gate and step.when_unfit == "bypass")
 
 
 @dataclass(frozen=True, slots=True)

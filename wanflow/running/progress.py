@@ -168,7 +168,9 @@ class Progress:
         """A run found that a job has no picture of its own; the files that show another one in its place."""
         state = self.rows[place]
         shown = {publication.name for publication in self.due(state)}
-        self._plan.settle(place, step, reason, key=key, note=why)
+        of = state.level.steps[state.level.numbers[step]]
+        instead = of.inputs["image"] if why and of.when_unfit == "bypass" else None
+        self._plan.settle(place, step, reason, key=key, note=why, instead=instead)
         state.entry, state.sound = self._plan.row_plan(place), False
         if why:
             self.unfit(state, step, why)
