@@ -330,7 +330,11 @@ class Decider:
                 return self._gating.unfit(job, tried[-1], taken, decision.note, tried)
         makes = decision.action in (Action.RUN, Action.LATER)
         if decision.result or not (makes or decision.action is Action.REUSE):
-            return replace(decision, tried=tuple(tried)), supply
+            earlier = (
+                f"this is try {1 + len(tried)} of {1 + step.reroll}; those before failed the gate" if tried else ""
+            )
+            note = "; ".join(filter(None, (decision.note, earlier)))
+            return replace(decision, tried=tuple(tried), note=note), supply
         if makes and size and (why := self._gating.foreseen(job, size)):
             self._fresh.discard(_symbol(str(decision.key)))
             return self._gating.unfit(job, str(decision.key), taken, why)
