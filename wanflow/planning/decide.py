@@ -229,9 +229,8 @@ class Decider:
         known = all(supply.blob for supply in taken.values())
         if not known or (result := self._stored_result(whole.key)) is None:
             return left_out(job.step)
-        chosen = self.chosen(job, result.blobs, self.base(taken))
-        decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=whole.key, result=result, chosen=chosen)
-        return decision, Supply.made(job.step.id, chosen)
+        chosen, supply = self._handed_on(job, result, taken)
+        return Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=whole.key, result=result, chosen=chosen), supply
 
     def _taken(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> dict[str, Supply]:
         """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
@@ -315,9 +314,17 @@ class Decider:
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         self._fresh.discard(_symbol(whole.key))
+        chosen, supply = self._handed_on(job, result, taken)
+        note = _told(step, chosen) if chosen else ""
+        return Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, note=note, chosen=chosen), supply
+
+    def _handed_on(self, job: Job, result: Result, taken: Mapping[str, Supply]) -> tuple[Chosen | None, Supply]:
+        """What goes on of a result; None where there is nothing to choose. Raises RowError."""
+        if job.step.candidates < 2:
+            blob = result.blobs[0]
+            return None, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         chosen = self.chosen(job, result.blobs, self.base(taken))
-        decision = Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, chosen=chosen)
-        return replace(decision, note=_told(step, chosen)), Supply.made(step.id, chosen)
+        return chosen, Supply.made(job.step.id, chosen)
 
     def _run(self, job: Job, whole: Asked, taken: Mapping[str, Supply], begun: Begun | None) -> Decision:
         if begun and begun.key == whole.key:

@@ -258,7 +258,8 @@ class Run:
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         asked = self._asked(job, made_of, digests)
-        self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
+        if step.candidates > 1:
+            self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
         return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 
     def _asked(self, job: Job, made_of: Made, digests: Mapping[str, str]) -> Asked:
@@ -459,7 +460,9 @@ class Run:
         with suppress(EditError):
             await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
 
-    def _chosen(self, job: Job, result: Result) -> Chosen:
+    def _chosen(self, job: Job, result: Result) -> Chosen | None:
+        if self.steps[job[1]].candidates < 2:
+            return None
         made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)
         return self.planner.decider.chosen(made_of, result.blobs, self._bases.pop(job, None))
 
