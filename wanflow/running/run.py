@@ -460,7 +460,7 @@ class Run:
 
     def _judged(
         self, job: Job, key: str, result: Result, attempts: int = 0, billed: int = 0
-    ) -> tuple[Result, str, Chosen] | None:
+    ) -> tuple[Result, str, Chosen | None] | None:
         """A job's whole result as far as it is as expected, its key, and what goes on of it; where there is none, the
         job is tried again or ends.
         """
