@@ -241,9 +241,9 @@ class Decider:
             key = self.asked(self._expansion.another(job, len(tried)), symbols).key
             result, why = self._judged(job, key, self._stored_result(key), taken)
             if result:
-                chosen = self.chosen(job, result.blobs, self.base(taken))
+                chosen, supply = self._handed_on(job, result, taken)
                 decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result, chosen=chosen)
-                return decision, Supply.made(job.step.id, chosen)
+                return decision, supply
             if not why:
                 break
             tried.append(key)
@@ -391,9 +391,17 @@ class Decider:
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         self._fresh.discard(_symbol(whole.key))
+        chosen, supply = self._handed_on(job, result, taken)
+        note = _told(step, chosen, came or result) if chosen else ""
+        return Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, note=note, chosen=chosen), supply
+
+    def _handed_on(self, job: Job, result: Result, taken: Mapping[str, Supply]) -> tuple[Chosen | None, Supply]:
+        """What goes on of a result; None where there is nothing to choose. Raises RowError."""
+        if job.step.candidates < 2:
+            blob = result.blobs[0]
+            return None, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         chosen = self.chosen(job, result.blobs, self.base(taken))
-        decision = Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, chosen=chosen)
-        return replace(decision, note=_told(step, chosen, came or result)), Supply.made(step.id, chosen)
+        return chosen, Supply.made(job.step.id, chosen)
 
     def _run(self, job: Job, whole: Asked, taken: Mapping[str, Supply], begun: Begun | None) -> Decision:
         if begun and begun.key == whole.key:

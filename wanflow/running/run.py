@@ -267,7 +267,8 @@ class Run:
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         asked = self._asked(job, made_of, digests)
-        self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
+        if step.candidates > 1:
+            self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
         return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 
     def _asked(self, job: Job, made_of: Made, digests: Mapping[str, str]) -> Asked:
@@ -459,7 +460,7 @@ class Run:
 
     def _judged(
         self, job: Job, key: str, result: Result, attempts: int = 0, billed: int = 0
-    ) -> tuple[Result, str, Chosen] | None:
+    ) -> tuple[Result, str, Chosen | None] | None:
         """A job's whole result as far as it is as expected, its key, and what goes on of it; where there is none, the
         job is tried again or ends.
         """
@@ -515,7 +516,9 @@ class Run:
             await self.planner.gates.prepare(step, result.blobs, base)
             await self.planner.chooser.prepare(step, result.blobs, base)
 
-    def _chosen(self, job: Job, result: Result) -> Chosen:
+    def _chosen(self, job: Job, result: Result) -> Chosen | None:
+        if self.steps[job[1]].candidates < 2:
+            return None
         made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)
         return self.planner.decider.chosen(made_of, result.blobs, self._bases.pop(job, None))
 
