@@ -32,6 +32,14 @@ MATRIX = st.fixed_dictionaries(
     {"zoom": st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=2, unique=True)},
     optional={"word": st.sampled_from([{"a": "x"}, {"a": "x", "b": "y"}])},
 )
+CANDIDATES = st.sampled_from(
+    [
+        {"candidates": 2},
+        {"candidates": 3, "pick": {"by": "first", "top": 2}},
+        {"candidates": 2, "pick": {"by": "hand"}},
+        {"candidates": 4, "pick": {"by": "hand", "top": 2}},
+    ]
+)
 TAGS = ["web", "print"]
 MANY = {"uses": "wan/i2i", "model": "wan2.6-image", "with": {"prompt": "together"}}
 
@@ -61,6 +69,8 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
             step["with"][name] = "${{ matrix.zoom }}" if function != "wan/colorization" else "${{ matrix.zoom }} x"
             step["with"] |= {"max_side": 2000} if function == "local/fit" else {}
             conditions.append("matrix.zoom > 1")
+        if step["uses"].startswith("wan/") and draw(st.integers(0, 2)) == 0:
+            step |= draw(CANDIDATES)
         if draw(st.booleans()):
             step["when"] = draw(st.sampled_from(conditions))
             step["otherwise"] = draw(st.sampled_from(["skip", "bypass"])) if "image" in step else "skip"

@@ -25,12 +25,13 @@ from typing import Literal
 
 # Every rule that a recipe, its manifest and its rows have to keep; tests/grammar has a good and a bad example of each.
 Rule = Literal[
-    "bypass", "cells", "choice", "column", "combination", "cycle", "data-refused", "duplicate-key", "encoding",
-    "expression", "file", "frozen", "hint", "image", "image-format", "image-missing", "image-size",
-    "image-too-large", "image-unfit", "image-unreadable", "json", "length", "letters", "manifest", "mask-alpha",
-    "mask-black", "mask-grey", "mask-size", "mask-white", "matrix", "model", "name", "no-proxy", "out-of-reach",
-    "output-path", "outside", "param", "pattern", "pick", "picks", "range", "reference", "required", "row-key",
-    "row-schema", "selection", "size", "type", "unknown-key", "url-refused", "when", "yaml",
+    "bypass", "cells", "choice", "column", "combination", "cycle", "data-refused", "depth", "duplicate-key",
+    "encoding", "expect", "expression", "file", "frozen", "hint", "image", "image-format", "image-missing",
+    "image-size", "image-too-large", "image-unfit", "image-unreadable", "input", "json", "length", "letters",
+    "manifest", "mask-alpha", "mask-black", "mask-grey", "mask-size", "mask-white", "matrix", "model", "name",
+    "no-proxy", "out-of-reach", "output-path", "outside", "param", "pattern", "pick", "picks", "range", "reference",
+    "required", "reroll", "row-key", "row-schema", "selection", "size", "type", "unknown-key", "url-refused",
+    "when", "yaml",
 ]  # fmt: skip
 
 
@@ -46,7 +47,8 @@ class Mark:
 class Problem:
     """One thing a user has to mend: where it is, which rule it breaks, for which rows, and what to do.
 
-    `origin` says where the first row's value stands, when a manifest gives it: "photos.csv:3, column year".
+    `origin` says where the first row's value stands, when a manifest gives it: "photos.csv:3, column year"; `used_by`
+    which recipes use the file, each with the place, the nearest first: "restore.yaml:12 (step prep)".
     """
 
     rule: Rule
@@ -58,6 +60,7 @@ class Problem:
     rows: tuple[str, ...] = ()
     row_count: int = 0
     origin: str = ""
+    used_by: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
@@ -67,6 +70,7 @@ class Problem:
             lines += _excerpt(self.source, self.mark.column, note)
         elif note:
             lines.append(f"    {note}")
+        lines += [f"    used by {inline(user)}" for user in self.used_by]
         if self.hint:
             lines += [f"    {line}" for line in printable(self.hint).splitlines()]
         return "\n".join(lines)
@@ -89,6 +93,7 @@ class Problem:
             "rows": list(self.rows),
             "row_count": self.row_count,
             "origin": self.origin,
+            "used_by": list(self.used_by),
             "hint": self.hint,
         }
 
@@ -147,7 +152,7 @@ def merge(problems: Iterable[Problem]) -> list[Problem]:
     """Problems in order of place; the same problem of many rows becomes one that counts them."""
     merged: dict[tuple[object, ...], Problem] = {}
     for problem in problems:
-        identity = (problem.path, problem.mark, problem.rule, problem.message, problem.hint)
+        identity = (problem.path, problem.mark, problem.rule, problem.message, problem.hint, problem.used_by)
         if (known := merged.get(identity)) is None:
             merged[identity] = replace(problem, row_count=problem.row_count or len(problem.rows))
         else:

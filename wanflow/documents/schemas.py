@@ -115,6 +115,10 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 _Validator: Any = cast(Any, jsonschema.validators).extend(Draft202012Validator, {"pattern": _pattern})
 
 
+# Patterns of short forms: images: steps.ID.all, matrix: steps.ID.
+_SHORT = re.compile(r"\^(steps|\(steps\|inputs\))")
+
+
 def document_problems(document: Document, checker: Any) -> Iterator[tuple[NodePath, Problem]]:
     """Every failure of a document against a schema, with the node it is about."""
     for error in checker.iter_errors(document.data):
@@ -141,7 +145,7 @@ def _explaining(error: Any) -> Any:
     # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule, or that of a
     # short form which is of the value's type.
     while error.validator == "anyOf" and error.context:
-        short = [e for e in error.context if e.validator == "pattern" and e.validator_value.startswith("^steps")]
+        short = [e for e in error.context if e.validator == "pattern" and _SHORT.match(e.validator_value)]
         exact = [e for e in error.context if e.relative_schema_path[0] == 0]
         error = (short or exact or error.context)[0]
     return error
@@ -191,6 +195,8 @@ def said(error: Any, name: str) -> tuple[Rule, str, str]:
                     "What follows # is a comment unless it is in quotes.",
                 )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
+        case "enum" if "also_called" in schema and str(error.instance).endswith((".yaml", ".yml")):
+            return "choice", f"{name}: {got} is not known", f"Recipes are named from here: ./{error.instance}."
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
             return "choice", f"{name}: {got} is not known", hint
@@ -220,11 +226,12 @@ def said(error: Any, name: str) -> tuple[Rule, str, str]:
         case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:
-            hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
+            inside = "steps.ID" if "steps" in wanted else "a URL"
+            hint = f"Write row.COLUMN, params.NAME, {inside} or file:PATH, without ${{{{ }}}}."
             return "reference", f"{name}: {got} is not an image reference", hint
-        case "pattern" if wanted.startswith("^steps") and "all" in wanted:
+        case "pattern" if _SHORT.match(wanted) and wanted.endswith("all$"):
             return "reference", f"{name}: {got} is not a list of images", _images_hint(str(error.instance))
-        case "pattern" if wanted.startswith("^steps"):
+        case "pattern" if _SHORT.match(wanted):
             hint = f"Write {name}: {{name: [value, …]}}, or steps.ID to take over that of another step."
             return "reference", f"{name}: {got} is no map of values", hint
         case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
@@ -238,7 +245,7 @@ def said(error: Any, name: str) -> tuple[Rule, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", _plain_hint(error.instance)
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
@@ -277,15 +284,21 @@ def _range(schema: Schema) -> str:
 def _type_hint(kinds: list[str], value: Any) -> str:
     if value is None:
         return "There is no value here."
+    if plain := _plain_hint(value):
+        return plain
     if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
         return "Only true and false are read as yes and no."
     if kinds == ["string"] and isinstance(value, int | float):
-        return f'Put it in quotes to make it text: "{value}".'
+        return f'Put it in quotes to make it text: "{_shown(value)}".'
     if kinds[0] in ("integer", "number") and isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value):
         return "This is text: leave out the quotes, or give its column a type with types:."
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
         return "A space is missing after the colon."
     return ""
+
+
+def _plain_hint(value: Any) -> str:
+    return "No expression can stand here." if isinstance(value, str) and "${{" in value else ""
 
 
 def _shown(value: Any) -> str:

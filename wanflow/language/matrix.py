@@ -8,16 +8,17 @@ result holds it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, product
+from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean, quoted
 from wanflow.language.recipe import Step
 from wanflow.language.templates import as_text, bound
+from wanflow.model import Ref
 
 MOST = 100
 MAX_NAME_BYTES = 100
@@ -123,25 +124,34 @@ def _clashes(made: Sequence[Instance]) -> Iterator[Fault]:
             yield (ROOT,), message, "Give the values shorter names: name: value."
 
 
-def instance_of(step: Step, instance: Instance, alike: Collection[str]) -> Step:
-    """The step for one instance: its templates see the instance's values, and of `alike` steps it takes its own one."""
+def instance_of(step: Step, instance: Instance, inputs: Mapping[str, Ref]) -> Step:
+    """The step for one instance: it takes these inputs, and its templates see the instance's values."""
     return replace(
         step,
         id=f"{step.id}@{instance.name}",
-        inputs={
-            slot: replace(ref, name=f"{ref.name}@{instance.name}") if ref.name in alike and ref.is_one_step else ref
-            for slot, ref in step.inputs.items()
-        },
+        inputs=inputs,
         templates={name: bound(template, ROOT, instance.values) for name, template in step.templates.items()},
         when=bound(step.when, ROOT, instance.values),
         region=tuple(bound(value, ROOT, instance.values) for value in step.region),
     )
 
 
-def told_apart(instances: Sequence[Instance], fields: set[str]) -> tuple[Instance, Instance, list[str]] | None:
+class Named(Protocol):
+    """What has the names of a matrix's values, by key."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By key."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def told_apart(instances: Sequence[N], fields: set[str]) -> tuple[N, N, list[str]] | None:
     """Two instances that these keys of the matrix don't tell apart, and the keys that would; None when all are."""
-    for one, other in combinations(instances, 2):
-        unlike = [key for key in one.names if one.names[key] != other.names[key]]
-        if not fields & set(unlike):
-            return one, other, unlike
+    first: dict[tuple[str, ...], N] = {}
+    for other in instances:
+        one = first.setdefault(tuple(name for key, name in other.names.items() if key in fields), other)
+        if one is not other:
+            return one, other, [key for key in one.names if one.names[key] != other.names[key]]
     return None
