@@ -231,7 +231,7 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", _plain_hint(error.instance)
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
@@ -258,6 +258,8 @@ def _range(schema: Schema) -> str:
 def _type_hint(kinds: list[str], value: Any) -> str:
     if value is None:
         return "There is no value here."
+    if plain := _plain_hint(value):
+        return plain
     if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
         return "Only true and false are read as yes and no."
     if kinds == ["string"] and isinstance(value, int | float):
@@ -267,6 +269,10 @@ def _type_hint(kinds: list[str], value: Any) -> str:
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
         return "A space is missing after the colon."
     return ""
+
+
+def _plain_hint(value: Any) -> str:
+    return "No expression can stand here." if isinstance(value, str) and "${{" in value else ""
 
 
 def _shown(value: Any) -> str:

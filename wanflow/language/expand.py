@@ -146,6 +146,16 @@ class Expansion:
         text = canonical(parameters) if step.templates else self._constant_texts[step.id]
         return Job(row, step, parameters, text)
 
+    def another(self, job: Job, attempt: int) -> Job:
+        """A further try of a job, with the first seed that no image of those before has; one not given counts as 0."""
+        if not attempt:
+            return job
+        ahead = attempt * job.step.candidates
+        rule = job.step.function.properties["seed"]
+        least, seeds = rule["minimum"], rule["maximum"] - rule["minimum"] + 1
+        parameters = {**job.parameters, "seed": least + (job.parameters.get("seed", 0) - least + ahead) % seeds}
+        return replace(job, parameters=parameters, parameters_text=canonical(parameters))
+
     def _faults(self, step: Step, name: str, value: Any) -> Iterator[Problem]:
         """What is wrong with one parameter's value, by its exact schema."""
         if (checker := self._rules.get((step.function.name, name))) is None:

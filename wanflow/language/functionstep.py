@@ -9,7 +9,7 @@ from wanflow.documents.source import NodePath
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
-from wanflow.language import picks
+from wanflow.language import expect, picks
 from wanflow.language.expressions import Sight
 from wanflow.language.recipe import Step, normal
 from wanflow.language.templates import Template
@@ -74,11 +74,11 @@ class _Entry:
         values = self._values(given)
         region = tuple(self._region())
         when = condition(self.text, name, entry, self.sees)
-        otherwise = entry.get("otherwise", "skip")
+        otherwise = entry.get("otherwise", "")
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("otherwise",), "bypass", f"{name} has no image that could go on in its place")
         self._number_of_images()
-        for place, *said in picks.faults(name, entry, self.model):
+        for place, *said in (*expect.faults(name, entry, self.function), *picks.faults(name, entry, self.model)):
             self._note(place, *said)
         whole = len(inputs) == len(texts) and self.text.has_values([*values.values(), *region, when])
         if len(self.text.problems) > before or not whole or self.text.references.is_faulty(name):
@@ -87,7 +87,8 @@ class _Entry:
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
         more = (self.model, places, region, tuple(entry.get("tags", ())), self.per_run, *picks.pick_of(entry))
-        return Step(name, self.function, inputs, constants, templates, when, otherwise, *more, slots=slots)
+        gate = (expect.expect_of(entry), entry.get("reroll", 0))
+        return Step(name, self.function, inputs, constants, templates, when, otherwise, *more, *gate, slots=slots)
 
     def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
         self.text.note(("steps", self.name, *where), rule, message, hint, key=key)
