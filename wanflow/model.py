@@ -40,13 +40,15 @@ class RefKind(Enum):
     FILE = "file"
     URL = "url"
     STEP = "steps"
+    INPUT = "inputs"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
     """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo`, `file:logo.png` or a URL.
 
-    `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant.
+    `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant. What a recipe that another one
+    uses takes as `inputs.photo` is none of a job's: there, what the other one gives has taken its place.
     """
 
     kind: RefKind
@@ -62,7 +64,7 @@ class Ref:
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps whose pictures are meant."""
-        return self.every or ((self.name,) if self.kind is RefKind.STEP else ())
+        return (self.every or (self.name,)) if self.kind is RefKind.STEP else ()
 
     @property
     def each(self) -> tuple[Ref, ...]:
@@ -155,6 +157,8 @@ class Reason(StrEnum):
     REFUSED = "refused"
     MODERATED = "moderated"
     EXCLUDED = "excluded"
+    UNFIT = "unfit"
+    REROLLED = "rerolled"
     PARKED = "parked"
     PICK_CHANGED = "pick_changed"
     TAKE = "take"
@@ -248,7 +252,11 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it;
-    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known).
+    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known). `instead` of the
+    picture of a step that is bypassed, this one goes on.
+
+    `tried` are the keys of stored pictures that failed the step's gate, in the order in which they were made; `rerolls`
+    says how many times as many images as its step's candidates may be made beyond that.
     """
 
     step: str
@@ -261,6 +269,14 @@ class Decision:
     images: int = 1
     chosen: Chosen | None = None
     usd_reserved: Decimal | None = Decimal(0)
+    instead: Ref | None = None
+    tried: tuple[str, ...] = ()
+    rerolls: int = 0
+
+    @property
+    def failed_gate(self) -> bool:
+        """Whether its own pictures are not as expected, not one that it needs."""
+        return self.reason is Reason.UNFIT and self.key is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,9 +364,19 @@ class OutputFile:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A picture that a step's gate judges: what this run paid for it, and why it is unfit, empty where it isn't."""
+
+    key: str
+    task_id: str | None = None
+    usd: Decimal | None = Decimal(0)
+    unfit: str = ""
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What became of one job."""
+    """What became of one job. `tries` are all that its gate had to judge; `usd` is the price of all of them."""
 
     job: str
     function: str
@@ -365,6 +391,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+    tries: tuple[Try, ...] = ()
     images: int = 0
 
 

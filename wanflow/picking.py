@@ -217,7 +217,8 @@ class Picking:
             known = picks.takes_of(row, step)
             if name in (take.name for take in known):
                 raise UsageError(f"{address} has a take {name} already; --use {name} lets it go on")
-            ahead = max([0, *(take.ahead for take in known)]) + self.planner.plan.recipe.step(step).candidates
+            of = self.planner.plan.recipe.step(step)
+            ahead = max([0, *(take.ahead for take in known)]) + of.candidates * (1 + of.reroll)
             made = replace(made, ahead=ahead)
             return picks.with_take(made)
 
@@ -370,7 +371,7 @@ def _before(planner: Planner, place: int, step: str) -> tuple[Blob, Path] | None
         pictures = made.chosen.pictures if made.chosen else made.result.blobs if made.result else ()
         return (pictures[0], planner.blobs.path(pictures[0].sha256)) if pictures else None
     with suppress(RowError):
-        source = planner.supplier.file(ref, entry.row, of.slot_place("image"))
+        source = planner.supplier.file(ref, entry.row, of.named_at("image"))
         return source.blob, planner.inputs.root / source.path
     return None
 

@@ -188,6 +188,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                     "What follows # is a comment unless it is in quotes.",
                 )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
+        case "enum" if "also_called" in schema and str(error.instance).endswith((".yaml", ".yml")):
+            return "choice", f"{name}: {got} is not known", f"Recipes are named from here: ./{error.instance}."
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
             return "choice", f"{name}: {got} is not known", hint
@@ -216,7 +218,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:
-            hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
+            inside = "steps.ID" if "steps" in wanted else "a URL"
+            hint = f"Write row.COLUMN, params.NAME, {inside} or file:PATH, without ${{{{ }}}}."
             return "reference", f"{name}: {got} is not an image reference", hint
         case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
             return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
@@ -228,7 +231,7 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", _plain_hint(error.instance)
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
@@ -255,15 +258,21 @@ def _range(schema: Schema) -> str:
 def _type_hint(kinds: list[str], value: Any) -> str:
     if value is None:
         return "There is no value here."
+    if plain := _plain_hint(value):
+        return plain
     if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
         return "Only true and false are read as yes and no."
     if kinds == ["string"] and isinstance(value, int | float):
-        return f'Put it in quotes to make it text: "{value}".'
+        return f'Put it in quotes to make it text: "{_shown(value)}".'
     if kinds[0] in ("integer", "number") and isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value):
         return "This is text: leave out the quotes, or give its column a type with types:."
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
         return "A space is missing after the colon."
     return ""
+
+
+def _plain_hint(value: Any) -> str:
+    return "No expression can stand here." if isinstance(value, str) and "${{" in value else ""
 
 
 def _shown(value: Any) -> str:

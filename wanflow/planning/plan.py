@@ -17,6 +17,7 @@ from wanflow.canon import canonical, digest
 from wanflow.choosing.chooser import Chooser
 from wanflow.choosing.picksfile import PicksFile
 from wanflow.errors import EditError, Problem, UsageError, merge
+from wanflow.judging.gates import Gates
 from wanflow.judging.measures import Measures
 from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
@@ -67,6 +68,7 @@ class Planner:
             Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
         self.measures = Measures(index, self.blobs)
+        self.gates = Gates(index, self.measures)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
@@ -82,11 +84,12 @@ class Planner:
         self.chooser = Chooser(self.picks, Pickers(index, self.measures))
         self.kept = Kept(project.root, self.blobs, self.measures, self.picks_file)
         self._refuse_scorers()
+        self._refuse_checks()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
         self._underway = underway or Underway()
         self.plan.resubmits = project.options.resubmit_uncertain
-        choosing = (self.chooser, self.kept)
-        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *choosing)
+        judging = (self.chooser, self.kept, self.gates)
+        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
         self.memory = RowMemory(*recorded, whole=gathers)
@@ -117,10 +120,10 @@ class Planner:
 
     def _refuse_scorers(self) -> None:
         """Note every step whose scorer can't be had."""
-        self._scorers: dict[str, str] = {}
+        self._judges: dict[str, list[str]] = {step.id: [] for step in self.expansion.steps}
         for step in self.expansion.steps:
             try:
-                self._scorers[step.id] = self.chooser.pickers.version(step.pick.by)
+                self._judges[step.id].append(self.chooser.pickers.version(step.pick.by))
             except EditError as error:
                 where = step.where("pick", "by")
                 problem = self.recipe.document.problem(
@@ -129,14 +132,25 @@ class Planner:
                 self.expansion.problems.append(problem)
                 self.expansion.broken.add(step.id)
 
+    def _refuse_checks(self) -> None:
+        """Note every step with an installed check that can't be had."""
+        for step in self.expansion.steps:
+            try:
+                self._judges[step.id] += self.gates.versions(step)
+            except EditError as error:
+                problem = self.recipe.document.problem(step.where("expect", "checks"), "expect", error.message)
+                self.expansion.problems.append(problem)
+                self.expansion.broken.add(step.id)
+
     def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
         steps = [
-            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), self._scorers.get(step.id, "")]
+            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), *self._judges[step.id]]
             for step in self.expansion.steps
         ]
         columns = self.manifest.columns if self.manifest else None
-        recipe = [self.recipe.document.data, dict(self.recipe.params), self.targets.prefix, columns]
+        texts = [self.recipe.document.data, dict(self.recipe.used)]
+        recipe = [*texts, dict(self.recipe.params), self.targets.prefix, columns]
         return canonical([KEY_VERSION, steps, recipe]).encode()
 
     def decide(self) -> Plan:
@@ -176,6 +190,7 @@ class Planner:
         """Keep what was measured and judged. Raises StoreError."""
         self.measures.save()
         self.chooser.pickers.save()
+        self.gates.save()
 
     def _picks_told(self) -> Iterator[str]:
         """Choices that hold no more, or are about what isn't here."""

@@ -116,7 +116,7 @@ class Supplier:
             for slot, ref in step.inputs.items():
                 if ref.kind is RefKind.ROW:
                     with suppress(RowError):
-                        text = self._text(ref, row, step.slot_place(slot))
+                        text = self._text(ref, row, step.named_at(slot))
                         if not _is_remote(ref, text):
                             yield self._name(ref, text)
 
@@ -151,7 +151,7 @@ class Supplier:
 
     def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
         """Judge the pictures that a step takes by its function's rules. Raises RowError."""
-        self._require_number(step, row, sum(slot.startswith("images.") for slot in taken))
+        self.check_number(step, row, sum(slot.startswith("images.") for slot in taken))
         self.check_sizes(step, row, taken)
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
@@ -177,7 +177,8 @@ class Supplier:
         problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
         raise RowError(about_row(problem, row))
 
-    def _require_number(self, step: Step, row: Row, count: int) -> None:
+    def check_number(self, step: Step, row: Row, count: int) -> None:
+        """Judge how many pictures a step takes. Raises RowError."""
         rule = step.function.inputs.get("images", {})
         if "images.0" not in step.inputs or rule["min"] <= count <= rule["max"]:
             return

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from wanflow.functions.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat
-from wanflow.store.made import blob_list, blob_of, facts_of, numbers_of, read
+from wanflow.store.made import blob_list, blob_of, facts_of, numbers_of, read, text
 
 T = TypeVar("T")
 
@@ -121,9 +121,15 @@ class Sightings:
         found = self._db.execute(asked, (name, sha256, base)).fetchone()
         return self._sound(found[0], lambda entry: numbers_of(entry, values)) if found else None
 
-    def note_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float]]) -> None:
-        """Keep what was measured, by name, digest and base's digest."""
-        measured = ((*of, json.dumps(list(found))) for of, found in entries.items())
+    def remark(self, name: str, sha256: str, base: str = "") -> str | None:
+        """What a check of this name and version said of a picture."""
+        asked = "SELECT found FROM measures WHERE name = ? AND sha256 = ? AND base = ?"
+        found = self._db.execute(asked, (name, sha256, base)).fetchone()
+        return read_column(found[0], text) if found else None
+
+    def note_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float] | str]) -> None:
+        """Keep what was measured or said, by name, digest and base's digest."""
+        measured = ((*of, json.dumps(found)) for of, found in entries.items())
         self._db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?)", measured)
 
     # -- output files
@@ -169,9 +175,9 @@ class Sightings:
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
-def read_column(text: Any, judge: Callable[[Any], T]) -> T:
+def read_column(raw: Any, judge: Callable[[Any], T]) -> T:
     """What a column of JSON holds. Raises sqlite3.DataError for what no wanflow wrote."""
     try:
-        return read(text, judge)
+        return read(raw, judge)
     except ValueError as error:
         raise sqlite3.DataError(f"what no wanflow wrote ({error})") from error

@@ -44,6 +44,8 @@ REASONS = {
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.UNFIT: "failed its gate, or what it needs did",
+    Reason.REROLLED: "made again: what is there failed its gate",
     Reason.PARKED: "waits for a pick",
     Reason.PICK_CHANGED: "another candidate was picked",
     Reason.TAKE: "another take",
@@ -217,8 +219,9 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
     """What changed, job by job, for the first few jobs whose reason names a change."""
     lines: list[str] = []
     for row, decision in plan.decisions():
+        told = [f"failed its gate: {decision.note}"] if decision.failed_gate else decision.changes
         kept = f"{decision.note}; " if decision.reason is Reason.FROZEN and decision.note else ""
-        for change in decision.changes or ([kept.removesuffix("; ")] if kept else []):
+        for change in told or ([kept.removesuffix("; ")] if kept else []):
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
             lines.append(inline(f"  {row}/{decision.step}: {kept if decision.changes else ''}{change}"))
@@ -422,6 +425,8 @@ class Narrator:
             self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
             self.note(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.SKIPPED and outcome.error_code:
+            self.note(f"{outcome.job} skipped: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.LEFT:
             self.note(f"{outcome.job} left in flight: {str(outcome.error_message).removeprefix('left ')}")
         elif outcome.status is Status.DONE and not self._live:
