@@ -330,7 +330,11 @@ class Decider:
                 return self._gating.unfit(job, tried[-1], taken, decision.note, tried)
         makes = decision.action in (Action.RUN, Action.LATER)
         if decision.result or not (makes or decision.action is Action.REUSE):
-            return replace(decision, tried=tuple(tried)), supply
+            earlier = (
+                f"this is try {1 + len(tried)} of {1 + step.reroll}; those before failed the gate" if tried else ""
+            )
+            note = "; ".join(filter(None, (decision.note, earlier)))
+            return replace(decision, tried=tuple(tried), note=note), supply
         if makes and size and (why := self._gating.foreseen(job, size)):
             self._fresh.discard(_symbol(str(decision.key)))
             return self._gating.unfit(job, str(decision.key), taken, why)
@@ -483,6 +487,14 @@ def _told(step: Step, chosen: Chosen, came: Result) -> str:
 def left_out(step: Step) -> tuple[Decision, Supply]:
     """What becomes of a job that is not selected and has no picture."""
     return Decision(step.id, Action.SKIP, Reason.EXCLUDED), Supply(absent=Reason.EXCLUDED, step=step.id)
+
+
+def idling(decision: Decision, supply: Supply) -> tuple[Decision, Supply]:
+    """What becomes of a job of which only frozen results are made: its stored picture is there, or it has none."""
+    if decision.reason is not Reason.EXCLUDED:
+        return decision, supply
+    action = Action.REUSE if decision.result else Action.SKIP
+    return replace(decision, action=action, reason=Reason.CACHED if decision.result else Reason.FROZEN), supply
 
 
 def _is_unmade(made: Decision) -> bool:
