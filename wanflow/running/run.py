@@ -267,7 +267,7 @@ class Run:
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         asked = self._asked(job, made_of, digests)
-        if step.candidates > 1:
+        if step.expect or step.candidates > 1:
             self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
         return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 
