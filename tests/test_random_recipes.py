@@ -11,8 +11,8 @@ from fakes import Fakery, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wanflow import api
-from wanflow.model import Action, Status
+from wanflow import api, picking
+from wanflow.model import Action, Reason, Status
 from wanflow.planning.planned import Plan
 
 PHOTOS = {
@@ -38,6 +38,14 @@ MATRIX = st.fixed_dictionaries(
     {"zoom": st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=2, unique=True)},
     optional={"word": st.sampled_from([{"a": "x"}, {"a": "x", "b": "y"}])},
 )
+CANDIDATES = st.sampled_from(
+    [
+        {"candidates": 2},
+        {"candidates": 3, "pick": {"by": "first", "top": 2}},
+        {"candidates": 2, "pick": {"by": "hand"}},
+        {"candidates": 4, "pick": {"by": "hand", "top": 2}},
+    ]
+)
 MANY = {"uses": "wan/i2i", "model": "wan2.6-image", "with": {"prompt": "together"}}
 
 
@@ -62,6 +70,8 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
             step["with"][name] = "${{ matrix.zoom }}" if function != "wan/colorization" else "${{ matrix.zoom }} x"
             step["with"] |= {"max_side": 2000} if function == "local/fit" else {}
             conditions.append("matrix.zoom > 1")
+        if step["uses"].startswith("wan/") and draw(st.integers(0, 2)) == 0:
+            step |= draw(CANDIDATES)
         if draw(st.booleans()):
             step["when"] = draw(st.sampled_from(conditions))
             step["otherwise"] = draw(st.sampled_from(["skip", "bypass"])) if "image" in step else "skip"
@@ -117,10 +127,15 @@ def check_run(folder: Path) -> None:
             in {
                 Action.RUN: {Status.DONE},
                 Action.REUSE: {Status.REUSED},
-                Action.LATER: {Status.DONE, Status.REUSED},
-                Action.SKIP: {Status.SKIPPED, Status.REFUSED, Status.REUSED},
+                # Candidates that are made anew may be others than those that were picked.
+                Action.LATER: {Status.DONE, Status.REUSED, Status.PARKED},
+                Action.SKIP: {Status.SKIPPED, Status.REFUSED, Status.REUSED, Status.PARKED},
             }[action]
         ), job
+    parked = {job for job, status in became.items() if status is Status.PARKED}
+    foretold = {f"{row}/{made.step}" for row, made in plan.decisions() if made.reason is Reason.PARKED}
+    assert foretold <= parked
+    assert len(foretold) == plan.totals.parked
     for photo in PHOTOS:
         (folder / photo).touch()
     touched = api.plan(folder / "recipe.yaml", fakery.options())
@@ -128,11 +143,36 @@ def check_run(folder: Path) -> None:
     keys = [(call.key, call.function) for call in fakery.asked]
     assert len(keys) == len(set(keys)), "equal work was done twice"
     assert plan.totals.run <= len(fakery.asked) <= plan.totals.run + plan.totals.later
+    assert images(fakery) <= plan.totals.images
+    if not plan.totals.later:
+        assert images(fakery) == plan.totals.images
     again, record = api.run(folder / "recipe.yaml", fakery.options())
     assert record
     assert again.nothing_to_do
     assert len(fakery.asked) == len(keys)
     assert again.totals.jobs == plan.totals.jobs
+    assert again.totals.picks == record.open_picks.total()
+    if again.totals.picks:
+        check_picks(folder, again)
+
+
+def images(fakery: Fakery) -> int:
+    return sum(call.parameters.get("n", 1) for call in fakery.asked)
+
+
+def check_picks(folder: Path, parked: Plan) -> None:
+    """Picks made by hand lead to no more than the plan foretold, and only behind them."""
+    fakery = Fakery()
+    while picking.pick(folder / "recipe.yaml", (), fakery.options(), by="first"):  # one may lead to further ones
+        _, record = api.run(folder / "recipe.yaml", fakery.options())
+        assert record
+    done = images(fakery)
+    assert done <= parked.totals.images_after
+    _, record = api.run(folder / "recipe.yaml", fakery.options())
+    assert record
+    assert not record.open_picks
+    assert images(fakery) == done
+    assert not [outcome for outcome in record.outcomes if outcome.status is Status.PARKED]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -423,4 +423,5 @@ class Totals:
     parked: int = 0
     picks: int = 0
     images_after: int = 0
+    images_paid_after: int = 0
     usd_after: Decimal | None = Decimal(0)

@@ -489,6 +489,14 @@ def left_out(step: Step) -> tuple[Decision, Supply]:
     return Decision(step.id, Action.SKIP, Reason.EXCLUDED), Supply(absent=Reason.EXCLUDED, step=step.id)
 
 
+def idling(decision: Decision, supply: Supply) -> tuple[Decision, Supply]:
+    """What becomes of a job of which only frozen results are made: its stored picture is there, or it has none."""
+    if decision.reason is not Reason.EXCLUDED:
+        return decision, supply
+    action = Action.REUSE if decision.result else Action.SKIP
+    return replace(decision, action=action, reason=Reason.CACHED if decision.result else Reason.FROZEN), supply
+
+
 def _is_unmade(made: Decision) -> bool:
     """Whether a picture is yet to be made, by this job or by one of which it is the same work."""
     return made.result is None and made.action is not Action.SKIP

@@ -29,7 +29,7 @@ from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
 from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row
 from wanflow.planning import pilot
-from wanflow.planning.decide import Decider, left_out
+from wanflow.planning.decide import Decider, idling, left_out
 from wanflow.planning.fanin import FanIn
 from wanflow.planning.inputs import Inputs
 from wanflow.planning.kept import Kept
@@ -346,9 +346,12 @@ class Planner:
         files = self.supplier.start_row()
         chosen = self._chosen(row)
         needed = self._selection.needed(row.key) if self._selection else chosen
+        idle = self._idle(row)
         for step in self.plan.level(row).steps:
             try:
-                if step.id in needed:
+                if step.id in idle and step.id in chosen:
+                    decision, supply = idling(*self.decider.decide(step, row, supplies, selected=False))
+                elif step.id in needed:
                     decision, supply = self.decider.decide(step, row, supplies, selected=step.id in chosen)
                 else:
                     decision, supply = left_out(step)
@@ -378,6 +381,24 @@ class Planner:
         self.targets.owners.note_inputs(files)
         self._fan_in.note(row, supplies)
         return RowPlan(row, tuple(decisions), shown, tuple(restores), tuple(files.values()))
+
+    def _idle(self, row: Row) -> set[str]:
+        """The steps of a row whose pictures only frozen results are made of, so that nobody needs them."""
+        frozen = {step for of, step in self.picks.frozen if of == row.key}
+        if not frozen:
+            return set()
+        takers: dict[str, set[str]] = {step.id: set() for step in self.plan.steps}
+        for step in self.plan.steps:
+            for need in step.needs:
+                takers[need].add(step.id)
+        for output in self.recipe.outputs:
+            for need in output.ref.steps:
+                takers[need].add("")
+        idle: set[str] = set()
+        for step in reversed(self.plan.steps):
+            if step.id not in frozen and takers[step.id] and takers[step.id] <= frozen | idle:
+                idle.add(step.id)
+        return idle
 
     def _note_once(self, error: RowError) -> None:
         # The same photograph may be missing for several steps of a row, which is one problem.

@@ -262,6 +262,7 @@ class Plan:
         totals.skip += counts[Action.SKIP]
         open_images, after = self._open_images(step), self.images[step.id, Action.SKIP]
         totals.images += open_images
+        totals.images_after += after
         terms = self.terms[step.id]
         usd = terms.usd
         to_pay = self.to_pay(step.id)
@@ -270,7 +271,7 @@ class Plan:
             totals.usd_after = None if after else totals.usd_after
         elif not usd and not terms.paid:
             return
-        totals.images_after += after
+        totals.images_paid_after += after
         if totals.usd_after is not None:
             totals.usd_after += (usd or 0) * after
         totals.paid_tasks += self._open_jobs(step) - self._sent[step.id] + self._rerolls[step.id]

@@ -90,7 +90,7 @@ class Run:
         self._tasks: set[asyncio.Task[None]] = set()
         self._some_left_out = False  # of what the plan thought would be made
         self._further: dict[Job, tuple[Begun, Asked]] = {}  # jobs of which only a part is asked for
-        self._bases: dict[Job, Blob | None] = {}  # what candidates are compared with
+        self._bases: dict[Job, Blob | None] = {}  # what pictures are compared with
 
     # -- from outside
 
@@ -267,7 +267,7 @@ class Run:
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         asked = self._asked(job, made_of, digests)
-        if step.expect or step.candidates > 1:
+        if step.candidates > 1 or step.expect:
             self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
         return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 

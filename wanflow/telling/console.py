@@ -203,10 +203,10 @@ def _after(plan: Plan) -> str:
     """What parked jobs come to at most."""
     totals = plan.totals
     jobs = f"up to {count(totals.parked, 'job')}"
-    if not totals.images_after:
+    if not totals.images_paid_after:
         return f"{jobs} more, free"
     cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
-    return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
+    return f"{jobs} more, {cost} for {count(totals.images_paid_after, 'image')}"
 
 
 def _notes(plan: Plan) -> Iterator[str]:
