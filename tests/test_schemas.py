@@ -134,7 +134,7 @@ def test_a_schema_may_refer_to_itself():
         ({"minItems": 1}, [], ("length", "x must not be empty", "")),
         ({"pattern": "^a"}, "b" * 90, ("pattern", 'x: "' + "b" * 76 + "… does not have the form ^a", "")),
         (False, 1, ("unknown-key", "x can't be used here", "")),
-        ({"multipleOf": 2}, 3, ("multipleOf", "x: 3 is not a multiple of 2", "")),
+        ({"multipleOf": 2}, 3, ("type", "x: 3 is not a multiple of 2", "")),
     ],
 )
 def test_failures_are_said_in_plain_words(rule, value, said):
