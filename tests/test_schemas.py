@@ -140,3 +140,14 @@ def test_a_schema_may_refer_to_itself():
 def test_failures_are_said_in_plain_words(rule, value, said):
     error = next(Draft202012Validator({"properties": {"x": rule}}).iter_errors({"x": value}))
     assert schemas.said(error, "x") == said
+
+
+def test_what_schemas_share_is_the_same_in_each():
+    plan, explain, provenance = (schemas.named(name) for name in ("plan", "explain", "provenance"))
+    decision, job = plan["properties"]["decisions"]["items"]["properties"], explain["$defs"]["job"]["properties"]
+    assert {name: job[name] for name in ("job", "action", "reason", "changes")} == {
+        name: decision[name] for name in ("job", "action", "reason", "changes")
+    }
+    assert explain["$defs"]["problem"] == plan["$defs"]["problem"]
+    assert explain["$defs"]["step"] == provenance["$defs"]["step"]
+    assert explain["$defs"]["provenance"]["properties"] == provenance["properties"]
