@@ -158,5 +158,5 @@ def test_keys_are_taken(file: Path, project: Path) -> None:
 def test_every_key_stands_in_a_good_recipe() -> None:
     whole = schemas.load("recipe.schema.json")
     seen = {key for recipe in good_recipes() for key in used(whole, recipe, whole)}
-    # A check is a package of its own; tests/test_gate_errors.py installs one.
+    # A check is a package of its own; tests/test_gates.py installs one.
     assert sorted(keys(whole) - seen - {"expect.checks"}) == []
