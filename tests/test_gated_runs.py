@@ -19,9 +19,11 @@ from wanflow.documents.schemas import load
 from wanflow.errors import RecipeError
 from wanflow.language.selection import Wish
 from wanflow.model import Action, Outcome, Reason, Status
+from wanflow.planning.explain import jobs_json
 from wanflow.planning.planned import Plan, plan_json
 from wanflow.record import RunRecord
 from wanflow.telling.console import plan_text, reasons_text
+from wanflow.telling.explain import jobs_text
 
 NOT_BLANK = "expect: {not: [blank]}"
 
@@ -89,6 +91,19 @@ def test_the_plan_shows_a_failed_gate(tmp_path: Path) -> None:
     assert first == "gated at Somewhere: nothing to do; 0 jobs reused"
     assert line.endswith("failed its gate, or what it needs did")
     assert reasons_text(plan) == "  a/paint: failed its gate: it is blank"
+    explained = api.explain(tmp_path / "r.yaml", ["a/paint"], project.options())
+    assert "It does not run: it failed its gate: it is blank." in jobs_text(*explained)
+    Draft202012Validator(load("explain.schema.json")).validate(json.loads(json.dumps(jobs_json(*explained))))
+
+
+def test_explain_tells_of_a_later_try_what_was_asked_first(tmp_path: Path) -> None:
+    project = Gated(tmp_path, f"{NOT_BLANK}, reroll: 2", painted=blank_for(None))
+    project.run()
+    ((_, _, note, _),) = told(project.plan(every_row=True))
+    assert note == "this is try 2 of 3; those before failed the gate"
+    explained = jobs_text(*api.explain(tmp_path / "r.yaml", ["a/paint"], project.options()))
+    assert f"It does not run: its result is stored. {note}" in explained
+    assert ", as last time; it is made of" in explained
 
 
 def test_an_unfit_picture_is_made_again_with_the_next_seed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
+from wanflow.errors import EditError
 from wanflow.functions.sizes import Size
 from wanflow.judging.checks import Checks
 from wanflow.judging.measures import LIKENESS, LOOK, Measures
@@ -85,7 +86,9 @@ class Gates:
             yield "it is blank"
         if expect.alpha is not None and self._measures.alpha(picture) is not expect.alpha:
             yield "it has no transparency" if expect.alpha else "it has transparent parts"
-        if base:
+        if expect.compares:
+            if base is None:  # which a recipe that was checked can't come to; a gate never passes for want of it
+                raise EditError("InputMissing", "there is no input that the picture could be compared with")
             yield from self._compared(expect, picture, base)
         for name in expect.checks:
             if complaint := self._check((name, picture, base)):

@@ -8,13 +8,13 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from wanflow.documents.source import NodePath
-from wanflow.errors import did_you_mean
+from wanflow.errors import Rule, did_you_mean
 from wanflow.functions.catalog import Function
 
 CHECKS = "wanflow.checks"
 _UNITS = {"KB": 1_000, "MB": 1_000_000, "MiB": 1024 * 1024}
 
-Fault = tuple[NodePath, str, str, str]  # place below the step, rule, message, remedy
+Fault = tuple[NodePath, Rule, str, str]  # place below the step, rule, message, remedy
 
 
 @dataclass(frozen=True, slots=True)

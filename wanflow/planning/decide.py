@@ -25,6 +25,7 @@ from wanflow.planning.gating import Gating, GoneError
 from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
+from wanflow.planning.sizing import Sizing
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.planning.underway import Underway, told
 from wanflow.project import Options
@@ -83,6 +84,7 @@ class Decider:
         self._underway = underway
         self._gating = Gating(gates, kept.blobs, plan, expansion)
         self._known_recipe = index.knows_recipe(plan.identity)
+        self.sizing = Sizing(expansion, index, backend.place)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
 
@@ -124,7 +126,8 @@ class Decider:
         if self.no_proxy and selected and self._backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
         among = {slot: supply.size for slot, supply in taken.items()}
-        size = self._expansion.size(job, among)
+        size = self.sizing.size(job, among)
+        self._check_texts(job, sizes.base(among))
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
@@ -133,6 +136,17 @@ class Decider:
         if any(supply.absent for supply in taken.values()):
             return self._parked(job, size) if selected else left_out(step)
         return self._tried(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
+
+    def _check_texts(self, job: Job, size: sizes.Size | None) -> None:
+        """Refuse texts that a picture of this size has no room for. Raises RowError."""
+        if not size or job.step.function.size["rule"] not in sizes.WITH_TEXTS:
+            return
+        from wanflow.pixels import captions  # late: it loads the fonts
+
+        try:
+            captions.check(job.step.function.name, size, job.parameters)
+        except sizes.SizeError as error:
+            raise self._expansion.misfit(job, error) from error
 
     def _parked(self, job: Job, size: tuple[int, int] | None) -> tuple[Decision, Supply]:
         """A person has to choose first."""
@@ -330,7 +344,11 @@ class Decider:
                 return self._gating.unfit(job, tried[-1], taken, decision.note, tried)
         makes = decision.action in (Action.RUN, Action.LATER)
         if decision.result or not (makes or decision.action is Action.REUSE):
-            return replace(decision, tried=tuple(tried)), supply
+            earlier = (
+                f"this is try {1 + len(tried)} of {1 + step.reroll}; those before failed the gate" if tried else ""
+            )
+            note = "; ".join(filter(None, (decision.note, earlier)))
+            return replace(decision, tried=tuple(tried), note=note), supply
         if makes and size and (why := self._gating.foreseen(job, size)):
             self._fresh.discard(_symbol(str(decision.key)))
             return self._gating.unfit(job, str(decision.key), taken, why)

@@ -176,6 +176,7 @@ class Planner:
             self._selection.require_rows()
             if not any(self._selection.of(entry.key) for entry in self.plan.entries):
                 self.plan.notes.append("no job is selected")
+        self.plan.notes += self.decider.sizing.notes()
         if fetches := len(self.plan.fetches):
             number = "1 picture is" if fetches == 1 else f"{fetches:,} pictures are"
             self.plan.notes.append(f"{number} fetched first")

@@ -16,6 +16,7 @@ from decimal import Decimal
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
+from wanflow.functions.sizes import Size, base
 from wanflow.judging.gates import FAILED
 from wanflow.language import hints
 from wanflow.language.expand import Job as Made
@@ -90,7 +91,8 @@ class Run:
         self._tasks: set[asyncio.Task[None]] = set()
         self._some_left_out = False  # of what the plan thought would be made
         self._further: dict[Job, tuple[Begun, Asked]] = {}  # jobs of which only a part is asked for
-        self._bases: dict[Job, Blob | None] = {}  # what candidates are compared with
+        self._bases: dict[Job, Blob | None] = {}  # what pictures are compared with
+        self._assumed: dict[Job, tuple[Size | None, Size | None]] = {}  # its image's size, and its own by the rule
 
     # -- from outside
 
@@ -254,20 +256,22 @@ class Run:
         row = self.progress.rows[place].entry.row
         made_of = self.planner.expansion.another(self.planner.expansion.job(step, row), self.tries.unfit(job))
         pictures = self._pictures(place, step)
-        if self.plan.fetches or self._some_left_out:  # of which the plan did not know what they are, or that they are
-            taken = {slot: _supply(ref, source) for slot, (ref, source) in pictures.items()}
+        # What is fetched, or made by others, may be of another size than the plan thought, and some may not be there.
+        taken = {slot: _supply(ref, source) for slot, (ref, source) in pictures.items()}
+        if self._some_left_out or self.plan.fetches:
             self.planner.supplier.check_number(step, row, sum(slot.startswith("images.") for slot in taken))
-            self.planner.supplier.check_sizes(step, row, taken)
+        self.planner.supplier.check_sizes(step, row, taken)
         sources = {slot: source for slot, (_, source) in pictures.items()}
         inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in sources.items()}
         sizes = {slot: source.blob.size for slot, source in sources.items()}
         made = self.planner.expansion.size(made_of, sizes)
+        self._assumed[job] = base(sizes), made
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         asked = self._asked(job, made_of, digests)
-        if step.candidates > 1:
+        if step.candidates > 1 or step.expect:
             self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
         return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 
@@ -410,6 +414,7 @@ class Run:
                 self.index.remember(call.key, result, parts, making)
                 names = [numbered(name, self.tries.unfit(job) + 1) for name in self.progress.names(state, step.id)]
                 self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
+                self.planner.decider.sizing.note(step, *self._assumed.pop(job), result.blobs[0].size)
             kept = True
             self.kept += 1
         self._made.add(call.key)

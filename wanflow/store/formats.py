@@ -46,6 +46,10 @@ INSERT OR IGNORE INTO makings
 INSERT OR IGNORE INTO written SELECT sha256, path, recipe_of, writer FROM outputs;
 INSERT OR IGNORE INTO seen SELECT substr(blob, 3, 64), path FROM files;
 """,
+    """
+CREATE TABLE sizes (maker TEXT, image TEXT, assumed TEXT, made TEXT NOT NULL, PRIMARY KEY (maker, image, assumed))
+    WITHOUT ROWID;
+""",
 )
 
 LEDGER = (

@@ -9,6 +9,8 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from wanflow.errors import quoted
+from wanflow.functions.geometry import Size
 from wanflow.functions.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat
 from wanflow.store.made import blob_list, blob_of, facts_of, numbers_of, read, text
@@ -132,6 +134,18 @@ class Sightings:
         measured = ((*of, json.dumps(found)) for of, found in entries.items())
         self._db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?)", measured)
 
+    # -- how large results were
+
+    def sizes(self, maker: str) -> dict[tuple[Size | None, Size], Size]:
+        """What a maker's pictures measured, by the image's size and the one that was assumed."""
+        found = self._db.execute("SELECT image, assumed, made FROM sizes WHERE maker = ?", (maker,))
+        return {(_size(image) if image else None, _size(assumed)): _size(made) for image, assumed, made in found}
+
+    def note_size(self, maker: str, image: Size | None, assumed: Size, made: Size) -> None:
+        """Keep how large a picture was that a maker made of an image of this size."""
+        line = (maker, _said(image) if image else "", _said(assumed), _said(made))
+        self._db.execute("INSERT OR REPLACE INTO sizes VALUES (?, ?, ?, ?)", line)
+
     # -- output files
 
     def published(self, path: str) -> Published | None:
@@ -173,6 +187,18 @@ class Sightings:
     def outputs(self) -> Iterator[tuple[str, str]]:
         """What was last written to each output path: path, sha256."""
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
+
+
+def _said(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _size(text: str) -> Size:
+    try:
+        width, height = map(int, str(text).split("x"))
+    except ValueError as error:
+        raise sqlite3.DataError(f"what no wanflow wrote ({quoted(str(text))} is no size)") from error
+    return width, height
 
 
 def read_column(raw: Any, judge: Callable[[Any], T]) -> T:
