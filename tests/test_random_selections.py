@@ -91,7 +91,8 @@ def test_a_selection_of_a_recipe_is_the_algebra_of_sets_on_the_graph_of_its_jobs
             '{"id": "r1", "photo": "a.png", "words": "x", "factor": 1, "flag": true}'
         )
         (Path(name) / "a.png").write_bytes(PHOTOS["a.png"])
-        recipe = api.check(Path(name) / "recipe.yaml").recipe
+        # More pictures than a step takes refuse a row of the plan, and nothing of the recipe.
+        recipe = api.plan(Path(name) / "recipe.yaml").recipe
     by_text, jobs = expanded(made), all_jobs(expanded(made))
     assert {(step.id, frozenset(step.needs)) for step in recipe.steps} == {
         (step.id, frozenset(step.needs)) for step in by_text
