@@ -394,7 +394,7 @@ def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:
     except OSError as error:
         stopped = stopped or StoreError(f"the run's record is missing: {unwritable(project.store / 'runs', error)}")
     if stopped:
-        pictures = f"{work.kept:,} picture{'' if work.kept == 1 else 's'}"
-        kept = f"{pictures} that this run made and all from before are kept" if work.kept else "nothing is lost"
+        pictures = f"{work.keeping.kept:,} picture{'' if work.keeping.kept == 1 else 's'}"
+        kept = f"{pictures} that this run made and all from before are kept" if work.keeping.kept else "nothing is lost"
         raise StoreError(f"{sentence(stopped)} {kept[0].upper()}{kept[1:]}; run again to go on.")
     return record

@@ -144,8 +144,9 @@ class Planner:
 
     def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
+        fingerprints = self.decider.requests.fingerprints
         steps = [
-            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), *self._judges[step.id]]
+            [step.id, fingerprints[step.id], digest(step.function.rules()), *self._judges[step.id]]
             for step in self.expansion.steps
         ]
         columns = self.manifest.columns if self.manifest else None
@@ -299,7 +300,7 @@ class Planner:
         entry = self._row(row, paths)
         while self._unsound(entry):
             entry = self._row(row, paths)
-        self.decider.end(entry)
+        self.decider.repeats.end(entry)
         return entry
 
     def _refuse(self, row: Row, error: RowError) -> None:
@@ -337,13 +338,13 @@ class Planner:
     def _look_again(self, place: int, row: Row) -> None:
         entry = self.plan.entries[place]
         if isinstance(entry, RowPlan):
-            self.decider.forget(entry)
+            self.decider.repeats.forget(entry)
         self.plan.entries[place] = self._sound_row(row, self.targets.paths(row, claim=False))
 
     def _row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:
         supplies: dict[str, Supply] = {}
         decisions: list[Decision] = []
-        self.decider.begin()
+        self.decider.repeats.begin()
         files = self.supplier.start_row()
         chosen = self._chosen(row)
         needed = self._selection.needed(row.key) if self._selection else chosen
@@ -437,9 +438,9 @@ class Planner:
     def _faulty(self, row: Row, made: Decision, *, whole: bool) -> bool:
         key, taken = str(made.key), _taken(made, whole=whole)
         fault = next((fault for blob in taken if (fault := self._fault(blob.sha256))), "")
-        if not fault or key in self.decider.bad_keys:
+        if not fault or key in self.decider.requests.bad_keys:
             return False
-        self.decider.bad_keys.add(key)
+        self.decider.requests.bad_keys.add(key)
         self.plan.damaged[key] = next(blob.sha256 for blob in taken if self._fault(blob.sha256))
         self.plan.notes.append(f"the stored picture of {row.key}/{made.step} is {fault}; it is made again")
         return True
