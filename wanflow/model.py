@@ -153,7 +153,7 @@ class Change:
     new: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.old} -> {self.new}"
+        return f"{self.field}: {self.old} → {self.new}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,8 @@ class Limits:
 class Terms:
     """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
     price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
-    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it.
+    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it; `price_source`
+    tells people where the price is from.
     """
 
     fidelity: str
@@ -258,6 +259,7 @@ class Terms:
     lane: str
     limits: Limits
     paid: bool = False
+    price_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +321,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts and money of a plan."""
+    """Counts and money of a plan: `usd` is what surely runs, `usd_expected` what runs if every later job does, each
+    done once, `usd_worst` the same with everything that may have to be paid again.
+    """
 
     jobs: int = 0
     run: int = 0
@@ -328,7 +332,9 @@ class Totals:
     skip: int = 0
     paid_tasks: int = 0
     images: int = 0
+    images_paid: int = 0
     usd: Decimal = Decimal(0)
+    usd_expected: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
     restore: int = 0

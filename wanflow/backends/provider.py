@@ -71,9 +71,9 @@ class ProviderBackend:
             own.submissions_per_second or offer.submissions_per_second,
             AHEAD if own.submit_ahead is None else own.submit_ahead,
         )
-        return Terms(
-            "real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits, paid=True
-        )
+        seconds, lane = sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}"
+        source = "wanflow.toml" if own.price_usd is not None else _price_source(offer)
+        return Terms("real", usd, seconds, lane, limits, paid=True, price_source=source)
 
     def refuses(self, step: Step) -> str:
         """Why this account can't do a step: its model isn't offered in the region; empty when it can."""
@@ -142,3 +142,9 @@ class ProviderBackend:
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
         return Secret(key, f"the API key in {variable}")
+
+
+def _price_source(offer: Offer) -> str:
+    if not (price := offer.price):
+        return offer.price_note.rstrip(".")
+    return f"{price.amount} {price.currency}, {price.date}, {price.source}"

@@ -13,6 +13,9 @@ from wanflow.cli.flags import Money, options, recipe_options, selecting
 
 if TYPE_CHECKING:
     from wanflow.api import Options
+    from wanflow.planning.planned import Plan
+
+FORMS = ("text", "json", "markdown", "html")
 
 
 @main.command()
@@ -25,7 +28,7 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
     wanflow check restore.yaml
     """
     from wanflow import api
-    from wanflow.telling.console import count
+    from wanflow.telling.words import count
 
     def work() -> int:
         plan = api.check(recipe, options(**flags))
@@ -41,34 +44,60 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 @selecting
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
-def plan(recipe: Path, form: str, **flags: Any) -> int:
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
+@click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
+def plan(recipe: Path, form: str, detail: bool, **flags: Any) -> int:
     """Show what a run would do, why, and what it costs. Changes nothing; needs no network and no key.
 
     \b
     wanflow plan restore.yaml
     wanflow plan restore.yaml -p upscale=4
     wanflow plan restore.yaml -s 0001/detail
-    wanflow plan restore.yaml --format json > plan.json
+    wanflow plan restore.yaml --format markdown > comment.md
+    wanflow plan restore.yaml --format html > plan.html
     """
     from wanflow import api
 
-    return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form), form == "json")
+    def work() -> int:
+        wish = options(**flags)
+        return _show_plan(api.plan(recipe, wish), form, detail, api.open_project(recipe, wish).root)
+
+    return reported(work, form == "json")
 
 
-def _show_plan(plan: Any, form: str) -> int:
-    from wanflow.planning.planned import plan_json
-    from wanflow.telling.console import plan_text, problems_text, reasons_text
+def _show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
+    from wanflow.telling.console import problems_text
 
-    if form == "json":
-        sys.stdout.writelines(plan_json(plan))
-    else:
-        say(plan_text(plan))
-        if details := reasons_text(plan):
-            say(f"\n{details}")
+    match form:
+        case "json":
+            from wanflow.planning.planned import plan_json
+
+            sys.stdout.writelines(plan_json(plan))
+        case "markdown":
+            from wanflow.telling.markdown import plan_markdown
+
+            sys.stdout.write(plan_markdown(plan, detail=detail))
+        case "html":
+            from wanflow.telling.page import plan_html
+
+            sys.stdout.writelines(plan_html(plan, root, detail=detail))
+        case _:
+            _say_plan(plan, detail)
     if plan.problems:
         say(problems_text(plan.problems), err=True)
     return 65 if plan.problems else 0
+
+
+def _say_plan(plan: Plan, detail: bool) -> None:
+    from wanflow.telling.plantext import detail_text, plan_text, reasons_text
+
+    say(plan_text(plan))
+    if details := reasons_text(plan):
+        say(f"\n{details}")
+    if detail:
+        say("")
+        for line in detail_text(plan):
+            say(line)
 
 
 @main.command()
@@ -108,13 +137,15 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
     from wanflow import api
 
     if dry_run:
-        return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), "json" if as_json else "text"), as_json)
+        form = "json" if as_json else "text"
+        return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form, False, Path()), as_json)
     return reported(lambda: _run(recipe, options(**flags), yes, as_json), as_json)
 
 
 def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
     from wanflow import api
     from wanflow.telling import console
+    from wanflow.telling.words import count
 
     began = console.now()
     with console.Narrator() as narrator:
@@ -129,7 +160,7 @@ def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
         say(console.problems_text(plan.problems), err=True)
     if narrator.unsaid:
         place = f".wanflow/runs/{record.run_id}/run.json"
-        say(f"  {console.count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
+        say(f"  {count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
     if as_json:
         sys.stdout.writelines(record.json())
     else:

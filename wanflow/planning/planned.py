@@ -157,6 +157,21 @@ class Plan:
                 for decision in entry.decisions:
                     yield entry.row.key, decision
 
+    def looked_at(self) -> Iterator[tuple[str, Decision]]:
+        """The same without unchanged rows, of which nothing is to be done or told."""
+        for entry in self.entries:
+            if isinstance(entry, RowPlan):
+                yield from ((entry.row.key, decision) for decision in entry.decisions)
+
+    def why_counts(self, *reasons: Reason) -> Iterator[int]:
+        """How many jobs there are for one of these reasons, in parts."""
+        return (number for (_, _, reason, _), number in self.why.items() if reason in reasons)
+
+    def step_usd(self, step: Step) -> Decimal | None:
+        """What the open jobs of a step cost, each of them done once; None when that is not known."""
+        usd, images = self.terms[step.id].usd, self._open_jobs(step)
+        return None if usd is None and images else (usd or Decimal(0)) * images
+
     def tally(self) -> None:
         """Count the entries; called once, when all are there."""
         totals = self.totals
@@ -182,6 +197,11 @@ class Plan:
         # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
         totals.seconds = max(work.values(), default=0.0)
 
+    def is_paid(self, step: str) -> bool:
+        """Whether jobs of a step cost somebody's money, if any are to be done."""
+        terms = self.terms[step]
+        return terms.paid or terms.usd is None or bool(terms.usd)
+
     def _open_jobs(self, step: Step) -> int:
         return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
 
@@ -193,14 +213,15 @@ class Plan:
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
         totals.images += self._open_jobs(step)
-        terms = self.terms[step.id]
-        usd = terms.usd
+        usd = self.terms[step.id].usd
         if usd is None:
             totals.unpriced += self._open_jobs(step)
-        elif not usd and not terms.paid:
+        if not self.is_paid(step.id):
             return
         totals.paid_tasks += self._open_jobs(step)
+        totals.images_paid += self._open_jobs(step)
         totals.usd += (usd or 0) * counts[Action.RUN]
+        totals.usd_expected += self.step_usd(step) or 0
         totals.usd_worst += (usd or 0) * self._open_jobs(step)
 
 
@@ -237,13 +258,25 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "fetch": len(plan.fetches),
             "paid_tasks": totals.paid_tasks,
             "images": totals.images,
+            "images_paid": totals.images_paid,
+            "currency": "USD",
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
+            "usd_expected": None if totals.unpriced else money(totals.usd_expected),
             "usd_worst": None if totals.unpriced else money(totals.usd_worst),
             "seconds": round(totals.seconds, 1),
         },
+        "prices": _prices(plan),
         "problems": [problem.json() for problem in plan.problems],
         "notes": plan.notes,
     }
+
+
+def _prices(plan: Plan) -> list[dict[str, Any]]:
+    """The price of an image of each model that the plan may pay for, and where it is from."""
+    paid = {str(step.model): plan.terms[step.id] for step in plan.steps if plan.is_paid(step.id)}
+    return [
+        {"model": model, "usd": money(terms.usd), "source": terms.price_source} for model, terms in sorted(paid.items())
+    ]
 
 
 def plan_json(plan: Plan) -> Iterator[str]:
