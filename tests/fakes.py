@@ -43,6 +43,7 @@ class Fakery:
 
     asked: list[Call] = field(default_factory=list)
     faults: dict[str, list[EditError]] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)  # images of the next call that don't come, by function
     fidelity: str = "real"
     warnings: tuple[str, ...] = ()
     paint: Callable[[Call], object] = lambda call: (
@@ -76,9 +77,17 @@ class FakeBackend(DraftBackend):
         self.fakery.asked.append(call)
         if faults := self.fakery.faults.get(call.function):
             raise faults.pop(0)
-        data = json.dumps([self._size(call), self.fakery.paint(call)]).encode()
-        sha256 = Blobs(self.workers.store).put(data)
-        return Result((Blob(sha256, *self._size(call), "PNG", len(data)),), self.fakery.fidelity, self.fakery.warnings)
+        wanted = call.parameters.get("n", 1)
+        made = [self._made(call, place) for place in range(wanted - self.fakery.lost.pop(call.function, 0))]
+        return Result(tuple(made), self.fakery.fidelity, self.fakery.warnings)
+
+    def _made(self, call: Call, place: int) -> Blob:
+        """One of the call's images: by its own seed, the next, …"""
+        parameters = {name: value for name, value in call.parameters.items() if name != "n"}
+        if place:
+            parameters["seed"] = parameters.get("seed", 0) + place
+        data = json.dumps([self._size(call), self.fakery.paint(replace(call, parameters=parameters))]).encode()
+        return Blob(Blobs(self.workers.store).put(data), *self._size(call), "PNG", len(data))
 
     def _size(self, call: Call) -> tuple[int, int]:
         path, _ = call.inputs.get("image") or list(call.inputs.values())[-1]
@@ -103,6 +112,9 @@ class PaidBackend(FakeBackend):
         return Terms("real", self.usd, 10.0, "paid", Limits(2))
 
     def account(self) -> Account:
+        return Account("fake", "a fake account")
+
+    def named_account(self) -> Account | None:
         return Account("fake", "a fake account")
 
     def service(self, uploads: object) -> PaidService:
@@ -141,7 +153,8 @@ class PaidService:
 
     async def wait(self, ticket: FakeTicket) -> Ending:
         try:
-            return Ending(None, 1, await self._perform(ticket.call))
+            made = await self._perform(ticket.call)
+            return Ending(None, len(made.blobs), made)
         except EditError as error:
             return Ending(error, 0)
 

@@ -143,7 +143,13 @@ class Desk:
 
 
 ORDER = Order(
-    Call("k", "wan/expand", {"n": 1}, {}, model="m"), "lane", Limits(2, per_second=2), PRICE, "parts", "r", "1/wide"
+    Call("k", "wan/expand", {"n": 1}, {}, model="m"),
+    "lane",
+    Limits(2, per_second=2),
+    PRICE,
+    "parts",
+    "r.yaml",
+    "1/wide",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fakes import picture
 from paydesk import ORDER, PRICE, Desk, Line, Provider, error
 from test_provider import SPEED, run, stats
 
+from wanflow import cache
 from wanflow.backends.dashscope import client
 from wanflow.emulator.chance import times
 from wanflow.emulator.faults import Fault
@@ -21,6 +23,7 @@ from wanflow.functions.catalog import Model, Protocol
 from wanflow.model import Ending, Result
 from wanflow.paying.payments import Payments
 from wanflow.store.ledger import Ledger
+from wanflow.store.receipts import Receipts
 from wanflow.store.tasks import Owner, State
 
 
@@ -125,6 +128,18 @@ def test_a_run_keeps_what_came_at_once_and_a_second_run_calls_nobody(recipe: Pat
             record, heard = run(recipe, origin)
             assert record.exit_code == 0, heard.notes
         assert (stats(origin)["submissions"], stats(origin)["images_billed"]) == (1, 1)
+
+
+def test_what_came_at_once_has_a_receipt_and_outlives_the_index_and_a_clearing(recipe: Path) -> None:
+    with running(Emulation(speed=SPEED, paint="echo", service=times("uniform:2:4"))) as origin:
+        record, _ = run(recipe, origin)
+        assert next(iter(Receipts(recipe.parent / ".wanflow").read()))[0].key == record.outcomes[0].key
+        assert json.loads("".join(record.json()))["totals"]["paid_tasks"] == 1
+        for file in (recipe.parent / ".wanflow").glob("index.sqlite*"):
+            file.unlink()
+        assert cache.gc(recipe.parent, older_than_s=0.0).items == []
+        again, heard = run(recipe, origin)
+        assert (again.exit_code, stats(origin)["submissions"]) == (0, 1), heard.notes
 
 
 def test_a_run_whose_answer_was_lost_says_so_and_sends_it_again_only_when_told(recipe: Path) -> None:

@@ -28,8 +28,8 @@ from wanflow.model import Call, Limits, Status
 from wanflow.settings import state_folder
 from wanflow.store import locks
 from wanflow.store.blobs import Blobs
+from wanflow.store.books import FILE as LEDGER
 from wanflow.store.index import Index
-from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import FILE
 from wanflow.store.tasks import Order, Owner, Task

@@ -14,8 +14,8 @@ PACKAGE = Path(wanflow.__file__).parent
 # Rooms (folders) and the files beside them, in the order in which they may know of each other.
 LINES = [
     "__version__ errors canon clock links documents model record functions limits pictures settings address",
-    "manifests language store wire pixels judging backends emulator project planning paying running starter cache",
-    "telling api cli __init__ __main__",
+    "manifests language store wire pixels judging choosing backends emulator project planning paying running starter",
+    "cache telling api picking cli __init__ __main__",
 ]
 ORDER = [name for line in LINES for name in line.split()]
 

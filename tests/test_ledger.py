@@ -18,7 +18,8 @@ import pytest
 from wanflow.errors import StoreError
 from wanflow.model import Call, Limits
 from wanflow.store import locks
-from wanflow.store.ledger import ALONE_S, FILE, KEPT_S, UNHEARD_S, Ledger, Wait
+from wanflow.store.books import FILE, KEPT_S
+from wanflow.store.ledger import ALONE_S, UNHEARD_S, Ledger, Wait
 from wanflow.store.tasks import Order, Owner, State, Task
 from wanflow.store.uploads import Kept
 

@@ -16,7 +16,7 @@ from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Call, Ending, Limits
-from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, NoRoom, NotStarted, OverBudget, Performed
+from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, Left, NoRoom, NotStarted, OverBudget, Performed
 from wanflow.paying.payments import Payments
 from wanflow.paying.reconcile import SETTLED_S
 from wanflow.store.ledger import Ledger
@@ -134,6 +134,20 @@ def test_a_stopping_run_sends_nothing_more(desk: Desk) -> None:
         desk.work(lambda payments: payments.perform(FULL), stopping=lambda: True)
 
 
+def test_a_failure_that_would_be_tried_again_is_none_of_a_run_that_is_told_to_stop(desk: Desk) -> None:
+    desk.provider.ends = [error(Again.SOON)]
+    with pytest.raises(NotStarted):
+        desk.work(lambda payments: payments.perform(ORDER), stopping=lambda: desk.states() == [State.FAILED])
+    assert desk.notes == ["1/wide: InternalError: it failed; not tried again, since the run stops"]
+
+
+def test_a_search_that_is_told_to_stop_is_left_to_the_next_run(desk: Desk) -> None:
+    desk.provider.submits = [error(Again.UNSURE, "NoAnswer")]
+    with pytest.raises(Left):
+        desk.work(lambda payments: payments.perform(ORDER), stopping=lambda: bool(desk.notes))
+    assert desk.states() == [State.SENDING]
+
+
 def test_nothing_is_paid_for_that_there_is_no_room_for(desk: Desk) -> None:
     large = replace(ORDER, call=replace(ORDER.call, pixels=4_000_000, parameters={"n": 2}))
     desk.provider.waiting = 3  # 8 pictures of 12 MB are to come, and 50 MB are for all else
@@ -191,7 +205,11 @@ def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) 
     desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
     performed = desk.perform()
     assert performed.result.task_id == "task-1"
-    assert "found in the account's list" in performed.result.warnings[-1]
+    assert performed.result.warnings == (
+        "no answer came to its request, and the account's only task of that time, task-1, was taken for it. "
+        "Look at the picture of 1/wide. If it shows something else, that task is another program's: "
+        "`wanflow run r.yaml -B -s 1/wide` makes it anew, and pays for it",
+    )
     assert len(desk.provider.sent) == 1
 
 
@@ -200,6 +218,25 @@ def test_a_clock_that_is_a_day_wrong_is_compared_before_anything_is_sent(desk: D
     desk.provider.offset_s, desk.provider.ahead_s = None, 86_400.0
     assert desk.perform().result.task_id == "task-1"
     assert len(desk.provider.sent) == 1
+
+
+def test_a_clock_that_is_set_between_the_claim_and_the_request_is_compared_again(desk: Desk) -> None:
+    provider = desk.provider
+    provider.submits, provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+
+    async def disturbed(payments: Payments) -> Performed:
+        reserve = payments.budget.reserve
+
+        def set_forward(usd: Decimal | None) -> bool:
+            provider.clock.seconds += 86_400
+            provider.offset_s, provider.ahead_s = None, provider.ahead_s - 86_400
+            return reserve(usd)
+
+        payments.budget.reserve = set_forward  # type: ignore[method-assign]
+        return await payments.perform(ORDER)
+
+    assert desk.work(disturbed).result.task_id == "task-1"
+    assert len(provider.sent) == 1
 
 
 def test_a_clock_that_was_set_forward_a_day_does_not_make_a_task_a_day_old(desk: Desk) -> None:
@@ -444,7 +481,7 @@ def test_what_may_have_been_taken_keeps_its_price_set_aside(
             await payments.perform(order("other"))
 
     desk.work(both, cap=PRICE)
-    assert (len(desk.provider.taken), desk.states()) == (1, [state, State.FAILED])  # the other was withdrawn
+    assert (len(desk.provider.taken), desk.states()) == (1, [state])  # of the other there is no trace
 
 
 def test_what_was_refused_or_never_arrived_gives_its_price_back(desk: Desk) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from projects import Heard
 
 from wanflow import api
 from wanflow.errors import StoreError
-from wanflow.model import Blob, Result, Status
+from wanflow.model import Blob, Outcome, Result, Status
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
 from wanflow.store.receipts import FILE, Receipt, Receipts
@@ -155,6 +157,50 @@ def test_several_processes_add_at_once(tmp_path: Path) -> None:
     assert [process.wait(60) for process in both] == [0, 0]
     found = [receipt.key for receipt, _ in Receipts(tmp_path).read()]
     assert sorted(found) == sorted(f"{name}-{n}" for name in "ab" for n in range(60))
+
+
+def spoil(store: Path, key: object) -> None:
+    with closing(sqlite3.connect(store / "index.sqlite")) as db:
+        db.execute("UPDATE results SET made = '[[{' WHERE key = ?", (key,))
+        db.commit()
+
+
+SPOILT = "an entry of .wanflow/index.sqlite is what no wanflow wrote (Expecting property name enclosed in double quotes"
+
+
+def test_a_spoilt_entry_of_what_was_paid_for_is_read_from_its_receipt(recipe: Path, fakery: Fakery) -> None:
+    made = run(recipe, fakery.paid()).outcomes
+    api.plan(recipe, fakery.paid())  # from now on, nothing of the receipts is news
+    for outcome in made:
+        spoil(recipe.parent / ".wanflow", outcome.key)
+    fakery.steps()
+    plan = api.plan(recipe, fakery.paid(no_proxy=True))
+    [note] = plan.notes  # once, not for each
+    assert note.startswith(SPOILT)
+    assert (plan.totals.paid_tasks, plan.totals.reuse) == (0, 4)
+    assert (run(recipe, fakery.paid()).exit_code, fakery.steps()) == (0, [])
+
+
+class Spoiler(Heard):
+    """Spoils the index amid a run, whenever a job has ended."""
+
+    def __init__(self, store: Path) -> None:
+        super().__init__()
+        self.store = store
+
+    def finished(self, outcome: Outcome, step: str) -> None:
+        super().finished(outcome, step)
+        spoil(self.store, outcome.key)
+
+
+def test_an_entry_that_is_spoilt_amid_a_run_is_a_miss_which_is_told_once(recipe: Path, fakery: Fakery) -> None:
+    # All rows make the same picture in the second step, so that the later ones look for it amid the run.
+    recipe.write_text(RECIPE.replace("image: steps.colour", "image: file:a.png"))
+    heard = Spoiler(recipe.parent / ".wanflow")
+    _, record = api.run(recipe, fakery.options(jobs=1), listener=heard)
+    assert record
+    assert record.exit_code == 0
+    assert [note.startswith(SPOILT) for note in heard.notes] == [True]
 
 
 def test_commits_lost_in_a_power_cut_come_back(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class Account:
     broken: str = ""
     hanging: str = ""
     interrupts: int = 0
+    alone: bool = False  # it does not hang until another task is stored
 
     def options(self, **more: object) -> api.Options:
         return api.Options(backends={"draft": lambda services: Backend(services.workers, self)}, **more)  # type: ignore[arg-type]
@@ -49,7 +50,7 @@ class Account:
         if step == self.broken:
             raise EditError("BadAnswer", "no sense", Again.UNSURE)
         if step == self.hanging and task_id == min(self.results):
-            while tasks()[-1].state is not State.STORED:
+            while not self.alone and tasks()[-1].state is not State.STORED:
                 await asyncio.sleep(0.01)
             for _ in range(self.interrupts):
                 os.kill(os.getpid(), signal.SIGINT)
@@ -124,6 +125,12 @@ def test_a_run_that_only_brings_home_what_others_left_can_be_interrupted(
     account.broken, account.hanging, account.interrupts = "", step, interrupts
     run(recipe, account)
     assert [task.state for task in tasks()] == [left, State.STORED]
+
+
+@pytest.mark.parametrize("step", ["wait", "fetch"])
+def test_a_run_that_leaves_all_it_had_under_way_was_interrupted(recipe: Path, step: str) -> None:
+    record = run(recipe, Account(hanging=step, interrupts=2, alone=True))
+    assert (record.counts(), record.interrupted, record.exit_code) == ({Status.LEFT: 1}, True, 130)
 
 
 def test_what_was_made_anew_is_not_replaced_by_an_older_task_of_its_key(recipe: Path) -> None:

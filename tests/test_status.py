@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from test_ledger import NOW, opened, order, sent, submitted
 
 from wanflow.cli import main
+from wanflow.errors import UsageError
 from wanflow.paying.status import Spent, look
-from wanflow.store.ledger import FILE, Ledger
+from wanflow.store.books import FILE
+from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import State, Task
 from wanflow.telling import console
 
@@ -124,3 +126,75 @@ def test_a_damaged_record_hides_no_other(tmp_path: Path) -> None:
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "run.json").write_text(text)
     assert look(tmp_path, tmp_path, datetime.now(UTC)).runs == ({"run_id": "2"},)
+
+
+# -- of some jobs only
+
+
+def recorded(store: Path, run: str, *outcomes: tuple[str, str]) -> None:
+    values = {"function": "wan/expand", "error": None, "usd": 0, "task_id": None, "fidelity": "real"}
+    totals = {"run": 1, "usd": 0}
+    record: dict[str, object] = {"run_id": run, "recipe": "r", "backend": "draft", "interrupted": False}
+    ended = [{"job": job, "status": status, **values} for job, status in outcomes]
+    (store / "runs" / run).mkdir(parents=True)
+    (store / "runs" / run / "run.json").write_text(json.dumps(record | {"totals": totals, "outcomes": ended}))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    recorded(tmp_path, "1", ("a/wide", "failed"), ("b/wide", "failed"), ("run/sheet", "blocked"))
+    recorded(tmp_path, "2", ("a/wide", "done"), ("b/wide", "refused"), ("b/look@book-0.4", "done"))
+    return tmp_path
+
+
+def jobs(store: Path, *select: str) -> list[list[str]]:
+    found = look(store, store / "none", datetime.now(UTC), select)
+    return [[outcome["job"] for outcome in run["outcomes"]] for run in found.runs]
+
+
+def test_selected_jobs_are_told_of_each_run(store: Path) -> None:
+    assert jobs(store, "b/") == [["b/wide", "b/look@book-0.4"], ["b/wide"]]
+    assert jobs(store, "wide") == [["a/wide", "b/wide"], ["a/wide", "b/wide"]]
+    assert jobs(store, "look", "run/sheet") == [["b/look@book-0.4"], ["run/sheet"]]
+    assert jobs(store, "wide,b/") == [["b/wide"], ["b/wide"]]
+    assert jobs(store, "look@*") == [["b/look@book-0.4"], []]
+
+
+def test_what_failed_last_is_told_not_what_failed_once(store: Path) -> None:
+    assert jobs(store, "state:failed") == [["b/wide"], ["b/wide"]]
+
+
+def test_the_text_tells_how_selected_jobs_ended(store: Path) -> None:
+    told = console.status_text(look(store, store / "none", datetime.now(UTC), ["a/"]))
+    assert told.splitlines()[:4] == [
+        "2  r on draft: 1 done, all well",
+        "  a/wide  wan/expand  done",
+        "1  r on draft: 1 done, all well",
+        "  a/wide  wan/expand  failed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [
+        ("+wide", r"\+ asks for the recipe"),
+        ("wide+", r"\+ asks for the recipe"),
+        ("b/ tag:web", "tag: asks for the recipe"),
+        ("state:new", "state:new asks for the recipe"),
+        ("wade", "there is no step wade. Did you mean wide"),
+        ("c/", "there is no row c"),
+        ("", "is no selection"),
+    ],
+)
+def test_what_a_record_can_not_tell_is_refused_in_words(store: Path, select: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        jobs(store, select)
+
+
+def test_only_selected_tasks_are_told(accounts: Path, tmp_path: Path) -> None:
+    now = datetime.fromtimestamp(NOW, UTC)
+    every = look(tmp_path / "store", accounts, now)
+    assert {held.task.job for account in every.accounts for held in account.held} == {"1/wide"}
+    assert look(tmp_path / "store", accounts, now, ["1/wide"]) == every
+    with pytest.raises(UsageError, match="there is no row 2"):
+        look(tmp_path / "store", accounts, now, ["2/"])

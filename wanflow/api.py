@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,6 +23,7 @@ from wanflow.errors import (
     StoreError,
     UsageError,
     merge,
+    quoted,
     sentence,
     unwritable,
 )
@@ -37,11 +38,16 @@ from wanflow.model import Limits, RefKind
 from wanflow.paying.attempts import Retries
 from wanflow.paying.payments import Payments
 from wanflow.paying.status import Status, look
+from wanflow.planning import files
 from wanflow.planning import manifest as rows
+from wanflow.planning.explain import JobExplanation
+from wanflow.planning.explain import explain as explained
+from wanflow.planning.files import FileExplanation
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.states import states_of
+from wanflow.planning.underway import Underway
 from wanflow.project import Options, Project, open_project
 from wanflow.record import RunRecord
 from wanflow.running.fetch import AT_ONCE, Fetcher
@@ -58,7 +64,7 @@ from wanflow.store.tasks import Owner
 from wanflow.store.upkeep import holders
 from wanflow.store.uploads import Kept
 
-__all__ = ["Options", "Project", "Silent", "Wish", "check", "open_project", "plan", "run"]
+__all__ = ["Options", "Project", "Silent", "Wish", "check", "explain", "explain_file", "open_project", "plan", "run"]
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
@@ -74,14 +80,20 @@ def plan(recipe: str | Path, options: Options | None = None) -> Plan:
 
     Raises RecipeError when the recipe or the manifest as a whole can't be used, UsageError, StoreError.
     """
-    project = open_project(recipe, options or Options())
-    with _index(project, create=False) as index:
-        planner = _planner(project, index)
+    with looking(recipe, options) as planner:
         try:
             planner.inputs.save()
         except StoreError as error:  # a plan does without; the files are read again next time
             planner.plan.notes.append(str(error))
         return planner.plan
+
+
+@contextlib.contextmanager
+def looking(recipe: str | Path, options: Options | None = None) -> Iterator[Planner]:
+    """A plan with what it was made from, while the store is open. Raises as `plan` does."""
+    project = open_project(recipe, options or Options())
+    with _index(project, create=False) as index:
+        yield _planner(project, index, RealClock(), with_key=False)
 
 
 def run(
@@ -96,9 +108,9 @@ def run(
 
     Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError.
     """
-    project = open_project(recipe, options or Options())
+    project, clock = open_project(recipe, options or Options()), clock or RealClock()
     with _index(project, create=True) as index:
-        planner = _planner(project, index)
+        planner = _planner(project, index, clock, with_key=True)
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
         if not planner.plan.nothing_to_do:
@@ -108,14 +120,44 @@ def run(
         if not consent(planner.plan):
             return planner.plan, None
         _save(planner)
-        return planner.plan, _execute(project, planner, listener or Silent(), clock or RealClock())
+        return planner.plan, _execute(project, planner, listener or Silent(), clock)
 
 
-def status(here: Path | None = None) -> Status:
-    """The last runs of the project that a folder belongs to, and this user's paid tasks. Raises StoreError."""
+def explain(
+    recipe: str | Path, jobs: Sequence[str], options: Options | None = None
+) -> tuple[Plan, list[JobExplanation]]:
+    """Why jobs run or not, and what would be sent for each; `jobs` as in Wish.select. Changes nothing, sends nothing.
+
+    Raises RecipeError as `plan` does, UsageError, StoreError.
+    """
+    project = open_project(recipe, options or Options())
+    with _index(project, create=False) as index:
+        planner = _planner(project, index, RealClock(), with_key=False, explained=Wish(tuple(jobs)))
+        return planner.plan, list(explained(planner))
+
+
+def explain_file(file: str | Path, here: Path | None = None) -> FileExplanation:
+    """Where a file comes from, known by its content, in the project that it lies in, or that `here` does. Changes
+    nothing. Raises UsageError, StoreError.
+    """
+    here = (here or Path.cwd()).resolve()
+    path = here / file
+    roots = [find_root(path, here), find_root(here / "recipe", here)]
+    if not (root := next((root for root in roots if (root / STORE).is_dir()), None)):
+        raise UsageError(f"nothing is known of {quoted(str(file))}: there is no {STORE} above it or {here}")
+    with Index.open(root / STORE, repair=False).in_use() as index:
+        if index.notice and not index.read_only:
+            raise StoreError(index.notice)
+        return files.explain_file(index, root, path, str(file), state_folder() / "accounts")
+
+
+def status(here: Path | None = None, select: Sequence[str] = ()) -> Status:
+    """The last runs of the project that a folder belongs to, and this user's paid tasks; of jobs that are selected also
+    how they ended. Raises StoreError, UsageError.
+    """
     here = (here or Path.cwd()).resolve()
     store = find_root(here / "recipe", here) / STORE
-    return look(store, state_folder() / "accounts", datetime.now(UTC))
+    return look(store, state_folder() / "accounts", datetime.now(UTC), select)
 
 
 # -- from a file to a plan
@@ -153,17 +195,19 @@ def _require_writable(project: Project, index: Index) -> None:
             raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
 
 
-def _planner(project: Project, index: Index) -> Planner:
+def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, explained: Wish | None = None) -> Planner:
     recipe, manifest, problems = _opened(project)
     states = None
     if problems:
         project = _everything(project)  # what is selected may be in the part that can't be used
-    elif project.options.wish.reads_states:
+    elif (explained or project.options.wish).reads_states:
         everything = _everything(project)
         before = Planner(everything, recipe, manifest, index, _backend(everything)).decide()
         states = states_of(before, index, project.store / "runs")
         recipe, manifest, problems = _opened(project)
-    planner = Planner(project, recipe, manifest, index, _backend(project), states)
+    backend = _backend(project)
+    underway = _underway(backend, clock, with_key=with_key)
+    planner = Planner(project, recipe, manifest, index, backend, states, underway, explained)
     planner.decide()
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
@@ -174,6 +218,7 @@ def _planner(project: Project, index: Index) -> Planner:
         raise RecipeError([*problems, *planner.plan.problems])
     if index.notice and not index.read_only:
         planner.plan.notes.append(index.notice)
+    planner.plan.notes += index.doubts
     return planner
 
 
@@ -197,6 +242,17 @@ def _everything(project: Project) -> Project:
 
 def _backend(project: Project) -> Backend:
     return project.open_backend(project.workers(), RealClock())
+
+
+def _underway(backend: Backend, clock: Clock, *, with_key: bool) -> Underway:
+    """What was sent before; without the key as far as the account is known by its name."""
+    if not backend.place:
+        return Underway()
+    account = backend.named_account()
+    if with_key:
+        with contextlib.suppress(UsageError):  # told where there is something to do
+            account = backend.account()
+    return Underway.look(state_folder() / "accounts", account, clock.now().timestamp())
 
 
 def _load(project: Project) -> tuple[Recipe, list[Problem]]:
@@ -258,6 +314,7 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
     workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
+    planner.index.tell = listener.note
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
     payments = None

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+from wanflow.choosing.picksfile import everything_chosen
 from wanflow.clock import Clock, RealClock
-from wanflow.errors import StoreError, UsageError, unwritable
+from wanflow.errors import RecipeError, StoreError, UsageError, unwritable
 from wanflow.settings import STORE, find_root, state_folder
 from wanflow.store.index import Index
 from wanflow.store.upkeep import DAY_S, Collected, Stats, Upkeep, Verified, alone, prices, spared
@@ -42,6 +44,10 @@ def gc(
     """Remove what no recipe needs any more (see Upkeep.collect)."""
     root = _root(folder)
     needed = spared(state_folder() / "accounts", root)
+    try:
+        needed = replace(needed, pictures={*needed.pictures, *everything_chosen(root)})
+    except RecipeError as error:  # what is frozen or was chosen there must not be lost
+        raise StoreError(f"nothing was removed, since what was picked can't be read:\n{error}") from error
     now = (clock or RealClock()).now().timestamp()
     with _upkeep(root) as upkeep:
         found = upkeep.collect(now, older_than_s, needed, paid=paid, dry_run=dry_run)

@@ -66,8 +66,8 @@ class Ref:
 
     @property
     def each(self) -> tuple[Ref, ...]:
-        """The same, a reference a picture."""
-        return tuple([Ref(RefKind.STEP, step) for step in self.every]) if self.every else (self,)
+        """The same, a reference a step."""
+        return tuple([Ref(RefKind.STEP, step, (step,)) for step in self.every]) if self.every else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,17 @@ class Source:
         return self.shown or self.path
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One of several results of the same request: its name, and how many seeds it is ahead of the request's own."""
+
+    name: str | None = None
+    ahead: int = 0
+
+
+FIRST = Take()
+
+
 class Action(StrEnum):
     """What a run would do with a job."""
 
@@ -136,12 +147,18 @@ class Reason(StrEnum):
     UPSTREAM = "upstream"
     FETCH = "fetch"
     FORCED = "forced"
+    IN_FLIGHT = "in_flight"
+    UNCERTAIN = "uncertain"
     CACHED = "cached"
     BYPASSED = "bypassed"
     SKIPPED = "skipped"
     REFUSED = "refused"
     MODERATED = "moderated"
     EXCLUDED = "excluded"
+    PARKED = "parked"
+    PICK_CHANGED = "pick_changed"
+    TAKE = "take"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +177,8 @@ class Change:
 class Result:
     """What a job made and the store remembers: the images, and what should be known about them.
 
-    `billed` images were paid for to the provider, under `task_id`; `prompts` are what it made of the prompt, an image
-    each, where it says so.
+    `billed` images were paid for to the provider, under `task_id` where it gave one; `prompts` are what it made of the
+    prompt, an image each, where it says so.
     """
 
     blobs: tuple[Blob, ...]
@@ -170,6 +187,30 @@ class Result:
     task_id: str | None = None
     billed: int = 0
     prompts: tuple[str, ...] = ()
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid for, by this run or another. What a provider answers at once has no task."""
+        return bool(self.task_id or self.billed)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What goes on of a result: `pictures`, the best first, and `every`, which is what steps.ID.all means.
+
+    While a person has to choose first, `pictures` is empty; `stale` when what was chosen is no candidate any more.
+    `candidates` is empty where there was nothing to choose among.
+    """
+
+    pictures: tuple[Blob, ...]
+    every: tuple[Blob, ...]
+    candidates: tuple[Blob, ...] = ()
+    stale: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person has to choose first."""
+        return not self.pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +247,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one job, and why."""
+    """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it;
+    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known).
+    """
 
     step: str
     action: Action
@@ -215,6 +258,9 @@ class Decision:
     key: str | None = None
     result: Result | None = None
     note: str = ""
+    images: int = 1
+    chosen: Chosen | None = None
+    usd_reserved: Decimal | None = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +312,8 @@ class Terms:
 class Publication:
     """One user-visible file: which step's picture (or input) goes where, and how it is encoded.
 
-    The path is relative to the project, as is every path that is recorded.
+    The path is relative to the project, as is every path that is recorded. `provenance` is embed or sidecar where the
+    picture's ancestry is told in the file, or is all of it; `keys` are those of its row, to tell it by.
     """
 
     name: str
@@ -274,6 +321,8 @@ class Publication:
     source: Blob
     step: str | None
     quality: int | None = None
+    provenance: str | None = None
+    keys: frozenset[str] = frozenset()
 
 
 class Status(StrEnum):
@@ -288,6 +337,7 @@ class Status(StrEnum):
     NOT_STARTED = "not_started"
     LEFT = "left_in_flight"
     EXCLUDED = "excluded"
+    PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,12 +367,16 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+    images: int = 0
 
 
 @dataclass(slots=True)
 class Totals:
     """Counts and money of a plan: `usd` is what surely runs, `usd_expected` what runs if every later job does, each
-    done once, `usd_worst` the same with everything that may have to be paid again.
+    done once, `usd_worst` the same with everything that may have to be paid again. None of these has what was reserved
+    for the jobs that are `in_flight` or `uncertain`, which is told apart.
+    `picks` are open ones, `parked` the jobs that wait for them; `images_after` and `usd_after` (None: no price is
+    known) what those may make and cost.
     """
 
     jobs: int = 0
@@ -339,3 +393,11 @@ class Totals:
     seconds: float = 0.0
     restore: int = 0
     unpriced: int = 0
+    in_flight: int = 0
+    uncertain: int = 0
+    usd_reserved: Decimal = Decimal(0)
+    usd_uncertain: Decimal = Decimal(0)
+    parked: int = 0
+    picks: int = 0
+    images_after: int = 0
+    usd_after: Decimal | None = Decimal(0)

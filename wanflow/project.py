@@ -24,7 +24,8 @@ class Options:
     """What a caller may set: parameter values as text, another manifest or output folder, backend, workers.
 
     A recipe reads and writes below its project's folder, the caller's manifest and output folder, and `allow_paths`;
-    URLs of pictures lead to public hosts, and to `allow_hosts`.
+    URLs of pictures lead to public hosts, and to `allow_hosts`. With `every_row`, rows that are as they were are looked
+    at all the same.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +41,8 @@ class Options:
     max_cost: Decimal | None = None
     resubmit_uncertain: bool = False
     retry_refused: bool = False
+    top_up: bool = False
+    every_row: bool = False
     wish: Wish = field(default_factory=Wish)
     allow_paths: Sequence[Path] = ()
     allow_hosts: Sequence[str] = ()

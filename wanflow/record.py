@@ -22,7 +22,7 @@ class RunRecord:
 
     `place` is where requests and money went, "" when nothing left this machine. `written_to` is the folder that
     holds all files written, as the user who started the run would call it. `fetched` counts tasks that another run paid
-    for.
+    for, `open_picks` the rows, by step, for which a person has to choose among candidates.
     """
 
     run_id: str
@@ -42,20 +42,23 @@ class RunRecord:
     account_stopped: bool = False
     over_budget: bool = False
     fetched: int = 0
+    open_picks: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 done or nothing to do, 1 some jobs failed, 3 over budget, 5 the account can't go on, 130 interrupted."""
+        """0 done or nothing to do, 1 some jobs failed, 3 over budget, 4 picks are open, 5 the account can't go on,
+        130 interrupted.
+        """
         if self.interrupted:
             return 130
         if self.account_stopped:
             return 5
         if self.over_budget:
             return 3
-        return (
-            1 if self.not_written or self.problems or any(outcome.status in _UNDONE for outcome in self.outcomes) else 0
-        )
+        if self.not_written or self.problems or any(outcome.status in _UNDONE for outcome in self.outcomes):
+            return 1
+        return 4 if self.open_picks else 0
 
     def counts(self) -> Counter[Status]:
         """Jobs by how they ended."""
@@ -81,17 +84,18 @@ class RunRecord:
             "recipe": self.recipe,
             "backend": self.backend,
             "place": self.place,
-            "started": _stamp(self.started),
-            "finished": _stamp(self.finished),
+            "started": stamp(self.started),
+            "finished": stamp(self.finished),
             "interrupted": self.interrupted,
             "unchanged_rows": self.unchanged_rows,
             "totals": self._totals(),
+            "open_picks": dict(self.open_picks),
             "notes": self.notes,
         }
 
     def _totals(self) -> dict[str, JSON]:
         counts = self.counts()
-        paid = [outcome for outcome in self.outcomes if outcome.task_id]
+        paid = [outcome for outcome in self.outcomes if outcome.task_id or outcome.usd != 0]
         return {
             "jobs": counts.total(),
             "run": counts[Status.DONE],
@@ -103,11 +107,12 @@ class RunRecord:
             "not_started": counts[Status.NOT_STARTED],
             "left_in_flight": counts[Status.LEFT],
             "excluded": counts[Status.EXCLUDED],
+            "parked": counts[Status.PARKED],
             "written": self.written,
             "not_written": self.not_written,
             "paid_tasks": len(paid),
             "fetched": self.fetched,
-            "images": counts[Status.DONE],
+            "images": sum(outcome.images for outcome in self.outcomes if outcome.status is Status.DONE),
             "usd": money(self.usd),
             "seconds": round((self.finished - self.started).total_seconds(), 3),
         }
@@ -118,7 +123,8 @@ def money(usd: Decimal | None) -> float | None:
     return None if usd is None else float(round(usd, 6))
 
 
-def _stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """A moment as records tell it: 2026-11-20T12:00:00.000Z."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""The long form: python tests/chaos [seed]. Prints what was done, how often, and what came of it."""
+"""The long form: python tests/chaos [seed [scenario]], e.g. 3 clocks. Prints what was done, and how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if __name__ == "__main__":
     good, began = True, time.monotonic()
     print(f"{'scenario':42}{'count':>7}{'jobs':>7}{'lost':>6}{'paid twice':>12}{'overspent':>11}{'hung':>6}", end="")
     print(f"{'a second':>10}{'at work':>9}{'throttled':>11}", flush=True)
-    for found in scenarios.long(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+    for found in scenarios.long(int(sys.argv[1]) if len(sys.argv) > 1 else 1, *sys.argv[2:]):
         figures = f"{found.count:7}{found.jobs:7}{found.lost:6}{found.paid_twice:12}{found.overspent:11}{found.hung:6}"
         rate = f"{found.fastest:10}{found.busiest:9}{found.throttled:11}"
         print(f"{found.scenario:42}{figures}{rate}{found.evidence}", flush=True)

@@ -24,8 +24,8 @@ from wanflow.language.expand import key_head, key_parts
 from wanflow.model import Blob, Call, FileStat, Limits, Result
 from wanflow.paying import status
 from wanflow.planning import reasons
+from wanflow.store.books import FILE as LEDGER
 from wanflow.store.index import Index
-from wanflow.store.ledger import FILE as LEDGER
 from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import FILE, Receipts
 from wanflow.store.tasks import Order, Owner, State, Task

@@ -36,8 +36,14 @@ class Backend(Protocol):
     def foresee(self, step: Step, parameters: Mapping[str, Any]) -> str:
         """The best fidelity that can come of these parameters; may load what planning as such must not."""
 
+    def preview(self, call: Call, pictures: Mapping[str, str]) -> Mapping[str, Any]:
+        """What would be sent, or done here, for a call whose pictures are called so, by slot; holds no key."""
+
     def account(self) -> Account | None:
         """Whose money it spends; None when it is free. Raises UsageError when the key or the address is missing."""
+
+    def named_account(self) -> Account | None:
+        """The same as far as it is known without a key: by the name that the settings give it."""
 
     def service(self, uploads: Uploads) -> Service:
         """Who does the paid calls of that account; `uploads` remembers what lies there."""

@@ -47,7 +47,15 @@ class DraftBackend:
 
         return engine.foreseen(step.function.name, parameters) or step.function.fidelity
 
+    def preview(self, call: Call, pictures: Mapping[str, str]) -> dict[str, Any]:
+        """The call, which a process of this machine does."""
+        hint = {"hint_region": list(call.region)} if call.region else {}
+        return {"function": call.function, "parameters": dict(call.parameters), "pictures": dict(pictures), **hint}
+
     def account(self) -> None:
+        """Nobody pays."""
+
+    def named_account(self) -> None:
         """Nobody pays."""
 
     def service(self, uploads: object) -> NoReturn:

@@ -85,17 +85,38 @@ class ProviderBackend:
         """A model draws what it is asked for."""
         return self._local.foresee(step, parameters) if step.function.is_local else "real"
 
+    def preview(self, call: Call, pictures: Mapping[str, str]) -> dict[str, Any]:
+        """The request that submits a paid call: method, URL, headers and body, as they are sent but for the key."""
+        if call.model is None:
+            return self._local.preview(call, pictures)
+        from wanflow.backends.dashscope.client import preferred
+        from wanflow.wire import requests
+
+        model = models()[call.model]
+        name = (model.offers.get(self._region.name) or model.offer()).name
+        taken = {slot: pictures[slot] for slot in requests.slots(model, call)}
+        request = requests.submission(model, preferred(model), name, call, taken)
+        url = f"{self._address.url or ''}{request.path}"
+        return {"method": request.method, "url": url, "headers": dict(request.headers), "body": request.json}
+
     # -- what a run asks
 
     def account(self) -> Account:
         """Told apart by the key, or by the name that the project gives it and the region, since a key is of one region.
         Raises UsageError naming what is missing.
         """
-        key, name = self._key.reveal(), self._provider.account
-        whose = f"name:{name}\n{self._region.name}" if name else key
+        key = self._key.reveal()
+        self._address.required()
+        return self.named_account() or self._account(key)
+
+    def named_account(self) -> Account | None:
+        """The account that the settings name."""
+        name = self._provider.account
+        return self._account(f"name:{name}\n{self._region.name}") if name else None
+
+    def _account(self, whose: str) -> Account:
         where = self._address.stand_in or "dashscope"
         digest = hashlib.sha256(f"{where}\n{whose}".encode()).hexdigest()
-        self._address.required()
         return Account(digest[:20], f"{self._provider.account or 'account'} at {self.place}")
 
     def service(self, uploads: Uploads) -> DashScope:

@@ -23,7 +23,7 @@ from wanflow.pictures.images import MAX_PIXELS
 from wanflow.store.blobs import Blobs, read_checked
 
 if TYPE_CHECKING:
-    from wanflow.pixels.engine import Hint, Picture
+    from wanflow.pixels.engine import Edited, Hint, Picture
 
 LANE = "this machine"
 # The slowest edit promised takes 90 s for 17 million pixels; ten times that is a hang.
@@ -62,7 +62,8 @@ class Workers:
         """Perform one call in a worker of its own. Raises EditError."""
         worker = self._idle.pop() if self._idle else self._start()
         self._busy.add(worker)
-        deadline_s = self._least_s + self._seconds_per_megapixel * (call.pixels or MAX_PIXELS) / 1e6
+        pixels = (call.pixels or MAX_PIXELS) * call.parameters.get("n", 1)
+        deadline_s = self._least_s + self._seconds_per_megapixel * pixels / 1e6
         try:
             running = asyncio.get_running_loop().run_in_executor(worker, self._work, call, self.store)
             result = await asyncio.wait_for(running, deadline_s)
@@ -180,7 +181,7 @@ def perform(call: Call, store: Path) -> Result:
 
 
 def _performed(call: Call, store: Path) -> Result:
-    from wanflow.pixels import codec, engine
+    from wanflow.pixels import engine
 
     files = [call.inputs[slot] for slot in ("image", *_numbered(call.inputs)) if slot in call.inputs]
     held = len(files) <= HELD
@@ -190,7 +191,7 @@ def _performed(call: Call, store: Path) -> Result:
     size = models()[call.model].size if call.model else None
     request = engine.EditRequest(call.function, images, mask, call.parameters, seed, _hint(call), size)
     try:
-        edited = engine.apply(request)
+        made = engine.candidates(request, call.parameters.get("n", 1))
     except (EditError, MemoryError):
         raise
     except Exception as error:
@@ -199,17 +200,23 @@ def _performed(call: Call, store: Path) -> Result:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         raise EditError("EngineBug", f"a bug in wanflow's engine: {type(error).__name__}: {error} ({where})") from error
-    lossless = edited.picture.lossless and (not held or all(picture.lossless for picture in images))
+    exact = not held or all(picture.lossless for picture in images)
+    blobs = tuple(_stored(call, edited, store, exact=exact) for edited in made)
+    said = tuple(dict.fromkeys(warning for edited in made for warning in edited.warnings))
+    return Result(blobs, max((edited.fidelity for edited in made), key=list(engine.Fidelity).index).value, said)
+
+
+def _stored(call: Call, edited: Edited, store: Path, *, exact: bool) -> Blob:
+    from wanflow.pixels import codec
+
     software = "wanflow" if call.function.startswith("local/") else "wanflow draft engine"
+    lossless = edited.picture.lossless and exact
     data = codec.encode(edited.picture, edited.coding, lossless_source=lossless, software=software)
     try:
         sha256 = Blobs(store).put(data)
     except OSError as error:
         raise EditError("StoreNotWritten", unwritable(store, error)) from error
-    width, height = edited.picture.size
-    return Result(
-        (Blob(sha256, width, height, edited.coding.format, len(data)),), edited.fidelity.value, edited.warnings
-    )
+    return Blob(sha256, *edited.picture.size, edited.coding.format, len(data))
 
 
 class OneByOne(Sequence["Picture"]):

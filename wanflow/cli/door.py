@@ -63,6 +63,8 @@ def main() -> None:
     wanflow check recipe.yaml      every problem of a recipe, its manifest and its rows
     wanflow plan recipe.yaml       what a run would do, why, and what it costs
     wanflow run recipe.yaml        do it; a rerun does only what changed
+    wanflow pick recipe.yaml       choose among candidates
+    wanflow explain FILE           where a picture comes from; with a recipe and a job, why that runs
     wanflow status                 paid tasks: what is in flight, what was spent
     wanflow emulate                the provider's service on this machine, to try things for nothing
     """

@@ -43,6 +43,7 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 @recipe_options
 @selecting
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
+@click.option("--top-up", is_flag=True, help="Plan for candidates that never came.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
 @click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
@@ -115,6 +116,7 @@ def _say_plan(plan: Plan, detail: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before work that costs money.")
 @click.option("--max-cost", type=Money(), metavar="USD", help="Agree to so much, and start nothing that exceeds it.")
 @click.option("--retry-refused", is_flag=True, help="Send again what the service refused for its content.")
+@click.option("--top-up", is_flag=True, help="Ask for candidates that never came; each is paid.")
 @click.option(
     "--resubmit-uncertain",
     is_flag=True,
@@ -165,4 +167,6 @@ def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
         sys.stdout.writelines(record.json())
     else:
         say(console.record_text(record, console.now() - began))
+        if waiting := console.picks_text(record, str(recipe)):
+            say(waiting)
     return record.exit_code

@@ -31,18 +31,26 @@ def init(folder: Path) -> int:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.option("--billing", is_flag=True, help="What was spent, by month and model.")
-def status(as_json: bool, billing: bool) -> int:
+@click.option(
+    "-s",
+    "--select",
+    multiple=True,
+    metavar="WHAT",
+    help="Only these jobs, and how they ended: detail, 0001/, 0001/detail, state:failed.",
+)
+def status(as_json: bool, billing: bool, select: tuple[str, ...]) -> int:
     """Show this project's last runs and every paid task in flight: its age, its cost, and who holds a slot.
 
     \b
     wanflow status
     wanflow status --billing
+    wanflow status -s 0001/
     """
     from wanflow import api
     from wanflow.telling import console
 
     def work() -> int:
-        found = api.status()
+        found = api.status(select=select)
         if as_json:
             say(found.json())
         else:

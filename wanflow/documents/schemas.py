@@ -46,8 +46,8 @@ def load(name: str) -> Any:
 
 
 def named(name: str) -> Any:
-    """A schema that users may ask for: recipe, plan, run, or a function's name. Raises UsageError."""
-    files = {"recipe": "recipe.schema.json", "plan": "plan.schema.json", "run": "run.schema.json"}
+    """A schema that users may ask for: of recipe, plan, run and so on, or a function's name. Raises UsageError."""
+    files = {name: f"{name}.schema.json" for name in ("recipe", "picks", "plan", "run", "explain", "provenance")}
     if name in files:
         return load(files[name])
     functions = {file.stem.replace(".", "/", 1): file for file in shipped("schemas", "functions").glob("*.json")}
@@ -59,7 +59,12 @@ def named(name: str) -> Any:
 @cache
 def recipe_validator() -> Any:
     """The validator of the authoring schema."""
-    return _Validator(load("recipe.schema.json"), format_checker=format_checker(["regex"]))
+    return shipped_validator("recipe.schema.json")
+
+
+def shipped_validator(name: str) -> Any:
+    """The validator of a schema that ships with wanflow, by its file name."""
+    return _Validator(load(name), format_checker=format_checker(["regex"]))
 
 
 def format_checker(formats: Sequence[str] | None = None) -> jsonschema.FormatChecker:

@@ -271,6 +271,7 @@ def _step_rule(function: Function) -> dict[str, Any]:
         rules["images"] = {"maxItems": several["max"], **_at_least(several["min"])}
     if function.is_local:
         rules["model"] = {"not": {}, "description": f"{function.name} runs on this machine, without a model."}
+        rules["candidates"] = rules["pick"] = {"not": {}, "description": f"{function.name} makes one picture."}
     needed = [slot for slot, rule in function.inputs.items() if rule.get("required")]
     if any(word in function.parameters for word in ("required", "minProperties", "oneOf")):
         needed.append("with")

@@ -38,6 +38,11 @@ def has_parameter(model: Model, function: Function, name: str) -> bool:
     return name in model.parameter_rules(own if own in model.functions else None)
 
 
+def most_candidates(model: str | None) -> int:
+    """How many pictures a model makes in one task; 1 for a function that needs none."""
+    return int(models()[model].parameters.get("n", {}).get("maximum", 1)) if model else 1
+
+
 def models_with(function: Function, name: str) -> list[str]:
     """The models of a function that have a parameter."""
     return [model for model in function.models if has_parameter(models()[model], function, name)]

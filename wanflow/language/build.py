@@ -17,9 +17,9 @@ from wanflow.errors import Problem, UsageError, did_you_mean, quoted
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
-from wanflow.language import graph
+from wanflow.language import graph, picks
 from wanflow.language.matrix import ROOT, Instance, told_apart
-from wanflow.language.recipe import ManifestSpec, Output, Recipe, Step, normal, plain
+from wanflow.language.recipe import SIDECAR, ManifestSpec, Output, Recipe, Step, normal, plain
 from wanflow.language.references import References, step_named
 from wanflow.language.templates import Template, TemplateError, bound, compile_expression, compile_value, listed
 from wanflow.links import datauris, urls
@@ -70,7 +70,8 @@ class _Builder:
             self._note((), "type", "a recipe is a map (wanflow: 1, steps: …)", "See wanflow init for a working one.")
             return self._recipe({}, None, (), ()), self.problems
         for where, problem in schemas.document_problems(self.document, schemas.recipe_validator()):
-            self.problems.append(problem)
+            is_n = where[:1] == ("steps",) and where[2:] == ("with", "n")
+            self.problems.append(replace(problem, hint=picks.WITH_N) if is_n else problem)
             # A fault of a whole part (something is missing in it) counts for that part, not for all below.
             self.faulty.update(where[: length + 1] for length in range(len(where)))
             if (where in _WHOLES and problem.rule == "length") or len(self.problems) >= MAX_PROBLEMS:  # no end of it
@@ -195,6 +196,8 @@ class _Builder:
         if otherwise == "bypass" and "image" not in inputs:
             self._note(("steps", name, "otherwise"), "bypass", f"{name} has no image that could go on in its place")
         self._number_of_images(name, entry, function, model)
+        for place, *said in picks.faults(name, entry, model):
+            self._note(("steps", name, *place), *said)
         whole = len(inputs) == len(list(_reference_texts(name, entry))) and self._evaluable(
             [*values.values(), *region, when]
         )
@@ -203,7 +206,7 @@ class _Builder:
         constants = {key: value for key, value in values.items() if not isinstance(value, Template)}
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
-        more = (model, places, region, tuple(entry.get("tags", ())), per_run)
+        more = (model, places, region, tuple(entry.get("tags", ())), per_run, *picks.pick_of(entry))
         return Step(name, function, inputs, constants, templates, when, otherwise, *more)
 
     def _region(self, name: str, entry: Mapping[str, Any], sees: _Sight) -> Iterator[Any]:
@@ -344,7 +347,10 @@ class _Builder:
     def _outputs(self, usable: set[str]) -> Iterator[Output]:
         for name, entry in self._map("outputs").items():
             if self._sound("outputs", name):
-                yield from self._output(name, entry, usable)
+                for output in self._output(name, entry, usable):
+                    yield output
+                    if output.provenance == "sidecar":
+                        yield replace(output, name=f"{output.name}{SIDECAR}")
 
     def _output(self, name: str, entry: Mapping[str, Any], usable: set[str]) -> Iterator[Output]:
         before, where = len(self.problems), ("outputs", name)
@@ -363,7 +369,7 @@ class _Builder:
         to = self._value(entry["to"], (*where, "to"), _Sight(not per_run, matrix))
         if ref is None or len(self.problems) > before or not self._evaluable([to]):
             return
-        output = Output(name, ref, to, entry.get("quality"), per_run)
+        output = Output(name, ref, to, entry.get("quality"), per_run, entry.get("provenance"))
         if ref.kind is not RefKind.STEP or ref.name in usable:
             yield self._of_instance(output, ref.name, own)
         elif ref.name in self.references.instances and not usable.isdisjoint(self.references.ids(ref.name)):

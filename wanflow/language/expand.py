@@ -19,7 +19,7 @@ from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.recipe import Output, Recipe, Step, normal
 from wanflow.language.templates import Template, TemplateError
-from wanflow.model import RUN, Row
+from wanflow.model import FIRST, RUN, Row, Take
 from wanflow.pictures.images import MAX_PIXELS
 
 KEY_VERSION = 1
@@ -53,14 +53,16 @@ def key_head(function: str, fingerprint: str) -> str:
     return f"[{KEY_VERSION},{canonical(function)},{canonical(fingerprint)}"
 
 
-def key_parts(head: str, parameters_text: str, inputs: Mapping[str, str]) -> str:
+def key_parts(head: str, parameters_text: str, inputs: Mapping[str, str], take: Take = FIRST) -> str:
     """Everything that decides a job's result, as canonical JSON; its sha256 is the key.
 
-    A list of key version, function, backend fingerprint, parameters, input digests by slot, and take.
+    A list of key version, function, backend fingerprint, parameters, input digests by slot, and take (null of the first
+    one, else its name and how many seeds it is ahead).
     """
     # Slots and digests need no escaping, so this is what `canonical` would write, at a tenth of its cost.
     digests = ",".join([f'"{slot}":"{inputs[slot]}"' for slot in sorted(inputs)])
-    return f"{head},{parameters_text},{{{digests}}},null]"
+    further = "null" if take == FIRST else canonical([take.name, take.ahead])
+    return f"{head},{parameters_text},{{{digests}}},{further}]"
 
 
 def key_of(parts: str) -> str:
@@ -76,7 +78,7 @@ class Expansion:
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
         self.steps = tuple(self._folded(step) for step in recipe.steps)
-        self._constant_texts = {step.id: canonical(dict(step.constants)) for step in self.steps}
+        self._constant_texts = {step.id: canonical({**step.constants, **_number(step)}) for step in self.steps}
         self._judged: dict[str, list[Problem]] = {}
         self._rules: dict[tuple[str, str], Any] = {}
 
@@ -134,6 +136,7 @@ class Expansion:
                 faults += [about_row(problem, row, template) for problem in wrong]
         if faults:
             raise RowError(*faults)
+        parameters |= _number(step)
         text = canonical(parameters) if step.templates else self._constant_texts[step.id]
         return Job(row, step, parameters, text)
 
@@ -162,9 +165,10 @@ class Expansion:
 
     def path(self, output: Output, row: Row) -> str:
         """An output's rendered path, not yet checked. Raises RowError."""
-        if isinstance(output.to, str):
-            return output.to
-        return str(self._rendered(output.to, row.values, output.where("to"), row))
+        path = output.to
+        if isinstance(path, Template):
+            path = str(self._rendered(path, row.values, output.where("to"), row))
+        return f"{path}.json" if output.is_sidecar else path
 
     def size(self, job: Job, among: sizes.Sizes) -> tuple[int, int] | None:
         """The size of a job's picture, from its inputs' by slot; None while that isn't known. Raises RowError."""
@@ -214,6 +218,11 @@ class Expansion:
     ) -> Problem:
         problem = self.recipe.document.problem(where, rule, message, hint)
         return about_row(problem, row, *read) if row else problem
+
+
+def _number(step: Step) -> dict[str, int]:
+    """The parameter that says how many candidates are made; one is what every request without it makes."""
+    return {"n": step.candidates} if step.candidates > 1 else {}
 
 
 def about_row(problem: Problem, row: Row, *read: Template) -> Problem:

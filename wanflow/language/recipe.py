@@ -16,6 +16,25 @@ from wanflow.language import graph
 from wanflow.language.templates import Template
 from wanflow.model import Ref, RefKind
 
+# What the name of an output's sidecar ends with; no output, and no instance of one, has a slash in its name.
+SIDECAR = "/sidecar"
+HAND = "hand"
+# Who chooses among candidates without anything installed.
+PICKERS = (HAND, "first", "sharpest", "most_similar")
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """How one of several candidates is chosen; `top` is how many are, None where `.all` means every candidate."""
+
+    by: str = "first"
+    top: int | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person chooses."""
+        return self.by == HAND
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -36,6 +55,8 @@ class Step:
     region: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     per_run: bool = False
+    candidates: int = 1
+    pick: Pick = Pick()
 
     @property
     def name(self) -> str:
@@ -65,13 +86,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A picture that appears in the output folder; of a step with a matrix, one for each instance: web@book-0.4."""
+    """A picture that appears in the output folder; of a step with a matrix, one for each instance: web@book-0.4.
+
+    Its `provenance` may be told in it (embed), or beside it (sidecar): that file is an output, too, called web/sidecar.
+    """
 
     name: str
     ref: Ref
     to: Template | str
     quality: int | None = None
     per_run: bool = False
+    provenance: str | None = None
+
+    @property
+    def is_sidecar(self) -> bool:
+        """Whether it is no picture but what tells where one comes from."""
+        return self.name.endswith(SIDECAR)
+
+    @property
+    def shown(self) -> str:
+        """The name of the picture that it is, or belongs to."""
+        return self.name.removesuffix(SIDECAR)
 
     def where(self, *parts: str | int) -> NodePath:
         """A place within it in the recipe."""
@@ -80,7 +115,7 @@ class Output:
 
 def plain(name: str) -> str:
     """What the recipe calls a step or output: its name without the instance of a matrix."""
-    return name.partition("@")[0]
+    return name.removesuffix(SIDECAR).partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)

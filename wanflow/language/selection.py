@@ -18,10 +18,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from wanflow.errors import UsageError, did_you_mean, quoted
 from wanflow.language import graph
-from wanflow.language.recipe import Step
 from wanflow.model import RUN
 
 Steps = frozenset[str]
@@ -64,6 +64,30 @@ class Wish:
         return any("state:" in text for text in (*self.select, *self.exclude))
 
 
+class Node(Protocol):
+    """A step, as far as selecting goes."""
+
+    @property
+    def id(self) -> str:
+        """look@book-0.4."""
+
+    @property
+    def name(self) -> str:
+        """Without the instance."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The ids of the steps whose pictures it takes."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """By what it can be picked, too."""
+
+    @property
+    def per_run(self) -> bool:
+        """Whether it runs once, not once a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Jobs:
     """Jobs before a + is followed: the steps of each row, and those of any."""
@@ -75,7 +99,7 @@ class _Jobs:
 class Selection:
     """The steps that are selected, row by row; the steps of the whole run are those of the row `run`."""
 
-    def __init__(self, steps: Sequence[Step], wish: Wish, states: States | None = None) -> None:
+    def __init__(self, steps: Sequence[Node], wish: Wish, states: States | None = None) -> None:
         """Raises UsageError for what can't be read, or names a step, tag or state that isn't there."""
         self._steps, self._states = steps, states or {}
         self._needs = {step.id: step.needs for step in steps}

@@ -12,12 +12,15 @@ class Budget:
         self.cap = cap
         self.spent = self.in_flight = Decimal(0)
 
+    def allows(self, usd: Decimal | None) -> bool:
+        """Whether a task of this price fits now; false when it would exceed the cap, or can't be known (None)."""
+        return self.cap is None or (usd is not None and self.spent + self.in_flight + usd <= self.cap)
+
     def reserve(self, usd: Decimal | None) -> bool:
-        """Set the price of a task aside; false when that would exceed the cap, or can't be known (None)."""
-        if self.cap is not None and (usd is None or self.spent + self.in_flight + usd > self.cap):
-            return False
-        self.in_flight += usd or 0
-        return True
+        """Set the price of a task aside; false when that is not allowed."""
+        if allowed := self.allows(usd):
+            self.in_flight += usd or 0
+        return allowed
 
     def complaint(self, usd: Decimal | None) -> str:
         """Why so much could not be set aside."""

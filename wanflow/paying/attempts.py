@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from wanflow.backends import Backend
 from wanflow.clock import Clock
@@ -29,8 +30,16 @@ class NotStarted(Exception):  # noqa: N818 - no error: the run was told to stop 
     """The call was not sent."""
 
 
+class Left(NotStarted):
+    """It was sent, and the run was told to stop before it was known whether it arrived; the next run asks."""
+
+
 class OverBudget(NotStarted):
-    """The call would have cost more than the run may spend."""
+    """The call would have cost more than the run may spend: so many `usd`, or nobody knows how many (None)."""
+
+    def __init__(self, why: str, usd: Decimal | None) -> None:
+        super().__init__(why)
+        self.usd = usd
 
 
 class NoRoom(NotStarted):
@@ -66,13 +75,31 @@ class Retries:
                 await self.pause(job, error)
 
     async def pause(self, job: str, error: EditError) -> None:
-        """Wait before another attempt, or raise the error where none is safe or left."""
+        """Wait before another attempt, or raise the error where none is safe; NotStarted where the run stops."""
         # A task that failed of throttling cost nothing.
         safe = error.again in (Again.SOON, Again.THROTTLED)
-        if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS) or self.stopping():
+        if not safe or error.attempts >= FEWER_ATTEMPTS.get(error.code, MAX_ATTEMPTS):
             raise error
+        if self.stopping():
+            self.note(f"{job}: {error}; not tried again, since the run stops")
+            raise NotStarted from error
         self.note(f"{job}: {error}; trying again")
         await self.clock.sleep(RETRY_DELAY_S * 2 ** (error.attempts - 1))
+
+
+class News:
+    """What is told only now and then."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def is_due(self, topic: str, every_s: float) -> bool:
+        """Whether a topic was not told for so long; from now on it was."""
+        now = self._clock.monotonic()
+        if is_due := now - self._told.get(topic, -every_s) >= every_s:
+            self._told[topic] = now
+        return is_due
 
 
 class Outage:

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from math import inf
 from typing import Any, TypeVar
 
 from wanflow.backends import Service
 from wanflow.errors import Again, EditError, sentence
 from wanflow.limits.budget import Budget
 from wanflow.limits.room import Room
-from wanflow.model import Ending, Listed, Result
-from wanflow.paying.attempts import OUTAGES, PATIENCE_S, NoRoom, NotStarted, Outage, OverBudget, Performed, Retries
-from wanflow.paying.reconcile import Sent, Verdict, verdict
+from wanflow.model import Ending, Result
+from wanflow.paying.attempts import (
+    OUTAGES,
+    PATIENCE_S,
+    News,
+    NoRoom,
+    NotStarted,
+    Outage,
+    OverBudget,
+    Performed,
+    Retries,
+)
+from wanflow.paying.unheard import AGAIN, Search, look_at
 from wanflow.store.ledger import Ledger, Wait
 from wanflow.store.tasks import Order, State, Task
 
@@ -31,8 +39,6 @@ NAP_S = 1.0
 QUIET_S, TOLD_EVERY_S = 10.0, 60.0
 # The same for one whose slots are full, which many a task may rightly keep for minutes; how many are named.
 FULL_S, NAMED = 300.0, 3
-LOOK_S, LONGEST_LOOK_S = 2.0, 20.0
-AGAIN = "It is not sent again by itself, since that might be paid twice; --resubmit-uncertain sends it again"
 
 
 class Payments:
@@ -52,8 +58,9 @@ class Payments:
         self._retries, self._clock = retries, retries.clock
         self._passed_over = {State.UNCERTAIN} if resubmit_uncertain else set()
         self._comparing = asyncio.Lock()
+        self._news = News(self._clock)
+        self._search = Search(service, ledger, retries, self._news, self._failed)
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
-        self._told: dict[str, float] = {}  # when it was last said that a lane waits
         self._attended: Counter[str] = Counter()  # keys that jobs see to
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
@@ -72,7 +79,6 @@ class Payments:
         while True:
             attempts += 1
             try:
-                await self._compare_clocks()
                 task, ticket = await self._found(order, passed_over) or await self._sent(order, passed_over)
                 if (collected := await self._collected(task, ticket)) is None:
                     passed_over = {*passed_over, State.STORED}
@@ -162,6 +168,14 @@ class Payments:
                     if self.service.offset_s is None and error.code in OUTAGES:
                         raise
 
+    async def _moment(self) -> tuple[float, float | None]:
+        """The time by this machine, and what the provider's clock is ahead of that: one moment, also where ours was set
+        since they were compared. Raises EditError when nothing can be reached.
+        """
+        await self._compare_clocks()
+        # In this order: a clock that is set in between is told by the second.
+        return self.now(), self.service.offset_s
+
     async def leave(self) -> dict[str, Task]:
         """Stop asking, finish writing, and close the ledger; the tasks of this run that are still on their way, by job.
 
@@ -176,12 +190,15 @@ class Payments:
     # -- what is there already
 
     async def _found(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any] | None:
-        while task := await self.write(self.ledger.current, order.call.key, self.now() + self._ahead_s, passed_over):
+        while True:
+            moment, offset_s = await self._moment()
+            now = moment + (offset_s or 0.0)
+            if not (task := await self.write(self.ledger.current, order.call.key, now, passed_over)):
+                return None
             if self.ledger.may_go_on(task):
                 settled = await self._settled(task)
                 return (settled, self._ticket(settled, order)) if settled else None
             await self._nap(order, NAP_S)
-        return None
 
     async def _settled(self, task: Task) -> Task | None:
         """The task once its id is known; None when the provider never had it. Raises EditError when nobody can tell."""
@@ -191,7 +208,7 @@ class Payments:
             await self.write(self.ledger.move, task, State.FAILED, self.now(), "withdrawn before it was sent")
             return None
         if task.state is State.SENDING:
-            return await self._reconciled(task)
+            return await self._settled(await self._search.settle(task))
         if task.state is State.FAILED:
             return None
         if task.state is State.LOST:
@@ -210,6 +227,8 @@ class Payments:
 
     async def _sent(self, order: Order, passed_over: Collection[State]) -> tuple[Task, Any]:
         self._require_going(order)
+        if not self.budget.allows(order.usd):  # before it takes a turn in its lane, or uploads anything
+            raise OverBudget(self.budget.complaint(order.usd), order.usd)
         # What is under way needs room, too.
         if complaint := self.room.complaint((self.service.waiting + 1) * order.images * order.call.pixels):
             raise NoRoom(complaint)
@@ -231,9 +250,10 @@ class Payments:
             if not self.budget.reserve(order.usd):
                 why = self.budget.complaint(order.usd)
                 await self.write(self.ledger.move, task, State.FAILED, self.now(), f"withdrawn: {why}")
-                raise OverBudget(why)
-            moment, offset_s, fenced = self.now(), self.service.offset_s, False
+                raise OverBudget(why, order.usd)
+            fenced = False
             try:
+                moment, offset_s = await self._moment()
                 fenced = await self.write(self.ledger.fence, task, moment, offset_s)
             finally:
                 if not fenced:
@@ -267,8 +287,8 @@ class Payments:
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
         began = self._clock.monotonic()
         while True:
-            await self._compare_clocks()
-            claimed = await self.write(self.ledger.claim, order, self.now(), passed_over, self._ahead_s)
+            moment, offset_s = await self._moment()
+            claimed = await self.write(self.ledger.claim, order, moment, passed_over, offset_s or 0.0)
             if not isinstance(claimed, Wait):
                 return claimed
             await self._tell_full(order, self._clock.monotonic() - began)
@@ -292,23 +312,17 @@ class Payments:
 
     def _tell_slow(self, order: Order, error: EditError, waited_s: float) -> None:
         """Say once a minute that a lane waits; that a request comes a few seconds early is no news."""
-        if waited_s > QUIET_S and self._is_news(order.lane, TOLD_EVERY_S):
+        if waited_s > QUIET_S and self._news.is_due(order.lane, TOLD_EVERY_S):
             self._retries.note(f"{order.job}: {error}; sent again, for up to {PATIENCE_S / 60:.0f} minutes")
 
     async def _tell_full(self, order: Order, waited_s: float) -> None:
         """Say now and then what a lane waits for, when that takes longer than tasks do."""
-        if waited_s > FULL_S and self._is_news(order.lane, FULL_S):
+        if waited_s > FULL_S and self._news.is_due(order.lane, FULL_S):
             tasks = await self.write(self.ledger.in_flight, order.lane)
             named = [f"{task.job} of {task.project} ({task.task_id or task.state})" for task in tasks[:NAMED]]
             more = [f"{len(tasks) - NAMED} more"] if len(tasks) > NAMED else []
             occupied = ", ".join([*named, *more]) or "nothing any more"
             self._retries.note(f"{order.job}: waiting for {waited_s / 60:.0f} minutes; its lane is held by {occupied}")
-
-    def _is_news(self, lane: str, every_s: float) -> bool:
-        now = self._clock.monotonic()
-        if is_news := now - self._told.get(lane, -every_s) >= every_s:
-            self._told[lane] = now
-        return is_news
 
     async def _give_up(self, task: Task, waited_s: float) -> None:
         """Write down since when no answer is waited for: a process that is stopped amid a request sends it only when it
@@ -326,78 +340,11 @@ class Payments:
         if error.again is Again.UNSURE:
             if self.service.lists(task.call):
                 self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
-            if settled := await self._reconciled(task):
+            if settled := await self._settled(await self._search.settle(task)):
                 return settled
             raise EditError("NotTaken", "the request never arrived; nothing was paid", Again.SOON) from error
         await self._failed(task, str(error))
         raise error
-
-    # -- whether a request arrived
-
-    async def _reconciled(self, task: Task) -> Task | None:
-        """The task that a request made, found in the account's list; None when it is proven that it made none.
-
-        Raises EditError while that can't be told.
-        """
-        if not self.service.lists(task.call):
-            why = f"no answer came, and {task.model}, which answers at once, makes no task that could be looked for"
-            raise await self._uncertain(task, why)
-        began, look_s = self._clock.monotonic(), LOOK_S
-        # A job and whoever takes up what dead runs left may look for the same request; the first settles it for both.
-        while (task := await self.write(self.ledger.again, task)).state is State.SENDING:
-            # The list tells of the moment it was asked for, however long it took.
-            watched_s, offset_s = self._clock.monotonic() - began, self.service.offset_s
-            sent = Sent.of(task, None if offset_s is None else self.now() + offset_s, watched_s)
-            found = await self._looked_for(task, sent, watched_s)
-            if found.task_id:
-                await self._adopt(task, found.task_id)
-                continue
-            if found.not_taken:
-                await self._failed(task, "the service never got the request")
-                continue
-            if found.doubt:
-                raise await self._uncertain(task, found.doubt)
-            if self._retries.stopping():
-                message = "no answer came, and it is not known yet whether the request was taken; the next run asks"
-                raise EditError("NoAnswer", message, Again.UNSURE)
-            await self._clock.sleep(look_s)
-            look_s = min(LONGEST_LOOK_S, look_s * 2)
-        return await self._settled(task)
-
-    async def _looked_for(self, task: Task, sent: Sent, watched_s: float) -> Verdict:
-        if (listed := await self._listed(task, watched_s)) is None:
-            return Verdict()
-        others = await self.write(self.ledger.rivals, task)
-        rivals = [Sent.of(other, is_awaited=await self.write(self.ledger.is_awaited, other)) for other in others]
-        known = await self.write(self.ledger.known, [entry.task_id for entry in listed])
-        found = verdict(sent, rivals, [entry for entry in listed if entry.task_id not in known])
-        # Whoever is still to be answered will tell which is its own.
-        awaited = any(rival.latest == inf for rival in rivals) and watched_s < PATIENCE_S
-        return Verdict() if found.doubt and awaited else found
-
-    async def _listed(self, task: Task, watched_s: float) -> Sequence[Listed] | None:
-        """The account's tasks of that time; None when they can't be listed just now."""
-        since, until = Sent.of(task).window
-        try:
-            return await self.service.tasks(since, until, task.model)
-        except EditError as error:
-            passing = error.again in (Again.SOON, Again.THROTTLED, Again.UNSURE)
-            if passing and watched_s < PATIENCE_S and not self._retries.stopping():
-                if self._is_news(f"the list of {task.lane}", PATIENCE_S):
-                    self._retries.note(f"{task.job}: the account's tasks can't be listed ({error}); looking on")
-                return None
-            message = f"no answer came, and the account's tasks can't be listed ({error}); the next run asks again"
-            raise EditError("NoAnswer", message, Again.UNSURE) from error
-
-    async def _adopt(self, task: Task, task_id: str) -> None:
-        moment = task.sent_at or self.now()
-        detail = "its answer was lost; found in the account's list by the time of its submission"
-        move = partial(self.ledger.move, task_id=task_id, submitted_at=moment)
-        await self.write(move, task, State.SUBMITTED, self.now(), detail)
-
-    async def _uncertain(self, task: Task, why: str) -> EditError:
-        await self.write(self.ledger.move, task, State.UNCERTAIN, self.now(), why)
-        return EditError("Uncertain", f"{sentence(why)} {AGAIN}", Again.UNSURE)
 
     # -- collecting
 
@@ -419,9 +366,9 @@ class Payments:
                 if task.state is State.STORED:
                     return None
             raise error
-        found_again = (task.detail,) if task.detail else ()
+        found_by_time = (look_at(task, result),) if task.detail else ()
         billed = 0 if task.state is State.STORED else result.billed
-        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_again))
+        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_by_time))
 
     async def _ended(self, task: Task, ticket: Any) -> tuple[Task, Ending | None]:
         """Wait for a task's end and note it. Raises EditError for one that failed."""

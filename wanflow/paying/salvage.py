@@ -10,11 +10,12 @@ from math import inf
 
 from wanflow.clock import Clock
 from wanflow.errors import Again, EditError, StoreError
-from wanflow.paying.attempts import Performed
+from wanflow.paying.attempts import NotStarted, Performed
 from wanflow.paying.payments import Payments
 from wanflow.store.tasks import Task
 
-LOOK_S = 5.0
+# How often it is looked for runs that died meanwhile.
+ROUND_S = 5.0
 # What could not be learnt of a task is asked for again so much later.
 AGAIN_S = 60.0
 
@@ -74,7 +75,7 @@ class Salvage:
     async def _go_on_looking(self) -> None:
         try:
             while True:
-                await self._clock.sleep(LOOK_S)
+                await self._clock.sleep(ROUND_S)
                 await self._look()
         except StoreError as error:
             self._fail(error)
@@ -99,6 +100,8 @@ class Salvage:
             ended = await self._payments.see_end(task)
         except EditError as error:
             self._tell(task, error)
+            return
+        except NotStarted:  # the run stops before it is known
             return
         except StoreError as error:
             self._fail(error)

@@ -1,4 +1,4 @@
-"""Small copies of pictures, to be shown in reports. Never the file itself, which a browser might read otherwise."""
+"""Small copies of pictures, to be shown in pages. Never the file itself, which a browser might read otherwise."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import io
 
 from wanflow.pictures.images import open_image, reading
 
-QUALITY = 72
 
-
-def thumbnail(raw: bytes, side: int) -> bytes:
+def thumbnail(raw: bytes, side: int, quality: int = 72) -> bytes:
     """A JPEG of at most so many pixels a side, upright, on white. Raises EditError."""
     from PIL import Image, ImageOps
 
-    with open_image(raw) as image, reading("ImageDamaged", "the image is damaged"):
-        image.draft("RGB", (2 * side, 2 * side))  # a JPEG is decoded at an eighth of its size where that is enough
-        image.thumbnail((2 * side, 2 * side), Image.Resampling.BOX)
-        upright = ImageOps.exif_transpose(image)
-        upright.thumbnail((side, side), Image.Resampling.LANCZOS)
-        with_alpha = upright.convert("RGBA")
-        flat = Image.new("RGB", upright.size, "white")
-        flat.paste(with_alpha, mask=with_alpha.getchannel("A"))
+    with open_image(raw) as found, reading("ImageDamaged", "the image is damaged"):
+        found.draft("RGB", (side, side))  # a JPEG is decoded at an eighth of its size where that is enough
+        profile = found.info.get("icc_profile") if found.mode == "RGB" else None
+        image = ImageOps.exif_transpose(found)
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+        image.thumbnail((side, side), reducing_gap=2.0)
         buffer = io.BytesIO()
-        flat.save(buffer, "JPEG", quality=QUALITY)
+        image.save(buffer, "JPEG", quality=quality, optimize=True, icc_profile=profile)
     return buffer.getvalue()
 
 

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from wanflow.backends import Backend
-from wanflow.errors import Problem
+from wanflow.canon import JSON
+from wanflow.choosing.chooser import Chooser
+from wanflow.choosing.picks import Frozen
+from wanflow.errors import EditError, Problem
 from wanflow.functions import sizes
 from wanflow.language import hints
-from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of, key_parts
+from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of
 from wanflow.language.recipe import Step
+from wanflow.language.selection import Selection
 from wanflow.manifests.rows import Manifest
-from wanflow.model import Action, Change, Decision, Reason, Ref, RefKind, Row
+from wanflow.model import Action, Blob, Change, Chosen, Decision, Reason, Ref, RefKind, Result, Row
 from wanflow.planning.fanin import FanIn
+from wanflow.planning.further import Asked, Begun, asked, differ_in_number_only, first_of
+from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
+from wanflow.planning.underway import Underway
 from wanflow.project import Options
 from wanflow.store.index import Index
+from wanflow.store.tasks import State
 
 PROXY = "proxy"
 Supplies = Mapping[str, Supply]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A job that was looked at, as far as it is known: what its key is made of, the parameters that would be sent, and
+    what it takes, by slot.
+    """
+
+    job: Job
+    parts: str
+    parameters: Mapping[str, JSON]
+    taken: Mapping[str, Supply]
+    region: hints.Region | None
+
+
 class Decider:
     """Decides the jobs of one plan, row after row: `begin` and `end` tell where one starts and is settled.
 
-    `bad_keys` are those whose stored picture turned out to be gone or damaged.
+    `bad_keys` are those whose stored picture turned out to be gone or damaged; `resolved` has what the jobs that are
+    to be `explained` are made of, by address.
     """
+
+    explained: Selection | None = None
 
     def __init__(
         self,
@@ -39,13 +65,19 @@ class Decider:
         manifest: Manifest | None,
         index: Index,
         backend: Backend,
+        underway: Underway,
+        chooser: Chooser,
+        kept: Kept,
     ) -> None:
         self.force, self.no_proxy, self.retry_refused = options.force, options.no_proxy, options.retry_refused
+        self._top_up, self._chooser, self._kept = options.top_up, chooser, kept
         self.fingerprints = {step.id: backend.fingerprint(step) for step in plan.steps}
         self.key_heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in plan.steps}
         self.bad_keys: set[str] = set()
+        self.resolved: dict[str, Resolved] = {}
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
+        self._underway = underway
         self._known_recipe = index.knows_recipe(plan.identity)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
@@ -69,11 +101,13 @@ class Decider:
             return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
         if not self._expansion.runs(step, row):
             return self._not_running(step, row, supplies, afresh=self.force and selected)
+        if frozen := self._chooser.picks.frozen.get((row.key, step.id)):
+            return self._frozen(step, row, frozen, supplies, selected=selected)
         taken = self._taken(step, row, supplies, afresh=self.force and selected)
         for supply in taken.values():
             if supply.absent is Reason.EXCLUDED:
                 return self._unselected(step, row, supply) if selected else left_out(step)
-            if supply.absent:
+            if supply.absent and supply.absent is not Reason.PARKED:
                 return Decision(step.id, Action.SKIP, supply.absent, note=supply.why), Supply(absent=supply.absent)
         self._supplier.check(step, row, taken)
         job = self._expansion.job(step, row)
@@ -84,7 +118,101 @@ class Decider:
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
+        if self.explained and step.id in self.explained.of(row.key):
+            self.resolved[job.address] = self._resolved(job, symbols, taken, region)
+        if any(supply.absent for supply in taken.values()):
+            return self._parked(job, size) if selected else left_out(step)
         return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
+
+    def _parked(self, job: Job, size: tuple[int, int] | None) -> tuple[Decision, Supply]:
+        """A person has to choose first."""
+        decision = Decision(job.step.id, Action.SKIP, Reason.PARKED, images=job.step.candidates)
+        return decision, Supply(step=job.step.id, size=size, absent=Reason.PARKED)
+
+    def _resolved(
+        self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply], region: hints.Region | None
+    ) -> Resolved:
+        whole = self.asked(job, symbols)
+        begun = self.begun(job, whole, self._stored_result(whole.key))
+        sent = self.asked(job, symbols, begun) if begun and begun.missing else whole
+        return Resolved(job, whole.parts, sent.parameters, taken, region)
+
+    # -- requests
+
+    def asked(self, job: Job, symbols: Mapping[str, str], begun: Begun | None = None) -> Asked:
+        """The request for a job, or for what is missing of it."""
+        step = job.step
+        take, seeded = self._chooser.picks.take(job.row.key, step.id), not self._plan.terms[step.id].paid
+        return asked(job, self.key_heads[step.id], symbols, take, begun, seeded=seeded)
+
+    def begun(self, job: Job, whole: Asked, result: Result | None) -> Begun | None:
+        """What is there of a request of which there is no result, or not all of it, and may be asked for again."""
+        wanted = job.step.candidates
+        if job.step.function.is_local or self.force:
+            return None
+        if result:
+            missing = wanted - len(result.blobs)
+            return Begun(whole.key, result, missing) if self._top_up and missing > 0 else None
+        last = self._last_key(job)
+        old = self._index.components(last) if last and last != whole.key else None
+        if last and old and differ_in_number_only(old, json.loads(whole.parts)):
+            known = self._stored_result(last)
+            return Begun(last, known, max(0, wanted - len(known.blobs))) if known else None
+        return None
+
+    def _stored_result(self, key: str) -> Result | None:
+        return None if key in self.bad_keys else self._index.result(key)
+
+    # -- what goes on
+
+    def chosen(self, job: Job, blobs: Sequence[Blob], base: Blob | None) -> Chosen:
+        """What goes on of a job's result. Raises RowError."""
+        try:
+            return self._chooser.chosen(job.step, job.row.key, blobs, base)
+        except EditError as error:
+            where = job.step.where("pick" if job.step.candidates > 1 else "uses")
+            problem = self._plan.recipe.document.problem(where, "pick", error.message, "Mend it, or pick by hand.")
+            raise RowError(about_row(problem, job.row)) from error
+
+    def base(self, taken: Mapping[str, Supply]) -> Blob | None:
+        """The picture that candidates are compared with, which need not be in the store."""
+        supply = taken.get("image") or taken.get("images.0")
+        if supply and supply.blob and supply.path:
+            self._kept.measures.lies_at(supply.blob, self._kept.root / supply.path)
+        return supply.blob if supply else None
+
+    # -- what is kept whatever the recipe says
+
+    def _frozen(
+        self, step: Step, row: Row, frozen: Frozen, supplies: Supplies, *, selected: bool
+    ) -> tuple[Decision, Supply]:
+        result = self._kept.result(row, step, frozen, self._index)
+        chosen = Chosen(result.blobs, result.blobs)
+        supply = Supply.made(step.id, chosen)
+        if not selected:
+            return Decision(step.id, Action.SKIP, Reason.EXCLUDED, result=result, chosen=chosen), supply
+        note, changes = self._differs(step, row, frozen, supplies)
+        key = frozen.key or None
+        return Decision(step.id, Action.REUSE, Reason.FROZEN, changes, key, result, note, chosen=chosen), supply
+
+    def _differs(self, step: Step, row: Row, frozen: Frozen, supplies: Supplies) -> tuple[str, tuple[Change, ...]]:
+        """How the recipe differs by now from what was frozen, as far as that is known."""
+        try:
+            taken = self._taken(step, row, supplies, afresh=False)
+            job = self._expansion.job(step, row)
+            region = self._expansion.region(step, row, None)
+        except RowError as error:
+            return f"frozen; the recipe alone would be refused: {error}", ()
+        symbols = {slot: supply.symbol for slot, supply in taken.items()}
+        if region:
+            symbols[hints.REGION] = hints.symbol(region)
+        parts = self.asked(job, symbols).parts
+        if not frozen.key or key_of(parts) == frozen.key:
+            return "", ()
+        if not all(supply.blob for supply in taken.values()):
+            return "frozen, may differ from recipe", ()
+        old = self._index.components(frozen.key)
+        return "frozen, differs from recipe", compare(old, parts)[1] if old else ()
 
     def _unselected(self, step: Step, row: Row, supply: Supply) -> tuple[Decision, Supply]:
         """A selected job needs a picture that nobody makes, which is told."""
@@ -97,13 +225,13 @@ class Decider:
 
     def _stored(self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply]) -> tuple[Decision, Supply]:
         """What an earlier run made of a job that is not selected, for those that are."""
-        key = key_of(key_parts(self.key_heads[job.step.id], job.parameters_text, symbols))
-        known = all(supply.blob for supply in taken.values()) and key not in self.bad_keys
-        if not known or (result := self._index.result(key)) is None:
+        whole = self.asked(job, symbols)
+        known = all(supply.blob for supply in taken.values())
+        if not known or (result := self._stored_result(whole.key)) is None:
             return left_out(job.step)
-        blob = result.blobs[0]
-        decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result)
-        return decision, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
+        chosen = self.chosen(job, result.blobs, self.base(taken))
+        decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=whole.key, result=result, chosen=chosen)
+        return decision, Supply.made(job.step.id, chosen)
 
     def _taken(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> dict[str, Supply]:
         """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
@@ -112,7 +240,9 @@ class Decider:
         for slot, ref in step.inputs.items():
             if ref.every:
                 found = self._gathered(ref) if self._fan_in.gathers(step, ref) else map(supplies.__getitem__, ref.every)
-                several += [supply for supply in found if supply.absent is not Reason.SKIPPED]
+                several += [
+                    one for supply in found if supply.absent is not Reason.SKIPPED for one in supply.every or (supply,)
+                ]
                 continue
             if ref.kind is RefKind.STEP:
                 supply = supplies[ref.name]
@@ -139,7 +269,7 @@ class Decider:
             supply = self._supplier.supply(image, row, supplies, step.where("image"), afresh=afresh)
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), supply
-            return Decision(step.id, Action.SKIP, Reason.BYPASSED), supply
+            return Decision(step.id, Action.SKIP, Reason.BYPASSED), replace(supply, every=())
         if step.otherwise == "fail":
             problem = self._plan.recipe.document.problem(step.where("when"), "when", f"{step.id}: when is false")
             raise RowError(about_row(problem, row))
@@ -152,36 +282,71 @@ class Decider:
         taken: Mapping[str, Supply],
         size: tuple[int, int] | None,
     ) -> tuple[Decision, Supply]:
-        parts = key_parts(self.key_heads[job.step.id], job.parameters_text, symbols)
-        key = key_of(parts)
+        whole, step = self.asked(job, symbols), job.step
+        key = whole.key
         known = all(supply.blob for supply in taken.values())
-        unmade = Supply(f"?{key}", step=job.step.id, size=size)
+        unmade = self._unmade(job, key, size)
         if _symbol(key) in self._planned or _symbol(key) in self._fresh:
-            return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
+            return Decision(step.id, Action.REUSE, Reason.CACHED, key=key, note="same work as another job"), unmade
         self._fresh.add(_symbol(key))
         unfetched = {supply.url for supply in taken.values() if supply.url}
         self._plan.fetches |= unfetched
         if self.force:
-            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=key), unmade
+            again = Decision(step.id, Action.RUN, Reason.FORCED, key=key, images=step.candidates)
+            return self._sent_before(again, key), unmade
         if not known:
             first = all(supply.blob or supply.url for supply in taken.values())
-            return Decision(job.step.id, Action.LATER, Reason.FETCH if first else Reason.UPSTREAM, key=key), unmade
-        result = None if key in self.bad_keys else self._index.result(key)
+            reason = Reason.FETCH if first else Reason.UPSTREAM
+            return Decision(step.id, Action.LATER, reason, key=key, images=step.candidates), unmade
+        result = self._stored_result(key)
+        begun = self.begun(job, whole, result)
+        if begun and not begun.missing:
+            key, result = begun.key, first_of(begun.result, step.candidates)
         if result is None and (refusal := self.refusal(key)):
             self._fresh.discard(_symbol(key))
             note = f"{refusal[0]}: {refusal[1]}"
-            return Decision(job.step.id, Action.SKIP, Reason.MODERATED, key=key, note=note), Supply(
-                absent=Reason.MODERATED
-            )
-        if result is None:
-            reason, changes = self._why(job, key, parts)
-            return Decision(job.step.id, Action.RUN, reason, changes, key), unmade
+            return Decision(step.id, Action.SKIP, Reason.MODERATED, key=key, note=note), Supply(absent=Reason.MODERATED)
+        if result is None or (begun and begun.missing):
+            asked = self.asked(job, symbols, begun) if begun and begun.missing else whole
+            return self._sent_before(self._run(job, whole, taken, begun), asked.key), unmade
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
-        self._fresh.discard(_symbol(key))
-        blob = result.blobs[0]
-        supply = Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
-        return Decision(job.step.id, Action.REUSE, Reason.CACHED, key=key, result=result), supply
+        self._fresh.discard(_symbol(whole.key))
+        chosen = self.chosen(job, result.blobs, self.base(taken))
+        decision = Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, chosen=chosen)
+        return replace(decision, note=_told(step, chosen)), Supply.made(step.id, chosen)
+
+    def _run(self, job: Job, whole: Asked, taken: Mapping[str, Supply], begun: Begun | None) -> Decision:
+        if begun and begun.key == whole.key:
+            note = f"{begun.ahead} of {job.step.candidates} candidates came; asks for the others"
+            return Decision(job.step.id, Action.RUN, Reason.FORCED, key=whole.key, note=note, images=begun.missing)
+        reason, changes = self._why(job, whole.key, whole.parts, taken)
+        images = begun.missing if begun else job.step.candidates
+        note = f"{begun.ahead} of {job.step.candidates} candidates are there" if begun else ""
+        return Decision(job.step.id, Action.RUN, reason, changes, whole.key, note=note, images=images)
+
+    def _unmade(self, job: Job, key: str, size: tuple[int, int] | None) -> Supply:
+        """What a job hands on whose pictures are still to be made."""
+        step, count = job.step, job.step.candidates
+        if count < 2:
+            return Supply(f"?{key}", step=step.id, size=size)
+        every = tuple(
+            Supply(f"?{key}#{number}", step=step.id, size=size) for number in range(1, (step.pick.top or count) + 1)
+        )
+        if self._chooser.will_wait(step, job.row.key):
+            return Supply(step=step.id, size=size, absent=Reason.PARKED, every=() if step.pick.top else every)
+        return Supply(f"?{key}", step=step.id, size=size, every=every)
+
+    def _sent_before(self, decision: Decision, key: str) -> Decision:
+        """A job that is to run; the request with this key is not paid for again where it was sent before."""
+        task = self._underway.of(key)
+        if task is None or (self.force and task.state is State.DONE):
+            return decision
+        usd = None if task.usd_image is None else task.usd
+        if task.state is State.UNCERTAIN:
+            return replace(decision, reason=Reason.UNCERTAIN, note=task.detail, usd_reserved=usd)
+        note = f"{task.state}, as task {task.task_id}" if task.task_id else "its request was sent, or is about to be"
+        return replace(decision, reason=Reason.IN_FLIGHT, note=note, usd_reserved=usd)
 
     def refusal(self, key: str) -> tuple[str, str] | None:
         """Code and words with which the provider refused this very request before, unless it shall be asked again."""
@@ -195,14 +360,40 @@ class Decider:
 
     # -- why a job runs
 
-    def _why(self, job: Job, key: str, parts: str) -> tuple[Reason, tuple[Change, ...]]:
-        last = self._index.last_key(self._plan.identity, job.address) if self._known_recipe else None
+    def _last_key(self, job: Job) -> str | None:
+        return self._index.last_key(self._plan.identity, job.address) if self._known_recipe else None
+
+    def _why(self, job: Job, key: str, parts: str, taken: Mapping[str, Supply]) -> tuple[Reason, tuple[Change, ...]]:
+        last = self._last_key(job)
         if last is None:
             return Reason.NEW, ()
         if last == key:
             return Reason.OUTPUT_MISSING, ()
         old = self._index.components(last)
-        return compare(old, parts) if old else (Reason.NEW, ())
+        if not old:
+            return Reason.NEW, ()
+        reason, changes = compare(old, parts)
+        if reason is Reason.INPUT_CHANGED and _picked_anew(old[4], taken):
+            reason = Reason.PICK_CHANGED
+        return reason, changes
+
+
+def _picked_anew(old: JSON, taken: Mapping[str, Supply]) -> bool:
+    """Whether all that is another picture now is only another of the same candidates."""
+    before = old if isinstance(old, dict) else {}
+    anew = {slot: supply for slot, supply in taken.items() if before.get(slot) != supply.symbol}
+    return before.keys() == taken.keys() and all(before[slot] in supply.among for slot, supply in anew.items())
+
+
+def _told(step: Step, chosen: Chosen) -> str:
+    """What should be known of a job's candidates."""
+    if not chosen.candidates:
+        return ""
+    parts = [f"only {len(chosen.candidates)} of {step.candidates} candidates came"] * (
+        len(chosen.candidates) < step.candidates
+    )
+    parts += ["what was picked is no candidate any more"] * chosen.stale
+    return "; ".join([*parts, *["waits for a pick"] * chosen.is_open])
 
 
 def left_out(step: Step) -> tuple[Decision, Supply]:

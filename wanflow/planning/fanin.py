@@ -52,7 +52,7 @@ class FanIn:
             of_row = self._supplies.get(entry.key, {})
             for step in ref.every if of_row else ():
                 supply = of_row[step]
-                if supply.absent and supply.absent not in (Reason.SKIPPED, Reason.EXCLUDED):
+                if supply.absent and supply.absent not in (Reason.SKIPPED, Reason.EXCLUDED, Reason.PARKED):
                     why = f"needs {entry.key}/{step}, which is refused"
                     supply = replace(supply, absent=Reason.REFUSED, why=why)
                 yield supply

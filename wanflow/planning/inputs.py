@@ -19,9 +19,8 @@ from wanflow.links.urls import Hosts, Url
 from wanflow.manifests.reach import Reach, everywhere
 from wanflow.model import Blob, FileStat, Source
 from wanflow.pictures.images import describe, identify
-from wanflow.planning.outputs import stat_of
 from wanflow.settings import STORE
-from wanflow.store.blobs import Blobs, read_checked
+from wanflow.store.blobs import Blobs, read_checked, stat_of
 from wanflow.store.index import Index
 
 # A file may change twice within one tick of the file system's clock; one this young is read again next time.

@@ -8,13 +8,15 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wanflow.errors import EditError, is_full, quoted, unwritable
-from wanflow.model import FileStat, Publication
-from wanflow.store.blobs import Blobs, make_folder, read_checked, sync_folder, write_whole
+from wanflow.model import Publication
+from wanflow.pictures.notes import MOST_BYTES, noted
+from wanflow.planning.ancestry import Ancestry
+from wanflow.store.blobs import Blobs, make_folder, read_checked, stat_of, sync_folder, write_whole
 from wanflow.store.sightings import Published
 
 FORMATS: Mapping[str, str] = {
@@ -33,7 +35,11 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?\Z", re.IGNOR
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 
 
-def path_problem(path: str) -> str:
+# What tells where a picture comes from is a file of this ending, beside the picture's.
+SIDECAR = ".json"
+
+
+def path_problem(path: str, endings: Collection[str] = FORMATS) -> str:
     """Why a rendered output path can't be used, or empty text."""
     if not path.strip():
         return "the path is empty"
@@ -53,8 +59,8 @@ def path_problem(path: str) -> str:
     for part in parts:
         if complaint := _part_problem(part):
             return complaint if part == path else f"{quoted(path)}: {complaint}"
-    if Path(path).suffix.lower() not in FORMATS:
-        return f"{quoted(path)} must end with {', '.join(FORMATS)}"
+    if Path(path).suffix.lower() not in endings:
+        return f"{quoted(path)} must end with {', '.join(endings)}"
     return ""
 
 
@@ -75,19 +81,23 @@ def folded(path: str) -> str:
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
 
 
-def made_from(publication: Publication) -> str:
-    """What decides the bytes of an output file."""
-    kind = FORMATS[Path(publication.path).suffix.lower()]
-    return f"{publication.source.sha256}:{kind}:{publication.quality or ''}"
+def made_from(publication: Publication, ancestry: Ancestry | None = None) -> str:
+    """What decides the bytes of an output file; it begins with the digest of the picture that the file shows, or tells
+    the ancestry of.
+    """
+    kind = _kind(publication)
+    told = f":{ancestry.digest()}" if ancestry else ""
+    return f"{publication.source.sha256}:{kind}:{publication.quality or ''}{told}"
 
 
-def stat_of(path: Path | str) -> FileStat | None:
-    """The stat of a file, or None when there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - half the cost of Path.stat, and called for every row
-    except (OSError, ValueError):  # ValueError: a path that no file system can hold
-        return None
-    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+def _kind(publication: Publication) -> str:
+    """The format of an output file; empty for what tells of a picture."""
+    return FORMATS.get(Path(publication.path).suffix.lower(), "")
+
+
+def source_of(recipe_of: str) -> str:
+    """The digest of the picture that a file was made from, out of what `made_from` says."""
+    return recipe_of.partition(":")[0]
 
 
 def file_digest(path: Path) -> str | None:
@@ -115,13 +125,18 @@ class Publisher:
         self.blobs = blobs
         self.keep_folder = keep_folder
 
-    def publish(self, publication: Publication, known: Published | None, source_file: Path | None) -> Written:
-        """Write one output file; a file there that isn't ours is kept aside first. Raises EditError."""
+    def publish(
+        self,
+        publication: Publication,
+        known: Published | None,
+        source_file: Path | None,
+        ancestry: Ancestry | None = None,
+    ) -> Written:
+        """Write one output file, with its ancestry or nothing but that where it is given; a file there that isn't ours
+        is kept aside first. Raises EditError.
+        """
         target = self.root / publication.path
-        sha256 = publication.source.sha256
-        raw = read_checked(source_file, sha256) if source_file else self.blobs.read(sha256)
-        kind = FORMATS[target.suffix.lower()]
-        data = raw if kind == publication.source.format else _encoded(raw, kind, publication.quality)
+        data = self._data(publication, source_file, ancestry)
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             kept = self._keep(target, {sha256, known.sha256 if known else sha256})
@@ -135,7 +150,16 @@ class Publisher:
             raise EditError("OutputNotWritten", message) from error
         if stat is None:
             raise EditError("OutputNotWritten", f"{publication.path} vanished after it was written")
-        return Written(Published(stat, sha256, made_from(publication), self.writer), kept)
+        return Written(Published(stat, sha256, made_from(publication, ancestry), self.writer), kept)
+
+    def _data(self, publication: Publication, source_file: Path | None, ancestry: Ancestry | None) -> bytes:
+        kind = _kind(publication)
+        if ancestry and not kind:
+            return ancestry.text().encode()
+        sha256 = publication.source.sha256
+        raw = read_checked(source_file, sha256) if source_file else self.blobs.read(sha256)
+        data = raw if kind == publication.source.format else _encoded(raw, kind, publication.quality)
+        return noted(data, kind, ancestry.short(MOST_BYTES[kind])) if ancestry else data
 
     def _keep(self, target: Path, ours: set[str]) -> str:
         # Whatever a person put or changed there is theirs; it is moved, never overwritten.

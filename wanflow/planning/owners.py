@@ -9,7 +9,8 @@ from pathlib import Path
 
 from wanflow.errors import quoted
 from wanflow.model import RUN
-from wanflow.planning.outputs import folded, stat_of
+from wanflow.planning.outputs import folded
+from wanflow.store.blobs import stat_of
 from wanflow.store.index import Index
 
 Owner = tuple[str, str]  # row key, output name

@@ -8,30 +8,35 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from wanflow.backends import Backend
 from wanflow.canon import canonical, digest
-from wanflow.errors import EditError, Problem, merge
+from wanflow.choosing.chooser import Chooser
+from wanflow.choosing.picksfile import PicksFile
+from wanflow.errors import EditError, Problem, UsageError, merge
 from wanflow.judging.measures import Measures
+from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
 from wanflow.language.recipe import Recipe
-from wanflow.language.selection import Selection, States
+from wanflow.language.selection import Selection, States, Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
-from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row
+from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row
 from wanflow.planning import pilot
 from wanflow.planning.decide import Decider, left_out
 from wanflow.planning.fanin import FanIn
 from wanflow.planning.inputs import Inputs
+from wanflow.planning.kept import Kept
 from wanflow.planning.planned import EXCLUDED, Plan, RowPlan, Unchanged, origin
 from wanflow.planning.rowmemory import RowMemory, file_names
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.planning.targets import Targets
+from wanflow.planning.underway import Underway
 from wanflow.project import Project
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
@@ -49,8 +54,12 @@ class Planner:
         index: Index,
         backend: Backend,
         states: States | None = None,
+        underway: Underway | None = None,
+        explained: Wish | None = None,
     ) -> None:
-        """`states` are those of an earlier plan of everything, for selections that read them. Raises UsageError."""
+        """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
+        before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
+        """
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.blobs, self.inputs = (
@@ -66,13 +75,27 @@ class Planner:
         self.plan.by_step = {step.id: Counter() for step in self.plan.steps}
         self.targets = Targets(project, self.expansion, self.supplier, index)
         self._fan_in = FanIn(self.plan)
+        self.picks_file = PicksFile.of(project.root, project.store, recipe.name, self.inputs.relative(recipe.file))
+        if complaint := project.writable.complaint(self.picks_file.path):
+            raise UsageError(f"{self.picks_file.shown} can't be used: {complaint}")
+        self.picks = self.picks_file.load()
+        self.chooser = Chooser(self.picks, Pickers(index, self.measures))
+        self.kept = Kept(project.root, self.blobs, self.measures, self.picks_file)
+        self._refuse_scorers()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
-        self.decider = Decider(project.options, *parts, manifest, index, backend)
+        self._underway = underway or Underway()
+        self.plan.resubmits = project.options.resubmit_uncertain
+        choosing = (self.chooser, self.kept)
+        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *choosing)
         gathers = bool(self.plan.run_level.steps)
-        self.memory = RowMemory(index, self.inputs, self.plan.identity, self._scope(), whole=gathers)
+        recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
+        self.memory = RowMemory(*recorded, whole=gathers)
+        self._every_row = project.options.every_row or project.options.top_up
         wish = project.options.wish
         self._selection = None if wish.is_everything else Selection(self.plan.steps, wish, states)
         self._pilot = wish.pilot
+        self.explained = Selection(self.plan.steps, explained, states) if explained else None
+        self.decider.explained = self.explained
         self._whole: dict[str, str] = {}
 
     def _identity(self, project: Project) -> str:
@@ -92,10 +115,24 @@ class Planner:
                 self.expansion.problems.append(self.recipe.document.problem(where, "model", why, hint))
                 self.expansion.broken.add(step.id)
 
+    def _refuse_scorers(self) -> None:
+        """Note every step whose scorer can't be had."""
+        self._scorers: dict[str, str] = {}
+        for step in self.expansion.steps:
+            try:
+                self._scorers[step.id] = self.chooser.pickers.version(step.pick.by)
+            except EditError as error:
+                where = step.where("pick", "by")
+                problem = self.recipe.document.problem(
+                    where, "pick", error.message, "Install it anew, or pick by hand."
+                )
+                self.expansion.problems.append(problem)
+                self.expansion.broken.add(step.id)
+
     def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
         steps = [
-            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules())]
+            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), self._scorers.get(step.id, "")]
             for step in self.expansion.steps
         ]
         columns = self.manifest.columns if self.manifest else None
@@ -106,19 +143,21 @@ class Planner:
         """The plan of all rows. `plan.fatal` then holds what makes the recipe as a whole unusable."""
         seen = 0
         # A row that is recognised whole does not say how its pictures were made.
-        with self.memory.open(recall=not self.decider.force and not self.decider.no_proxy):
+        with self.memory.open(recall=not (self.decider.force or self.decider.no_proxy or self._every_row)):
             for row, problems in self._rows():
                 seen += 1
                 if self._selection and not self._selection.needed(row.key):
                     self._leave_out(row, problems)
                     continue
-                record = None if problems else self.memory.recall(row)
+                record = None if problems or self._is_explained(row) else self.memory.recall(row)
                 if record is None or not self._take_unchanged(row, record):
                     self._take(row, problems)
             if seen and not self.plan.entries:
                 self.plan.notes.append(f"where: keeps none of the manifest's {seen:,} rows")
             if self.plan.run_level.steps and self.plan.entries:
                 self._take_run()
+        if self.explained:
+            self.explained.require_rows()
         if self._selection:
             self._selection.require_rows()
             if not any(self._selection.of(entry.key) for entry in self.plan.entries):
@@ -126,15 +165,40 @@ class Planner:
         if fetches := len(self.plan.fetches):
             number = "1 picture is" if fetches == 1 else f"{fetches:,} pictures are"
             self.plan.notes.append(f"{number} fetched first")
+        self.plan.notes += self._underway.notes()
+        self.plan.notes += self._picks_told()
         self.plan.fatal += self.targets.overwritten()
         self.plan.tally()
         self.plan.problems = merge(self.plan.problems)
         return self.plan
 
+    def save(self) -> None:
+        """Keep what was measured and judged. Raises StoreError."""
+        self.measures.save()
+        self.chooser.pickers.save()
+
+    def _picks_told(self) -> Iterator[str]:
+        """Choices that hold no more, or are about what isn't here."""
+        stale = [f"{row}/{made.step}" for row, made in self.plan.decisions() if made.chosen and made.chosen.stale]
+        if stale:
+            yield f"what was picked is no candidate any more: {_several(stale)}; pick again, or --undo it"
+        known = {entry.key for entry in self.plan.entries}
+        levels = {True: self.plan.run_level.numbers, False: self.plan.row_level.numbers}
+        strange = [
+            f"{row}/{step}" for row, step in self.picks.places() if row not in known or step not in levels[row == RUN]
+        ]
+        if strange:
+            yield f"{self.picks_file.shown} also has choices for what isn't here, which are kept: {_several(strange)}"
+
     def _rows(self) -> Iterable[tuple[Row, list[Problem]]]:
         if not self.manifest:
             return ()
         return self._selected_rows(self._selection) if self._selection else self.manifest.rows()
+
+    def _is_explained(self, row: Row) -> bool:
+        if self.explained:
+            self.explained.note_row(row.key)
+        return bool(self.explained and self.explained.of(row.key))
 
     def _selected_rows(self, selection: Selection) -> Iterator[tuple[Row, list[Problem]]]:
         rows: Iterable[tuple[Row, list[Problem]]] = self.manifest.rows() if self.manifest else ()
@@ -242,7 +306,7 @@ class Planner:
         if self._selection and not self._selection.needed(RUN):
             self._leave_out(row, [])
             return
-        record = self.memory.recall(row) if text else None
+        record = self.memory.recall(row) if text and not self._is_explained(row) else None
         if record and self._take_unchanged(row, record):
             return
         for place, other in self._fan_in.unlooked():
@@ -286,7 +350,8 @@ class Planner:
             if output.name in paths and (chosen if not output.ref.steps else output.ref.name in chosen)
         }
         restores: list[Publication] = []
-        for restore in self.targets.restores(row, shown, supplies):
+        keys = frozenset(made.key for made in decisions if made.key and made.result)
+        for restore in self.targets.restores(row, shown, supplies, keys):
             if isinstance(restore, RowError):
                 self._note_once(restore)
                 continue
@@ -327,20 +392,37 @@ class Planner:
         known = [ref for ref in refs if ref.kind is RefKind.STEP and ref.name in level.numbers]
         origins = [origin(ref, entry.decisions, level) for ref in known]
         needed = {*steps, *(ref.name for ref in origins if ref.kind is RefKind.STEP)}
+        whole = {ref.name for ref in origins if ref.every}
         stored = [made for made in entry.decisions if made.step in needed and made.result]
-        faulty = [self._faulty(entry.row, made) for made in stored]  # all of them, since each is said
+        faulty = [self._faulty(entry.row, made, whole=made.step in whole) for made in stored]  # each of them is said
         return any(faulty)
 
-    def _faulty(self, row: Row, made: Decision) -> bool:
-        key, sha256 = str(made.key), made.result.blobs[0].sha256 if made.result else ""
-        if sha256 not in self._whole:
-            self._whole[sha256] = self.blobs.fault(sha256)
-        if not (fault := self._whole[sha256]) or key in self.decider.bad_keys:
+    def _faulty(self, row: Row, made: Decision, *, whole: bool) -> bool:
+        key, taken = str(made.key), _taken(made, whole=whole)
+        fault = next((fault for blob in taken if (fault := self._fault(blob.sha256))), "")
+        if not fault or key in self.decider.bad_keys:
             return False
         self.decider.bad_keys.add(key)
-        self.plan.damaged[key] = sha256
+        self.plan.damaged[key] = next(blob.sha256 for blob in taken if self._fault(blob.sha256))
         self.plan.notes.append(f"the stored picture of {row.key}/{made.step} is {fault}; it is made again")
         return True
+
+    def _fault(self, sha256: str) -> str:
+        if sha256 not in self._whole:
+            self._whole[sha256] = self.blobs.fault(sha256)
+        return self._whole[sha256]
+
+
+def _taken(made: Decision, *, whole: bool) -> tuple[Blob, ...]:
+    """The pictures of a job that others take: what goes on of it, and of steps.ID.all (`whole`) every one."""
+    if not made.chosen:
+        return made.result.blobs[:1] if made.result else ()
+    return (*made.chosen.pictures[:1], *(made.chosen.every if whole else ()))
+
+
+def _several(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _mark(decisions: list[Decision], publication: Publication, reason: Reason) -> None:

@@ -68,7 +68,10 @@ class Unchanged:
 
 @dataclass(slots=True)
 class Plan:
-    """The list of what would happen. Text, JSON and the run itself are drawn from this one value."""
+    """The list of what would happen. Text, JSON and the run itself are drawn from this one value.
+
+    `resubmits` says that what is uncertain is sent again.
+    """
 
     recipe: Recipe
     identity: str
@@ -78,6 +81,7 @@ class Plan:
     entries: list[RowPlan | Unchanged] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
     by_step: dict[str, Counter[Action]] = field(default_factory=dict)
+    images: Counter[tuple[str, Action]] = field(default_factory=Counter)
     why: Counter[tuple[str, Action, Reason, tuple[str, ...]]] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     fatal: list[Problem] = field(default_factory=list)
@@ -85,6 +89,9 @@ class Plan:
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
+    resubmits: bool = False
+    _sent: Counter[str] = field(default_factory=Counter)
+    _sent_images: Counter[str] = field(default_factory=Counter)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
 
@@ -167,9 +174,9 @@ class Plan:
         """How many jobs there are for one of these reasons, in parts."""
         return (number for (_, _, reason, _), number in self.why.items() if reason in reasons)
 
-    def step_usd(self, step: Step) -> Decimal | None:
+    def step_usd(self, step: str) -> Decimal | None:
         """What the open jobs of a step cost, each of them done once; None when that is not known."""
-        usd, images = self.terms[step.id].usd, self._open_jobs(step)
+        usd, images = self.terms[step].usd, self.to_pay(step).total()
         return None if usd is None and images else (usd or Decimal(0)) * images
 
     def tally(self) -> None:
@@ -186,7 +193,12 @@ class Plan:
             if isinstance(entry, RowPlan):
                 totals.restore += len(entry.restores)
                 for decision in entry.decisions:
+                    self._note_sent(decision)
                     self.by_step[decision.step][decision.action] += 1
+                    if decision.action is not Action.SKIP or decision.reason is Reason.PARKED:
+                        self.images[decision.step, decision.action] += decision.images
+                    totals.parked += decision.reason is Reason.PARKED
+                    totals.picks += bool(decision.chosen and decision.chosen.is_open)
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
         work: dict[str, float] = defaultdict(float)
@@ -202,8 +214,34 @@ class Plan:
         terms = self.terms[step]
         return terms.paid or terms.usd is None or bool(terms.usd)
 
+    def _note_sent(self, decision: Decision) -> None:
+        """Count a job whose task was sent before, and is not sent again."""
+        if decision.action is Action.RUN and not self.costs(decision):
+            self._sent[decision.step] += 1
+            self._sent_images[decision.step] += decision.images
+        if decision.reason is Reason.IN_FLIGHT:
+            self.totals.in_flight += 1
+            self.totals.usd_reserved += decision.usd_reserved or 0
+        elif decision.reason is Reason.UNCERTAIN:
+            self.totals.uncertain += 1
+            self.totals.usd_uncertain += decision.usd_reserved or 0
+
+    def costs(self, decision: Decision) -> bool:
+        """Whether a run sends a job's task, or may; not where it was sent before."""
+        if decision.reason is Reason.UNCERTAIN:
+            return self.resubmits
+        return decision.action in (Action.RUN, Action.LATER) and decision.reason is not Reason.IN_FLIGHT
+
+    def to_pay(self, step: str) -> Counter[Action]:
+        """How many images of a step a run asks for and pays, surely (RUN) or perhaps (LATER)."""
+        images = {action: self.images[step, action] for action in (Action.RUN, Action.LATER)}
+        return Counter(images) - Counter({Action.RUN: self._sent_images[step]})
+
     def _open_jobs(self, step: Step) -> int:
         return self.by_step[step.id][Action.RUN] + self.by_step[step.id][Action.LATER]
+
+    def _open_images(self, step: Step) -> int:
+        return self.images[step.id, Action.RUN] + self.images[step.id, Action.LATER]
 
     def _count_step(self, step: Step) -> None:
         totals, counts = self.totals, self.by_step[step.id]
@@ -212,17 +250,22 @@ class Plan:
         totals.reuse += counts[Action.REUSE]
         totals.later += counts[Action.LATER]
         totals.skip += counts[Action.SKIP]
-        totals.images += self._open_jobs(step)
-        usd = self.terms[step.id].usd
+        open_images, after = self._open_images(step), self.images[step.id, Action.SKIP]
+        totals.images += open_images
+        usd, to_pay = self.terms[step.id].usd, self.to_pay(step.id)
         if usd is None:
-            totals.unpriced += self._open_jobs(step)
+            totals.unpriced += to_pay.total()
+            totals.usd_after = None if after else totals.usd_after
         if not self.is_paid(step.id):
             return
-        totals.paid_tasks += self._open_jobs(step)
-        totals.images_paid += self._open_jobs(step)
-        totals.usd += (usd or 0) * counts[Action.RUN]
-        totals.usd_expected += self.step_usd(step) or 0
-        totals.usd_worst += (usd or 0) * self._open_jobs(step)
+        totals.images_after += after
+        if totals.usd_after is not None:
+            totals.usd_after += (usd or 0) * after
+        totals.paid_tasks += self._open_jobs(step) - self._sent[step.id]
+        totals.images_paid += to_pay.total()
+        totals.usd += (usd or 0) * to_pay[Action.RUN]
+        totals.usd_expected += (usd or 0) * to_pay.total()
+        totals.usd_worst += (usd or 0) * to_pay.total()
 
 
 EXCLUDED = "x"
@@ -254,6 +297,8 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "reuse": totals.reuse,
             "later": totals.later,
             "skip": totals.skip,
+            "parked": totals.parked,
+            "picks_open": totals.picks,
             "restore": totals.restore,
             "fetch": len(plan.fetches),
             "paid_tasks": totals.paid_tasks,
@@ -263,6 +308,12 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
             "usd_expected": None if totals.unpriced else money(totals.usd_expected),
             "usd_worst": None if totals.unpriced else money(totals.usd_worst),
+            "in_flight": totals.in_flight,
+            "usd_reserved": money(totals.usd_reserved),
+            "uncertain": totals.uncertain,
+            "usd_uncertain": money(totals.usd_uncertain),
+            "images_after_picks": totals.images_after,
+            "usd_after_picks": money(totals.usd_after),
             "seconds": round(totals.seconds, 1),
         },
         "prices": _prices(plan),
@@ -287,7 +338,8 @@ def plan_json(plan: Plan) -> Iterator[str]:
 
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:
-    usd = plan.terms[decision.step].usd if decision.action in (Action.RUN, Action.LATER) else Decimal(0)
+    is_open, usd = decision.action in (Action.RUN, Action.LATER), plan.terms[decision.step].usd
+    usd = (None if usd is None else usd * decision.images) if plan.costs(decision) else Decimal(0)
     return {
         "job": f"{row}/{decision.step}",
         "function": function,
@@ -295,14 +347,25 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "reason": decision.reason.value,
         "fidelity": _fidelity(plan, decision),
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
-        "usd": None if usd is None else money(usd),
+        "images": decision.images if is_open else 0,
+        "usd": money(usd),
+        "usd_reserved": money(decision.usd_reserved),
+        "candidates": _candidates(decision),
         "note": decision.note,
     }
 
 
+def _candidates(decision: Decision) -> list[dict[str, Any]]:
+    """The pictures that a person may choose among, and whether each goes on."""
+    if not decision.chosen:
+        return []
+    picked = {blob.sha256 for blob in decision.chosen.pictures}
+    return [{"sha256": blob.sha256, "picked": blob.sha256 in picked} for blob in decision.chosen.candidates]
+
+
 def _unpriced(plan: Plan, action: Action) -> bool:
     """Whether any job that is to be done so has no known price."""
-    return any(plan.by_step[step][action] for step, terms in plan.terms.items() if terms.usd is None)
+    return any(plan.to_pay(step)[action] for step, terms in plan.terms.items() if terms.usd is None)
 
 
 def _fidelity(plan: Plan, decision: Decision) -> str | None:

@@ -15,13 +15,14 @@ PAID = "dashscope"
 def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]]:
     """Which components of a key differ, and the reason that names the weightiest."""
     new = json.loads(parts)
-    _, old_function, old_backend, old_parameters, old_inputs, *_ = old
-    _, function, backend, parameters, inputs, *_ = new
+    _, old_function, old_backend, old_parameters, old_inputs, *old_take = old
+    _, function, backend, parameters, inputs, *take = new
     changes = [
         *_differences("function", old_function, function),
         *_backend_differences(str(old_backend), str(backend)),
         *_map_differences(old_inputs, inputs, short=True),
         *_map_differences(old_parameters, parameters),
+        *_differences("take", _take(old_take), _take(take)),
     ]
     if old_function != function:
         return Reason.FUNCTION_CHANGED, tuple(changes)
@@ -30,7 +31,13 @@ def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]
         return Reason.FUNCTION_CHANGED if same_engine else Reason.MODEL_CHANGED, tuple(changes)
     if old_inputs != inputs:
         return Reason.INPUT_CHANGED, tuple(changes)
-    return Reason.PARAMS_CHANGED, tuple(changes)
+    return Reason.PARAMS_CHANGED if old_parameters != parameters else Reason.TAKE, tuple(changes)
+
+
+def _take(parts: Sequence[JSON]) -> str:
+    """A take's name."""
+    named = parts[0] if parts else None
+    return str(named[0]) if isinstance(named, list) and named and named[0] else "first"
 
 
 def _differences(name: str, old: object, new: object) -> list[Change]:

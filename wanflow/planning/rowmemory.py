@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from wanflow.model import FileStat, Row
@@ -25,8 +25,20 @@ File = tuple[str, FileStat | None]
 class RowMemory:
     """The remembered rows of one recipe over one manifest; `scope` is what all rows depend on."""
 
-    def __init__(self, index: Index, inputs: Inputs, identity: str, scope: bytes, *, whole: bool = False) -> None:
-        """`whole` is for recipes in which something depends on all rows together."""
+    def __init__(
+        self,
+        index: Index,
+        inputs: Inputs,
+        identity: str,
+        scope: bytes,
+        chosen: Callable[[str], str] = lambda row: "",
+        *,
+        whole: bool = False,
+    ) -> None:
+        """`chosen` tells what people chose for a row; `whole` is for recipes in which something depends on all rows
+        together.
+        """
+        self._chosen = chosen
         self._index, self._inputs, self._identity = index, inputs, identity
         self._digests: dict[str, bytes] | None = {} if whole else None
         self._scope = hashlib.sha256(scope)
@@ -68,7 +80,9 @@ class RowMemory:
 
     def _fingerprint(self, row: Row) -> bytes:
         state = self._scope.copy()
-        state.update(row.text.encode("utf-8", "surrogatepass"))
+        chosen = self._chosen(row.key)
+        text = f"{row.text}\0{chosen}" if chosen else row.text
+        state.update(text.encode("utf-8", "surrogatepass"))
         return state.digest()[:16]
 
     def _files_unchanged(self, files: str) -> bool:

@@ -14,10 +14,17 @@ from wanflow.store.index import Index
 
 # How far back a failure is looked for.
 RUNS = 20
-_CHANGED = (Reason.INPUT_CHANGED, Reason.PARAMS_CHANGED, Reason.FUNCTION_CHANGED, Reason.MODEL_CHANGED)
+_CHANGED = (
+    Reason.INPUT_CHANGED,
+    Reason.PARAMS_CHANGED,
+    Reason.FUNCTION_CHANGED,
+    Reason.MODEL_CHANGED,
+    Reason.PICK_CHANGED,
+    Reason.TAKE,
+)
 _MISSING = (Reason.OUTPUT_MISSING, Reason.OUTPUT_MODIFIED)
 # What says nothing of whether a job can be done.
-_SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.LEFT, Status.BLOCKED)
+_SILENT = (Status.EXCLUDED, Status.NOT_STARTED, Status.LEFT, Status.BLOCKED, Status.PARKED)
 
 
 def states_of(plan: Plan, index: Index, runs: Path) -> States:
@@ -40,7 +47,10 @@ def _state(decision: Decision, plan: Plan, index: Index, address: str) -> State 
         return State.CHANGED
     if decision.reason in _MISSING:
         return State.MISSING
-    if decision.action is Action.LATER:  # what it takes is made anew; whether the same comes out is not known yet
+    if decision.reason is Reason.PARKED:
+        return State.PARKED
+    # What it takes is made anew, and whether the same comes out is not known yet; or its own picture is on its way.
+    if decision.action is Action.LATER or decision.reason in (Reason.IN_FLIGHT, Reason.UNCERTAIN):
         return State.CHANGED if index.last_key(plan.identity, address) else State.NEW
     return None
 
@@ -50,7 +60,7 @@ def _failed(recipe: str, runs: Path) -> set[str]:
     last: dict[str, str] = {}
     for path in sorted(runs.glob("*/run.json"), reverse=True)[:RUNS]:
         # A record that can't be read says nothing; the others still do.
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             record = json.loads(path.read_text(encoding="utf-8"))
             for outcome in record["outcomes"] if record["recipe"] == recipe else ():
                 if outcome["status"] not in _SILENT:

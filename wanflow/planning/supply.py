@@ -18,7 +18,7 @@ from wanflow.language.recipe import Recipe, Step
 from wanflow.links import datauris, urls
 from wanflow.links.urls import Url
 from wanflow.manifests.rows import Manifest
-from wanflow.model import Blob, Reason, Ref, RefKind, Row, Source
+from wanflow.model import Blob, Chosen, Reason, Ref, RefKind, Row, Source
 from wanflow.pictures.images import MAX_PIXELS
 from wanflow.planning.inputs import Inputs, counted
 
@@ -30,6 +30,7 @@ class Supply:
     """A picture as far as it is known: its content, or only who will make it, or that there will be none, and why.
 
     `file` is what messages call one that no step makes, `path` where it lies, `url` where it has to be fetched first.
+    Of a step with candidates, `every` is what steps.ID.all means, and `among` are the digests of all.
     """
 
     symbol: str = ""
@@ -41,6 +42,18 @@ class Supply:
     size: tuple[int, int] | None = None
     absent: Reason | None = None
     why: str = ""
+    every: tuple[Supply, ...] = ()
+    among: tuple[str, ...] = ()
+
+    @classmethod
+    def made(cls, step: str, chosen: Chosen) -> Supply:
+        """What a step with a result hands on."""
+        every = tuple(cls(blob.sha256, blob, step=step, size=blob.size) for blob in chosen.every)
+        among = tuple(blob.sha256 for blob in chosen.candidates)
+        if chosen.is_open:
+            return cls(step=step, size=chosen.candidates[0].size, absent=Reason.PARKED, every=every, among=among)
+        blob = chosen.pictures[0]
+        return cls(blob.sha256, blob, step=step, size=blob.size, every=every if among else (), among=among)
 
     @classmethod
     def of(cls, found: Source | Url) -> Supply:

@@ -10,11 +10,14 @@ from wanflow.language.expand import Expansion, RowError, about_row
 from wanflow.language.recipe import Output, plain
 from wanflow.language.templates import Template
 from wanflow.links.urls import Url
-from wanflow.model import RUN, Publication, Reason, Row
-from wanflow.planning.outputs import file_digest, made_from, path_problem, stat_of
+from wanflow.model import RUN, Blob, Publication, Reason, Row
+from wanflow.pictures.notes import MOST_BYTES
+from wanflow.planning.ancestry import Ancestry, trace
+from wanflow.planning.outputs import FORMATS, SIDECAR, file_digest, made_from, path_problem
 from wanflow.planning.owners import Neighbours, Owners
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.project import Project
+from wanflow.store.blobs import stat_of
 from wanflow.store.index import Index
 
 
@@ -41,22 +44,35 @@ class Targets:
         """Every output's path, relative to the project. Raises RowError with all that is wrong with them."""
         paths: dict[str, str] = {}
         faults: list[Problem] = []
+        unfit: set[str] = set()
         for output in self.of(row):
+            if output.is_sidecar and output.shown in unfit:
+                continue  # what is wrong with its picture's path is told
             try:
                 path = self._expansion.path(output, row)
             except RowError as error:
                 faults += error.problems
+                unfit.add(output.name)
                 continue
             whole = paths[output.name] = self.prefix + path
-            complaint = path_problem(path) or self._beyond(whole)
+            complaint = self._path_problem(output, path) or self._beyond(whole)
             if claim and (complaint := complaint or self.owners.claim(whole, row.key, output.name)):
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
                 read = [output.to] if isinstance(output.to, Template) else []
                 problem = self._recipe.document.problem(output.where("to"), "output-path", complaint, hint)
                 faults.append(about_row(problem, row, *read))
+                unfit.add(output.name)
         if faults:
             raise RowError(*faults)
         return paths
+
+    def _path_problem(self, output: Output, path: str) -> str:
+        if output.is_sidecar:
+            return path_problem(path, (SIDECAR,))
+        kind = FORMATS.get(Path(path).suffix.lower(), "")
+        if output.provenance == "embed" and kind and kind not in MOST_BYTES:
+            return f"a {kind} holds no metadata; take another format, or provenance: sidecar"
+        return path_problem(path)
 
     def _beyond(self, path: str) -> str:
         """Why an output's folder is out of reach, or empty text; a file that is a link is replaced, not followed."""
@@ -64,7 +80,7 @@ class Targets:
         return f"{path} can't be written: {complaint}" if complaint else ""
 
     def restores(
-        self, row: Row, paths: dict[str, str], supplies: Mapping[str, Supply]
+        self, row: Row, paths: dict[str, str], supplies: Mapping[str, Supply], keys: frozenset[str] = frozenset()
     ) -> Iterator[tuple[Publication, Reason] | RowError | Url]:
         """The files that have to be put in place, and why; what has no picture is dropped from the paths, with why;
         and what has to be fetched for one.
@@ -84,8 +100,9 @@ class Targets:
                 if not supply.absent:
                     self._neighbours.note(output.name, path, None)
                 continue
-            publication = Publication(output.name, path, supply.blob, supply.step, output.quality)
-            self._neighbours.note(output.name, path, made_from(publication))
+            publication = published_as(output, path, supply.blob, supply.step, keys)
+            ancestry = ancestry_of(publication, self._root, self._index)
+            self._neighbours.note(output.name, path, made_from(publication, ancestry))
             if reason := out_of_place(publication, self._root, self._index):
                 yield publication, reason
 
@@ -109,12 +126,27 @@ class Targets:
         return self._recipe.document.problem(where, "output-path", message, hint)
 
 
+def published_as(output: Output, path: str, source: Blob, step: str | None, keys: frozenset[str]) -> Publication:
+    """What an output shows, as a file; `keys` are those of its row's jobs that have a picture."""
+    if output.is_sidecar or output.provenance == "embed":
+        return Publication(output.name, path, source, step, output.quality, output.provenance, keys)
+    return Publication(output.name, path, source, step, output.quality)
+
+
+def ancestry_of(publication: Publication, root: Path, index: Index) -> Ancestry | None:
+    """The ancestry that a file tells; None for one that is only a picture."""
+    if publication.provenance is None:
+        return None
+    return trace(index, root, publication.source.sha256, publication.keys)
+
+
 def out_of_place(publication: Publication, root: Path, index: Index) -> Reason | None:
     """Why an output file has to be written, or None when it stands there as it should."""
     target = root / publication.path
     published = index.published(publication.path)
     stat = stat_of(target)
-    if stat is None or published is None or published.recipe_of != made_from(publication):
+    ancestry = ancestry_of(publication, root, index)
+    if stat is None or published is None or published.recipe_of != made_from(publication, ancestry):
         return Reason.OUTPUT_MISSING
     if stat == published.stat or file_digest(target) == published.sha256:
         return None

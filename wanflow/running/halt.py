@@ -1,4 +1,4 @@
-"""Why a run starts nothing more: told to stop, nothing can be written, budget used up, or an account can't go on."""
+"""Why a run starts nothing more: told to stop, nothing can be written, or an account can't go on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ class Halt:
 
     def __init__(self, note: Callable[[str], None], *, keep_going: bool) -> None:
         self.stopping = self.aborted = self.interrupted = False
-        self.over_budget = False
         self.store_error: StoreError | None = None
         self.account_error: EditError | None = None
         self._note, self._keep_going = note, keep_going
@@ -43,13 +42,6 @@ class Halt:
         if self.store_error is None:
             self.store_error = error
             self._note(f"{sentence(error)} Nothing more is started")
-        self.stopping = True
-
-    def for_budget(self, why: str) -> None:
-        """The next task would cost more than may be spent; what is under way is finished and kept."""
-        if not self.over_budget:
-            self.over_budget = True
-            self._note(f"{sentence(why)} Nothing more is started")
         self.stopping = True
 
     def for_account(self, error: EditError) -> None:

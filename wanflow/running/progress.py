@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.documents.source import NodePath
 from wanflow.language.expand import RowError
 from wanflow.language.recipe import Output, Step
@@ -16,6 +17,7 @@ from wanflow.links.urls import Url
 from wanflow.model import (
     RUN,
     Action,
+    Chosen,
     Decision,
     Outcome,
     Publication,
@@ -27,15 +29,16 @@ from wanflow.model import (
     Source,
     Status,
 )
-from wanflow.planning.outputs import stat_of
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import EXCLUDED, Unchanged, shape_of
 from wanflow.planning.rowmemory import File
+from wanflow.planning.targets import published_as
 from wanflow.record import RunRecord
 from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.rowstate import RowState
 from wanflow.running.schedule import Job
+from wanflow.store.blobs import stat_of
 from wanflow.store.tasks import Task
 
 _STATUSES = {"r": Status.REUSED, EXCLUDED: Status.EXCLUDED}
@@ -106,7 +109,7 @@ class Progress:
         for slot, (at, ref) in self._plan.sources(place, step).items():
             if url := self._unfetched(at, ref, step.slot_place(slot)):
                 jobs[self.fetches.setdefault(url, len(self.fetches)), len(self._plan.steps)] = None
-            elif ref.kind is RefKind.STEP and ref.name not in self.rows[at].blobs:
+            elif ref.kind is RefKind.STEP and ref.name not in self.rows[at].chosen:
                 level = self.rows[at].level
                 jobs[at, level.first + level.numbers[ref.name]] = None
         return list(jobs)
@@ -115,9 +118,13 @@ class Progress:
         """Notes what the plan already knows of a job; false when the job is still open."""
         if decision.reason is Reason.EXCLUDED:
             state.sound = False  # it is not known whether all of the row is as it should be
-            self.tell(decision.step, state.end(decision.step, Status.EXCLUDED, decision.result))
+            ended = state.end(decision.step, Status.EXCLUDED, decision.result, chosen=decision.chosen)
+            self.tell(decision.step, ended)
         elif decision.result:
-            self.reused(state, decision.step, str(decision.key), decision.result)
+            self.reused(state, decision.step, decision.key, decision.result, decision.chosen)
+            state.sound &= not (decision.reason is Reason.FROZEN and decision.note)  # which is told each time
+        elif decision.reason is Reason.PARKED:
+            self.park(state, decision.step)
         elif decision.reason is Reason.REFUSED:
             note = decision.note or "see the problems of this row"
             self.tell(decision.step, state.fail(decision.step, "Refused", note, Status.REFUSED))
@@ -138,10 +145,24 @@ class Progress:
         said = f"not sent again until the request changes, or with --retry-refused; last time: {words}"
         self.tell(decision.step, state.fail(decision.step, code, said, Status.REFUSED))
 
-    def reused(self, state: RowState, step: str, key: str, result: Result) -> None:
+    def reused(self, state: RowState, step: str, key: str | None, result: Result, chosen: Chosen | None = None) -> None:
         """A job's picture was there already."""
-        self._planner.memory.note_key(state.address(step), key)
-        self.tell(step, state.end(step, Status.REUSED, result, key))
+        if key:
+            for name in self.names(state, step):
+                self._planner.memory.note_key(name, key)
+        self.tell(step, state.end(step, Status.REUSED, result, key, chosen))
+
+    def names(self, state: RowState, step: str) -> list[str]:
+        """What the key of a job is remembered under; those of several takes stand beside each other."""
+        address, picks = state.address(step), self._planner.picks
+        if not picks.takes_of(state.entry.key, step):
+            return [address]
+        return [address, f"{address}~{picks.take(state.entry.key, step).name or FIRST_TAKE}"]
+
+    def park(self, state: RowState, step: str) -> None:
+        """A job waits until a person has chosen what it takes."""
+        state.sound = False
+        self.tell(step, state.end(step, Status.PARKED))
 
     def tell(self, step: str, outcome: Outcome) -> None:
         """Say how a job ended."""
@@ -180,7 +201,7 @@ class Progress:
             if path := state.entry.paths.get(output.name):
                 found = None if step else self._input(state, ref, output)
                 if blob := state.blobs.get(step) if step else found and found.blob:
-                    yield Publication(output.name, path, blob, step, output.quality)
+                    yield published_as(output, path, blob, step, state.keys if output.provenance else frozenset())
 
     def source(self, state: RowState, publication: Publication) -> Path:
         """The input file that is published as it is, since every step was bypassed."""
@@ -228,7 +249,7 @@ class Progress:
         with self._halt.guard():
             self._planner.memory.flush(when_many=when_many)
             self._planner.inputs.save()
-            self._planner.measures.save()
+            self._planner.save()
 
     def record(self, run_id: str, started: datetime, finished: datetime) -> RunRecord:
         """Every job's outcome, in the plan's order."""
@@ -245,5 +266,7 @@ class Progress:
         for shape, count in shapes.items():
             for letter in shape:
                 record.unchanged_jobs[_STATUSES.get(letter, Status.SKIPPED)] += count
+        for state in self.rows.values():
+            record.open_picks.update(step for step, chosen in state.chosen.items() if chosen.is_open)
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record

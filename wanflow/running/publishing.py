@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from wanflow.errors import EditError, StoreError
 from wanflow.model import Publication, Status
 from wanflow.planning.outputs import DISK_FULL, Publisher, Written
-from wanflow.planning.targets import out_of_place
+from wanflow.planning.targets import ancestry_of, out_of_place
 from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
@@ -60,7 +60,8 @@ class Publishing:
             if out_of_place(publication, self._publisher.root, self._index):
                 known = self._index.published(publication.path)
                 source = None if publication.step else self._progress.source(state, publication)
-                written = await asyncio.to_thread(self._publisher.publish, publication, known, source)
+                ancestry = ancestry_of(publication, self._publisher.root, self._index)
+                written = await asyncio.to_thread(self._publisher.publish, publication, known, source, ancestry)
                 self._note_written(publication, written)
             self._progress.end_one(state)
         except (EditError, StoreError) as error:

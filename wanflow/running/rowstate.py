@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wanflow.model import Blob, Outcome, OutputFile, Publication, Ref, Result, Status
+from wanflow.model import Blob, Chosen, Outcome, OutputFile, Publication, Ref, Result, Status
 from wanflow.planning.planned import Level, RowPlan, origin
 
 
@@ -12,6 +12,7 @@ class RowState:
     def __init__(self, entry: RowPlan, level: Level) -> None:
         self.entry, self.level = entry, level
         self.blobs: dict[str, Blob] = {}
+        self.chosen: dict[str, Chosen] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.open_ends = 0
         self.sound = True
@@ -20,19 +21,37 @@ class RowState:
         """What a reference means once bypassed steps are seen through."""
         return origin(ref, self.entry.decisions, self.level)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of its jobs that have a picture."""
+        made = [(decision.key, decision.result) for decision in self.entry.decisions]
+        ended = [(outcome.key, self.blobs.get(step)) for step, outcome in self.outcomes.items()]
+        return frozenset(key for key, picture in [*made, *ended] if key and picture)
+
     def address(self, step: str) -> str:
         """A job's name."""
         return f"{self.entry.row.key}/{step}"
 
-    def end(self, step: str, status: Status, result: Result | None = None, key: str | None = None) -> Outcome:
-        """A job ended so; with the picture that it has now, if it has one."""
+    def end(
+        self,
+        step: str,
+        status: Status,
+        result: Result | None = None,
+        key: str | None = None,
+        chosen: Chosen | None = None,
+    ) -> Outcome:
+        """A job ended so; with what goes on of its result, if it has one."""
         function = self.level.steps[self.level.numbers[step]].function.name
         outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key)
         if result:
-            blob = self.blobs[step] = result.blobs[0]
-            stored = f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}"
-            outcome.outputs = [OutputFile(stored, blob.sha256, blob.width, blob.height)]
+            chosen = self.chosen[step] = chosen or Chosen(result.blobs[:1], result.blobs[:1])
+            if chosen.pictures:
+                self.blobs[step] = chosen.pictures[0]
+            if chosen.is_open or chosen.stale:
+                self.sound = False
+            outcome.outputs = [_stored(blob) for blob in chosen.pictures or chosen.candidates]
             outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
+            outcome.images = len(result.blobs)
         return outcome
 
     def fail(self, step: str, code: str, message: str, status: Status = Status.FAILED) -> Outcome:
@@ -44,9 +63,15 @@ class RowState:
 
     def show(self, publication: Publication, sha256: str) -> None:
         """A job's picture stands in a file; visible files are listed instead of the stored one."""
+        if publication.provenance == "sidecar":
+            return
         if publication.step and (outcome := self.outcomes.get(publication.step)):
             file = OutputFile(publication.path, sha256, publication.source.width, publication.source.height)
             outcome.outputs = [*(known for known in outcome.outputs if not _is_stored(known)), file]
+
+
+def _stored(blob: Blob) -> OutputFile:
+    return OutputFile(f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}", blob.sha256, blob.width, blob.height)
 
 
 def _is_stored(file: OutputFile) -> bool:

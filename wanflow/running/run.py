@@ -15,14 +15,16 @@ from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.language import hints
-from wanflow.language.expand import RowError, key_of, key_parts
+from wanflow.language.expand import Job as Made
+from wanflow.language.expand import RowError
 from wanflow.language.recipe import Step
 from wanflow.limits.lanes import Lanes
-from wanflow.model import Call, Ref, RefKind, Result, Source, Status
+from wanflow.model import Blob, Call, Chosen, Ref, RefKind, Result, Source, Status
 from wanflow.paying.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.paying.payments import Payments
 from wanflow.paying.salvage import Salvage
 from wanflow.planning.decide import PROXY
+from wanflow.planning.further import Asked, Begun, first_of, together
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.supply import Supply
@@ -33,8 +35,10 @@ from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
+from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
 from wanflow.store.claims import Claims
+from wanflow.store.history import Making
 from wanflow.store.tasks import Order, Task
 
 ELSEWHERE_S = 0.2
@@ -70,13 +74,17 @@ class Run:
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
+        self.put_off = PutOff(listener.note)
         self.kept = 0  # new pictures that a rerun will find
         self.fetched = 0  # tasks that another run paid for
+        self._run_id = ""
         self._followers: dict[str, list[Job]] = {}
         self._leading: dict[Job, str] = {}
         self._again: deque[Job] = deque()
         self._made: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._further: dict[Job, tuple[Begun, Asked]] = {}  # jobs of which only a part is asked for
+        self._bases: dict[Job, Blob | None] = {}  # what candidates are compared with
 
     # -- from outside
 
@@ -99,7 +107,7 @@ class Run:
 
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
-        started = self.clock.now()
+        started, self._run_id = self.clock.now(), run_id
         for key, sha256 in self.plan.damaged.items():
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
@@ -128,9 +136,11 @@ class Run:
         record = self.progress.record(run_id, started, self.clock.now())
         unwritten = self.publishing.unwritten + self.progress.not_shown
         record.written, record.not_written = self.publishing.written, self.publishing.not_written + unwritten
-        record.interrupted = self.halt.interrupted and bool(unwritten or record.counts()[Status.NOT_STARTED])
+        counts = record.counts()
+        undone = unwritten or counts[Status.NOT_STARTED] or counts[Status.LEFT]
+        record.interrupted = self.halt.interrupted and bool(undone)
         record.account_stopped = bool(self.halt.account_error or (self.payments and self.payments.closed))
-        record.over_budget, record.fetched = self.halt.over_budget, self.fetched
+        record.over_budget, record.fetched = bool(self.put_off), self.fetched
         return record
 
     # -- the loop itself
@@ -153,7 +163,7 @@ class Run:
                 self._spawn(writing)
             self._start_jobs()
             if not self._tasks:
-                if self.halt.stopping or not self.publishing.waiting:
+                if self.halt.stopping or not (self.publishing.waiting or self._take_up()):
                     return
                 continue
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -161,6 +171,11 @@ class Run:
             for task in done:
                 if not task.cancelled():
                     task.result()
+
+    def _take_up(self) -> bool:
+        """Go on with what was too dear, where that has changed; whether there is any."""
+        self._again.extend(fit := self.put_off.take(self.payments.budget) if self.payments else [])
+        return bool(fit)
 
     def _start_jobs(self) -> None:
         while not self.halt.stopping and (job := self._next()):
@@ -173,7 +188,7 @@ class Run:
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
-            if result := self._known(call.key):
+            if result := self._known(job, call.key):
                 self._reuse(job, call.key, result)
             elif refusal := self.planner.decider.refusal(call.key):
                 self._fail(job, EditError(*refusal, Again.NEVER), 0)
@@ -203,7 +218,7 @@ class Run:
         if claim is None:
             self._spawn(self._wait_for_other(job))
             return
-        if result := self._known(call.key):  # it was finished between the look and the claim
+        if result := self._known(job, call.key):  # it was finished between the look and the claim
             self.claims.free(call.key, claim)
             self._reuse(job, call.key, result)
             return
@@ -229,32 +244,62 @@ class Run:
         place, step = job[0], self.steps[job[1]]
         row = self.progress.rows[place].entry.row
         made_of = self.planner.expansion.job(step, row)
-        sources = self.plan.sources(place, step)
-        pictures = {slot: self._picture(at, ref, step, slot) for slot, (at, ref) in sources.items()}
+        pictures = self._pictures(place, step)
         if self.plan.fetches:  # of which the plan did not know what they are
-            taken = {slot: _supply(sources[slot][1], source) for slot, source in pictures.items()}
+            taken = {slot: _supply(ref, source) for slot, (ref, source) in pictures.items()}
             self.planner.supplier.check_sizes(step, row, taken)
-        inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in pictures.items()}
-        sizes = {slot: source.blob.size for slot, source in pictures.items()}
+        sources = {slot: source for slot, (_, source) in pictures.items()}
+        inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in sources.items()}
+        sizes = {slot: source.blob.size for slot, source in sources.items()}
         made = self.planner.expansion.size(made_of, sizes)
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
-        parts = key_parts(self.planner.decider.key_heads[step.id], made_of.parameters_text, digests)
-        return Call(key_of(parts), step.function.name, made_of.parameters, inputs, region, step.model, pixels), parts
+        asked = self._asked(job, made_of, digests)
+        self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
+        return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
+
+    def _asked(self, job: Job, made_of: Made, digests: Mapping[str, str]) -> Asked:
+        """The request for a job, or for what is missing of it."""
+        decider = self.planner.decider
+        whole = decider.asked(made_of, digests)
+        begun = decider.begun(made_of, whole, self.index.result(whole.key))
+        self._further.pop(job, None)
+        if begun is None:
+            return whole
+        self._further[job] = begun, whole
+        return decider.asked(made_of, digests, begun) if begun.missing else whole
+
+    def _pictures(self, place: int, step: Step) -> dict[str, tuple[Ref, Source]]:
+        """What a job takes, by slot; of steps.ID.all, every picture has one."""
+        found: dict[str, tuple[Ref, Source]] = {}
+        several: list[tuple[Ref, Source]] = []
+        for slot, (at, ref) in self.plan.sources(place, step).items():
+            if not slot.startswith("images."):
+                found[slot] = ref, self._picture(at, ref, step, slot)
+            elif ref.every:
+                several += [(ref, self._stored(blob)) for blob in self.progress.rows[at].chosen[ref.name].every]
+            else:
+                several.append((ref, self._picture(at, ref, step, slot)))
+        return found | {f"images.{number}": picture for number, picture in enumerate(several)}
 
     def _picture(self, place: int, ref: Ref, step: Step, slot: str) -> Source:
         state = self.progress.rows[place]
         if ref.kind is RefKind.STEP:
-            blob = state.blobs[ref.name]
-            return Source(str(self.blobs.path(blob.sha256)), blob)
+            return self._stored(state.blobs[ref.name])
         return self.planner.supplier.file(ref, state.entry.row, step.slot_place(slot))
 
-    def _known(self, key: str) -> Result | None:
+    def _stored(self, blob: Blob) -> Source:
+        return Source(str(self.blobs.path(blob.sha256)), blob)
+
+    def _known(self, job: Job, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
         if self.planner.decider.force and key not in self._made:
             return None
+        further = self._further.get(job)
+        if further and not further[0].missing:
+            return first_of(further[0].result, self.steps[job[1]].candidates)
         result = self.index.result(key)
         if result and (self.blobs.fault(result.blobs[0].sha256) or self._is_refused(result)):
             return None
@@ -267,9 +312,9 @@ class Run:
             await self.planner.supplier.check_made(step, call.inputs)
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
+            await self._measured(job, performed.result)
         except OverBudget as over:
-            self.halt.for_budget(str(over))
-            self._release_unstarted(job)
+            self.put_off.add([job, *self._release_unstarted(job)], over)
         except NoRoom as full:
             self.halt.for_store(StoreError(str(full)))
             self._release_unstarted(job)
@@ -292,7 +337,8 @@ class Run:
         if not self.payments or step.function.is_local:
             return await self.retries.perform(self.backend, address, call)
         terms = self.plan.terms[step.id]
-        order = Order(call, terms.lane, terms.limits, terms.usd, parts, self.plan.recipe.name, address)
+        recipe = self.inputs.relative(self.plan.recipe.file)
+        order = Order(call, terms.lane, terms.limits, terms.usd, parts, recipe, address)
         return await self.payments.perform(order, afresh=self.planner.decider.force)
 
     def _note_refusal(self, key: str, error: EditError) -> None:
@@ -314,16 +360,18 @@ class Run:
 
     def _keep_salvaged(self, task: Task, performed: Performed) -> bool:
         """Remember what an earlier run paid for and no job of this one took; false when that can't be written."""
+        usd = None if task.usd_image is None else task.usd_image * performed.result.billed
+        making = Making(task.recipe, task.job, task.run, self.clock.now(), usd)
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(task.key, performed.result, task.components)
+                self.index.remember(task.key, performed.result, task.components, making)
             self._paid_before(task)
             return True
         return False
 
-    def _release_unstarted(self, job: Job) -> None:
-        """The run stops before a job was sent: it, and what waited for its picture, is left as not started."""
-        self._followers.pop(self._leading.pop(job), None)
+    def _release_unstarted(self, job: Job) -> list[Job]:
+        """A job is not sent: it, and what waited for its picture (given), stays as not started."""
+        return self._followers.pop(self._leading.pop(job), [])
 
     def _lane(self, step: int) -> str:
         return self.plan.terms[self.steps[step].id].lane
@@ -347,12 +395,19 @@ class Run:
         kept = False
         with self.halt.guard():
             with self.index.transaction():
-                self.index.remember(call.key, result, parts)
-                self.index.note_jobs(self.plan.identity, [(state.address(step.id), call.key)])
+                making = self._making(state.address(step.id), step, performed)
+                self.index.remember(call.key, result, parts, making)
+                names = self.progress.names(state, step.id)
+                self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
             kept = True
             self.kept += 1
         self._made.add(call.key)
-        outcome = state.end(step.id, Status.DONE, result, call.key)
+        try:
+            key, whole = self._whole(job, call.key, result)
+            outcome = state.end(step.id, Status.DONE, whole, key, self._chosen(job, whole))
+        except (RowError, EditError, StoreError) as error:
+            self._fail(job, _as_edit_error(error), performed.attempts)
+            return kept
         outcome.attempts, outcome.seconds = performed.attempts, seconds
         outcome.task_id = result.task_id
         outcome.usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
@@ -362,16 +417,68 @@ class Run:
             self._reuse(follower, call.key, result)
         return kept
 
+    def _making(self, job: str, step: Step, performed: Performed) -> Making:
+        """What an ancestry tells of a job that was just done; of one that another run paid for, that run and price."""
+        usd, run = self._cost(step, performed.result.billed), self._run_id
+        if (task := performed.task) and task.run != run:
+            usd, run = None if task.usd_image is None else task.usd_image * performed.result.billed, task.run
+        return Making(self.plan.recipe.name, job, run, self.clock.now(), usd)
+
     # -- how jobs end
 
     def _reuse(self, job: Job, key: str, result: Result) -> None:
         """An open job needs no work: its picture is there."""
-        self.progress.reused(self.progress.rows[job[0]], self.steps[job[1]].id, key, result)
+        try:
+            key, result = self._whole(job, key, result)
+            chosen = self._chosen(job, result)
+        except (RowError, EditError, StoreError) as error:
+            self._fail(job, _as_edit_error(error), 0)
+            return
+        self.progress.reused(self.progress.rows[job[0]], self.steps[job[1]].id, key, result, chosen)
         self._succeed(job)
+
+    def _whole(self, job: Job, key: str, result: Result) -> tuple[str, Result]:
+        """The job's whole result, and its key, where only what was missing of it was asked for. Raises StoreError."""
+        if not (further := self._further.pop(job, None)):
+            return key, result
+        begun, asked = further
+        if not begun.missing:
+            return begun.key, result
+        result = together(begun, result, same_key=begun.key == asked.key)
+        with self.index.transaction():
+            self.index.remember(asked.key, result, asked.parts)
+            names = self.progress.names(self.progress.rows[job[0]], self.steps[job[1]].id)
+            self.index.note_jobs(self.plan.identity, [(name, asked.key) for name in names])
+        return asked.key, result
+
+    # -- what goes on of a result
+
+    async def _measured(self, job: Job, result: Result) -> None:
+        await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
+
+    def _chosen(self, job: Job, result: Result) -> Chosen:
+        made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)
+        return self.planner.decider.chosen(made_of, result.blobs, self._bases.pop(job, None))
+
+    def _park(self, job: Job) -> None:
+        """A person has to choose what goes on: whatever takes that waits, and the rest goes on."""
+        for place, number in self._schedule.parked(job, lambda waiter: self._takes_pick(waiter, job)):
+            behind = self.progress.rows[place]
+            self.progress.park(behind, self.steps[number].id)
+            self.progress.end_one(behind)
+
+    def _takes_pick(self, waiter: Job, job: Job) -> bool:
+        """Whether a job takes what was picked of another, and not all of its candidates."""
+        step = self.steps[job[1]]
+        taken = self.plan.sources(waiter[0], self.steps[waiter[1]]).values()
+        return any(at == job[0] and ref.name == step.id and not (ref.every and not step.pick.top) for at, ref in taken)
 
     def _succeed(self, job: Job) -> None:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
-        self._schedule.done(job)
+        if state.chosen[step.id].is_open:
+            self._park(job)
+        else:
+            self._schedule.done(job)
         made = [publication for publication in self.progress.due(state) if publication.step == step.id]
         self.publishing.add(state, made)
         state.open_ends += len(made)
@@ -411,8 +518,10 @@ def _supply(ref: Ref, source: Source) -> Supply:
     return Supply(step=ref.name, size=source.blob.size) if ref.kind is RefKind.STEP else Supply.of(source)
 
 
-def _as_edit_error(error: RowError | EditError) -> EditError:
+def _as_edit_error(error: RowError | EditError | StoreError) -> EditError:
     if isinstance(error, EditError):
         return error
+    if isinstance(error, StoreError):
+        return EditError("StoreNotWritten", str(error))
     said = "; ".join(f"{problem.message}. {problem.hint}".rstrip(". ") for problem in error.problems)
     return EditError(error.__cause__.code if isinstance(error.__cause__, EditError) else "Refused", said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 Job = tuple[int, int]  # place of the row, place of the step
 
@@ -49,6 +49,17 @@ class Schedule:
             if not self._missing[waiter]:
                 del self._missing[waiter]
                 heapq.heappush(self._ready[self._lanes[waiter[1]]], waiter)
+
+    def parked(self, job: Job, waits: Callable[[Job], bool]) -> list[Job]:
+        """A job is done, but some of those that need it have to wait for a person; returns every job that can't start
+        because of that, directly or not; the others may.
+        """
+        waiters = self._waiters.pop(job, [])
+        self._waiters[job] = [waiter for waiter in waiters if waits(waiter)]
+        blocked = self.failed(job)
+        self._waiters[job] = [waiter for waiter in waiters if not waits(waiter)]
+        self.done(job)
+        return blocked
 
     def failed(self, job: Job) -> list[Job]:
         """A job has no picture; returns every job that can't start because of it, directly or not."""

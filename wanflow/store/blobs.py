@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wanflow.errors import EditError
+from wanflow.model import FileStat
 
 try:
     import fcntl
@@ -68,6 +69,15 @@ class Blobs:
     def discard(self, sha256: str) -> None:
         """Remove a blob that was found damaged, so that it can be stored anew."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+def stat_of(path: Path | str) -> FileStat | None:
+    """The stat of a file, or None when there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - half the cost of Path.stat, and called for every row
+    except (OSError, ValueError):  # ValueError: a path that no file system can hold
+        return None
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def fault_of(path: Path, sha256: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import INDEX, upgrade
+from wanflow.store.history import UNKNOWN, History, Making
 from wanflow.store.made import blob_of, facts_of, made_of, numbers_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
 from wanflow.store.sightings import Sightings, read_column
@@ -26,7 +27,7 @@ NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
 
-class Index(Sightings):
+class Index(Sightings, History):
     """The database of one project. Several processes may use it at once."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:
@@ -113,6 +114,7 @@ class Index(Sightings):
             for receipt, _ in news:
                 if all(self._blobs.path(blob[0]).exists() for blob in receipt.made[0]):
                     self._keep(receipt.key, receipt.made, receipt.components)
+                    self.note_making(receipt.key, result_of(receipt.made), UNKNOWN)
             self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?)", (FILE, news[-1][1]))
 
     @classmethod
@@ -190,21 +192,29 @@ class Index(Sightings):
     # -- results
 
     def result(self, key: str) -> Result | None:
-        """The result of a key, or None."""
+        """The result of a key, or None; one that was paid for is taken from its receipt where its entry is spoilt."""
         found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
-        return read_column(found[0], result_of) if found else None
+        return (self._sound(found[0], result_of) or self._receipted(key)) if found else None
+
+    def _receipted(self, key: str) -> Result | None:
+        found = None
+        with suppress(OSError):
+            for receipt, _ in self._receipts.read() if self._receipts else ():
+                found = receipt.made if receipt.key == key else found
+        return result_of(found) if found else None
 
     def components(self, key: str) -> list[Any] | None:
         """What the key was made of (see expand.key_parts), or None when it is not known."""
         found = self._db.execute("SELECT components FROM results WHERE key = ?", (key,)).fetchone()
-        return read_column(found[0], parts_of) if found else None
+        return self._sound(found[0], parts_of) if found else None
 
-    def remember(self, key: str, result: Result, components: str) -> None:
+    def remember(self, key: str, result: Result, components: str, making: Making = UNKNOWN) -> None:
         """Keep a result under its key; of one that was paid for, a receipt is on disk first. Raises StoreError."""
         made = made_of(result)
-        if result.task_id:
+        if result.is_paid:
             self._receipt(Receipt(key, made, components))
         self._keep(key, made, components)
+        self.note_making(key, result, making)
 
     def _receipt(self, receipt: Receipt) -> None:
         try:
@@ -215,11 +225,14 @@ class Index(Sightings):
             raise StoreError(f"the receipt of a paid picture can't be kept: {why}") from error
 
     def _keep(self, key: str, made: list[Any], components: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, json.dumps(made), components))
+        text = json.dumps(made)
+        self.lay_aside(key, text)
+        self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, text, components))
         self._db.execute("DELETE FROM refusals WHERE key = ?", (key,))
 
     def forget(self, key: str) -> None:
-        """Drop a result whose picture is gone."""
+        """Drop a result whose picture is gone; of its making all stays known."""
+        self.lay_aside(key)
         self._db.execute("DELETE FROM results WHERE key = ?", (key,))
 
     def refusal(self, key: str) -> tuple[str, str] | None:
@@ -259,7 +272,7 @@ class Index(Sightings):
             known = {receipt.key for receipt, _ in self._receipts.read()} if self._receipts else set()
         except OSError as error:
             raise StoreError(f"{NO_RECEIPTS}: {describe_os_error(error)}") from error
-        return [key for key, result, _ in self.results() if result.task_id and key not in known]
+        return [key for key, result, _ in self.results() if result.is_paid and key not in known]
 
     def write_receipts(self) -> None:
         """Write the receipts that are missing. Raises StoreError."""

@@ -17,48 +17,31 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
 from wanflow.errors import StoreError, describe_os_error
-from wanflow.functions.catalog import result_life
 from wanflow.limits.pace import Pace
 from wanflow.store import locks
 from wanflow.store.blobs import make_folder
+from wanflow.store.books import FILE, GONE, OWNERS, Books, in_words, opened, unusable
 from wanflow.store.database import Connection, begin_wal
 from wanflow.store.formats import LEDGER, upgrade, version_of
-from wanflow.store.tasks import (
-    COLUMNS,
-    IN_FLIGHT,
-    IN_FLIGHT_SQL,
-    UNSETTLED_SQL,
-    Order,
-    Owner,
-    State,
-    Task,
-    call_text,
-    price,
-    read_task,
-)
+from wanflow.store.tasks import IN_FLIGHT, IN_FLIGHT_SQL, UNSETTLED_SQL, Order, Owner, State, Task, call_text
 
 T = TypeVar("T")
-# The folder comes into being after the file has its tables, and stays: where it is without them, they are lost.
-FILE, OWNERS = "ledger.sqlite", "owners"
 # While one request of a lane is unanswered no other of that lane is sent, so that at most one may have been taken
 # unheard and the account's list tells which; that takes the provider up to 310 s. A process that is stopped for longer,
 # or before it sends, does not stop the lane.
 UNHEARD_S = 330.0
 ALONE_S = 20.0
 LOOK_AGAIN_S = 0.25
-# What is about to be gone at the provider is not fetched any more.
-KEPT_S = result_life().total_seconds() - 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +51,14 @@ class Wait:
     seconds: float
 
 
-class Ledger:
+class Ledger(Books):
     """One account's ledger as one process uses it. Commits wait for the disk and for other processes, so what must not
     wait with them has them done by `write`. Raises StoreError.
     """
 
     def __init__(self, folder: Path, db: sqlite3.Connection, owner: Owner, lock: int | None) -> None:
-        self.folder, self._db, self.owner, self._lock = folder, db, owner, lock
+        super().__init__(folder, db)
+        self.owner, self._lock = owner, lock
         self._turn = RLock()
         self._thread = ThreadPoolExecutor(1, "ledger")
 
@@ -91,10 +75,10 @@ class Ledger:
             )
         try:
             make_folder(folder, 0o700)
-            db = _opened(folder, _writable)
+            db = opened(folder, _writable)
             lock = locks.take(folder / OWNERS / owner.id)
         except OSError as error:
-            raise StoreError(_unusable(folder, describe_os_error(error))) from error
+            raise StoreError(unusable(folder, describe_os_error(error))) from error
         if lock is None:  # one name for two would make each take the other's tasks for its own
             db.close()
             raise StoreError(f"another run goes by the name {owner.id}; nothing was sent. Run again")
@@ -104,20 +88,10 @@ class Ledger:
             db.execute("DELETE FROM uploads WHERE until < ?", (now,))
         return ledger
 
-    @classmethod
-    def look(cls, folder: Path) -> Ledger:
-        """Open a ledger only to read it. Raises StoreError."""
-        return cls(folder, _opened(folder, _readable), Owner("", 0, "", ""), None)
-
-    @property
-    def label(self) -> str:
-        """What people call the account."""
-        return str(self._value("SELECT value FROM about WHERE name = 'label'") or self.folder.name)
-
     def close(self) -> None:
         """Finish writing, and leave; tasks in flight are taken up by whoever runs next."""
         self._thread.shutdown(wait=True)
-        self._db.close()
+        super().close()
         if self._lock is not None:
             locks.free(self.folder / OWNERS / self.owner.id, self._lock)
 
@@ -136,7 +110,7 @@ class Ledger:
                 yield
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
-                raise StoreError(_unusable(self.folder, str(error))) from error
+                raise StoreError(unusable(self.folder, str(error))) from error
             finally:
                 if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
                     self._db.execute("ROLLBACK")
@@ -161,18 +135,6 @@ class Ledger:
             if State.UNCERTAIN in passed_over:
                 self._give_up(order.call.key, now)
             return self._task(self._insert(order, now))
-
-    def current(self, key: str, now: float, passed_over: Collection[State] = ()) -> Task | None:
-        """The newest task of a key whose result can still be had from the provider, whose clock says `now`, or that is
-        in doubt.
-        """
-        for task in self._tasks("key = ? AND state NOT IN ('failed', 'lost') ORDER BY id DESC", (key,)):
-            fetchable = task.state not in (State.DONE, State.STORED) or now - task.taken_at < KEPT_S
-            # What came at once can't be had twice.
-            fetchable &= task.state is not State.STORED or task.task_id is not None
-            if fetchable and task.state not in passed_over:
-                return task
-        return None
 
     def may_go_on(self, task: Task) -> bool:
         """Whether what is known of a task can be gone on with here: not while another process may be sending it, or
@@ -238,73 +200,11 @@ class Ledger:
         """What this process has at the provider, or may have, by itself or taken over; oldest first."""
         return [task for task in self.tasks(State.SENDING, State.SUBMITTED) if task.owner == self.owner.id]
 
-    def in_flight(self, lane: str) -> list[Task]:
-        """What occupies the slots of a lane, oldest first."""
-        return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} ORDER BY id", (lane,))
-
-    def tasks(self, *states: State) -> list[Task]:
-        """Every task in one of these states, oldest first."""
-        among = f"state IN ({', '.join('?' for _ in states)})"
-        if not {State.STORED, State.FAILED} & {*states}:
-            among = f"{UNSETTLED_SQL} AND {among}"
-        return self._tasks(f"{among} ORDER BY id", [state.value for state in states])
-
-    def spent(self) -> list[tuple[str, str, int, Decimal | None]]:
-        """What was billed: month, model, images, and USD; None for those whose price is not known."""
-        asked = (
-            "SELECT strftime('%Y-%m', at, 'unixepoch'), model, sum(billed), usd_image FROM tasks"
-            " WHERE state IN ('done', 'stored', 'lost') GROUP BY 1, 2, 4"
-        )
-        with _told(self.folder):
-            return [
-                (str(month), str(model), int(images), None if usd is None else int(images) * price(usd))
-                for month, model, images, usd in self.execute(asked)
-            ]
-
-    def unstored(self, project: str) -> list[Task]:
-        """Tasks of a project that are done and whose pictures nobody has stored."""
-        return self._tasks(f"{UNSETTLED_SQL} AND state = 'done' AND project = ? ORDER BY id", (project,))
-
-    def is_superseded(self, task: Task) -> bool:
-        """Whether its project has stored the pictures of a newer task of the same key."""
-        asked = "SELECT max(id) FROM tasks WHERE key = ? AND project = ? AND state = 'stored'"
-        return (self._value(asked, task.key, task.project) or 0) > task.id
-
     def under_way(self) -> dict[str, Task]:
         """What this process sent and has no picture of yet, by job."""
         mine = f"{UNSETTLED_SQL} AND state IN ('sending', 'submitted', 'done') AND run = ?"
         found = self._tasks(mine, (self.owner.run,))
         return {task.job: task for task in found}
-
-    def again(self, task: Task) -> Task:
-        """A task as it stands now."""
-        return self._task(task.id)
-
-    def last(self, key: str) -> Task | None:
-        """The newest task of a key, however it stands."""
-        return next(iter(self._tasks("key = ? ORDER BY id DESC LIMIT 1", (key,))), None)
-
-    def is_alive(self, owner: str) -> bool:
-        """Whether the process of an owner still runs."""
-        return not self._is_dead(owner)
-
-    def is_awaited(self, task: Task) -> bool:
-        """Whether the process that began a request still waits for its answer, and may be sending it only now."""
-        return task.owner == task.run and task.at == task.sent_at and self.is_alive(task.owner)
-
-    def rivals(self, task: Task) -> list[Task]:
-        """Other tasks of the same lane whose requests were not answered either."""
-        return self._tasks(f"lane = ? AND {IN_FLIGHT_SQL} AND state = 'sending' AND id != ?", (task.lane, task.id))
-
-    def known(self, task_ids: Iterable[str]) -> set[str]:
-        """Which of these task ids the ledger has."""
-        asked = "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))"
-        return set(self._column(asked, json.dumps([*task_ids])))
-
-    def execute(self, statement: str, values: Iterable[Any] = ()) -> list[Any]:
-        """The rows that one statement gives."""
-        with _told(self.folder):
-            return self._db.execute(statement, (*values,)).fetchall()
 
     # -- parts
 
@@ -330,7 +230,7 @@ class Ledger:
 
     def _pace(self, order: Order) -> Pace:
         found = self._value("SELECT pace FROM lanes WHERE lane = ?", order.lane)
-        with _told(self.folder):
+        with in_words(self.folder):
             return Pace(*json.loads(found)) if found else Pace.of(order.limits)
 
     def _keep_pace(self, lane: str, pace: Pace) -> None:
@@ -379,55 +279,10 @@ class Ledger:
 
     def _heard(self, lane: str, now: float) -> None:
         if found := self._value("SELECT pace FROM lanes WHERE lane = ?", lane):
-            with _told(self.folder):
+            with in_words(self.folder):
                 pace = Pace(*json.loads(found))
             pace.heard(now)
             self._keep_pace(lane, pace)
-
-    def _is_dead(self, owner: str) -> bool:
-        path = self.folder / OWNERS / owner
-        try:
-            if path.parent.name != "owners" or not path.exists():
-                return True
-            lock = locks.take(path) if locks.TELLING else None
-            if lock is None:
-                return False
-            locks.free(path, lock)
-        except OSError as error:
-            why = f"nobody can tell whether {owner} still runs ({describe_os_error(error)})"
-            raise StoreError(_unusable(self.folder, why)) from error
-        return True
-
-    def _task(self, number: int) -> Task:
-        return self._tasks("id = ?", (number,))[0]
-
-    def _tasks(self, where: str, values: Iterable[Any]) -> list[Task]:
-        with _told(self.folder):
-            return [read_task(row) for row in self.execute(f"SELECT {COLUMNS} FROM tasks WHERE {where}", values)]  # noqa: S608
-
-    def _value(self, asked: str, *values: Any) -> Any:
-        found = self.execute(asked, values)
-        return found[0][0] if found else None
-
-    def _column(self, asked: str, *values: Any) -> list[str]:
-        return [row[0] for row in self.execute(asked, values)]
-
-
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """What a ledger can't be read for is told in words."""
-    try:
-        yield
-    except (sqlite3.Error, ValueError, TypeError, ArithmeticError) as error:
-        raise StoreError(_unusable(folder, str(error) or type(error).__name__)) from error
-
-
-def _opened(folder: Path, connect: Callable[[Path, bool], sqlite3.Connection]) -> sqlite3.Connection:
-    used = (folder / OWNERS).is_dir()
-    with _told(folder):
-        if used and not (folder / FILE).exists():
-            raise sqlite3.DatabaseError(GONE)
-        return connect(folder, used)
 
 
 def _writable(folder: Path, used: bool) -> sqlite3.Connection:
@@ -444,31 +299,3 @@ def _writable(folder: Path, used: bool) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def _readable(folder: Path, used: bool) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro", timeout=10, uri=True, factory=Connection)
-    try:
-        if version_of(db, folder, LEDGER):
-            return db
-        if used:
-            raise sqlite3.DatabaseError(GONE)
-    except BaseException:
-        db.close()
-        raise
-    db.close()  # whoever made the file died before its tables
-    empty = sqlite3.connect(":memory:", isolation_level=None)
-    upgrade(empty, folder, LEDGER)
-    return empty
-
-
-GONE = f"it was used before, and {FILE} is empty or gone"
-
-
-def _unusable(folder: Path, why: str) -> str:
-    remedy = (
-        "Nothing is sent without it: make room, put it back from a backup, or move the folder away to begin a new one. "
-        "Tasks in flight are lost sight of then, and may be paid again; look at the provider's console first. "
-        "Where the disk is not local, set XDG_STATE_HOME to a folder that is"
-    )
-    return f"the ledger of paid tasks in {folder} can't be used: {why}. {remedy}"

@@ -23,7 +23,7 @@ PARTS = 5
 def made_of(result: Result) -> list[Any]:
     """A result as it is kept."""
     made: list[Any] = [[blob_list(blob) for blob in result.blobs], result.fidelity, list(result.warnings)]
-    if result.task_id or result.billed or result.prompts:
+    if result.is_paid or result.prompts:
         made.append([result.task_id, result.billed, list(result.prompts)])
     return made
 

@@ -46,13 +46,28 @@ class Sightings:
     """The part of a project's index that spares reading files again; all of it is found anew where it is lost."""
 
     _db: sqlite3.Connection
+    # Who hears, once, of an entry that makes no sense; those before anybody listened are `doubts`.
+    tell: Callable[[str], None] | None = None
+    doubts: Sequence[str] = ()
+
+    def _sound(self, text: Any, judge: Callable[[Any], T]) -> T | None:
+        """What a column of JSON holds; one that makes no sense counts as missing."""
+        try:
+            return read_column(text, judge)
+        except sqlite3.DataError as error:
+            if not self.doubts:
+                self.doubts = [f"an entry of .wanflow/index.sqlite is {error}; it and others like it count as missing"]
+                if self.tell:
+                    self.tell(self.doubts[0])
+            return None
 
     # -- input files
 
     def file(self, path: str) -> tuple[FileStat, Blob] | None:
         """What a file was when it was last read."""
         found = self._db.execute("SELECT size, mtime_ns, inode, blob FROM files WHERE path = ?", (path,)).fetchone()
-        return (FileStat(*found[:3]), read_column(found[3], blob_of)) if found else None
+        blob = self._sound(found[3], blob_of) if found else None
+        return (FileStat(*found[:3]), blob) if blob else None
 
     def note_files(self, entries: Mapping[str, tuple[FileStat, Blob]]) -> None:
         """Keep what files are, by path."""
@@ -62,6 +77,9 @@ class Sightings:
                 (path, stat.size, stat.mtime_ns, stat.inode, json.dumps(blob_list(blob)))
                 for path, (stat, blob) in entries.items()
             ),
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?)", ((blob.sha256, path) for path, (_, blob) in entries.items())
         )
 
     # -- pictures that were fetched
@@ -88,7 +106,7 @@ class Sightings:
     def mask(self, sha256: str) -> MaskFacts | None:
         """What was counted in a mask with this digest."""
         found = self._db.execute("SELECT facts FROM masks WHERE sha256 = ?", (f"{sha256}/{COUNTING}",)).fetchone()
-        return read_column(found[0], facts_of) if found else None
+        return self._sound(found[0], facts_of) if found else None
 
     def note_masks(self, entries: Mapping[str, MaskFacts]) -> None:
         """Keep what was counted in masks, by digest."""
@@ -101,7 +119,7 @@ class Sightings:
         """What was measured of a picture, alone or beside the one that it was made from: so many values."""
         asked = "SELECT found FROM measures WHERE name = ? AND sha256 = ? AND base = ?"
         found = self._db.execute(asked, (name, sha256, base)).fetchone()
-        return read_column(found[0], lambda entry: numbers_of(entry, values)) if found else None
+        return self._sound(found[0], lambda entry: numbers_of(entry, values)) if found else None
 
     def note_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float]]) -> None:
         """Keep what was measured, by name, digest and base's digest."""
@@ -127,6 +145,9 @@ class Sightings:
         self._db.execute(
             "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
             (path, stat.size, stat.mtime_ns, stat.inode, entry.sha256, entry.recipe_of, entry.writer),
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?)", (entry.sha256, path, entry.recipe_of, entry.writer)
         )
 
     # -- rows that are fully done

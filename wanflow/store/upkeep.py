@@ -19,15 +19,16 @@ from wanflow.errors import StoreError, unwritable
 from wanflow.model import Blob, Result
 from wanflow.store import locks
 from wanflow.store.blobs import DIGEST, Blobs, fault_of
+from wanflow.store.books import FILE as LEDGER
+from wanflow.store.books import Books
 from wanflow.store.index import Index
-from wanflow.store.ledger import FILE as LEDGER
-from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import Receipts
 from wanflow.store.tasks import RESERVED, State
 
 DAY_S = 86_400.0
 AGAIN = "the next run that needs it makes it again"
 PAID_AGAIN = "the next run that needs it fetches it while the provider keeps it, 24 hours; after that it is paid again"
+PAID_ONCE = "the next run that needs it pays for it again: its model answered at once, and keeps no task"
 FETCHED = "the next run that needs it fetches it again from {}"
 NOBODY = "no result needs it; wanflow cache gc removes it"
 
@@ -154,7 +155,7 @@ class Upkeep:
                     found.mended[sha256] = twin
                 else:
                     jobs = tuple(f"{recipe}: {job}" for key in keys for recipe, job in named.get(key, ()))
-                    made = PAID_AGAIN if result.task_id else AGAIN
+                    made = PAID_AGAIN if result.task_id else PAID_ONCE if result.billed else AGAIN
                     remedy = f"{twin} is equal; --mend takes it from there" if twin else made
                     found.faults.append(Fault(sha256, fault, remedy, function, jobs, result.billed))
             fetched = self._index.urls()
@@ -268,7 +269,7 @@ class Upkeep:
         for key, result, _ in self._index.results():
             blobs = {blob.sha256 for blob in result.blobs}
             old = all(self._stored_before(sha256, before) for sha256 in blobs)
-            bought = bool(result.task_id)
+            bought = result.is_paid
             if key in named or key in spared.keys or not old or (bought and not paid):
                 needed |= blobs
                 found.kept_paid += old and key not in named
@@ -338,7 +339,7 @@ def spared(accounts: Path, project: Path) -> Spared:
     """What tasks that this user's ledgers have in flight, or in doubt, were made from. Raises StoreError."""
     keys, pictures = set[str](), set[str]()
     for file in sorted(accounts.glob(f"*/{LEDGER}")):
-        ledger = Ledger.look(file.parent)
+        ledger = Books.look(file.parent)
         try:
             for task in ledger.tasks(*RESERVED, State.DONE):
                 if task.project == str(project):
@@ -356,7 +357,7 @@ def holders(accounts: Path, project: Path) -> set[str]:
     found = set[str]()
     for file in sorted(accounts.glob(f"*/{LEDGER}")):
         try:
-            with closing(Ledger.look(file.parent)) as ledger:
+            with closing(Books.look(file.parent)) as ledger:
                 left = ledger.tasks(State.SENDING, State.SUBMITTED, State.DONE)
                 held = any(task.project == str(project) for task in left)
         except StoreError:

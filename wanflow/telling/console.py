@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
 from wanflow.model import Action, Outcome, Status
@@ -15,7 +15,7 @@ from wanflow.paying.status import Held, Spent
 from wanflow.paying.status import Status as Overview
 from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
-from wanflow.store.ledger import KEPT_S
+from wanflow.store.books import KEPT_S
 from wanflow.store.tasks import State
 from wanflow.telling import review
 from wanflow.telling.plantext import plan_text
@@ -40,7 +40,7 @@ def record_text(record: RunRecord, seconds: float) -> str:
     counts = record.counts()
     parts = [f"{counts[Status.DONE]:,} done", f"{counts[Status.REUSED]:,} reused"]
     bad = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.LEFT)
-    rest = (*bad, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
+    rest = (*bad, Status.PARKED, Status.SKIPPED, Status.NOT_STARTED, Status.EXCLUDED)
     parts += [f"{counts[status]:,} {status.value.replace('_', ' ')}" for status in rest if counts[status]]
     if record.written:
         parts.append(
@@ -57,16 +57,24 @@ def record_text(record: RunRecord, seconds: float) -> str:
     return f"{record.recipe}: {', '.join(parts)} in {duration(seconds)}"
 
 
+def picks_text(record: RunRecord, recipe: str) -> str:
+    """Which picks are open after a run, and the next command; empty when none is."""
+    waiting = [f"{count(rows, 'row')} of {step}" for step, rows in record.open_picks.items()]
+    verb = "waits" if record.open_picks.total() == 1 else "wait"
+    return f"{', '.join(waiting)} {verb} for a pick: wanflow pick {recipe}" if waiting else ""
+
+
 def status_text(status: Overview, *, billing: bool = False) -> str:
     """The last runs, and the paid tasks of every account."""
     lines = [*_runs_text(status)]
     for account in status.accounts:
+        name = status.called(account)
         if account.fault:
-            lines += ["", printable(f"{account.label}: {account.fault}")]
+            lines += ["", printable(f"{name}: {account.fault}")]
             continue
         lines += [
             "",
-            f"{account.label}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
+            f"{name}: {_spent_text(account.total)} spent, {dollars(account.reserved)} in flight or in doubt",
         ]
         for held in account.held:
             lines.append(printable(f"  {_held_text(held)}"))
@@ -86,15 +94,44 @@ def _spent_text(spent: Spent) -> str:
 
 
 def _runs_text(status: Overview) -> Iterator[str]:
-    if not status.runs:
+    if not (status.runs or status.unrecorded):
         yield "no runs in this folder yet"
-    for run in status.runs:
-        totals = run["totals"]
-        bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
-        ended = "interrupted" if run["interrupted"] else bad or "all well"
-        paid = f", {dollars(Decimal(str(totals['usd'])))} paid" if totals["usd"] else ""
-        paid = f", {UNPRICED}" if totals["usd"] is None else paid
-        yield printable(f"{run['run_id']}  {run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}")
+    lines = {str(run["run_id"]): [_run_text(run), *map(_outcome_text, run.get("outcomes", ()))] for run in status.runs}
+    for run in status.unrecorded:
+        how = "still at work" if run.alive else "killed, or cut off"
+        tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
+        lines[run.run] = [f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"]
+    for run_id, (text, *outcomes) in sorted(lines.items(), reverse=True):
+        yield printable(f"{run_id}  {text}")
+        yield from (inline(f"  {outcome}") for outcome in outcomes)
+
+
+def _run_text(run: Mapping[str, Any]) -> str:
+    if fault := run.get("fault"):
+        return f"its record (.wanflow/runs/{run['run_id']}/run.json) can't be read: {fault}"
+    totals = run["totals"]
+    bad = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _BAD if totals.get(name))
+    waiting = sum(run.get("open_picks", {}).values())
+    ended = "interrupted" if run["interrupted"] else bad or ("" if waiting else "all well")
+    ended = ", ".join(part for part in (ended, f"{count(waiting, 'pick')} open" if waiting else "") if part)
+    paid = (
+        f", {UNPRICED}"
+        if (usd := totals.get("usd", 0)) is None
+        else f", {dollars(Decimal(str(usd)))} paid"
+        if usd
+        else ""
+    )
+    return f"{run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}"
+
+
+def _outcome_text(outcome: Mapping[str, Any]) -> str:
+    error, usd = outcome["error"], outcome["usd"]
+    parts = [outcome["status"].replace("_", " ")]
+    parts += [f"{error['code']}: {error['message']}"] if error else []
+    parts += ["a DRAFT"] if outcome["fidelity"] == "proxy" else []
+    parts += [UNPRICED if usd is None else dollars(Decimal(str(usd)))] if usd != 0 else []
+    parts += [f"task {outcome['task_id']}"] if outcome["task_id"] else []
+    return f"{outcome['job']}  {outcome['function']}  {', '.join(parts)}"
 
 
 UNPRICED = "paid at prices that are not known"

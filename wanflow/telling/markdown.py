@@ -12,12 +12,12 @@ from html import escape
 from typing import TypeVar
 
 from wanflow.errors import inline
-from wanflow.model import Change, Decision
+from wanflow.model import Decision
 from wanflow.planning.planned import Plan
 from wanflow.telling import review
 from wanflow.telling.plantext import because
 from wanflow.telling.review import Changed, StepLine
-from wanflow.telling.worddiff import Kind, Part, compared, shortened
+from wanflow.telling.worddiff import Kind, Part, side
 from wanflow.telling.words import count
 
 T = TypeVar("T")
@@ -112,15 +112,14 @@ def _cells(line: StepLine, names: list[str]) -> str:
 
 
 def _changed(entry: Changed) -> str:
-    fields = [f"  - {_change(change)}" for change in entry.changes]
-    return "\n".join([f"- {code(entry.who)}", *fields])
+    fields = [f"  - {code(name)}: {_sides(parts)}" for name, parts in entry.what]
+    return "\n".join([f"- {code(entry.who)} {code(entry.note)}".rstrip(), *fields])
 
 
-def _change(change: Change) -> str:
-    parts = shortened(compared(change.old, change.new))
-    if not any(part.kind is Kind.SAME for part in parts):
-        return f"{code(change.field)}: {code(change.old)} → {code(change.new)}"
-    return f"{code(change.field)}: {''.join(map(_part, parts))}"
+def _sides(parts: list[Part]) -> str:
+    if any(part.kind is Kind.SAME for part in parts):
+        return "".join(map(_part, parts))
+    return f"{code(side(parts, Kind.OLD))} → {code(side(parts, Kind.NEW))}"
 
 
 def _part(part: Part) -> str:

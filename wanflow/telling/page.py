@@ -15,8 +15,6 @@ from wanflow.planning.planned import Plan, RowPlan
 from wanflow.store.blobs import read_checked
 from wanflow.telling import review
 from wanflow.telling.plantext import because
-from wanflow.telling.review import Changed
-from wanflow.telling.worddiff import Part, compared, shortened
 from wanflow.telling.words import count
 
 SIDE = 176
@@ -48,7 +46,7 @@ def plan_html(plan: Plan, root: Path, *, detail: bool = False) -> Iterator[str]:
         steps=review.step_lines(plan),
         notes=review.notes(plan),
         prices=review.prices(plan),
-        changes=[(entry.who, _fields(entry)) for entry in changes[:MOST_CHANGES]],
+        changes=[(entry.who, entry.note, list(entry.what)) for entry in changes[:MOST_CHANGES]],
         changes_left=max(0, len(changes) - MOST_CHANGES),
         problems=[problem.text() for problem in plan.problems[:MOST_PROBLEMS]],
         problems_left=max(0, len(plan.problems) - MOST_PROBLEMS),
@@ -65,14 +63,10 @@ def plan_html(plan: Plan, root: Path, *, detail: bool = False) -> Iterator[str]:
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("wanflow.telling")
+    loader = PackageLoader("wanflow", "telling")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters["inline"] = inline
-    return page.get_template("plan.html.j2")
-
-
-def _fields(entry: Changed) -> list[tuple[str, list[Part]]]:
-    return [(change.field, shortened(compared(change.old, change.new))) for change in entry.changes]
+    return page.get_template("plan.html")
 
 
 def _cards(plan: Plan, root: Path) -> tuple[list[Card], int]:

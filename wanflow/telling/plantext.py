@@ -8,7 +8,7 @@ from wanflow.errors import inline
 from wanflow.model import Change, Decision
 from wanflow.planning.planned import Plan
 from wanflow.telling import review
-from wanflow.telling.worddiff import Kind, compared, shortened, side
+from wanflow.telling.worddiff import Kind, side
 from wanflow.telling.words import dollars
 
 
@@ -39,17 +39,13 @@ def reasons_text(plan: Plan, most: int = 12) -> str:
     """What changed, alike for however many rows."""
     lines: list[str] = []
     for entry in review.changed(plan):
-        for change in entry.changes:
+        changes = [str(Change(name, side(parts, Kind.OLD), side(parts, Kind.NEW))) for name, parts in entry.what]
+        note = f"{entry.note}; " if entry.note and changes else entry.note
+        for change in changes or [""]:
             if len(lines) == most:
                 return "\n".join([*lines, "  …"])
-            lines.append(inline(f"  {entry.who}: {change_text(change)}"))
+            lines.append(inline(f"  {entry.who}: {note}{change}"))
     return "\n".join(lines)
-
-
-def change_text(change: Change) -> str:
-    """One changed field; of long texts only what differs, with some words around it."""
-    parts = shortened(compared(change.old, change.new))
-    return str(Change(change.field, side(parts, Kind.OLD), side(parts, Kind.NEW)))
 
 
 def detail_text(plan: Plan) -> Iterator[str]:

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 
 from wanflow.language.recipe import Step
 from wanflow.model import Action, Change, Decision, Reason
 from wanflow.planning.planned import Plan, Unchanged
+from wanflow.telling.worddiff import Part, compared, shortened
 from wanflow.telling.words import count, dollars, duration
 
 REASONS = {
@@ -26,16 +28,22 @@ REASONS = {
     Reason.UPSTREAM: "known after the step before it",
     Reason.FETCH: "known once its picture is fetched",
     Reason.FORCED: "forced",
+    Reason.IN_FLIGHT: "in flight: adopted, not paid again",
+    Reason.UNCERTAIN: "uncertain: it may be paid for already",
     Reason.CACHED: "",
     Reason.BYPASSED: "when is false: its image goes on",
     Reason.SKIPPED: "when is false, or what it needs is skipped",
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.PARKED: "waits for a pick",
+    Reason.PICK_CHANGED: "another candidate was picked",
+    Reason.TAKE: "another take",
+    Reason.FROZEN: "frozen",
 }
 OPEN = (Action.RUN, Action.LATER)
-# Rows that are named for one change.
-NAMED = 3
+# Rows that are named for one change, and jobs that are in doubt.
+NAMED, MOST_DOUBTFUL = 3, 12
 
 
 # -- the first line
@@ -62,6 +70,7 @@ def _work(plan: Plan) -> Iterator[str]:
     files = f"{count(totals.restore, 'file')} to put in place"
     if not jobs:
         idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
+        idle = "nothing to do before candidates are picked" if totals.picks else idle
         yield f"no jobs to run, {files}" if totals.restore else "no jobs to run" if plan.fetches else idle
         return
     if totals.paid_tasks:
@@ -72,7 +81,7 @@ def _work(plan: Plan) -> Iterator[str]:
             yield count(free, "free job")
     else:
         yield count(jobs, "job")
-        yield "free"
+        yield cost(plan)
     if totals.restore:
         yield files
     yield f"about {duration(totals.seconds)}"
@@ -87,7 +96,7 @@ def cost(plan: Plan) -> str:
     """What a plan costs: "free", "$0.60 (worst case $0.68)"; what has no known price is said so."""
     totals = plan.totals
     if not totals.paid_tasks:
-        return "free"
+        return "nothing new to pay" if totals.in_flight or totals.uncertain else "free"
     parts = []
     if totals.images_paid > totals.unpriced:
         worst = f" (worst case {dollars(totals.usd_worst)})" if totals.usd_worst != totals.usd_expected else ""
@@ -136,10 +145,9 @@ def _step_line(plan: Plan, step: Step) -> StepLine:
 
 
 def _cost(plan: Plan, step: Step) -> str:
-    counts = plan.by_step[step.id]
-    if not plan.is_paid(step.id) or not counts[Action.RUN] + counts[Action.LATER]:
+    if not plan.is_paid(step.id) or not plan.to_pay(step.id):
         return ""
-    usd = plan.step_usd(step)
+    usd = plan.step_usd(step.id)
     return "unknown" if usd is None else dollars(usd)
 
 
@@ -186,10 +194,11 @@ def reason_text(action: Action, reason: Reason) -> str:
 
 @dataclass(slots=True)
 class Changed:
-    """What changed alike for so many jobs of a step, and the first rows of them."""
+    """What changed alike for so many jobs of a step, and the first rows of them; of frozen results a note says so."""
 
     step: str
     changes: tuple[Change, ...]
+    note: str
     count: int = 0
     rows: list[str] = field(default_factory=list)
 
@@ -201,13 +210,20 @@ class Changed:
         more = " …" if self.count > len(self.rows) else ""
         return f"{self.count:,} × {self.step} ({', '.join(self.rows)}{more})"
 
+    @property
+    def what(self) -> Iterator[tuple[str, list[Part]]]:
+        """Each changed field, and the parts of both values."""
+        return ((change.field, shortened(compared(change.old, change.new))) for change in self.changes)
+
 
 def changed(plan: Plan) -> list[Changed]:
     """What differs from the last run of the same jobs: equal changes of a step together, the most frequent first."""
-    found: dict[tuple[str, tuple[Change, ...]], Changed] = {}
+    found: dict[tuple[str, tuple[Change, ...], str], Changed] = {}
     for row, decision in plan.looked_at():
-        if decision.changes:
-            entry = found.setdefault((decision.step, decision.changes), Changed(decision.step, decision.changes))
+        note = decision.note if decision.reason is Reason.FROZEN else ""
+        if decision.changes or note:
+            alike = (decision.step, decision.changes, note)
+            entry = found.setdefault(alike, Changed(*alike))
             entry.count += 1
             if len(entry.rows) < NAMED:
                 entry.rows.append(row)
@@ -227,9 +243,48 @@ def notes(plan: Plan) -> list[str]:
     found = []
     if plan.totals.restore:
         found.append(f"{count(plan.totals.restore, 'output file')} to put in place from the store")
+    found += [*_sent_before(plan), *_picks(plan)]
     if plan.over_budget:
         found.append(f"over budget: {plan.over_budget}; a run is refused")
     return [*found, *(f"note: {note}" for note in plan.notes)]
+
+
+def _sent_before(plan: Plan) -> Iterator[str]:
+    """What the ledger has of the plan's jobs: money that is gone or set aside already, and what nobody can tell."""
+    totals = plan.totals
+    if totals.in_flight:
+        jobs = count(totals.in_flight, "job")
+        yield f"in flight: {jobs}, {dollars(totals.usd_reserved)} paid or set aside before; not paid again"
+    if totals.uncertain:
+        jobs, usd = count(totals.uncertain, "job"), dollars(totals.usd_uncertain)
+        again = f"the run leaves them; --resubmit-uncertain sends them again, at worst for another {usd}"
+        again = f"sent again as wished, at worst for another {usd}" if plan.resubmits else again
+        yield f"uncertain: {jobs}, {usd} perhaps paid before; {again}"
+        doubtful = ((row, made) for row, made in plan.decisions() if made.reason is Reason.UNCERTAIN)
+        for row, decision in islice(doubtful, MOST_DOUBTFUL):
+            yield f"  {row}/{decision.step}: {decision.note}"
+        if totals.uncertain > MOST_DOUBTFUL:
+            yield "  …"
+
+
+def _picks(plan: Plan) -> Iterator[str]:
+    totals = plan.totals
+    if totals.picks:
+        steps = Counter(made.step for _, made in plan.decisions() if made.chosen and made.chosen.is_open)
+        named = ", ".join(f"{step} {number:,}" for step, number in steps.items())
+        yield f"{count(totals.picks, 'pick')} open ({named}): wanflow pick shows the candidates"
+    if totals.parked:
+        yield f"after picks: {_after(plan)}"
+
+
+def _after(plan: Plan) -> str:
+    """What parked jobs come to at most."""
+    totals = plan.totals
+    jobs = f"up to {count(totals.parked, 'job')}"
+    if not totals.images_after:
+        return f"{jobs} more, free"
+    cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
+    return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
 
 
 def prices(plan: Plan) -> list[str]:
@@ -237,7 +292,7 @@ def prices(plan: Plan) -> list[str]:
     found: dict[str, None] = {}
     for step in plan.steps:
         terms = plan.terms[step.id]
-        if plan.is_paid(step.id) and plan.by_step[step.id][Action.RUN] + plan.by_step[step.id][Action.LATER]:
+        if plan.is_paid(step.id) and plan.to_pay(step.id):
             found[f"{step.model}: {_price(terms.usd, terms.price_source)}"] = None
     return list(found)
 
