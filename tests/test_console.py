@@ -70,7 +70,7 @@ def test_record_names_only_what_happened() -> None:
     assert record_text(at_home, 2.0) == "small: 1 done, 0 reused, 1 file written to out/master in 2.0 s"
     many = [outcome("1/a", status) for status in Status]
     assert record_text(record(many, written=2, unchanged_jobs=Counter({Status.REUSED: 9})), 3.0) == (
-        "small: 1 done, 10 reused, 1 failed, 1 blocked, 1 refused, 1 left in flight, 1 skipped, "
+        "small: 1 done, 10 reused, 1 failed, 1 blocked, 1 refused, 1 left in flight, 1 parked, 1 skipped, "
         "1 not started, 1 excluded, "
         "2 files written in 3.0 s"
     )

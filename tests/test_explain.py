@@ -484,7 +484,7 @@ def test_without_its_index_a_paid_picture_is_told_from_receipts_and_ledger(proje
     receipt = json.loads((project.folder / ".wanflow/receipts.jsonl").read_text().splitlines()[0])
     sha256 = receipt[1][0][0][0]
     told = project.told(f".wanflow/objects/{sha256[:2]}/{sha256}")
-    assert re.search(r"wan/\w+ for \w/\w+ of restore", told)
+    assert re.search(r"wan/\w+ for \w/\w+ of r\.yaml", told)
     assert re.search(r"    made DATE in run RUN, for \$0\.0201, task task-", told)
 
 

@@ -15,7 +15,7 @@ PACKAGE = Path(wanflow.__file__).parent
 LINES = [
     "__version__ errors canon clock links documents model record functions limits pictures settings address",
     "manifests language store wire pixels judging choosing backends emulator project planning paying running starter",
-    "cache telling api picking cli __init__ __main__",
+    "cache api picking telling cli __init__ __main__",
 ]
 ORDER = [name for line in LINES for name in line.split()]
 

@@ -9,14 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_ledger import NOW, opened, order, sent, submitted
 
 from wanflow.cli import main
 from wanflow.errors import UsageError
 from wanflow.paying.status import Spent, look
+from wanflow.planning import states
 from wanflow.store.books import FILE
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import State, Task
@@ -118,14 +122,127 @@ def test_without_runs_and_tasks_it_says_so(tmp_path: Path, monkeypatch: pytest.M
     done = CliRunner().invoke(main, ["status"])
     assert done.exit_code == 0
     assert done.output.splitlines() == ["no runs in this folder yet", "", "no paid tasks yet"]
-    assert json.loads(CliRunner().invoke(main, ["status", "--json"]).output) == {"runs": [], "accounts": []}
+    assert json.loads(CliRunner().invoke(main, ["status", "--json"]).output) == {
+        "runs": [],
+        "unrecorded": [],
+        "accounts": [],
+    }
 
 
 def test_a_damaged_record_hides_no_other(tmp_path: Path) -> None:
-    for name, text in [("1", "{"), ("2", '{"run_id": "2", "outcomes": []}')]:
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "run.json").write_text(text)
-    assert look(tmp_path, tmp_path, datetime.now(UTC)).runs == ({"run_id": "2"},)
+    for name, text in [("1", json.dumps(RECORD)), ("2", "{"), ("3", json.dumps({**RECORD, "totals": None}))]:
+        write_record(tmp_path, name, text.encode())
+    found = look(tmp_path, tmp_path, datetime.now(UTC))
+    assert found.runs[2] == {name: value for name, value in RECORD.items() if name != "outcomes"}
+    lines = console.status_text(found).splitlines()
+    fault = "its record (.wanflow/runs/{0}/run.json) can't be read: it is no record of a run: "
+    assert lines[0] == "3  " + fault.format(3) + "it has no totals"
+    assert lines[1].startswith("2  " + fault.format(2) + "Expecting property name")
+    assert lines[2] == "1  r on dashscope: 3 done, 1 failed, $0.06 paid"
+    assert json.loads(found.json())["runs"][0] == {"run_id": "3", "fault": "it is no record of a run: it has no totals"}
+
+
+RECORD = {
+    "run_id": "1",
+    "recipe": "r",
+    "backend": "dashscope",
+    "interrupted": False,
+    "totals": {"run": 3, "failed": 1, "usd": 0.06},
+    "outcomes": [],
+}
+DEEP = b"[" * 200_000
+
+
+def write_record(store: Path, name: str, raw: bytes) -> None:
+    (store / "runs" / name).mkdir(parents=True, exist_ok=True)
+    (store / "runs" / name / "run.json").write_bytes(raw)
+
+
+def anything() -> st.SearchStrategy[Any]:
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    return st.recursive(leaves, lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=5), some))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> bytes:
+    """Bytes, JSON, and whole records with something else in one place."""
+    if draw(st.booleans()):
+        return draw(st.binary(max_size=50) | st.sampled_from([DEEP, b"[]", b"null", b'{"totals": 1e999}']))
+    spoilt = json.loads(json.dumps(RECORD))
+    where = draw(st.sampled_from([spoilt, spoilt["totals"]]))
+    name = draw(st.sampled_from(sorted(where)))
+    if draw(st.booleans()):
+        del where[name]
+    else:
+        where[name] = draw(anything())
+    return json.dumps(spoilt).encode("utf-8", "surrogatepass")
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(raw=records())
+def test_a_record_of_whatever_content_is_told_in_a_line(raw: bytes, tmp_path: Path) -> None:
+    write_record(tmp_path, "1", raw)
+    found = look(tmp_path, tmp_path, datetime.now(UTC))
+    assert len(console.status_text(found).splitlines()) == 3
+    json.loads(found.json())
+    states._failed("r", tmp_path / "runs")
+
+
+def test_a_record_that_is_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "1" / "run.json").mkdir(parents=True)
+    [line, *_] = console.status_text(look(tmp_path, tmp_path, datetime.now(UTC))).splitlines()
+    assert line == "1  its record (.wanflow/runs/1/run.json) can't be read: Is a directory: run.json"
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_run_that_left_no_record_is_told_from_the_ledger(tmp_path: Path, alive: bool) -> None:
+    ledger = opened(tmp_path / "accounts" / "abc", "run1")
+    stored = submitted(ledger, "a", NOW)
+    ledger.move(stored, State.STORED, NOW + 9, billed=1)
+    submitted(ledger, "b", NOW + 10)
+    project = Path(ledger.owner.project)
+    now = datetime.fromtimestamp(NOW + HOUR, UTC)
+    if not alive:
+        ledger.close()
+    found = look(project / ".wanflow", tmp_path / "accounts", now)
+    line = console.status_text(found).splitlines()[0]
+    how = "still at work: 2 paid tasks sent, 1 of them stored"
+    dead = "killed, or cut off: 2 paid tasks sent, 1 of them stored; run it again to go on"
+    assert line == f"run1  r: {how if alive else dead}"
+    told = {"run": "run1", "recipe": "r", "alive": alive, "sent": 2, "stored": 1}
+    assert json.loads(found.json())["unrecorded"] == [told]
+    assert look(tmp_path / "other" / ".wanflow", tmp_path / "accounts", now).unrecorded == ()
+    if alive:
+        ledger.close()
+
+
+def test_a_run_with_a_record_and_one_of_long_ago_are_not_told_as_killed(tmp_path: Path) -> None:
+    ledger = replaced(opened(tmp_path / "accounts" / "abc", "run1"), tmp_path)
+    submitted(ledger, "a", NOW)
+    ledger.close()
+    later = datetime.fromtimestamp(NOW + 25 * HOUR, UTC)
+    assert look(tmp_path / ".wanflow", tmp_path / "accounts", later).unrecorded == ()
+    assert look(tmp_path / ".wanflow", tmp_path / "accounts", datetime.fromtimestamp(NOW, UTC)).unrecorded
+    write_record(tmp_path / ".wanflow", "run1", json.dumps(RECORD).encode())
+    assert look(tmp_path / ".wanflow", tmp_path / "accounts", datetime.fromtimestamp(NOW, UTC)).unrecorded == ()
+
+
+def replaced(ledger: Ledger, project: Path) -> Ledger:
+    """The same ledger, for another project."""
+    ledger.owner = replace(ledger.owner, project=str(project))
+    return ledger
+
+
+def test_accounts_of_one_label_are_told_apart_by_what_says_nothing_of_the_key(tmp_path: Path) -> None:
+    for name in ("aaaaaaaa", "bbbbbbbb"):
+        opened(tmp_path / "accounts" / name).close()
+    found = look(tmp_path, tmp_path / "accounts", datetime.fromtimestamp(NOW, UTC))
+    told = console.status_text(found)
+    assert "a test (aaaaaa): $0.00 spent" in told and "a test (bbbbbb): $0.00 spent" in told
+    assert [account["account"] for account in json.loads(found.json())["accounts"]] == [
+        "a test (aaaaaa)",
+        "a test (bbbbbb)",
+    ]
 
 
 # -- of some jobs only

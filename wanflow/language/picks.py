@@ -34,15 +34,20 @@ def faults(name: str, entry: Mapping[str, Any], model: str | None) -> Iterator[F
     if "pick" not in entry:
         return
     if count < 2:
-        yield ("pick",), "pick", f"{name} makes one picture, so there is nothing to pick", "Say candidates: 3."
+        yield (
+            ("pick",),
+            "pick",
+            f"{name} makes one picture, so there is nothing to pick",
+            "Say candidates: 3 beside it.",
+        )
     if pick.top and pick.top > count > 1:
         yield ("pick", "top"), "range", f"top must be at most {count}, the candidates of {name}, got {pick.top}", ""
     if pick.by == BY_LIKENESS and not {"image", "images"} & entry.keys():
         message = f"{name} takes no image that its candidates could be similar to"
         yield ("pick", "by"), "pick", message, "Pick by hand, first or sharpest."
     if pick.by not in PICKERS and pick.by not in (scorers := installed()):
-        hint = f"{did_you_mean(pick.by, [*PICKERS, *scorers])} Another scorer is a Python package with an entry point "
-        hint += f"in the group {SCORERS}: pip install it where wanflow is installed."
+        hint = f"{did_you_mean(pick.by, [*PICKERS, *scorers])}\n"
+        hint += f"Another is had by pip install of a package that has it as an entry point in the group {SCORERS}."
         yield ("pick", "by"), "pick", f"by: there is no scorer {pick.by}", hint
 
 

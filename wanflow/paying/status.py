@@ -143,24 +143,24 @@ def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
         except OSError as error:
             yield {"run_id": path.parent.name, "fault": describe_os_error(error)}
         except (ValueError, RecursionError) as error:  # of JSON and UTF-8, too
-            yield {"run_id": path.parent.name, "fault": f"it is no record of a run ({type(error).__name__}: {error})"}
+            yield {"run_id": path.parent.name, "fault": f"it is no record of a run: {str(error) or 'lists in lists'}"}
 
 
 def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
-    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where what is told lacks."""
+    """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where it lacks any."""
     if not isinstance(record, dict) or not isinstance(totals := record.get("totals"), dict):
         raise ValueError("it has no totals")
     if wrong := [name for name in ("run_id", "recipe", "backend") if not isinstance(record.get(name), str)]:
         raise ValueError(f"{wrong[0]} is no text")
     if not isinstance(record.get("interrupted"), bool):
         raise ValueError("interrupted is neither true nor false")
-    counted = {name: number for name, number in totals.items() if name != "usd"}
     waiting = record.get("open_picks", {})
     if not isinstance(waiting, dict):
         raise ValueError("open_picks is no map")
-    for name, number in {"run": None, **counted, **waiting, "usd": totals.get("usd", 0) or 0}.items():
+    numbers = {"run": None, **totals, "usd": totals.get("usd", 0) or 0}  # a price may be unknown
+    for name, number in (*numbers.items(), *waiting.items()):
         if not isinstance(number, int | float) or not isfinite(number) or abs(number) > MOST:
-            raise ValueError(f"totals.{name} is no number")
+            raise ValueError(f"{name} is no number")
     if not whole:
         return {name: value for name, value in record.items() if name != "outcomes"}
     if not isinstance(outcomes := record.get("outcomes"), list) or not all(map(_is_outcome, outcomes)):

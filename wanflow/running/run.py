@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -454,7 +455,9 @@ class Run:
     # -- what goes on of a result
 
     async def _measured(self, job: Job, result: Result) -> None:
-        await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
+        # What can't be measured is told once the result, which may have been paid for, is kept.
+        with suppress(EditError):
+            await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
 
     def _chosen(self, job: Job, result: Result) -> Chosen:
         made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)

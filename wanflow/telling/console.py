@@ -102,7 +102,7 @@ def _runs_text(status: Overview) -> Iterator[str]:
         tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
         lines[run.run] = [f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"]
     for run_id, (text, *outcomes) in sorted(lines.items(), reverse=True):
-        yield printable(f"{run_id}  {text}")
+        yield inline(f"{run_id}  {text}")
         yield from (inline(f"  {outcome}") for outcome in outcomes)
 
 
