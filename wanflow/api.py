@@ -46,6 +46,9 @@ from wanflow.planning.files import FileExplanation
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
+from wanflow.planning.requests import Request, requests
+from wanflow.planning.saved import Saved, differences, saved
+from wanflow.planning.saved import read as read_saved
 from wanflow.planning.states import states_of
 from wanflow.planning.underway import Underway
 from wanflow.project import Options, Project, open_project
@@ -56,7 +59,8 @@ from wanflow.running.halt import Halt, remind
 from wanflow.running.listener import Listener, Silent
 from wanflow.running.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
-from wanflow.store import locks
+from wanflow.store import locks, plans
+from wanflow.store.blank import Blank
 from wanflow.store.blobs import write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
@@ -64,7 +68,22 @@ from wanflow.store.tasks import Owner
 from wanflow.store.upkeep import holders
 from wanflow.store.uploads import Kept
 
-__all__ = ["Options", "Project", "Silent", "Wish", "check", "explain", "explain_file", "open_project", "plan", "run"]
+__all__ = [
+    "Options",
+    "Project",
+    "Silent",
+    "Wish",
+    "check",
+    "explain",
+    "explain_file",
+    "open_project",
+    "plan",
+    "run",
+    "run_saved",
+    "save",
+]
+# Differences from an approved plan that are told.
+MOST_TOLD = 20
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
@@ -103,16 +122,20 @@ def run(
     listener: Listener | None = None,
     consent: Callable[[Plan], bool] = lambda plan: True,
     clock: Clock | None = None,
+    approved: Saved | None = None,
 ) -> tuple[Plan, RunRecord | None]:
     """Plan, ask `consent`, and do it. The record is None when consent was not given.
 
-    Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError.
+    Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError;
+    RefusedError for what goes beyond an `approved` plan.
     """
     project, clock = open_project(recipe, options or Options()), clock or RealClock()
     with _index(project, create=True) as index:
         planner = _planner(project, index, clock, with_key=True)
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
+        if approved:
+            _require_approval(project, planner, approved)
         if not planner.plan.nothing_to_do:
             planner.backend.account()
             _require_budget(planner.plan)
@@ -120,7 +143,57 @@ def run(
         if not consent(planner.plan):
             return planner.plan, None
         _save(planner)
-        return planner.plan, _execute(project, planner, listener or Silent(), clock)
+        return planner.plan, _execute(project, planner, listener or Silent(), clock, approved)
+
+
+def save(recipe: str | Path, options: Options | None = None, clock: Clock | None = None) -> tuple[Plan, Saved]:
+    """A plan, and the same to be kept and approved; `run_saved` does that and nothing else. Raises as `plan` does."""
+    clock = clock or RealClock()
+    with looking(recipe, options) as planner:
+        planner.inputs.save()  # so that no picture is read twice
+        asked = _requests(planner.project, planner.index)
+        return planner.plan, saved(planner.project, planner, asked, clock.now())
+
+
+def run_saved(
+    file: str | Path,
+    options: Options | None = None,
+    *,
+    listener: Listener | None = None,
+    consent: Callable[[Plan], bool] = lambda plan: True,
+    clock: Clock | None = None,
+) -> tuple[Plan, RunRecord | None]:
+    """Do what a saved plan says, once, from the project that one stands in. Of the options, how to run and what gives
+    leave count; all else is the plan's. Raises as `run` does.
+    """
+    here = Path.cwd().resolve()
+    approved = read_saved(here / file, shown((here / file).resolve(), here))
+    root = find_root(here / "recipe", here)
+    wish = approved.wish(options or Options(), root)
+    return run(root / approved.recipe, wish, listener=listener, consent=consent, clock=clock, approved=approved)
+
+
+def _require_approval(project: Project, planner: Planner, approved: Saved) -> None:
+    """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
+    if run_id := plans.used_by(project.store, approved.nonce):
+        raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}; make a new plan")
+    planner.inputs.save()
+    found = differences(approved, planner.plan, _requests(project, planner.index))
+    if found:
+        more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
+        lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
+        raise RefusedError(
+            f"nothing was started: {approved.shown} is not what would be done now\n{lines}\nMake a new plan."
+        )
+
+
+def _requests(project: Project, index: Index) -> dict[str, Request]:
+    """What every job of a project asks for, whatever is stored."""
+    everything = _everything(project)
+    recipe, manifest, _ = _opened(everything)
+    planner = Planner(everything, recipe, manifest, Blank(index), _backend(everything), explained=Wish())
+    planner.decide()
+    return requests(planner)
 
 
 def explain(
@@ -266,7 +339,8 @@ def _load(project: Project) -> tuple[Recipe, list[Problem]]:
 def _said_paths(recipe: Recipe, options: Options) -> Iterator[Path]:
     """The image files that the caller names with parameters."""
     refs = [ref for step in recipe.steps for ref in step.inputs.values()] + [output.ref for output in recipe.outputs]
-    for name in {ref.name for ref in refs if ref.kind is RefKind.PARAM} & options.params.keys():
+    named = {ref.name for ref in refs if ref.kind is RefKind.PARAM} if options.trusts_params else set()
+    for name in named & options.params.keys():
         yield recipe.folder / options.params[name]
 
 
@@ -310,7 +384,7 @@ def _require_room(project: Project, plan: Plan) -> None:
             raise StoreError(f"nothing was started: {shown(stands, project.here)} is no folder that can be written")
 
 
-def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
+def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock, approved: Saved | None) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
     workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
@@ -318,8 +392,10 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
     payments = None
+    if approved and not plans.use(project.store, approved.nonce, run_id):
+        raise RefusedError(f"nothing was started: another run of {approved.shown} came first")
     if not planner.plan.nothing_to_do or _left_something(project, backend, listener):
-        payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
+        payments = _payments(project, backend, run_id, retries, planner.recipe.budget, approved)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
     limits = {terms.lane: terms.limits for terms in planner.plan.terms.values()}
@@ -348,7 +424,12 @@ def _left_something(project: Project, backend: Backend, listener: Listener) -> b
 
 
 def _payments(
-    project: Project, backend: Backend, run_id: str, retries: Retries, allowed: Decimal | None
+    project: Project,
+    backend: Backend,
+    run_id: str,
+    retries: Retries,
+    allowed: Decimal | None,
+    approved: Saved | None,
 ) -> Payments | None:
     """Leave to spend money, by the account's ledger. Raises UsageError, StoreError."""
     if not (account := backend.account()):
@@ -356,7 +437,11 @@ def _payments(
     owner = Owner(run_id, os.getpid(), str(project.root), run_id)
     folder = state_folder() / "accounts" / account.id
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
-    budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
+    if approved and not ledger.use_plan(approved.nonce, run_id):
+        ledger.close()
+        raise RefusedError(f"nothing was started: {approved.shown} was run already with this account; make a new plan")
+    caps = (project.options.max_cost, allowed, approved.usd_worst if approved else None)
+    budget = Budget(min((cap for cap in caps if cap is not None), default=None))
     again = project.options.resubmit_uncertain
     service, room = backend.service(Kept(ledger)), Room((project.store, folder))
     return Payments(service, ledger, retries, budget, room, resubmit_uncertain=again)

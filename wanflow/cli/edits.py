@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import Money, options, recipe_options, selecting
+from wanflow.cli.flags import Money, options, plan_options, recipe_options, selecting
 
 if TYPE_CHECKING:
     from wanflow.api import Options
@@ -40,14 +40,22 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 
 
 @main.command()
-@recipe_options
+@plan_options
 @selecting
+@click.option(
+    "-o",
+    "--output",
+    "kept",
+    type=click.Path(path_type=Path),
+    metavar="PLAN.json",
+    help="Keep the plan in this file, to be approved and run: wanflow run PLAN.json.",
+)
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("--top-up", is_flag=True, help="Plan for candidates that never came.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
 @click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
-def plan(recipe: Path, form: str, detail: bool, **flags: Any) -> int:
+def plan(recipe: Path, kept: Path | None, form: str, detail: bool, **flags: Any) -> int:
     """Show what a run would do, why, and what it costs. Changes nothing; needs no network and no key.
 
     \b
@@ -56,14 +64,33 @@ def plan(recipe: Path, form: str, detail: bool, **flags: Any) -> int:
     wanflow plan restore.yaml -s 0001/detail
     wanflow plan restore.yaml --format markdown > comment.md
     wanflow plan restore.yaml --format html > plan.html
+    wanflow plan restore.yaml -o plan.json && wanflow run plan.json
     """
     from wanflow import api
 
     def work() -> int:
         wish = options(**flags)
-        return _show_plan(api.plan(recipe, wish), form, detail, api.open_project(recipe, wish).root)
+        plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
+        return _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
 
     return reported(work, form == "json")
+
+
+def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
+    from wanflow import api
+    from wanflow.errors import StoreError, UsageError, unwritable
+    from wanflow.store.blobs import write_whole
+
+    if file.suffix != ".json":
+        raise UsageError(
+            f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
+        )
+    plan, saved = api.save(recipe, wish)
+    try:
+        write_whole(file.absolute(), (text.encode() for text in saved.text()))
+    except OSError as error:
+        raise StoreError(f"the plan is not kept: {unwritable(file.parent, error)}") from error
+    return plan
 
 
 def _show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
@@ -133,12 +160,16 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
     wanflow run restore.yaml --pilot 5
     wanflow run restore.yaml -B -s 0003/colorize+
     wanflow run restore.yaml --backend dashscope --max-cost 2.50
+    wanflow run plan.json            what was approved (plan -o plan.json), once, and nothing else
 
     Ctrl-C finishes what is under way; a second one stops at once.
     """
     from wanflow import api
+    from wanflow.planning.saved import is_saved
 
     if dry_run:
+        if is_saved(recipe):
+            raise click.UsageError(f"{recipe} is a plan already; -n is for recipes")
         form = "json" if as_json else "text"
         return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form, False, Path()), as_json)
     return reported(lambda: _run(recipe, options(**flags), yes, as_json), as_json)
@@ -146,12 +177,14 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
 
 def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
     from wanflow import api
+    from wanflow.planning.saved import is_saved
     from wanflow.telling import console
     from wanflow.telling.words import count
 
     began = console.now()
+    do = api.run_saved if is_saved(recipe) else api.run
     with console.Narrator() as narrator:
-        plan, record = api.run(
+        plan, record = do(
             recipe,
             wish,
             listener=narrator,

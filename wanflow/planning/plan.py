@@ -60,6 +60,7 @@ class Planner:
         """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
         before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
         """
+        self.project = project
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.blobs, self.inputs = (
