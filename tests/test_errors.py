@@ -109,6 +109,7 @@ def test_a_problem_as_json_has_its_place():
         "rows": ["a"],
         "row_count": 4,
         "origin": "",
+        "used_by": [],
         "hint": "h",
     }
 

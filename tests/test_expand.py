@@ -81,13 +81,13 @@ def test_a_value_out_of_range_names_its_line_and_row_every_time():
 
 def test_conditions_decide_per_row():
     found = expansion()
-    assert [found.runs(found.steps[0], row(wide=wide)) for wide in (True, False)] == [True, False]
+    assert [found.stopped(found.steps[0], row(wide=wide)) is None for wide in (True, False)] == [True, False]
     assert [found.keeps(row(year=year)) for year in (1950, 1850)] == [True, False]
 
 
 def test_a_condition_that_is_no_truth_is_refused():
     found = expansion()
-    assert refused(found.runs, found.steps[0], row(wide="yes")) == (
+    assert refused(found.stopped, found.steps[0], row(wide="yes")) == (
         "when",
         'when must be true or false, got "yes"',
         8,

@@ -17,12 +17,14 @@ from click.testing import CliRunner
 from fakes import Fakery, picture
 from jsonschema import Draft202012Validator, FormatChecker
 from PIL import Image
+from projects import small_project
 
 from wanflow import api, cache
 from wanflow.cli import main
 from wanflow.documents.schemas import named
 from wanflow.errors import UsageError
 from wanflow.pictures.notes import noted
+from wanflow.planning.ancestry import Ancestor
 from wanflow.planning.explain import JobExplanation, jobs_json
 from wanflow.planning.files import FileExplanation, State, file_json
 from wanflow.telling.explain import file_text, jobs_text
@@ -299,6 +301,30 @@ def test_a_local_step_of_a_paid_run_stays_here(project: Project) -> None:
     assert "  It costs nothing, and" in told
 
 
+def test_candidates_are_told_each_with_its_own_request(project: Project) -> None:
+    several = RECIPE.replace("image: steps.prep\n", "image: steps.prep\n    candidates: 2\n    pick: {by: first}\n")
+    pair = "  pair: {uses: local/contact_sheet, images: steps.colour.all}\noutputs:\n"
+    project.recipe.write_text(several.replace("outputs:\n", pair))
+    project.run()
+    told = project.jobs("a/pair")
+    assert "    images.0: the picture of a/colour, 520x520 px, #1\n    images.1: the picture of a/colour, " in told
+    assert '"n": 2' in project.jobs("a/colour")
+    project.recipe.write_text(project.recipe.read_text().replace("candidates: 2", "candidates: 3"))
+    told = project.jobs("a/colour")
+    assert "2 of 3 candidates are there" in told
+    assert '"n"' not in told  # only the third is asked for
+    project.run()
+    asked = [step.parameters.get("n", 1) for step in _steps(project, "run/sheet") if step.made.making.job == "a/colour"]
+    assert asked == [2, 2, 1]
+
+
+def _steps(project: Project, job: str) -> list[Ancestor]:
+    blob = project.job(job).result.result.blobs[0]  # type: ignore[union-attr]
+    found = project.file(f".wanflow/objects/{blob.sha256[:2]}/{blob.sha256}").ancestry
+    assert found
+    return list(found.steps.values())
+
+
 def test_selections_are_those_of_plan(project: Project) -> None:
     def addresses(*words: str) -> list[str]:
         return [job.job for job in api.explain(project.recipe, words, project.fakery.options())[1]]
@@ -384,6 +410,23 @@ def test_a_sheet_has_the_ancestry_of_all_rows(project: Project) -> None:
     assert "    images.0: wan/colorization for a/colour of restore" in told
     assert "    images.1: wan/colorization for b/colour of restore" in told
     assert {root.name for root in found.ancestry.roots.values()} == {"photos/a.png", "photos/b.png"}
+
+
+def test_a_file_of_another_format_and_a_sidecar_say_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = 'small: {image: steps.small, to: "out/${{ row.id }}.jpg", provenance: sidecar}'
+    here = small_project(tmp_path / "p", outputs=(to,))
+    monkeypatch.chdir(here.folder)
+    here.run()
+    assert file_text(api.explain_file("out/1.jpg")).startswith(
+        "out/1.jpg: an output, saved as JPEG, of r.yaml\n  local/fit for 1/small of small, PNG 48x36 px, "
+    )
+    assert file_text(api.explain_file("out/1.jpg.json")).startswith(
+        "out/1.jpg.json: a sidecar, which tells where a picture comes from, an output of r.yaml\n  local/fit"
+    )
+    told = jobs_text(*api.explain(here.recipe, ["1/small"]))
+    assert told.endswith("  out/1.jpg (small) stands there\n  out/1.jpg.json (sidecar of small) stands there")
 
 
 def test_a_picture_that_is_taken_twice_is_told_once(project: Project) -> None:

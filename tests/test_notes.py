@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from projects import coded, gradient
 
@@ -125,6 +128,18 @@ def test_what_is_no_whole_file_is_refused_in_words_or_left_as_it_is(kind: str, l
         noted(raw, kind, TEXT)
     except EditError as error:
         assert "can't take metadata" in str(error)
+
+
+@given(st.sampled_from(sorted(FILES)), st.data())
+def test_a_damaged_file_ends_in_words(name: str, data: st.DataObject) -> None:
+    raw, kind = bytearray(noted(FILES[name], kind_of(name), TEXT)), kind_of(name)
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(0, min(len(raw), 400) - 1) | st.integers(0, len(raw) - 1))
+        raw[place] = data.draw(st.sampled_from([0, 1, 0xFF, 0x7F, 0xE1, 0xFE]) | st.integers(0, 255))
+    harmed = bytes(raw)
+    assert note_of(harmed, kind) is None or isinstance(note_of(harmed, kind), str)
+    with contextlib.suppress(EditError):
+        noted(harmed, kind, TEXT)
 
 
 def test_other_metadata_that_can_not_be_added_to_is_not_lost() -> None:

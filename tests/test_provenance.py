@@ -147,8 +147,7 @@ def test_every_instance_of_a_matrix_and_the_whole_run_have_sidecars(tmp_path: Pa
     here = small_project(
         tmp_path / "p",
         steps=(
-            "small: {uses: local/fit, image: row.photo, matrix: {side: [32, 48]}, "
-            "with: {max_side: '${{ matrix.side }}'}}",
+            "small: {uses: local/fit, image: row.photo, matrix: {side: [32,48]}, with: {max_side: '${{matrix.side}}'}}",
             "sheet: {uses: local/contact_sheet, images: steps.small.all, per: run}",
         ),
         outputs=(

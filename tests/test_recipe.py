@@ -136,9 +136,9 @@ def test_another_manifest_keeps_what_the_recipe_says_of_rows():
 
 
 def test_a_recipe_can_do_without_some_steps():
-    rest = without(built(), {"fit"}, set())
+    rest = without(built(), [("steps", "fit", "with")])
     assert ([step.id for step in rest.steps], rest.outputs) == (["logo"], ())
-    assert [output.name for output in without(built(), set(), {"small"}).outputs] == ["master"]
+    assert [output.name for output in without(built(), [("outputs", "small", "to")]).outputs] == ["master"]
 
 
 def test_four_thousand_outputs_are_no_burden():

@@ -85,7 +85,7 @@ def test_the_authoring_schema_takes_an_expression_for_every_parameter(function, 
 
 
 def test_every_shipped_recipe_meets_the_authoring_schema():
-    recipes = sorted(shipped("recipes").glob("*.yaml"))
+    recipes = sorted(shipped("recipes").rglob("*.yaml"))
     for file in recipes:
         document = parse(file.read_text(encoding="utf-8"), file.name)
         assert list(schemas.document_problems(document, schemas.recipe_validator())) == []

@@ -16,7 +16,10 @@ TAGS = ["web", "print"]
 
 
 def step(name, needs=(), *, tags=(), once=False):
-    return SimpleNamespace(id=name, name=name.partition("@")[0], needs=tuple(needs), tags=tuple(tags), per_run=once)
+    names = {name, name.partition("@")[0]}
+    return SimpleNamespace(
+        id=name, name=name.partition("@")[0], names=names, needs=tuple(needs), tags=tuple(tags), per_run=once
+    )
 
 
 @st.composite

@@ -138,7 +138,7 @@ def test_a_damaged_record_hides_no_other(tmp_path: Path) -> None:
     fault = "its record (.wanflow/runs/{0}/run.json) can't be read: it is no record of a run: "
     assert lines[0] == "3  " + fault.format(3) + "it has no totals"
     assert lines[1].startswith("2  " + fault.format(2) + "Expecting property name")
-    assert lines[2] == "1  r on dashscope: 3 done, 1 failed, $0.06 paid"
+    assert lines[2] == "1  r on dashscope: 3 done, 1 failed, 2 picks open, $0.06 paid"
     assert json.loads(found.json())["runs"][0] == {"run_id": "3", "fault": "it is no record of a run: it has no totals"}
 
 
@@ -148,6 +148,7 @@ RECORD = {
     "backend": "dashscope",
     "interrupted": False,
     "totals": {"run": 3, "failed": 1, "usd": 0.06},
+    "open_picks": {"look": 2},
     "outcomes": [],
 }
 DEEP = b"[" * 200_000
@@ -169,7 +170,7 @@ def records(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         return draw(st.binary(max_size=50) | st.sampled_from([DEEP, b"[]", b"null", b'{"totals": 1e999}']))
     spoilt = json.loads(json.dumps(RECORD))
-    where = draw(st.sampled_from([spoilt, spoilt["totals"]]))
+    where = draw(st.sampled_from([spoilt, spoilt["totals"], spoilt["open_picks"]]))
     name = draw(st.sampled_from(sorted(where)))
     if draw(st.booleans()):
         del where[name]

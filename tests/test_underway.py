@@ -147,13 +147,24 @@ def test_work_that_is_forced_adopts_what_is_under_way_and_pays_for_what_is_done(
     assert reasons(planned(recipe, force=True)) == [Reason.FORCED]
 
 
-def test_a_request_that_a_dead_run_never_sent_is_no_task(recipe: Path) -> None:
+@pytest.mark.parametrize(
+    ("state", "reason", "alive"),
+    [
+        ("intent", Reason.NEW, Reason.IN_FLIGHT),
+        ("sending", Reason.IN_FLIGHT, Reason.IN_FLIGHT),
+        ("submitted", Reason.NEW, Reason.IN_FLIGHT),  # answered at once, to a process that is dead
+        ("done", Reason.NEW, Reason.IN_FLIGHT),
+    ],
+)
+def test_a_request_without_a_task_counts_while_its_process_lives_or_it_can_be_looked_for(
+    recipe: Path, state: str, reason: Reason, alive: Reason
+) -> None:
     run(recipe, Account(broken="wait"))
-    owner = Owner("dead", 1, str(recipe.parent), "dead")
+    owner = Owner("other", 1, str(recipe.parent), "other")
     with closing(Ledger.open(state_folder() / "accounts" / "fake", owner, "a fake account", 0)) as ledger:
-        [task] = tasks()
-        ledger.execute("UPDATE tasks SET state = 'intent', task_id = NULL WHERE id = ?", (task.id,))
-    assert reasons(planned(recipe)) == [Reason.NEW]
+        ledger.execute("UPDATE tasks SET task_id = NULL, owner = 'other', state = ?", (state,))
+        assert reasons(planned(recipe)) == [alive]
+    assert reasons(planned(recipe)) == [reason]
 
 
 def test_what_nobody_keeps_any_more_is_paid_anew(recipe: Path) -> None:
@@ -169,9 +180,9 @@ def test_an_account_that_only_the_key_tells_is_not_guessed(recipe: Path) -> None
     plan = planned(recipe, Unnamed)
     assert (reasons(plan), plan.totals.usd) == ([Reason.NEW], PRICE)
     assert plan.notes == [
-        "tasks of 1 of these jobs ($0.020070) are in flight, or in doubt, at a fake account (fake). A plan reads no "
-        "key, so it can't tell whether that is your account, and counts them as new; a run with that account's key "
-        "does not pay for them again"
+        "tasks of 1 of these jobs ($0.020070) are in flight, or in doubt, in the ledger of a fake account (fake). "
+        "A plan reads no key, so it can't tell whether that is your account, and counts them as new; a run with that "
+        "account's key does not pay for them again"
     ]
 
 
@@ -180,10 +191,10 @@ def test_a_run_says_what_is_left_at_the_account_of_another_key(recipe: Path) -> 
     account, heard = Account(), Heard()
     options = api.Options(backends={"draft": lambda services: Rekeyed(services.workers, account)})  # type: ignore[dict-item]
     seen, _ = api.run(recipe, options, listener=heard)
-    [note] = seen.notes
-    assert (
-        "($0.020070) are in flight, or in doubt, at a fake account (fake), which is not the account of this key" in note
-    )
+    assert seen.notes == [
+        "tasks of 1 of these jobs ($0.020070) are in flight, or in doubt, in the ledger of a fake account (fake), "
+        "which is not the account of this key: they are not fetched from there, but paid for anew"
+    ]
 
 
 def test_an_account_is_known_by_its_name_without_a_key(tmp_path: Path) -> None:

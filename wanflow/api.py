@@ -28,6 +28,7 @@ from wanflow.errors import (
     unwritable,
 )
 from wanflow.language.build import build
+from wanflow.language.library import Library
 from wanflow.language.recipe import Recipe, over, without
 from wanflow.language.selection import Wish
 from wanflow.limits.budget import Budget
@@ -214,7 +215,7 @@ def explain_file(file: str | Path, here: Path | None = None) -> FileExplanation:
     nothing. Raises UsageError, StoreError.
     """
     here = (here or Path.cwd()).resolve()
-    path = here / file
+    path = Path(os.path.abspath(here / file))  # noqa: PTH100 - what is a link stays one
     roots = [find_root(path, here), find_root(here / "recipe", here)]
     if not (root := next((root for root in roots if (root / STORE).is_dir()), None)):
         raise UsageError(f"nothing is known of {quoted(str(file))}: there is no {STORE} above it or {here}")
@@ -331,7 +332,8 @@ def _underway(backend: Backend, clock: Clock, *, with_key: bool) -> Underway:
 def _load(project: Project) -> tuple[Recipe, list[Problem]]:
     name = shown(project.recipe, project.here)
     document = parse(read_text(project.recipe, name, MAX_BYTES), name)
-    recipe, problems = build(document, project.recipe, project.options.params)
+    library = Library(project.reach, project.here)
+    recipe, problems = build(document, project.recipe, project.options.params, library)
     flag = project.options.manifest
     return over(recipe, str((project.here / flag).resolve()) if flag else None), problems
 
@@ -348,9 +350,7 @@ def _checkable(recipe: Recipe, faulty: list[NodePath]) -> Recipe:
     """The part of a recipe whose columns exist, so that its rows can still be judged in the same go."""
     if not faulty:
         return recipe
-    steps = {str(where[1]) for where in faulty if where[0] == "steps"}
-    outputs = {str(where[1]) for where in faulty if where[0] == "outputs"}
-    kept = without(recipe, steps, outputs)
+    kept = without(recipe, faulty)
     if recipe.manifest and any(where[0] == "manifest" for where in faulty):
         kept = replace(kept, manifest=replace(recipe.manifest, where=None))
     return kept

@@ -35,7 +35,8 @@ class Mark:
 class Problem:
     """One thing a user has to mend: where it is, which rule it breaks, for which rows, and what to do.
 
-    `origin` says where the first row's value stands, when a manifest gives it: "photos.csv:3, column year".
+    `origin` says where the first row's value stands, when a manifest gives it: "photos.csv:3, column year"; `used_by`
+    which recipes use the file, each with the place, the nearest first: "restore.yaml:12 (step prep)".
     """
 
     rule: str
@@ -47,6 +48,7 @@ class Problem:
     rows: tuple[str, ...] = ()
     row_count: int = 0
     origin: str = ""
+    used_by: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
@@ -56,6 +58,7 @@ class Problem:
             lines += _excerpt(self.source, self.mark.column, note)
         elif note:
             lines.append(f"    {note}")
+        lines += [f"    used by {inline(user)}" for user in self.used_by]
         if self.hint:
             lines += [f"    {line}" for line in printable(self.hint).splitlines()]
         return "\n".join(lines)
@@ -78,6 +81,7 @@ class Problem:
             "rows": list(self.rows),
             "row_count": self.row_count,
             "origin": self.origin,
+            "used_by": list(self.used_by),
             "hint": self.hint,
         }
 
@@ -136,7 +140,7 @@ def merge(problems: Iterable[Problem]) -> list[Problem]:
     """Problems in order of place; the same problem of many rows becomes one that counts them."""
     merged: dict[tuple[object, ...], Problem] = {}
     for problem in problems:
-        identity = (problem.path, problem.mark, problem.rule, problem.message, problem.hint)
+        identity = (problem.path, problem.mark, problem.rule, problem.message, problem.hint, problem.used_by)
         if (known := merged.get(identity)) is None:
             merged[identity] = replace(problem, row_count=problem.row_count or len(problem.rows))
         else:

@@ -40,13 +40,15 @@ class RefKind(Enum):
     FILE = "file"
     URL = "url"
     STEP = "steps"
+    INPUT = "inputs"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
     """An edge of the graph: `steps.colorize`, `row.photo`, `params.logo`, `file:logo.png` or a URL.
 
-    `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant.
+    `every` is for `steps.look.all`: the ids of all the steps whose pictures are meant. What a recipe that another one
+    uses takes as `inputs.photo` is none of a job's: there, what the other one gives has taken its place.
     """
 
     kind: RefKind
@@ -62,7 +64,7 @@ class Ref:
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps whose pictures are meant."""
-        return self.every or ((self.name,) if self.kind is RefKind.STEP else ())
+        return (self.every or (self.name,)) if self.kind is RefKind.STEP else ()
 
     @property
     def each(self) -> tuple[Ref, ...]:
@@ -248,7 +250,8 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it;
-    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known).
+    `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known). `instead` of the
+    picture of a step that is bypassed, this one goes on.
     """
 
     step: str
@@ -261,6 +264,7 @@ class Decision:
     images: int = 1
     chosen: Chosen | None = None
     usd_reserved: Decimal | None = Decimal(0)
+    instead: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,7 @@ def _before(planner: Planner, place: int, step: str) -> tuple[Blob, Path] | None
         pictures = made.chosen.pictures if made.chosen else made.result.blobs if made.result else ()
         return (pictures[0], planner.blobs.path(pictures[0].sha256)) if pictures else None
     with suppress(RowError):
-        source = planner.supplier.file(ref, entry.row, of.slot_place("image"))
+        source = planner.supplier.file(ref, entry.row, of.named_at("image"))
         return source.blob, planner.inputs.root / source.path
     return None
 

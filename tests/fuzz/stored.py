@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -24,10 +25,13 @@ from wanflow.language.expand import key_head, key_parts
 from wanflow.model import Blob, Call, FileStat, Limits, Result
 from wanflow.paying import status
 from wanflow.planning import reasons
+from wanflow.planning.ancestry import trace
 from wanflow.store.books import FILE as LEDGER
+from wanflow.store.history import Making
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.receipts import FILE, Receipts
+from wanflow.store.sightings import Published
 from wanflow.store.tasks import Order, Owner, State, Task
 from wanflow.telling import console
 
@@ -37,7 +41,9 @@ MADE = [[["ab" * 32, 64, 48, "PNG", 1234]], "real", ["a warning"], ["task-1", 1,
 RECEIPT = ["key", MADE, PARTS]
 # What may be spoilt in a database: table, column, and what stood there.
 INDEX = (("results", "made", MADE), ("results", "components", json.loads(PARTS)), ("files", "blob", MADE[0][0]),
-         ("masks", "facts", [4, 2, 0, False]), ("refusals", "message", "no"), ("jobs", "job", "1/a"))  # fmt: skip
+         ("masks", "facts", [4, 2, 0, False]), ("refusals", "message", "no"), ("jobs", "job", "1/a"),
+         ("makings", "at", "2026-11-20T12:00:00.000+00:00"), ("makings", "usd", "0.02"), ("makings", "job", "1/a"),
+         ("written", "recipe_of", "ab" * 32 + ":PNG:"), ("seen", "path", "a.png"))  # fmt: skip
 CALL = ["wan/expand", "m", {"n": 1, "prompt": "x"}, {"image": "ab" * 32}]
 TASKS = (("call", CALL), ("state", "done"), ("usd_image", "0.02"), ("at", 1.7e9), ("sent_at", 1.7e9), ("images", 1),
          ("billed", 1), ("task_id", "t"), ("job", "1/a"), ("offset_s", 0.5), ("lane", "l"), ("owner", "o"))  # fmt: skip
@@ -100,6 +106,10 @@ def _index(table: str, column: str, value: Any) -> None:
         index.file("a.png")
         index.mask("ab" * 32)
         index.refusal("other")
+        for digest in (BLOB.sha256, "cd" * 32):
+            ancestry = trace(index, FOLDER, digest)
+            ancestry.short(1_000)
+            [*index.written(digest), *index.seen(digest), ancestry.digest()]
         if parts := index.components("key"):
             reasons.compare(parts, PARTS)
     upkeep.stats(FOLDER)
@@ -114,7 +124,9 @@ def _begin(place: Path, whole: Path) -> None:
 def _store(*, paid: bool) -> Path:
     store = FOLDER / f"whole-{paid}"
     with Index.open(store).in_use() as index:
-        index.remember("key", Result((BLOB,), "real", ("a warning",), "task-1" if paid else None, int(paid)), PARTS)
+        result = Result((BLOB,), "real", ("a warning",), "task-1" if paid else None, int(paid))
+        index.remember("key", result, PARTS, Making("r", "1/a", "run-1", NOW, Decimal("0.02")))
+        index.note_published("out/a.png", Published(FileStat(1, 2, 3), "cd" * 32, f"{BLOB.sha256}:PNG:", "r.yaml"))
         index.note_files({"a.png": (FileStat(1, 2, 3), BLOB)})
         index.note_masks({"ab" * 32: MaskFacts(4, 2, 0)})
         index.note_refusal("other", "DataInspectionFailed", "no")

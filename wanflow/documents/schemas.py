@@ -189,6 +189,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
                     "What follows # is a comment unless it is in quotes.",
                 )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
+        case "enum" if "also_called" in schema and str(error.instance).endswith((".yaml", ".yml")):
+            return "choice", f"{name}: {got} is not known", f"Recipes are named from here: ./{error.instance}."
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
             return "choice", f"{name}: {got} is not known", hint
@@ -217,7 +219,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
         case "minItems" if wanted == 1:
             return "length", f"{name} must not be empty", ""
         case "pattern" if "row\\." in wanted:
-            hint = "Write row.COLUMN, params.NAME, steps.ID or file:PATH, without ${{ }}."
+            inside = "steps.ID" if "steps" in wanted else "a URL"
+            hint = f"Write row.COLUMN, params.NAME, {inside} or file:PATH, without ${{{{ }}}}."
             return "reference", f"{name}: {got} is not an image reference", hint
         case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
             return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
@@ -259,7 +262,7 @@ def _type_hint(kinds: list[str], value: Any) -> str:
     if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
         return "Only true and false are read as yes and no."
     if kinds == ["string"] and isinstance(value, int | float):
-        return f'Put it in quotes to make it text: "{value}".'
+        return f'Put it in quotes to make it text: "{_shown(value)}".'
     if kinds[0] in ("integer", "number") and isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value):
         return "This is text: leave out the quotes, or give its column a type with types:."
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):

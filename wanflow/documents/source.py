@@ -10,7 +10,7 @@ import math
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -34,13 +34,17 @@ _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed text: its data, and where every value and every key stands."""
+    """A parsed text: its data, and where every value and every key stands.
+
+    A value may name another document (`uses: ./other.yaml`): a path that goes on below it leads into that one.
+    """
 
     path: str
     lines: tuple[str, ...]
     data: Any
     marks: Mapping[NodePath, Mark] = field(default_factory=dict)
     key_marks: Mapping[NodePath, Mark] = field(default_factory=dict)
+    used: Mapping[NodePath, Document] = field(default_factory=dict)
 
     def mark(self, where: NodePath, *, key: bool = False) -> Mark:
         """The place of a node (or of its key), or of the nearest node above it."""
@@ -50,8 +54,16 @@ class Document:
         return self.mark(where[:-1]) if where else Mark(1, 1)
 
     def problem(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> Problem:
-        """A problem at a node of this document."""
+        """A problem at a node of this document, or of one that it uses."""
+        for length in range(1, len(where)) if self.used else ():
+            if inner := self.used.get(where[:length]):
+                return self.in_use(where[:length], inner.problem(where[length:], rule, message, hint, key=key))
         return problem_at(self.path, self.lines, self.mark(where, key=key), rule, message, hint)
+
+    def in_use(self, where: NodePath, problem: Problem) -> Problem:
+        """A problem of the document that is named here, with the place where it is."""
+        place = f"{self.path}:{self.mark(where).line} (step {where[1]})"
+        return replace(problem, used_by=(*problem.used_by, place))
 
 
 def problem_at(path: str, lines: tuple[str, ...], mark: Mark, rule: str, message: str, hint: str = "") -> Problem:

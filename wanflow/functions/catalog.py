@@ -239,6 +239,10 @@ def offered(region: str) -> Mapping[str, Model]:
     return {model.offers[region].name: model for model in models().values() if region in model.offers}
 
 
+# What a step uses that is no function; a name without ./ would be one.
+_RECIPE = r"^\.\.?/."
+
+
 def authoring_schema() -> dict[str, Any]:
     """The recipe's schema for editors and `check`, derived from the grammar and every function's exact schema.
 
@@ -247,8 +251,9 @@ def authoring_schema() -> dict[str, Any]:
     """
     schema = json.loads(json.dumps(load("grammar.json")))
     definitions, step = schema["$defs"], schema["$defs"]["step"]
-    step["properties"]["uses"] |= {"enum": list(functions()), "also_called": _other_names()}
-    step["allOf"] = [_step_rule(function) for function in functions().values()]
+    names = {"enum": list(functions()), "also_called": _other_names()}
+    step["properties"]["uses"]["anyOf"] = [names, {"type": "string", "pattern": _RECIPE}]
+    step["allOf"] = [*(_step_rule(function) for function in functions().values()), _recipe_rule()]
     for function in functions().values():
         definitions[function.name] = _with_expressions(function)
     definitions["defaults"] = _defaults()
@@ -262,8 +267,25 @@ def _other_names() -> dict[str, list[str]]:
     return {word: [name for name, function in functions().items() if word in function.also_called] for word in words}
 
 
+def _recipe_rule() -> dict[str, Any]:
+    """What a step may have that uses a recipe."""
+    no = {
+        "mask": "A recipe takes its pictures through inputs:.",
+        "images": "A recipe takes its pictures through inputs:.",
+        "hint": "The recipe's own steps have hints.",
+        "candidates": "The recipe's own steps have candidates.",
+        "pick": "The recipe's own steps say how one is picked.",
+        "model": "The recipe's own steps, or its defaults, name the model.",
+        "per": "The recipe's own steps say whether they run once for the whole run.",
+    }
+    rules: dict[str, Any] = {slot: {"not": {}, "description": why} for slot, why in no.items()}
+    rules["with"] = {"additionalProperties": {"type": ["string", "number", "boolean"]}}
+    return {"if": {"properties": {"uses": {"pattern": _RECIPE}}, "required": ["uses"]}, "then": {"properties": rules}}
+
+
 def _step_rule(function: Function) -> dict[str, Any]:
     rules: dict[str, Any] = {"with": {"$ref": f"#/$defs/{function.name.replace('/', '~1')}"}}
+    rules["inputs"] = {"not": {}, "description": f"{function.name} is no recipe: it takes image:, mask: or images:."}
     for slot in ("image", "mask", "images", "hint"):
         if slot not in function.inputs:
             rules[slot] = {"not": {}, "description": f"{function.name} takes no {slot}."}

@@ -17,7 +17,7 @@ from wanflow.documents.source import NodePath
 from wanflow.errors import Problem, quoted
 from wanflow.functions import sizes
 from wanflow.language import hints
-from wanflow.language.recipe import Output, Recipe, Step, normal
+from wanflow.language.recipe import Guard, Output, Recipe, Step, normal
 from wanflow.language.templates import Template, TemplateError
 from wanflow.model import FIRST, RUN, Row, Take
 from wanflow.pictures.images import MAX_PIXELS
@@ -79,6 +79,7 @@ class Expansion:
         self.broken: set[str] = set()
         self.steps = tuple(self._folded(step) for step in recipe.steps)
         self._constant_texts = {step.id: canonical({**step.constants, **_number(step)}) for step in self.steps}
+        self._conditions = {step.id: step.conditions for step in self.steps}
         self._judged: dict[str, list[Problem]] = {}
         self._rules: dict[tuple[str, str], Any] = {}
 
@@ -107,11 +108,16 @@ class Expansion:
             return True
         return self._truth(spec.where, row, ("manifest", "where"))
 
-    def runs(self, step: Step, row: Row) -> bool:
-        """Whether a step's `when` holds for a row. Raises RowError."""
-        if isinstance(step.when, bool):
-            return step.when
-        return self._truth(step.when, row, step.where("when"))
+    def stopped(self, step: Step, row: Row) -> Guard | None:
+        """The first condition of a step that is false for a row; None when it runs. Raises RowError."""
+        if step.when is True and not step.guards:
+            return None
+        return next((guard for guard in self._conditions[step.id] if not self._holds(guard, row)), None)
+
+    def _holds(self, guard: Guard, row: Row) -> bool:
+        if isinstance(guard.when, bool):
+            return guard.when
+        return self._truth(guard.when, row, (*guard.where, "when"))
 
     def _truth(self, template: Template, row: Row, where: NodePath) -> bool:
         value = self._rendered(template, row.values, where, row)
@@ -211,7 +217,8 @@ class Expansion:
         try:
             return template.render(self.scope(values))
         except TemplateError as error:
-            raise RowError(self._problem(where, "expression", str(error), error.hint, row, template)) from error
+            place = error.place or where
+            raise RowError(self._problem(place, "expression", str(error), error.hint, row, template)) from error
 
     def _problem(
         self, where: NodePath, rule: str, message: str, hint: str, row: Row | None, *read: Template
@@ -244,14 +251,15 @@ def used_columns(recipe: Recipe) -> Iterator[tuple[NodePath, str]]:
     for step in recipe.steps:
         for slot, ref in step.inputs.items():
             if ref.kind.value == "row":
-                yield step.slot_place(slot), ref.name
+                yield step.named_at(slot), ref.name
         for name, template in step.templates.items():
-            yield from _columns(template, step.where("with", name))
+            yield from _columns(template, step.place(name))
         for place, value in enumerate(step.region):
             if isinstance(value, Template):
                 yield from _columns(value, step.where("hint", "region", place))
-        if isinstance(step.when, Template):
-            yield from _columns(step.when, step.where("when"))
+        for guard in step.conditions:
+            if isinstance(guard.when, Template):
+                yield from _columns(guard.when, (*guard.where, "when"))
     for output in recipe.outputs:
         if isinstance(output.to, Template):
             yield from _columns(output.to, output.where("to"))

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, product
+from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean, quoted
@@ -125,10 +125,22 @@ def instance_of(step: Step, instance: Instance) -> Step:
     )
 
 
-def told_apart(instances: Sequence[Instance], fields: set[str]) -> tuple[Instance, Instance, list[str]] | None:
+class Named(Protocol):
+    """What has the names of a matrix's values, by key."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By key."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def told_apart(instances: Sequence[N], fields: set[str]) -> tuple[N, N, list[str]] | None:
     """Two instances that these keys of the matrix don't tell apart, and the keys that would; None when all are."""
-    for one, other in combinations(instances, 2):
-        unlike = [key for key in one.names if one.names[key] != other.names[key]]
-        if not fields & set(unlike):
-            return one, other, unlike
+    first: dict[tuple[str, ...], N] = {}
+    for other in instances:
+        one = first.setdefault(tuple(name for key, name in other.names.items() if key in fields), other)
+        if one is not other:
+            return one, other, [key for key in one.names if one.names[key] != other.names[key]]
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -37,10 +37,26 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """What decides whether a step runs for a row: a condition, what is done where it is false, and what it is about.
+
+    `instead` is the picture that goes on where that is `bypass`.
+    """
+
+    when: Template | bool
+    otherwise: str
+    step: str
+    where: NodePath
+    instead: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One node of the graph: its function, where its images come from, and its parameters as far as known.
 
-    A step with a matrix is as many of them, called look@book-0.4. With `per_run` it runs once, not once a row.
+    A step with a matrix is as many of them, called look@book-0.4. With `per_run` it runs once, not once a row. One of a
+    recipe that another one uses is `within` the step that does (restore@a), has its conditions as `guards`, and stands
+    in that recipe's file. `slots` are the places where its pictures are named when that isn't done in the step itself.
     """
 
     id: str
@@ -57,19 +73,46 @@ class Step:
     per_run: bool = False
     candidates: int = 1
     pick: Pick = Pick()
+    within: tuple[str, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    slots: Mapping[str, NodePath] = field(default_factory=dict)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """What recipes call it, from the outermost one in: ids without the instances of a matrix."""
+        own = self.id[sum(len(step) + 1 for step in self.within) :]
+        return tuple(plain(step) for step in (*self.within, own))
 
     @property
     def name(self) -> str:
-        """What the recipe calls it: the id without the instance of a matrix."""
-        return plain(self.id)
+        """What the recipe calls it: the id without the instances of a matrix."""
+        return ".".join(self.path)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that a selection may call it: its id and name, and those of the steps that it is within."""
+        ids = {".".join(self.within[:length]) for length in range(1, len(self.within) + 1)}
+        return frozenset({self.id, *ids} | {".".join(self.path[:length]) for length in range(1, len(self.path) + 1)})
+
+    @property
+    def conditions(self) -> tuple[Guard, ...]:
+        """What decides whether it runs, in the order in which it is asked."""
+        return (*self.guards, Guard(self.when, self.otherwise, self.id, self.where(), self.inputs.get("image")))
 
     def where(self, *parts: str | int) -> NodePath:
-        """A place within it in the recipe."""
-        return ("steps", self.name, *parts)
+        """A place within it in the recipe, or in one that it uses."""
+        if not self.within:  # for every row of most recipes
+            return ("steps", plain(self.id), *parts)
+        *users, own = self.path
+        return (*(part for user in users for part in ("steps", user, "uses")), "steps", own, *parts)
 
     def place(self, parameter: str) -> NodePath:
         """Where the value of a parameter stands: in this step's with, or in defaults."""
         return self.places.get(parameter, self.where("with"))
+
+    def named_at(self, slot: str) -> NodePath:
+        """Where the picture of an input is named."""
+        return self.slots.get(slot) or self.slot_place(slot)
 
     def slot_place(self, slot: str) -> NodePath:
         """Where an input stands."""
@@ -80,8 +123,9 @@ class Step:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The steps whose pictures this one takes."""
-        return tuple(step for ref in self.inputs.values() for step in ref.steps)
+        """The steps whose pictures this one takes, or hands on when it is bypassed."""
+        instead = (guard.instead for guard in self.guards if guard.instead)
+        return tuple(step for ref in (*self.inputs.values(), *instead) for step in ref.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +175,10 @@ class ManifestSpec:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A checked recipe; `steps` stand in an order in which they can run."""
+    """A checked recipe; `steps` stand in an order in which they can run.
+
+    `used` is what stands in the recipes that it uses, by their path from its folder.
+    """
 
     name: str
     file: Path
@@ -141,6 +188,7 @@ class Recipe:
     steps: tuple[Step, ...]
     outputs: tuple[Output, ...]
     budget: Decimal | None = None
+    used: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -179,10 +227,13 @@ def over(recipe: Recipe, manifest: str | None) -> Recipe:
     return replace(recipe, manifest=replace(spec, source=manifest))
 
 
-def without(recipe: Recipe, steps: set[str], outputs: set[str]) -> Recipe:
-    """The recipe without these steps, what needs them, and these outputs: what can still be checked."""
-    faulty = {step.id for step in recipe.steps if step.name in steps}
-    gone = graph.with_descendants({step.id: step.needs for step in recipe.steps}, faulty)
+def without(recipe: Recipe, faulty: Collection[NodePath]) -> Recipe:
+    """The recipe without the steps and outputs at these places, and what needs them: what can still be checked."""
+    steps = {where[1] for where in faulty if where[0] == "steps"}
+    outputs = {where[1] for where in faulty if where[0] == "outputs"}
+    elsewhere = {step.id for step in recipe.steps if not set(step.slots.values()).isdisjoint(faulty)}
+    named = {step.id for step in recipe.steps if step.path[0] in steps} | elsewhere
+    gone = graph.with_descendants({step.id: step.needs for step in recipe.steps}, named)
     refs = {Ref(RefKind.STEP, step) for step in gone}
     kept = tuple(output for output in recipe.outputs if plain(output.name) not in outputs and output.ref not in refs)
     return replace(recipe, steps=tuple(step for step in recipe.steps if step.id not in gone), outputs=kept)

@@ -1,6 +1,7 @@
 """Which jobs a command means: `-s "detail 0001/ +tag:web,state:failed"`; the algebra of sets over rows and steps.
 
     detail  look@book-0.4  look@gold-*     a step, an instance of it, several (* and ? stand for anything)
+    restore   restore.detail               all steps of a recipe that is used, one of them
     0001/   run/                           all jobs of a row, those of the whole run
     0001/detail   run/sheet                one job
     tag:web                                steps with this tag
@@ -72,8 +73,8 @@ class Node(Protocol):
         """look@book-0.4."""
 
     @property
-    def name(self) -> str:
-        """Without the instance."""
+    def names(self) -> frozenset[str]:
+        """All that it may be called: its id, that without instances, and what it is within."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -215,11 +216,11 @@ class Selection:
 
     def _named(self, name: str, flag: str) -> Steps:
         pattern = _pattern(name)
-        found = frozenset(s.id for s in self._steps if pattern.fullmatch(s.id) or pattern.fullmatch(s.name))
+        found = frozenset(step.id for step in self._steps if any(map(pattern.fullmatch, step.names)))
         if not found:
-            known = {step.name for step in self._steps}
+            known = {called for step in self._steps for called in step.names if "@" not in called}
             if "@" in name and (of := name.partition("@")[0]) in known:
-                known = {step.id for step in self._steps if step.name == of}
+                known = {called for step in self._steps for called in step.names if called.startswith(f"{of}@")}
             raise UsageError(f"{flag} {name}: there is no step {name}. {did_you_mean(name, known)}")
         return found
 

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from wanflow.canon import canonical
+from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean
 from wanflow.model import MAX_CELL
 
@@ -42,20 +43,29 @@ _FAILURES = (
 
 
 class TemplateError(Exception):
-    """An expression can't be compiled or evaluated: a message and a remedy."""
+    """An expression can't be compiled or evaluated: a message and a remedy.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    `place` is what has to be mended, where that isn't the expression itself.
+    """
+
+    def __init__(self, message: str, hint: str = "", place: NodePath = ()) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.place = hint, place
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A compiled value: `render(scope)` gives it; `names` are the (root, field) pairs it reads."""
+    """A compiled value: `render(scope)` gives it; `names` are the (root, field) pairs it reads.
+
+    `loose` are roots of which it may read more than these: what has a default, or is named by another value. `weight`
+    counts the expressions that are evaluated for it.
+    """
 
     source: str
     names: frozenset[tuple[str, str]]
     evaluate: Callable[[Scope], Any]
+    loose: frozenset[str] = frozenset()
+    weight: int = 1
 
     @property
     def roots(self) -> frozenset[str]:
@@ -86,7 +96,7 @@ def bound(value: Any, root: str, fields: Mapping[str, Any]) -> Any:
     if not isinstance(value, Template) or root not in value.roots:
         return value
     names = frozenset(name for name in value.names if name[0] != root)
-    return Template(value.source, names, lambda scope: value.evaluate({**scope, root: fields}))
+    return replace(value, names=names, evaluate=lambda scope: value.evaluate({**scope, root: fields}))
 
 
 def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
@@ -100,20 +110,25 @@ def compile_value(text: str, roots: tuple[str, ...]) -> Template | None:
     if len(parts) == 1:
         return compile_expression(parts[0][1], roots)
     compiled = [part if kind == "text" else compile_expression(part, roots) for kind, part in parts]
-    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled if isinstance(part, Template)))
-    return Template(text, names, lambda scope: _join(compiled, scope))
+    return _together(text, compiled, lambda scope: _join(compiled, scope))
 
 
 def listed(parts: Sequence[Any]) -> Template | None:
     """A list of values of which some are templates, as one template; None when none is."""
-    compiled = [part for part in parts if isinstance(part, Template)]
-    if not compiled:
+    if not any(isinstance(part, Template) for part in parts):
         return None
-    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled))
     source = f"[{', '.join(part.source if isinstance(part, Template) else canonical(part) for part in parts)}]"
-    return Template(
-        source, names, lambda scope: [part.render(scope) if isinstance(part, Template) else part for part in parts]
+    return _together(
+        source, parts, lambda scope: [part.render(scope) if isinstance(part, Template) else part for part in parts]
     )
+
+
+def _together(source: str, parts: Sequence[Any], evaluate: Callable[[Scope], Any]) -> Template:
+    """One template of several and of plain values."""
+    compiled = [part for part in parts if isinstance(part, Template)]
+    names = frozenset[tuple[str, str]]().union(*(part.names for part in compiled))
+    loose = frozenset[str]().union(*(part.loose for part in compiled))
+    return Template(source, names, evaluate, loose, sum(part.weight for part in compiled))
 
 
 @lru_cache(1_000)
@@ -125,9 +140,9 @@ def compile_expression(source: str, roots: tuple[str, ...]) -> Template:
         raise TemplateError("the expression is empty")
     try:
         tree = _environment.parse(f"{OPEN} {source} {CLOSE}")
-        names = _vet(tree, roots, source)
+        names, loose = _vet(tree, roots, source)
         if simple := _simple(source):
-            return Template(source, names, simple)
+            return Template(source, names, simple, loose)
         evaluate = _environment.compile_expression(source, undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{_brief(source)} is not an expression: {_syntax(error)}", _syntax_hint(source)) from error
@@ -135,7 +150,7 @@ def compile_expression(source: str, roots: tuple[str, ...]) -> Template:
         raise TemplateError(f"{_brief(source)} is nested too deeply") from error
     except _FAILURES as error:  # what holds no names is evaluated while it is compiled
         raise _not_evaluated(error, source) from error
-    return Template(source, names, lambda scope: evaluate(scope))
+    return Template(source, names, lambda scope: evaluate(scope), loose)
 
 
 def _split(text: str) -> list[tuple[str, str]]:
@@ -268,8 +283,12 @@ def _limit(length: int) -> None:
         raise TemplateError(f"the value grows over {MAX_TEXT:,} characters")
 
 
-def _vet(tree: nodes.Template, roots: Collection[str], source: str) -> frozenset[tuple[str, str]]:
-    """Refuses everything that isn't plain reading, comparing, arithmetic and known filters; returns what is read."""
+def _vet(
+    tree: nodes.Template, roots: Collection[str], source: str
+) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """Refuses everything that isn't plain reading, comparing, arithmetic and known filters; returns what is read, by
+    name and loosely.
+    """
     found = _parts(tree)
     if found[nodes.Call]:
         raise TemplateError("functions and methods can't be called here", f"Filters: {', '.join(sorted(_FILTERS))}.")
@@ -305,7 +324,8 @@ def _parts(tree: nodes.Node) -> Mapping[type[nodes.Node], list[Any]]:
     return found
 
 
-def _names_read(found: Mapping[type[nodes.Node], list[Any]]) -> frozenset[tuple[str, str]]:
+def _names_read(found: Mapping[type[nodes.Node], list[Any]]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    plain: set[int] = set()
     reads = {(name.name, "") for name in found[nodes.Name]}
     # A column that has a default may be missing; it is not reported as unknown.
     defaulted = {id(each.node) for each in found[nodes.Filter] if each.name in ("default", "d")}
@@ -314,7 +334,8 @@ def _names_read(found: Mapping[type[nodes.Node], list[Any]]) -> frozenset[tuple[
         if isinstance(access.node, nodes.Name) and id(access) not in defaulted:
             field = access.attr if isinstance(access, nodes.Getattr) else _constant(access.arg)
             reads.add((access.node.name, str(field)))
-    return frozenset(reads)
+            plain |= {id(access.node)} if field else set()
+    return frozenset(reads), frozenset(name.name for name in found[nodes.Name] if id(name) not in plain)
 
 
 def _constant(node: nodes.Node) -> Any:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from wanflow.errors import UsageError
-from wanflow.language.recipe import plain
 from wanflow.language.selection import Selection, State, Wish
 from wanflow.model import RUN, Status
 
+# A step of a recipe that another one uses: restore@a-0.4.detail. In the name of an instance, digits may follow a dot.
+_DOT = re.compile(r"\.(?=[a-z])")
+_INSTANCE = re.compile(r"@.*?(?=\.[a-z]|$)")
 _FAILED = (Status.FAILED, Status.REFUSED)
 
 
@@ -29,8 +31,9 @@ class _Node:
     tags: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
-        return plain(self.id)
+    def names(self) -> frozenset[str]:
+        within = {self.id[: dot.start()] for dot in _DOT.finditer(self.id)} | {self.id}
+        return frozenset(within | {_INSTANCE.sub("", name) for name in within})
 
 
 def picker(

@@ -35,7 +35,7 @@ def noted(raw: bytes, kind: str, text: str) -> bytes:
         raise EditError("OutputFormat", f"{len(text):,} bytes of text are too many for the metadata of a {kind}")
     try:
         return _WRITERS[kind](raw, text)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise EditError("OutputFormat", f"the {kind} can't take metadata: {error}; use provenance: sidecar") from error
 
 
@@ -48,7 +48,7 @@ def note_of(raw: bytes, kind: str) -> str | None:
         packet = _READERS[kind](raw) if kind in _READERS else b""
         found = re.search(re.escape(_START) + rb"(.*?)" + re.escape(_END), packet, re.DOTALL)
         return unescape(found.group(1).decode()) if found else None
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, OverflowError):
         return None
 
 

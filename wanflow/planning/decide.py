@@ -14,7 +14,7 @@ from wanflow.errors import EditError, Problem
 from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of
-from wanflow.language.recipe import Step
+from wanflow.language.recipe import Guard, Step
 from wanflow.language.selection import Selection
 from wanflow.manifests.rows import Manifest
 from wanflow.model import Action, Blob, Change, Chosen, Decision, Reason, Ref, RefKind, Result, Row
@@ -24,7 +24,7 @@ from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
 from wanflow.planning.supply import Supplier, Supply
-from wanflow.planning.underway import Underway
+from wanflow.planning.underway import Underway, told
 from wanflow.project import Options
 from wanflow.store.index import Index
 from wanflow.store.tasks import State
@@ -99,8 +99,8 @@ class Decider:
         """What happens to a job and what it hands on; `supplies` are of the row's steps before. Raises RowError."""
         if step.id in self._expansion.broken:
             return Decision(step.id, Action.SKIP, Reason.REFUSED), Supply(absent=Reason.REFUSED)
-        if not self._expansion.runs(step, row):
-            return self._not_running(step, row, supplies, afresh=self.force and selected)
+        if stopped := self._expansion.stopped(step, row):
+            return self._not_running(step, stopped, row, supplies, afresh=self.force and selected)
         if frozen := self._chooser.picks.frozen.get((row.key, step.id)):
             return self._frozen(step, row, frozen, supplies, selected=selected)
         taken = self._taken(step, row, supplies, afresh=self.force and selected)
@@ -247,7 +247,7 @@ class Decider:
             if ref.kind is RefKind.STEP:
                 supply = supplies[ref.name]
             else:
-                supply = self._supplier.supply(ref, row, supplies, step.slot_place(slot), afresh=afresh)
+                supply = self._supplier.supply(ref, row, supplies, step.named_at(slot), afresh=afresh)
             if slot.startswith("images."):
                 several.append(supply)
             else:
@@ -263,16 +263,19 @@ class Decider:
             why = f"needs every row, and {lost:,} of the manifest can't be read"
             yield Supply(absent=Reason.REFUSED, why=why)
 
-    def _not_running(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> tuple[Decision, Supply]:
-        if step.otherwise == "bypass":
-            image = step.inputs["image"]
-            supply = self._supplier.supply(image, row, supplies, step.where("image"), afresh=afresh)
+    def _not_running(
+        self, step: Step, stopped: Guard, row: Row, supplies: Supplies, *, afresh: bool
+    ) -> tuple[Decision, Supply]:
+        if stopped.otherwise == "bypass" and stopped.instead:
+            where = (*stopped.where, "image")
+            supply = self._supplier.supply(stopped.instead, row, supplies, where, afresh=afresh)
             if supply.absent:
                 return Decision(step.id, Action.SKIP, supply.absent), supply
-            return Decision(step.id, Action.SKIP, Reason.BYPASSED), replace(supply, every=())
-        if step.otherwise == "fail":
-            problem = self._plan.recipe.document.problem(step.where("when"), "when", f"{step.id}: when is false")
-            raise RowError(about_row(problem, row))
+            bypassed = Decision(step.id, Action.SKIP, Reason.BYPASSED, instead=stopped.instead)
+            return bypassed, replace(supply, every=())
+        if stopped.otherwise == "fail":
+            where, message = (*stopped.where, "when"), f"{stopped.step}: when is false"
+            raise RowError(about_row(self._plan.recipe.document.problem(where, "when", message), row))
         return Decision(step.id, Action.SKIP, Reason.SKIPPED), Supply(absent=Reason.SKIPPED)
 
     def _choose(
@@ -345,8 +348,7 @@ class Decider:
         usd = None if task.usd_image is None else task.usd
         if task.state is State.UNCERTAIN:
             return replace(decision, reason=Reason.UNCERTAIN, note=task.detail, usd_reserved=usd)
-        note = f"{task.state}, as task {task.task_id}" if task.task_id else "its request was sent, or is about to be"
-        return replace(decision, reason=Reason.IN_FLIGHT, note=note, usd_reserved=usd)
+        return replace(decision, reason=Reason.IN_FLIGHT, note=told(task), usd_reserved=usd)
 
     def refusal(self, key: str) -> tuple[str, str] | None:
         """Code and words with which the provider refused this very request before, unless it shall be asked again."""

@@ -161,9 +161,11 @@ class _Explainer:
         taken = self._resolved.taken if self._resolved else {}
         sources = self._plan.sources(self._place, self._step)
         for slot, supply in taken.items():
-            # Of several candidates each is a picture; who made which is then told without the row.
+            # Of several candidates each is a picture, and those of another row are told without it.
             at, ref = sources.get(slot, (self._place, None)) if len(sources) == len(taken) else (self._place, None)
-            job = f"{self._plan.entries[at].key}/{ref.name}" if ref and ref.kind is RefKind.STEP else supply.step
+            name = ref.name if ref and ref.kind is RefKind.STEP else supply.step
+            entry = self._plan.entries[at]
+            job = f"{entry.key}/{name}" if name in self._plan.level(entry).numbers else name
             yield Taken(slot, job, supply.file, supply.blob, supply.size)
 
     def _request(self) -> Mapping[str, JSON] | None:

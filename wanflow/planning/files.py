@@ -68,7 +68,7 @@ class FileExplanation:
 def explain_file(index: Index, root: Path, file: Path, shown: str, accounts: Path) -> FileExplanation:
     """What a file is. `shown` is what the user calls it; of paid tasks the `accounts` may know more than the store."""
     name = _relative(file, root)
-    sha256 = file_digest(file)
+    sha256 = file_digest(file) if file.is_file() else None  # reading a pipe or a device would never end
     state = State.KNOWN if sha256 else State.GONE
     found = _known(index, root, sha256, name) if sha256 else None
     was = None

@@ -109,6 +109,11 @@ def file_digest(path: Path) -> str | None:
         return None
 
 
+def format_of(recipe_of: str) -> str:
+    """The format of a file, out of the same; empty for what tells of a picture."""
+    return recipe_of.partition(":")[2].partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A file that was put in place, and where an edited one that stood there was kept."""

@@ -137,7 +137,8 @@ class Planner:
             for step in self.expansion.steps
         ]
         columns = self.manifest.columns if self.manifest else None
-        recipe = [self.recipe.document.data, dict(self.recipe.params), self.targets.prefix, columns]
+        texts = [self.recipe.document.data, dict(self.recipe.used)]
+        recipe = [*texts, dict(self.recipe.params), self.targets.prefix, columns]
         return canonical([KEY_VERSION, steps, recipe]).encode()
 
     def decide(self) -> Plan:

@@ -50,8 +50,8 @@ class RowPlan:
 
 def origin(ref: Ref, decisions: Sequence[Decision], level: Level) -> Ref:
     """What a reference means in a row once bypassed steps are seen through."""
-    while ref.kind is RefKind.STEP and decisions[level.numbers[ref.name]].reason is Reason.BYPASSED:
-        ref = level.steps[level.numbers[ref.name]].inputs["image"]
+    while ref.kind is RefKind.STEP and (instead := decisions[level.numbers[ref.name]].instead):
+        ref = instead
     return ref
 
 

@@ -116,7 +116,7 @@ class Supplier:
             for slot, ref in step.inputs.items():
                 if ref.kind is RefKind.ROW:
                     with suppress(RowError):
-                        text = self._text(ref, row, step.slot_place(slot))
+                        text = self._text(ref, row, step.named_at(slot))
                         if not _is_remote(ref, text):
                             yield self._name(ref, text)
 

@@ -66,7 +66,7 @@ class Underway:
         for name, tasks in self._met.items():
             usd = sum((task.usd for task in tasks.values()), Decimal(0))
             jobs = "1 of these jobs" if len(tasks) == 1 else f"{len(tasks):,} of these jobs"
-            at = f"tasks of {jobs} (${usd}) are in flight, or in doubt, at {name}"
+            at = f"tasks of {jobs} (${usd}) are in flight, or in doubt, in the ledger of {name}"
             if self._certain:
                 yield f"{at}, which is not the account of this key: they are not fetched from there, but paid for anew"
             else:
@@ -76,8 +76,17 @@ class Underway:
                 )
 
 
+def told(task: Task) -> str:
+    """Where a task in flight stands."""
+    if task.task_id:
+        return f"{task.state}, as task {task.task_id}"
+    if task.state is State.SENDING:
+        return "sent, and not answered yet: a run finds out whether it arrived, and sends it again if it did not"
+    return "another run is at it"
+
+
 def _counts(books: Books, task: Task, now: float) -> bool:
     """Whether a run would go on with a task, or stop at it."""
-    if task.state is State.INTENT:  # of a dead process it was never sent
-        return books.is_alive(task.owner)
+    if task.state is State.INTENT or (task.state in (State.SUBMITTED, State.DONE) and task.task_id is None):
+        return books.is_alive(task.owner)  # a dead process never sent it, or had the only answer to it
     return task.state is State.UNCERTAIN or now + (task.offset_s or 0.0) - task.taken_at < KEPT_S

@@ -12,10 +12,12 @@ from typing import Any
 
 from wanflow.canon import canonical, told
 from wanflow.errors import inline
+from wanflow.language.recipe import SIDECAR
 from wanflow.model import Action, Blob, Reason
 from wanflow.planning.ancestry import Ancestor, Ancestry, Root
 from wanflow.planning.explain import SHORT, Component, JobExplanation, Taken, Target
 from wanflow.planning.files import FileExplanation, Role, State
+from wanflow.planning.outputs import format_of
 from wanflow.planning.planned import Plan
 from wanflow.store.history import Made
 from wanflow.telling.review import REASONS
@@ -149,7 +151,8 @@ def _ends(job: JobExplanation) -> Iterator[str]:
 
 
 def _target(one: Target) -> str:
-    return f"{one.path} ({one.output}) {_STATES[one.state]}"
+    name = f"sidecar of {one.output.removesuffix(SIDECAR)}" if one.output.endswith(SIDECAR) else one.output
+    return f"{one.path} ({name}) {_STATES[one.state]}"
 
 
 # -- files
@@ -182,8 +185,9 @@ def _file(found: FileExplanation) -> Iterator[str]:
 
 def _state(found: FileExplanation) -> str:
     writers = sorted({one.writer for one in found.written if one.writer})
+    of = f" of {' and '.join(writers)}" if writers else ""
     what = {
-        Role.OUTPUT: f"an output of {' and '.join(writers)}" if writers else "an output",
+        Role.OUTPUT: f"{_output(found)}{of}",
         Role.STORED: "a picture of the store",
         Role.INPUT: "an input image, which nothing here made",
         None: "",
@@ -197,6 +201,15 @@ def _state(found: FileExplanation) -> str:
         case State.GONE:
             return f"there is no such file; it was {what} ({known})"
     return "there is no such file, and none is known of" if found.sha256 is None else "this content is not known here"
+
+
+def _output(found: FileExplanation) -> str:
+    kinds = {format_of(one.recipe_of) for one in found.written}
+    step = found.ancestry.steps.get(found.ancestry.sha256) if found.ancestry else None
+    stored = {blob.format for blob in step.made.result.blobs} if step else kinds
+    if kinds == {""}:
+        return "a sidecar, which tells where a picture comes from, an output"
+    return "an output" if kinds <= stored else f"an output, saved as {' and '.join(sorted(kinds - {''}))},"
 
 
 def _tree(ancestry: Ancestry, stored: frozenset[str]) -> Iterator[str]:
