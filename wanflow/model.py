@@ -219,12 +219,13 @@ class Chosen:
 class Ending:
     """How a paid task ended: the images billed, or the error of one that failed at no cost or can't be had any more.
 
-    `state` is the backend's own knowledge of a task that succeeded.
+    `state` is the backend's own knowledge of a task that succeeded, `seconds` the work on it if that is told.
     """
 
     error: EditError | None
     billed: int
     state: Any = None
+    seconds: float | None = None
 
 
 class Listed(Protocol):
@@ -296,11 +297,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one image as the provider names it, and in USD."""
+
+    amount: Decimal
+    currency: str
+    usd: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
     price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
-    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it; `price_source`
-    tells people where the price is from.
+    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it; `price` is what the
+    provider's list says, `price_source` tells people where `usd` is from, `learnt` from how many jobs the seconds are
+    known (0: they are documented). `spread` is how far they go off the middle, as a part of it; their ends go `unseen`
+    for so long.
     """
 
     fidelity: str
@@ -309,7 +323,11 @@ class Terms:
     lane: str
     limits: Limits
     paid: bool = False
+    price: Price | None = None
     price_source: str = ""
+    learnt: int = 0
+    spread: float = 0.0
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

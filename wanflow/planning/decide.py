@@ -91,6 +91,10 @@ class Decider:
         # What is stored already is known by its content; only what is yet to be made is known by its key alone.
         self._planned.update(_symbol(made.key) for made in entry.decisions if made.key and not made.result)
 
+    def kind(self, step: Step) -> str:
+        """Whose jobs take about as long as those of a step."""
+        return f"{self.fingerprints[step.id]} {step.function.name}"
+
     def forget(self, entry: RowPlan) -> None:
         """A row will be decided anew."""
         self._planned.difference_update(_symbol(made.key) for made in entry.decisions if made.key)

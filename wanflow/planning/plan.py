@@ -21,12 +21,12 @@ from wanflow.judging.measures import Measures
 from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
-from wanflow.language.recipe import Recipe
+from wanflow.language.recipe import Recipe, Step
 from wanflow.language.selection import Selection, States, Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
-from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row
+from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row, Terms
 from wanflow.planning import pilot
 from wanflow.planning.decide import Decider, left_out
 from wanflow.planning.fanin import FanIn
@@ -88,6 +88,7 @@ class Planner:
         self.plan.resubmits = project.options.resubmit_uncertain
         choosing = (self.chooser, self.kept)
         self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *choosing)
+        self.plan.terms = {step.id: self._learnt(step) for step in self.plan.steps}
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
         self.memory = RowMemory(*recorded, whole=gathers)
@@ -98,6 +99,11 @@ class Planner:
         self.explained = Selection(self.plan.steps, explained, states) if explained else None
         self.decider.explained = self.explained
         self._whole: dict[str, str] = {}
+
+    def _learnt(self, step: Step) -> Terms:
+        """What the backend says of a step, with the time that such jobs took so far, if that is known."""
+        terms, known = self.plan.terms[step.id], self.index.duration(self.decider.kind(step))
+        return replace(terms, seconds=known[0], learnt=known[1]) if known else terms
 
     def _identity(self, project: Project) -> str:
         """The name of this recipe over this manifest in the store: the same wherever wanflow is started."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +13,7 @@ from wanflow.errors import Problem
 from wanflow.language.recipe import Recipe, Step
 from wanflow.links.urls import Url
 from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
+from wanflow.planning.forecast import PLAYED, Forecast, Work, forecast, varied
 from wanflow.record import money
 
 FORMAT_VERSION = 1
@@ -89,6 +90,7 @@ class Plan:
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
+    forecast: Forecast = field(default_factory=Forecast)
     resubmits: bool = False
     _sent: Counter[str] = field(default_factory=Counter)
     _sent_images: Counter[str] = field(default_factory=Counter)
@@ -201,13 +203,36 @@ class Plan:
                     totals.picks += bool(decision.chosen and decision.chosen.is_open)
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
-        work: dict[str, float] = defaultdict(float)
         for step in self.steps:
             self._count_step(step)
-            terms = self.terms[step.id]
-            work[terms.lane] += self._open_jobs(step) * terms.seconds / max(terms.limits.slots, 1)
-        # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
-        totals.seconds = max(work.values(), default=0.0)
+        limits = {terms.lane: terms.limits for terms in self.terms.values()}
+        self.forecast = forecast(*self._works(), limits)
+        totals.seconds = self.forecast.seconds
+
+    def _works(self) -> tuple[list[Work], dict[str, tuple[int, float]]]:
+        """The first open jobs, and the number and the seconds of the others, by lane."""
+        works: list[Work] = []
+        numbers: dict[tuple[int, str], int] = {}
+        rest: dict[str, tuple[int, float]] = {}
+        for place, entry in enumerate(self.entries):
+            for step in self._open(entry):
+                terms = self.terms[step.id]
+                if len(works) < PLAYED:
+                    sources = {(at, ref.name) for at, ref in self.sources(place, step).values()}
+                    numbers[place, step.id] = len(works)
+                    needs = [numbers[one] for one in sources if one in numbers]
+                    works.append(Work(terms.lane, varied(terms, len(works)), needs, terms.unseen))
+                else:
+                    number, seconds = rest.get(terms.lane, (0, 0.0))
+                    rest[terms.lane] = (number + 1, seconds + terms.seconds)
+        return works, rest
+
+    def _open(self, entry: RowPlan | Unchanged) -> Iterator[Step]:
+        """The steps of an entry that are to be done, or may be."""
+        if isinstance(entry, RowPlan):
+            for step, decision in zip(self.level(entry).steps, entry.decisions, strict=True):
+                if decision.action in (Action.RUN, Action.LATER):
+                    yield step
 
     def is_paid(self, step: str) -> bool:
         """Whether jobs of a step cost somebody's money, if any are to be done."""
@@ -316,18 +341,48 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "usd_after_picks": money(totals.usd_after),
             "seconds": round(totals.seconds, 1),
         },
+        "lanes": _lanes(plan),
         "prices": _prices(plan),
         "problems": [problem.json() for problem in plan.problems],
         "notes": plan.notes,
     }
 
 
-def _prices(plan: Plan) -> list[dict[str, Any]]:
-    """The price of an image of each model that the plan may pay for, and where it is from."""
-    paid = {str(step.model): plan.terms[step.id] for step in plan.steps if plan.is_paid(step.id)}
+def _lanes(plan: Plan) -> list[dict[str, Any]]:
+    """What each lane has to do, the one that decides first."""
     return [
-        {"model": model, "usd": money(terms.usd), "source": terms.price_source} for model, terms in sorted(paid.items())
+        {
+            "lane": lane.lane,
+            "jobs": lane.jobs,
+            "slots": lane.limits.slots,
+            "per_second": lane.limits.per_second,
+            "seconds": round(lane.seconds, 1),
+        }
+        for lane in plan.forecast.lanes
     ]
+
+
+def _prices(plan: Plan) -> list[dict[str, Any]]:
+    """The price of an image of each model that the plan pays for, how many of them, and where the price is from."""
+    images: Counter[str] = Counter()
+    terms: dict[str, Terms] = {}
+    for step in plan.steps:
+        if plan.is_paid(step.id) and (number := plan.to_pay(step.id).total()):
+            images[str(step.model)] += number
+            terms[str(step.model)] = plan.terms[step.id]
+    return [_price(model, images[model], terms[model]) for model in sorted(images)]
+
+
+def _price(model: str, images: int, terms: Terms) -> dict[str, Any]:
+    return {
+        "model": model,
+        "images": images,
+        "usd": money(terms.usd),
+        "amount": str(terms.price.amount) if terms.price else None,
+        "currency": terms.price.currency if terms.price else None,
+        "date": terms.price.date if terms.price else None,
+        "source": terms.price_source,
+    }
 
 
 def plan_json(plan: Plan) -> Iterator[str]:

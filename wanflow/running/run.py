@@ -400,6 +400,7 @@ class Run:
                 self.index.remember(call.key, result, parts, making)
                 names = self.progress.names(state, step.id)
                 self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
+                self._learn(step, performed, seconds)
             kept = True
             self.kept += 1
         self._made.add(call.key)
@@ -417,6 +418,12 @@ class Run:
         for follower in self._followers.pop(self._leading.pop(job)):
             self._reuse(follower, call.key, result)
         return kept
+
+    def _learn(self, step: Step, performed: Performed, seconds: float) -> None:
+        """Remember how long a job took; a paid one by what the provider tells, without the time that it waited."""
+        took = seconds if performed.task is None else performed.seconds
+        if took is not None:
+            self.index.note_duration(self.planner.decider.kind(step), took)
 
     def _making(self, job: str, step: Step, performed: Performed) -> Making:
         """What an ancestry tells of a job that was just done; of one that another run paid for, that run and price."""

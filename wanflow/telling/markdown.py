@@ -37,7 +37,8 @@ def plan_markdown(plan: Plan, *, detail: bool = False) -> str:
     page.table(review.step_lines(plan))
     page.folded("What changed", review.changed(plan), _changed, CHANGES, "change")
     page.folded("Problems", plan.problems, lambda problem: f"- {code(problem.text())}", PROBLEMS, "problem")
-    page.folded("Prices", review.prices(plan), lambda price: f"- {ours(price)}", PRICES, "price")
+    terms = [*(f"time: {time}" for time in review.times(plan)), *(f"price: {price}" for price in review.prices(plan))]
+    page.folded("Time and prices", terms, lambda line: f"- {code(line)}", PRICES, "line")
     if detail:
         page.folded("Jobs", review.opened(plan), lambda job: _job(plan, *job), LIMIT, "job")
     return page.text()

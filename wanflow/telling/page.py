@@ -45,6 +45,7 @@ def plan_html(plan: Plan, root: Path, *, detail: bool = False) -> Iterator[str]:
         summary=review.summary(plan),
         steps=review.step_lines(plan),
         notes=review.notes(plan),
+        times=review.times(plan),
         prices=review.prices(plan),
         changes=[(entry.who, entry.note, list(entry.what)) for entry in changes[:MOST_CHANGES]],
         changes_left=max(0, len(changes) - MOST_CHANGES),

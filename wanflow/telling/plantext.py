@@ -15,8 +15,9 @@ from wanflow.telling.words import dollars
 def plan_text(plan: Plan) -> str:
     """The plan as a table by step, with reasons."""
     beneath = review.notes(plan)
+    times = [f"time: {time}" for time in review.times(plan)]
     prices = [f"price: {price}" for price in review.prices(plan)]
-    told = [f"  {inline(line)}" for line in [*beneath, *prices]]
+    told = [f"  {inline(line)}" for line in [*beneath, *times, *prices]]
     return "\n".join([inline(review.headline(plan)), "", *_table(plan), *([""] if told else []), *told])
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 
 from wanflow.language.recipe import Step
 from wanflow.model import Action, Change, Decision, Reason
+from wanflow.planning.forecast import Forecast, LaneForecast
 from wanflow.planning.planned import Plan, Unchanged
 from wanflow.telling.worddiff import Part, compared, shortened
 from wanflow.telling.words import count, dollars, duration
@@ -44,6 +45,8 @@ REASONS = {
 OPEN = (Action.RUN, Action.LATER)
 # Rows that are named for one change, and jobs that are in doubt.
 NAMED, MOST_DOUBTFUL = 3, 12
+# What takes less than so much of the time is worth telling.
+WORTH = 0.95
 
 
 # -- the first line
@@ -285,6 +288,38 @@ def _after(plan: Plan) -> str:
         return f"{jobs} more, free"
     cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
     return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
+
+
+def times(plan: Plan) -> list[str]:
+    """Which lane decides how long it takes, and what more of it would do; told where anything is paid for."""
+    if not plan.forecast.lanes or not plan.totals.paid_tasks:
+        return []
+    first, *others = plan.forecast.lanes
+    beside = [lane for lane in others if lane.seconds > (1 - WORTH) * plan.forecast.seconds]
+    return [
+        f"{first.lane} decides: {_lane(plan, first)}; {_more(plan.forecast)}",
+        *(f"{lane.lane}: {_lane(plan, lane)}" for lane in beside),
+    ]
+
+
+def _lane(plan: Plan, lane: LaneForecast) -> str:
+    """What a lane has to do: "30 jobs in 2 min 30 s (2 at once, 2 a second, as documented)"."""
+    rate = f", {lane.limits.per_second:g} a second" if lane.limits.per_second else ""
+    learnt = sum(terms.learnt for terms in plan.terms.values() if terms.lane == lane.lane)
+    source = f"learnt from {count(learnt, 'job')}" if learnt else "as documented"
+    return f"{count(lane.jobs, 'job')} in {duration(lane.seconds)} ({lane.limits.slots} at once{rate}, {source})"
+
+
+def _more(found: Forecast) -> str:
+    """What a second account would do, or a higher limit."""
+    limits = found.lanes[0].limits
+    ways = {
+        "a second account": found.seconds_doubled,
+        f"{2 * limits.slots} at once": found.seconds_more_slots,
+        f"{2 * (limits.per_second or 0):g} a second": found.seconds_faster,
+    }
+    shorter = [f"with {way} {duration(seconds)}" for way, seconds in ways.items() if seconds < WORTH * found.seconds]
+    return ", ".join(shorter) or "more of it would not help"
 
 
 def prices(plan: Plan) -> list[str]:
