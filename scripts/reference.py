@@ -31,7 +31,7 @@ def _language() -> Iterator[str]:
     grammar = schemas.load("recipe.schema.json")
     yield "## The file\n"
     yield from _table(grammar, grammar)
-    for name in ("param", "manifest", "input", "step", "pick", "output", "hint"):
+    for name in ("param", "manifest", "input", "step", "expect", "pick", "output", "hint"):
         part = grammar["$defs"][name]
         yield f"\n### {name}\n"
         if described := part.get("description"):

@@ -46,6 +46,7 @@ class Fakery:
     lost: dict[str, int] = field(default_factory=dict)  # images of the next call that don't come, by function
     fidelity: str = "real"
     warnings: tuple[str, ...] = ()
+    sized: Callable[[str, tuple[int, int]], tuple[int, int]] = lambda function, ruled: ruled  # as the provider pleases
     paint: Callable[[Call], object] = lambda call: (
         call.function,
         sorted(call.parameters.items()),
@@ -93,7 +94,9 @@ class FakeBackend(DraftBackend):
         path, _ = call.inputs.get("image") or list(call.inputs.values())[-1]
         raw = Path(path).read_bytes()
         before = describe(raw).size if raw.startswith(b"\x89PNG") else json.loads(raw)[0]
-        return sizes.resulting(functions()[call.function].size, before, call.parameters)
+        return self.fakery.sized(
+            call.function, sizes.resulting(functions()[call.function].size, before, call.parameters)
+        )
 
 
 class PaidBackend(FakeBackend):

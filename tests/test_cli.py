@@ -127,6 +127,7 @@ def test_check_of_a_bad_row_is_65_and_golden(project: Small) -> None:
     assert result.stderr == (
         "photos.csv:2:1: row.photo: photos/1.png: this is not an image: it is text [image-unreadable]\n"
         "    row 1\n"
+        "    Save it anew as JPEG or PNG, or leave the row out with where:.\n"
         "1 problem\n"
     )
 

@@ -459,6 +459,7 @@ def test_a_step_has_a_small_name(says):
 r.yaml:4:3: "Fit" can't be a name: a small letter first, then small letters, digits, _ [name]
       Fit: {uses: local/fit, image: row.photo, with: {max_side: 600}}
       ^
+    Write for example fit.
 """
     )
 
@@ -470,6 +471,7 @@ def test_a_recipe_has_a_small_name(says):
 r.yaml:7:7: "Über uns" can't be a name: a small letter first, then small letters, digits, _ [name]
     name: Über uns
           ^
+    Write for example uber_uns.
 """
     )
 
@@ -1226,7 +1228,7 @@ def test_a_path_must_stay_in_the_output_folder(says):
 r.yaml:6:33: "../0001.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 0001 (rows.csv:2, column id)
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 """
     )
 
@@ -1238,7 +1240,7 @@ def test_a_path_made_of_a_cell_must_stay_in_the_output_folder(says):
 r.yaml:6:33: "out/../../x.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "out/${{ row.title }}.png"}
                                     ^ row 0001 (rows.csv:2, column title)
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 """
     )
 
@@ -1250,7 +1252,7 @@ def test_a_path_must_be_relative(says):
 r.yaml:6:33: "/srv/0001.png" must be relative to the output folder [output-path]
       small: {image: steps.fit, to: "/srv/${{ row.id }}.png"}
                                     ^ row 0001 (rows.csv:2, column id)
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 """
     )
 
@@ -1262,7 +1264,7 @@ def test_a_path_must_have_no_reserved_name(says):
 r.yaml:6:33: "out/con.png": "con.png" is a reserved name [output-path]
       small: {image: steps.fit, to: "out/con.png"}
                                     ^ row 0001
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 """
     )
 
@@ -1274,7 +1276,7 @@ def test_a_path_must_end_with_a_format(says):
 r.yaml:6:33: "out/0001.gif" must end with .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp [output-path]
       small: {image: steps.fit, to: "out/${{ row.id }}.gif"}
                                     ^ row 0001 (rows.csv:2, column id)
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 """
     )
 
@@ -1403,6 +1405,7 @@ def test_files_that_differ_only_in_their_ending_need_whole_names_for_keys(says):
         == """\
 a.bmp: row.path: a.bmp: the file is empty [image-unreadable]
     row a
+    Save it anew as JPEG or PNG, or leave the row out with where:.
 a.png: key a stands here again; first for a.bmp [row-key]
     Write manifest: {from: …, key: name}; then keys are whole file names, with their ending.
 """
@@ -1691,6 +1694,7 @@ def test_broken_lines_of_jsonl_are_all_told(says):
         )
         == """\
 rows.jsonl:2:1: this line can't be read as a JSON object: Expecting value [json]
+    One map a line, names and texts in double quotes: {"id": "0001", …}.
 rows.jsonl:3:1: this line can't be read as a JSON object: a row must be a map (name: value) [json]
 rows.jsonl:4:1: this line can't be read as a JSON object: id stands twice in one object [json]
 rows.jsonl:5:1: this line can't be read as a JSON object: NaN is not JSON [json]
@@ -1792,16 +1796,15 @@ def test_a_picture_must_be_there(says):
         == """\
 rows.csv:2:1: row.photo: none.png: there is no such file [image-missing]
     row 1
+    Paths start at the folder of the file that names them.
 rows.csv:3:1: row.photo: there is no path in this row [image]
     row 2
     Fill the cell, or leave the row out with where:.
 rows.csv:4:1: row.photo: ftp://example.org/a.png: ftp:// is not read; take an http(s) URL, or a file [url-refused]
     row 3
-rows.csv:5:1: row.photo: http://10.0.0.1/a.png: 10.0.0.1 is this machine or its own network, where a recipe has no \
-business; if that is meant, say --allow-host 10.0.0.1 [url-refused]
+rows.csv:5:1: row.photo: http://10.0.0.1/a.png: 10.0.0.1 is this machine or its own network, where a recipe has no business; if that is meant, say --allow-host 10.0.0.1 [url-refused]
     row 4
-rows.csv:6:1: row.photo: data:text/html, 0 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or \
-jpeg, webp, bmp, tiff), or name a file [data-refused]
+rows.csv:6:1: row.photo: data:text/html, 0 bytes: "data:text/html;,x" is not read; write data:image/png;base64,… (or jpeg, webp, bmp, tiff), or name a file [data-refused]
     row 5
 """
     )
@@ -1831,6 +1834,7 @@ outputs:
 r.yaml:2:7: "Old" can't be a name: a small letter first, then small letters, digits, _ [name]
     name: Old
           ^
+    Write for example old.
 r.yaml:3:59: the manifest rows.csv has no column status [column]
     manifest: {from: rows.csv, types: {side: integer}, where: row.status != "skip"}
                                                               ^
@@ -1853,11 +1857,11 @@ r.yaml:8:62: min_side must be between 1 and 16384, got 0 [range]
 r.yaml:10:33: "../2.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 2 (rows.csv:3, column id)
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 r.yaml:10:33: "../4.png" leaves the output folder [output-path]
       small: {image: steps.fit, to: "../${{ row.id }}.png"}
                                     ^ row 4 (rows.csv:6, column id)
-    Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png.
+    Write for example out/${{ row.id }}.png.
 rows.csv:2:1: side must be a whole number, got "x" [type]
     row 1
 rows.csv:4:1: key 2 stands here again; first in line 3 [row-key]
@@ -1866,5 +1870,6 @@ rows.csv:5:1: 1 cell, but the header has 3 [cells]
     Missing: photo, side.
 rows.csv:6:1: row.photo: none.png: there is no such file [image-missing]
     row 4
+    Paths start at the folder of the file that names them.
 """
     )

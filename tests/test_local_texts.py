@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from locally import done, planned, refused, rgb
+from locally import done, filled, planned, refused, rgb
 from projects import gradient
 
 from wanflow.errors import EditError
+from wanflow.functions.geometry import SizeError
 from wanflow.functions.glyphs import HANZI, LATIN, lacking
 from wanflow.functions.layouts import leading
+from wanflow.pixels import captions
 from wanflow.pixels.engine import Picture
 
 RGB = gradient(240, 160)
@@ -190,3 +194,50 @@ def test_texts_stand_in_the_upper_corners() -> None:
 @pytest.mark.parametrize("given", [{"position": 0.5}, {"layout": "split", "gap": 3}, {"letters": 20}])
 def test_what_a_comparison_has_no_use_for_is_refused(given: dict[str, object]) -> None:
     assert "says nothing" in refused("local/compare", {"images.0": (5, 5), "images.1": (5, 5)}, **given)[1]
+
+
+# -- texts that have no room
+
+
+@pytest.mark.parametrize("size", [(60, 40), (240, 160), (90, 900)])
+@pytest.mark.parametrize("text", ["", "short", "a few words more", "W" * 60, "猫" * 60, "one\ntwo\nthree"])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("local/label", {}),
+        ("local/label", {"at": "below", "lines": 2}),
+        ("local/label", {"letters": 90, "at": "center"}),
+    ]
+    + [("local/compare", {"layout": layout}) for layout in ("side_by_side", "split")],
+)
+def test_a_plan_refuses_the_texts_that_a_run_would(
+    name: str, given: dict[str, object], text: str, size: tuple[int, int]
+) -> None:
+    picture = np.full((size[1], size[0], 3), 90, np.uint8)
+    images, given = (
+        ([picture], {"text": text, **given}) if name == "local/label" else ([picture] * 2, {"after": text, **given})
+    )
+
+    def refused_by(work: Callable[[], object]) -> bool:
+        try:
+            work()
+        except (SizeError, EditError):
+            return True
+        return False
+
+    planned_so = refused_by(lambda: captions.check(name, size, filled(name, given)))
+    assert planned_so == refused_by(lambda: done(name, *images, **given))
+
+
+def test_texts_that_have_no_room_are_told_with_their_row(says) -> None:
+    recipe = "wanflow: 1\nmanifest: {from: rows.csv}\nsteps:\n  note:\n    uses: local/label\n    image: row.photo\n"
+    recipe += '    with: {text: "${{ row.title }}", at: below}\n'
+    assert (
+        says(recipe, "id,photo,title\n0001,a.png,short\n0002,a.png," + "long " * 60 + "\n")
+        == """\
+r.yaml:7:18: text: a text of 300 characters does not fit in 574x28 px and 1 line, even at 9 px [length]
+        with: {text: "${{ row.title }}", at: below}
+                     ^ row 0002 (rows.csv:3, column title)
+    Shorten it, or allow more lines.
+"""
+    )

@@ -110,7 +110,7 @@ r.yaml:8:11: 1.mask: 640x520 px, but the image has 520x520 px; a mask has the im
 r.yaml:8:11: 1.mask: 10,000 of 270,400 pixels (3.7 %) are neither black nor white [mask-grey]
         mask: row.mask
               ^ row 1
-    Save it as PNG with hard edges, white (edited) and black (kept); at most 2% may be between.""",
+    Save it as PNG with hard edges, white (edited) and black (kept); at most 2 % may be between.""",
     ),
     "a photograph": (
         lambda: coded(Image.new("RGB", (520, 520), (200, 30, 30))),
@@ -118,7 +118,7 @@ r.yaml:8:11: 1.mask: 10,000 of 270,400 pixels (3.7 %) are neither black nor whit
 r.yaml:8:11: 1.mask: 270,400 of 270,400 pixels (100 %) are neither black nor white [mask-grey]
         mask: row.mask
               ^ row 1
-    Save it as PNG with hard edges, white (edited) and black (kept); at most 2% may be between.""",
+    Save it as PNG with hard edges, white (edited) and black (kept); at most 2 % may be between.""",
     ),
     "black": (
         lambda: coded(Image.new("1", (520, 520), 0)),
@@ -264,7 +264,7 @@ def test_a_mask_made_on_the_way_is_judged_before_the_edit(project: Project) -> N
     assert (outcome.status, outcome.error_code) == (Status.FAILED, "MaskGrey")
     assert outcome.error_message == (
         "the mask is unfit: 10,000 of 270,400 pixels (3.7 %) are neither black nor white. Save it as PNG with hard "
-        "edges, white (edited) and black (kept); at most 2% may be between."
+        "edges, white (edited) and black (kept); at most 2 % may be between."
     )
     assert project.fakery.steps() == []
 

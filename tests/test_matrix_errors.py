@@ -177,6 +177,7 @@ def test_exclude_leaves_something(says):
 r.yaml:8:14: exclude leaves nothing of the matrix [matrix]
         exclude: [{style: gold}, {style: book}]
                  ^
+    Leave out less.
 """
     )
 
@@ -188,6 +189,7 @@ def test_only_a_matrix_has_something_to_exclude(says):
 r.yaml:4:55: big has no matrix to exclude from [matrix]
       big: {uses: wan/super_resolution, image: row.photo, exclude: [{a: 1}]}
                                                           ^
+    Leave exclude out, or add matrix:.
 """
     )
 
@@ -234,7 +236,7 @@ def test_a_step_with_a_matrix_is_several_pictures(says):
 r.yaml:9:44: steps.look is 4 pictures: steps.look@book-0.4, steps.look@book-0.7, steps.look@gold-0.4, steps.look@gold-0.7 [reference]
       big: {uses: wan/super_resolution, image: steps.look}
                                                ^
-    Take one of them, or all of them with images: steps.look.all.
+    Take one of them, or all of them with images: steps.look.all. To go on with each of them, add matrix: steps.look.
 """
     )
 
@@ -469,5 +471,145 @@ r.yaml:9:34: images: 4 pictures; wan/i2i takes at most 3 [length]
       sheet: {uses: wan/i2i, images: steps.look.all, per: run, with: {prompt: x}}
                                      ^
     Leave rows out with where:, or pictures with when: of the step that makes them.
+"""
+    )
+
+
+# -- taking over the matrix of another step
+
+
+def follower(more="", image="steps.look", matrix="steps.look", prompt="${{ matrix.style }}"):
+    """A step with the matrix of another."""
+    head = f"  big: {{uses: wan/super_resolution, image: {image}, matrix: {matrix}"
+    return head + f'{more}, with: {{prompt: "{prompt}"}}}}\n'
+
+
+def test_a_step_may_take_over_the_matrix_of_another_in_whatever_order(says):
+    assert (
+        says(HEAD + follower() + look().removeprefix(HEAD) + output("steps.big", EACH))
+        == """\
+1 rows are fine
+"""
+    )
+
+
+def test_a_step_whose_matrix_is_taken_over_is_there(says):
+    assert (
+        says(look() + follower(matrix="steps.lok"))
+        == """\
+r.yaml:9:64: matrix: there is no step lok [reference]
+     wan/super_resolution, image: steps.look, matrix: steps.lok, with: {prompt: "${{ matrix.style }}"}}
+                                                      ^
+    Did you mean look?
+"""
+    )
+
+
+def test_a_step_whose_matrix_is_taken_over_has_one(says):
+    assert (
+        says(HEAD + BIG.replace("big", "look") + follower())
+        == """\
+r.yaml:5:64: matrix: look has no matrix to take over [reference]
+     wan/super_resolution, image: steps.look, matrix: steps.look, with: {prompt: "${{ matrix.style }}"}}
+                                                      ^
+    Name a step that has one, or say the values here: matrix: {name: [value, …]}.
+"""
+    )
+
+
+def test_no_matrix_is_taken_over_in_a_circle(says):
+    assert (
+        says(HEAD + follower(matrix="steps.b", image="row.photo") + BIG.replace("big: {", "b: {matrix: steps.big, "))
+        == """\
+r.yaml:5:15: steps take over each other's matrix in a circle: big -> b -> big [cycle]
+      b: {matrix: steps.big, uses: wan/super_resolution, image: row.photo}
+                  ^
+    One of them must say its values: matrix: {name: [value, …]}.
+"""
+    )
+
+
+def test_what_is_excluded_before_is_excluded_after(says):
+    assert (
+        says(
+            look() + follower(more=", exclude: [{style: gold}]") + follower(image="steps.big").replace("big:", "more:")
+        )
+        == """\
+r.yaml:10:45: more has the instance gold-0.4, but big has not [reference]
+      more: {uses: wan/super_resolution, image: steps.big, matrix: steps.look, with: {prompt: "${{ matri
+                                                ^
+    Say matrix: steps.big, or exclude it here, too.
+"""
+    )
+
+
+def test_exclude_names_values_of_the_matrix_that_is_taken_over(says):
+    assert (
+        says(look() + follower(more=", exclude: [{style: silver}]"))
+        == """\
+r.yaml:9:94: exclude: style has no "silver" [matrix]
+    steps.look, matrix: steps.look, exclude: [{style: silver}], with: {prompt: "${{ matrix.style }}"}}
+                                                      ^
+    Known here: book, gold.
+"""
+    )
+
+
+def test_expressions_see_the_matrix_that_is_taken_over(says):
+    assert (
+        says(look() + follower(prompt="${{ matrix.stile }}"))
+        == """\
+r.yaml:9:91: the matrix has no stile [expression]
+    e: steps.look, matrix: steps.look, with: {prompt: "${{ matrix.stile }}"}}
+                                                      ^
+    Did you mean style?
+"""
+    )
+
+
+def test_a_fault_of_a_matrix_is_told_once(says):
+    assert (
+        says(look("{style: [a b], strength: [1]}") + follower() + output("steps.big", EACH))
+        == """\
+r.yaml:7:22: style: "a b" can't be part of a file's name [matrix]
+        matrix: {style: [a b], strength: [1]}
+                         ^
+    Give it a name: style: {a_b: "a b", …}.
+"""
+    )
+
+
+def test_a_matrix_is_values_or_a_step(says):
+    assert (
+        says(look() + follower(matrix="look"))
+        == """\
+r.yaml:9:64: matrix: "look" is no map of values [reference]
+     wan/super_resolution, image: steps.look, matrix: look, with: {prompt: "${{ matrix.style }}"}}
+                                                      ^
+    Write matrix: {name: [value, …]}, or steps.ID to take over that of another step.
+"""
+    )
+
+
+def test_images_of_a_step_with_a_matrix_are_all_or_one(says):
+    assert (
+        says(look() + sheet("[steps.look]").replace(", per: run", ""))
+        == """\
+r.yaml:9:35: steps.look is 4 pictures: steps.look@book-0.4, steps.look@book-0.7, steps.look@gold-0.4, steps.look@gold-0.7 [reference]
+      sheet: {uses: wan/i2i, images: [steps.look], with: {prompt: x}}
+                                      ^
+    Write steps.look.all for all of them, or take one of them.
+"""
+    )
+
+
+def test_images_are_a_list_or_all_pictures_of_a_step(says):
+    assert (
+        says(look() + sheet("steps.look"))
+        == """\
+r.yaml:9:34: images: "steps.look" is not a list of images [reference]
+      sheet: {uses: wan/i2i, images: steps.look, per: run, with: {prompt: x}}
+                                     ^
+    Write steps.look.all for all pictures of that step, or [steps.look] for one.
 """
     )

@@ -85,6 +85,10 @@ def test_structure_and_colour_both_count(desk: Desk, photo: Image.Image) -> None
         assert mirrored < grey < 0.995
 
 
+def test_a_small_picture_is_equal_to_itself_too(desk: Desk) -> None:
+    assert desk.measures.similarity(blob := desk.put(gradient(40, 30)), blob) == 1.0
+
+
 def test_two_different_photographs_are_hardly_alike(desk: Desk) -> None:
     blobs = [desk.put(Image.open(path)) for path in PHOTOS]
     alike = [desk.measures.similarity(one, other) for one in blobs for other in blobs if one is not other]

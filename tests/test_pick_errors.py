@@ -54,6 +54,7 @@ def test_an_expression_can_be_no_number_of_candidates(says):
 r.yaml:7:17: candidates must be a whole number, got "${{ 3 }}" [type]
         candidates: "${{ 3 }}"
                     ^
+    No expression can stand here.
 """
     )
 

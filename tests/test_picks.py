@@ -11,7 +11,7 @@ from fakes import PRICE, Fakery
 from wanflow import api, picking
 from wanflow.choosing.picks import Choice, Picks, picks_of, text_of
 from wanflow.documents.source import parse
-from wanflow.errors import RecipeError, UsageError
+from wanflow.errors import RecipeError, StoreError, UsageError
 from wanflow.model import Action, Reason
 from wanflow.planning.planned import Unchanged
 from wanflow.telling import console, plantext
@@ -375,3 +375,21 @@ def test_a_saved_choice_of_what_is_no_candidate_is_a_problem(project):
     found = looked(project, lambda found: found.take_in(file))
     assert [problem.message for problem in found.problems] == ["0001/clean: ffffffffffff is none of its candidates"]
     assert not found.taken
+
+
+def test_candidates_are_not_shown_where_a_link_leads(project, tmp_path):
+    project.run()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / ".wanflow" / "candidates").mkdir()
+    (tmp_path / ".wanflow" / "candidates" / "archive").symlink_to(elsewhere)
+    with pytest.raises(StoreError, match="this is a link"):
+        looked(project, lambda found: found.hang(found.candidates))
+    assert not list(elsewhere.iterdir())
+
+
+def test_picks_are_not_read_from_elsewhere(project, tmp_path_factory):
+    project.run()
+    (project.folder / "picks").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(UsageError, match=r"picks/archive.yaml can't be used"):
+        project.plan()

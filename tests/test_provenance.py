@@ -141,6 +141,8 @@ def test_a_text_longer_than_there_is_room_for_leaves_out_the_first_steps(tmp_pat
     cut = json.loads(found.short(len(found.short(60_000)) - 500))
     judged(json.dumps(cut))
     assert ([step["job"] for step in cut["steps"]], cut["steps_left_out"]) == (["1/s3", "1/s2"], 2)
+    assert (len(whole["inputs"]), cut["inputs"]) == (1, [])
+    assert len(found.short(300)) < 300
 
 
 def test_every_instance_of_a_matrix_and_the_whole_run_have_sidecars(tmp_path: Path) -> None:

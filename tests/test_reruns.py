@@ -275,10 +275,10 @@ def test_a_missing_photo_refuses_its_row_only(project: Path, fakery: Fakery) -> 
     (project / "photos" / "1.png").unlink()
     plan, record = api.run(project / "recipe.yaml", fakery.options())
     assert record and record.exit_code == 1
+    place = project.name if Path.cwd() == project.parent else project
     assert [problem.text() for problem in plan.problems] == [
-        f"{project.name}/rows.csv:3:1: row.photo: photos/1.png: there is no such file [image-missing]\n    row 0001"
-        if Path.cwd() == project.parent
-        else f"{project}/rows.csv:3:1: row.photo: photos/1.png: there is no such file [image-missing]\n    row 0001"
+        f"{place}/rows.csv:3:1: row.photo: photos/1.png: there is no such file [image-missing]\n    row 0001"
+        "\n    Paths start at the folder of the file that names them."
     ]
     assert sorted(fakery.steps()) == sorted(CHAIN * 2)
 

@@ -134,9 +134,20 @@ def test_a_schema_may_refer_to_itself():
         ({"minItems": 1}, [], ("length", "x must not be empty", "")),
         ({"pattern": "^a"}, "b" * 90, ("pattern", 'x: "' + "b" * 76 + "… does not have the form ^a", "")),
         (False, 1, ("unknown-key", "x can't be used here", "")),
-        ({"multipleOf": 2}, 3, ("multipleOf", "x: 3 is not a multiple of 2", "")),
+        ({"multipleOf": 2}, 3, ("type", "x: 3 is not a multiple of 2", "")),
     ],
 )
 def test_failures_are_said_in_plain_words(rule, value, said):
     error = next(Draft202012Validator({"properties": {"x": rule}}).iter_errors({"x": value}))
     assert schemas.said(error, "x") == said
+
+
+def test_what_schemas_share_is_the_same_in_each():
+    plan, explain, provenance = (schemas.named(name) for name in ("plan", "explain", "provenance"))
+    decision, job = plan["properties"]["decisions"]["items"]["properties"], explain["$defs"]["job"]["properties"]
+    assert {name: job[name] for name in ("job", "action", "reason", "changes")} == {
+        name: decision[name] for name in ("job", "action", "reason", "changes")
+    }
+    assert explain["$defs"]["problem"] == plan["$defs"]["problem"]
+    assert explain["$defs"]["step"] == provenance["$defs"]["step"]
+    assert explain["$defs"]["provenance"]["properties"] == provenance["properties"]

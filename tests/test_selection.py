@@ -96,6 +96,15 @@ def selections(draw, steps, states):
     return draw(st.sampled_from([" ", "  "])).join(terms), chosen
 
 
+def reached_by(steps, jobs, wished, left_out, until):
+    """What -s, -x and --until leave of the jobs, by sets alone."""
+    chosen = set().union(*(meant for _, meant in wished)) if wished else set(jobs)
+    if until:
+        ends = {job for job in jobs if job[1].partition("@")[0] == until}
+        chosen &= ends.union(*(nx.ancestors(job_graph(steps), job) for job in ends))
+    return chosen - set().union(*(meant for _, meant in left_out))
+
+
 @given(st.data())
 def test_a_selection_is_the_algebra_of_sets_on_the_graph_of_all_jobs(data):
     steps = data.draw(graphs(), "steps")
@@ -108,11 +117,7 @@ def test_a_selection_is_the_algebra_of_sets_on_the_graph_of_all_jobs(data):
     left_out = data.draw(st.lists(selections(steps, states), max_size=2), "-x")
     until = data.draw(st.sampled_from([None, *sorted({s.name for s in steps})]), "--until")
     wish = Wish(tuple(text for text, _ in wished), tuple(text for text, _ in left_out), until)
-    expected = set().union(*(meant for _, meant in wished)) if wished else jobs
-    if until:
-        ends = {job for job in jobs if job[1].partition("@")[0] == until}
-        expected &= ends.union(*(nx.ancestors(job_graph(steps), job) for job in ends))
-    expected -= set().union(*(meant for _, meant in left_out))
+    expected = reached_by(steps, jobs, wished, left_out, until)
     selection = Selection(steps, wish, states)
     assert {(row, s) for row in [*ROWS, RUN] for s in selection.of(row)} == expected
     needed = expected.union(*(nx.ancestors(job_graph(steps), job) for job in expected))

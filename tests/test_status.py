@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_ledger import NOW, opened, order, sent, submitted
 
@@ -181,6 +181,7 @@ def records(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(raw=records())
+@example(raw=json.dumps({**RECORD, "totals": {"run": 3, "usd": True}}).encode())
 def test_a_record_of_whatever_content_is_told_in_a_line(raw: bytes, tmp_path: Path) -> None:
     write_record(tmp_path, "1", raw)
     found = look(tmp_path, tmp_path, datetime.now(UTC))

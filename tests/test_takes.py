@@ -203,6 +203,19 @@ def test_thawing_lets_the_recipe_decide(project):
         looked(project, lambda found: found.thaw("0001/detail"))
 
 
+def test_what_only_a_frozen_result_is_made_of_is_not_made(project):
+    project.run(paid=True)
+    looked(project, lambda found: found.freeze("0001/detail"), paid=True)
+    project.clean["with"]["prompt"] = "other ${{ row.words }}"
+    decisions = project.jobs(paid=True)
+    assert (decisions["0001/clean"].action, decisions["0001/clean"].reason) == (Action.SKIP, Reason.FROZEN)
+    assert decisions["0001/detail"].note == "frozen, may differ from recipe"
+    assert project.run(paid=True) == ["0002/clean", "0002/detail", "0002/wide"]
+    assert project.record.exit_code == 0
+    project.recipe["outputs"]["clean"] = {"image": "steps.clean", "to": "out/clean/${{ row.id }}.png"}
+    assert project.run(paid=True) == ["0001/clean"]
+
+
 def test_one_of_several_candidates_can_be_frozen(project):
     project.clean["candidates"], project.clean["pick"] = 3, {"by": "hand"}
     project.run()

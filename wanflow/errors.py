@@ -21,6 +21,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
+
+# Every rule that a recipe, its manifest and its rows have to keep; tests/grammar has a good and a bad example of each.
+Rule = Literal[
+    "bypass", "cells", "choice", "column", "combination", "cycle", "data-refused", "depth", "duplicate-key",
+    "encoding", "expect", "expression", "file", "frozen", "hint", "image", "image-format", "image-missing",
+    "image-size", "image-too-large", "image-unfit", "image-unreadable", "input", "json", "length", "letters",
+    "manifest", "mask-alpha", "mask-black", "mask-grey", "mask-size", "mask-white", "matrix", "model", "name",
+    "no-proxy", "out-of-reach", "output-path", "outside", "param", "pattern", "pick", "picks", "range", "reference",
+    "required", "reroll", "row-key", "row-schema", "selection", "size", "type", "unknown-key", "url-refused",
+    "when", "yaml",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,7 +51,7 @@ class Problem:
     which recipes use the file, each with the place, the nearest first: "restore.yaml:12 (step prep)".
     """
 
-    rule: str
+    rule: Rule
     message: str
     path: str = ""
     mark: Mark | None = None

@@ -157,6 +157,8 @@ class Reason(StrEnum):
     REFUSED = "refused"
     MODERATED = "moderated"
     EXCLUDED = "excluded"
+    UNFIT = "unfit"
+    REROLLED = "rerolled"
     PARKED = "parked"
     PICK_CHANGED = "pick_changed"
     TAKE = "take"
@@ -253,6 +255,9 @@ class Decision:
     """What happens to one job, and why; how many images it asks for, or would after a pick; what goes on of it;
     `usd_reserved` are set aside, or spent, for a task of it that was sent before (None: not known). `instead` of the
     picture of a step that is bypassed, this one goes on.
+
+    `tried` are the keys of stored pictures that failed the step's gate, in the order in which they were made; `rerolls`
+    says how many times as many images as its step's candidates may be made beyond that.
     """
 
     step: str
@@ -266,6 +271,13 @@ class Decision:
     chosen: Chosen | None = None
     usd_reserved: Decimal | None = Decimal(0)
     instead: Ref | None = None
+    tried: tuple[str, ...] = ()
+    rerolls: int = 0
+
+    @property
+    def failed_gate(self) -> bool:
+        """Whether its own pictures are not as expected, not one that it needs."""
+        return self.reason is Reason.UNFIT and self.key is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,9 +384,19 @@ class OutputFile:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A picture that a step's gate judges: what this run paid for it, and why it is unfit, empty where it isn't."""
+
+    key: str
+    task_id: str | None = None
+    usd: Decimal | None = Decimal(0)
+    unfit: str = ""
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What became of one job."""
+    """What became of one job. `tries` are all that its gate had to judge; `usd` is the price of all of them."""
 
     job: str
     function: str
@@ -389,6 +411,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+    tries: tuple[Try, ...] = ()
     images: int = 0
 
 
@@ -409,6 +432,8 @@ class Totals:
     paid_tasks: int = 0
     images: int = 0
     images_paid: int = 0
+    rerolls: int = 0
+    images_rerolled: int = 0
     usd: Decimal = Decimal(0)
     usd_expected: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
@@ -422,4 +447,5 @@ class Totals:
     parked: int = 0
     picks: int = 0
     images_after: int = 0
+    images_paid_after: int = 0
     usd_after: Decimal | None = Decimal(0)

@@ -217,7 +217,8 @@ class Picking:
             known = picks.takes_of(row, step)
             if name in (take.name for take in known):
                 raise UsageError(f"{address} has a take {name} already; --use {name} lets it go on")
-            ahead = max([0, *(take.ahead for take in known)]) + self.planner.plan.recipe.step(step).candidates
+            of = self.planner.plan.recipe.step(step)
+            ahead = max([0, *(take.ahead for take in known)]) + of.candidates * (1 + of.reroll)
             made = replace(made, ahead=ahead)
             return picks.with_take(made)
 

@@ -95,7 +95,6 @@ class RunRecord:
 
     def _totals(self) -> dict[str, JSON]:
         counts = self.counts()
-        paid = [outcome for outcome in self.outcomes if outcome.task_id or outcome.usd != 0]
         return {
             "jobs": counts.total(),
             "run": counts[Status.DONE],
@@ -110,7 +109,7 @@ class RunRecord:
             "parked": counts[Status.PARKED],
             "written": self.written,
             "not_written": self.not_written,
-            "paid_tasks": len(paid),
+            "paid_tasks": sum(map(_paid_tasks, self.outcomes)),
             "fetched": self.fetched,
             "images": sum(outcome.images for outcome in self.outcomes if outcome.status is Status.DONE),
             "usd": money(self.usd),
@@ -126,6 +125,13 @@ def money(usd: Decimal | None) -> float | None:
 def stamp(moment: datetime) -> str:
     """A moment as records tell it: 2026-11-20T12:00:00.000Z."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _paid_tasks(outcome: Outcome) -> int:
+    tried = [made for made in outcome.tries if made.task_id or made.usd != 0]
+    if tried:
+        return len(tried) + (outcome.task_id not in (None, *(made.task_id for made in tried)))
+    return int(outcome.task_id is not None or outcome.usd != 0)
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
@@ -145,5 +151,9 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "fidelity": outcome.fidelity,
         "warnings": list(outcome.warnings),
+        "tries": [
+            {"key": made.key, "task_id": made.task_id, "usd": money(made.usd), "unfit": made.unfit}
+            for made in outcome.tries
+        ],
         "error": error,
     }

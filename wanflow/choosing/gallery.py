@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from wanflow.model import Blob
@@ -28,6 +28,7 @@ class Gallery:
         wanted = os.path.relpath(stored, shown.parent)
         if shown.is_symlink() and shown.readlink() == Path(wanted):
             return shown
+        self._require_own(shown.parent)
         make_folder(shown.parent)
         shown.unlink(missing_ok=True)
         try:
@@ -36,7 +37,10 @@ class Gallery:
             shutil.copyfile(stored, shown)
         return shown
 
-    def clear(self) -> None:
-        """Take down what hung there before."""
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self._folder)
+    def _require_own(self, folder: Path) -> None:
+        """Refuse to write where a link leads, which somebody else may have put there. Raises OSError."""
+        for part in (folder, *folder.parents):
+            if part == self._blobs.root:
+                return
+            if part.is_symlink():
+                raise OSError(errno.ELOOP, "this is a link", str(part))

@@ -84,8 +84,9 @@ class PicksFile:
     def _require_own(self, document: Document) -> None:
         """Refuse the picks of another recipe of the same name; of one that is gone, this one is thought to be it."""
         said = document.data["recipe"]
-        other = self.path.parent.parent / said
-        if said != self.recipe and other.is_file():
+        root = self.path.parent.parent
+        inside = not Path(said).is_absolute() and ".." not in Path(said).parts  # elsewhere nothing is looked for
+        if said != self.recipe and inside and (root / said).is_file():
             message = f"these are the picks of {said}, not of {self.recipe}"
             hint = "Give one of the two recipes another name: (its picks then stand in picks/NAME.yaml)."
             raise RecipeError([document.problem(("recipe",), "picks", message, hint)])

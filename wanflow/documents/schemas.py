@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from referencing.jsonschema import DRAFT202012
 
 from wanflow.documents.patterns import PatternError, compiled
 from wanflow.documents.source import Document, NodePath
-from wanflow.errors import Problem, UsageError, did_you_mean
+from wanflow.errors import Problem, Rule, UsageError, did_you_mean
 
 Schema = Mapping[str, Any]
 
@@ -115,6 +116,10 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 _Validator: Any = cast(Any, jsonschema.validators).extend(Draft202012Validator, {"pattern": _pattern})
 
 
+# Patterns of short forms: images: steps.ID.all, matrix: steps.ID.
+_SHORT = re.compile(r"\^(steps|\(steps\|inputs\))")
+
+
 def document_problems(document: Document, checker: Any) -> Iterator[tuple[NodePath, Problem]]:
     """Every failure of a document against a schema, with the node it is about."""
     for error in checker.iter_errors(document.data):
@@ -138,10 +143,12 @@ def _at_document(document: Document, error: Any) -> Iterator[tuple[NodePath, Pro
 
 
 def _explaining(error: Any) -> Any:
-    # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule.
+    # Authoring schemas say anyOf [exact, expression]: what the user wants to know is the exact rule, or that of a
+    # short form which is of the value's type.
     while error.validator == "anyOf" and error.context:
+        short = [e for e in error.context if e.validator == "pattern" and _SHORT.match(e.validator_value)]
         exact = [e for e in error.context if e.relative_schema_path[0] == 0]
-        error = exact[0] if exact else error.context[0]
+        error = (short or exact or error.context)[0]
     return error
 
 
@@ -171,7 +178,7 @@ def _name(where: NodePath) -> str:
     return names[-1] if names else "the recipe"
 
 
-def said(error: Any, name: str) -> tuple[str, str, str]:
+def said(error: Any, name: str) -> tuple[Rule, str, str]:
     """A jsonschema ValidationError as (rule, message, hint) in plain words; `name` is what the value is called."""
     wanted, got, schema = error.validator_value, _shown(error.instance), error.schema
     match error.validator:
@@ -207,7 +214,8 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             ways = [way(alternative) for alternative in wanted]
             choice = "; ".join(" or ".join(names) for names in ways)
             got = " and ".join(name for names in ways for name in names if name in error.instance) or "none"
-            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", ""
+            hint = "Give one of them." if got == "none" else "Leave the rest out."
+            return "combination", f"{name} takes exactly one of these: {choice}. Got {got}", hint
         case "maxLength":
             return "length", f"{name} may have at most {wanted} characters, got {len(error.instance)}", ""
         case "minLength" | "minProperties":
@@ -222,17 +230,23 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             inside = "steps.ID" if "steps" in wanted else "a URL"
             hint = f"Write row.COLUMN, params.NAME, {inside} or file:PATH, without ${{{{ }}}}."
             return "reference", f"{name}: {got} is not an image reference", hint
+        case "pattern" if _SHORT.match(wanted) and wanted.endswith("all$"):
+            return "reference", f"{name}: {got} is not a list of images", _images_hint(str(error.instance))
+        case "pattern" if _SHORT.match(wanted):
+            hint = f"Write {name}: {{name: [value, …]}}, or steps.ID to take over that of another step."
+            return "reference", f"{name}: {got} is no map of values", hint
         case "minItems" | "maxItems" if schema.get("minItems") == schema.get("maxItems"):
             return "length", f"{name} takes {wanted} values, got {len(error.instance)}", ""
         case "minItems" | "maxItems":
             word = "at least" if error.validator == "minItems" else "at most"
             return "length", f"{name} takes {word} {wanted}, got {len(error.instance)}", ""
         case "pattern" if wanted == "^[a-z][a-z0-9_]*$":
-            return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", ""
+            hint = f"Write for example {safe}." if (safe := _safe_name(str(error.instance))) else ""
+            return "name", f"{got} can't be a name: a small letter first, then small letters, digits, _", hint
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", ""
+            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", _plain_hint(error.instance)
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
@@ -241,7 +255,19 @@ def said(error: Any, name: str) -> tuple[str, str, str]:
             return "pattern", f"{name}: {got} is not a regular expression", hint
         case "not" | None:
             return "unknown-key", f"{name} can't be used here", schema.get("description", "") if schema else ""
-    return str(error.validator), f"{name}: {error.message[:200]}", ""
+    return "type", f"{name}: {error.message[:200]}", ""  # what only schemas of users say
+
+
+def _safe_name(text: str) -> str:
+    """The nearest text that can be a name; empty when there is none."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_").lstrip("0123456789_")[:64]
+
+
+def _images_hint(text: str) -> str:
+    if re.fullmatch(r"steps\.[a-z][a-z0-9_]*", text):
+        return f"Write {text}.all for all pictures of that step, or [{text}] for one."
+    return f"Write [{text}], or steps.ID.all for all pictures of a step."
 
 
 def way(alternative: Schema) -> list[str]:
@@ -259,6 +285,8 @@ def _range(schema: Schema) -> str:
 def _type_hint(kinds: list[str], value: Any) -> str:
     if value is None:
         return "There is no value here."
+    if plain := _plain_hint(value):
+        return plain
     if "boolean" in kinds and str(value).lower() in ("yes", "no", "on", "off"):
         return "Only true and false are read as yes and no."
     if kinds == ["string"] and isinstance(value, int | float):
@@ -268,6 +296,10 @@ def _type_hint(kinds: list[str], value: Any) -> str:
     if "object" in kinds and isinstance(value, str) and re.match(r"\w+:\S", value):
         return "A space is missing after the colon."
     return ""
+
+
+def _plain_hint(value: Any) -> str:
+    return "No expression can stand here." if isinstance(value, str) and "${{" in value else ""
 
 
 def _shown(value: Any) -> str:

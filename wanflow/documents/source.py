@@ -16,7 +16,7 @@ from typing import Any, NoReturn, cast
 
 import yaml
 
-from wanflow.errors import Mark, Problem, RecipeError, describe_os_error
+from wanflow.errors import Mark, Problem, RecipeError, Rule, describe_os_error
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
@@ -53,7 +53,7 @@ class Document:
             return found
         return self.mark(where[:-1]) if where else Mark(1, 1)
 
-    def problem(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> Problem:
+    def problem(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A problem at a node of this document, or of one that it uses."""
         for length in range(1, len(where)) if self.used else ():
             if inner := self.used.get(where[:length]):
@@ -66,7 +66,7 @@ class Document:
         return replace(problem, used_by=(*problem.used_by, place))
 
 
-def problem_at(path: str, lines: tuple[str, ...], mark: Mark, rule: str, message: str, hint: str = "") -> Problem:
+def problem_at(path: str, lines: tuple[str, ...], mark: Mark, rule: Rule, message: str, hint: str = "") -> Problem:
     """A problem at a mark of a text, with the line it stands on."""
     line = lines[mark.line - 1] if 0 < mark.line <= len(lines) else ""
     return Problem(rule, message, path, mark, line, hint)
@@ -275,7 +275,7 @@ class _Builder:
         events = iter(recorded)
         return self._node(next(events), events, where)
 
-    def _note(self, event: yaml.Event, rule: str, message: str, hint: str) -> None:
+    def _note(self, event: yaml.Event, rule: Rule, message: str, hint: str) -> None:
         self.problems.append(problem_at(self.path, self.lines, _mark(event), rule, message, hint))
         if len(self.problems) >= MAX_PROBLEMS:
             raise RecipeError(self.problems)
@@ -284,7 +284,7 @@ class _Builder:
         what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"over {self.max_nodes:,} values"
         self._stop(event, "size", f"this document is too large: {what}", "Data belongs into a manifest.")
 
-    def _stop(self, event: yaml.Event, rule: str, message: str, hint: str) -> NoReturn:
+    def _stop(self, event: yaml.Event, rule: Rule, message: str, hint: str) -> NoReturn:
         self._note(event, rule, message, hint)
         raise RecipeError(self.problems)
 

@@ -265,6 +265,8 @@ def _recipe_rule() -> dict[str, Any]:
         "hint": "The recipe's own steps have hints.",
         "candidates": "The recipe's own steps have candidates.",
         "pick": "The recipe's own steps say how one is picked.",
+        "expect": "The recipe's own steps say what they expect.",
+        "reroll": "The recipe's own steps say what is made again.",
         "model": "The recipe's own steps, or its defaults, name the model.",
         "per": "The recipe's own steps say whether they run once for the whole run.",
     }

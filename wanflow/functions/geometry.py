@@ -11,6 +11,8 @@ from fractions import Fraction
 from math import ceil, cos, floor, radians, sin
 from typing import Any, NamedTuple
 
+from wanflow.errors import Rule
+
 Size = tuple[int, int]
 Parameters = Mapping[str, Any]
 
@@ -23,7 +25,7 @@ class SizeError(ValueError):
         message: str,
         hint: str = "Change the limits, or crop the picture first.",
         parameter: str = "",
-        rule: str = "size",
+        rule: Rule = "size",
     ) -> None:
         super().__init__(message)
         self.hint, self.parameter, self.rule = hint, parameter, rule

@@ -15,6 +15,7 @@ from wanflow.functions.geometry import Box, Parameters, Size, SizeError, unused
 # Smaller letters than these run into each other.
 SMALLEST_LETTERS = 9
 LINES = 3
+CORNER_LINES = 2
 
 
 def leading(letters: int) -> int:
@@ -68,13 +69,19 @@ def labelled(size: Size, parameters: Parameters) -> Label:
             message = f"a margin of {margin} px leaves no room for letters on {width}x{height} px"
             raise SizeError(message, "Make margin smaller, or say at: below.", "margin", "outside")
         return Label(size, 0, room, letters)
-    band = (parameters.get("lines") or 1) * leading(letters) + 2 * margin
+    band = most_lines(parameters) * leading(letters) + 2 * margin
     top = band if where == "above" else 0
     room = Box(margin, margin + (0 if where == "above" else height), width - 2 * margin, band - 2 * margin)
     if room.width < SMALLEST_LETTERS:
         message = f"a margin of {margin} px leaves no room for letters in {width} px of width"
         raise SizeError(message, "Make margin or letters smaller.", "margin", "outside")
     return Label((width, height + band), top, room, letters)
+
+
+def most_lines(parameters: Parameters) -> int:
+    """How many lines the text of a label may take."""
+    band = parameters.get("at") in ("above", "below")
+    return parameters.get("lines") or (1 if band else LINES)
 
 
 def check_label(parameters: Parameters) -> None:
@@ -144,6 +151,25 @@ def compared(after: Size, parameters: Parameters) -> Comparison:
     if layout == "stacked":
         return Comparison((width, 2 * height + gap), Box(0, 0, *after), Box(0, height + gap, *after))
     return Comparison((2 * width + gap, height), Box(0, 0, *after), Box(width + gap, 0, *after))
+
+
+class Corner(NamedTuple):
+    """Where the text over one of two pictures stands: within this room, in letters of this size, as wide as `text`."""
+
+    room: Box
+    text: Box
+    letters: int
+
+
+def corner(box: Box, parameters: Parameters) -> Corner | None:
+    """The place of a text in a picture's upper corner; None on one too small for any letter."""
+    letters = parameters.get("letters") or max(SMALLEST_LETTERS + 3, round(0.035 * max(box.size)))
+    margin = round(0.6 * letters)
+    share = box.width // 2 if parameters["layout"] == "split" else box.width
+    room = Box(box.left + margin, box.top + margin, box.width - 2 * margin, box.height - 2 * margin)
+    if min(share - 2 * margin, room.height) < leading(SMALLEST_LETTERS):
+        return None
+    return Corner(room, room._replace(width=share - 2 * margin), letters)
 
 
 def check_compare(parameters: Parameters) -> None:

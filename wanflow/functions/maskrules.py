@@ -43,12 +43,13 @@ class Unfit(NamedTuple):
     hint: str
 
 
+_MOST_GREY = f"{100 * MOST_GREY:.0f} %"
 _PAINT_HINT = "Paint the thing meant white and all else black, or leave the hint out."
 _OF_HINT = {
     "MaskAlpha": {"hint": "Save it without transparency: the thing meant is white, all else is black."},
     "MaskBlack": {"message": "black all over, so the hint shows nothing", "hint": _PAINT_HINT},
     "MaskWhite": {"message": "white all over, so the hint tells nothing apart", "hint": _PAINT_HINT},
-    "MaskGrey": {"hint": f"{_PAINT_HINT} Save it as PNG with hard edges; at most {MOST_GREY:.0%} may be between."},
+    "MaskGrey": {"hint": f"{_PAINT_HINT} Save it as PNG with hard edges; at most {_MOST_GREY} may be between."},
 }
 
 
@@ -90,5 +91,5 @@ def grey_fault(facts: MaskFacts) -> Unfit | None:
     if facts.grey_share <= MOST_GREY:
         return None
     message = f"{facts.grey:,} of {facts.pixels:,} pixels ({100 * facts.grey_share:.3g} %) are neither black nor white"
-    hint = f"Save it as PNG with hard edges, white (edited) and black (kept); at most {MOST_GREY:.0%} may be between."
+    hint = f"Save it as PNG with hard edges, white (edited) and black (kept); at most {_MOST_GREY} may be between."
     return Unfit("MaskGrey", message, hint)

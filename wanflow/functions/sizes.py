@@ -197,6 +197,10 @@ _LOCAL: dict[str, Callable[[Size | None, Parameters, Sizes], Size | None]] = {
 }
 
 
+# Whether a text fits, only the fonts tell, as `pixels/captions` does.
+WITH_TEXTS = ("label", "compare")
+
+
 def base(among: Mapping[str, Size | None]) -> Size | None:
     """The size that decides the result's, of those of the inputs by slot: the image's, or the last one's of several."""
     if "image" in among:

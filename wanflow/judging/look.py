@@ -46,7 +46,7 @@ def similarity(picture: Picture, base: Picture) -> float:
     """
     second = _opaque(base)
     small = _sized(second, ALIKE_SIDE)
-    first = cv2.resize(_opaque(picture), (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+    first = _resized(_opaque(picture), small.shape[1], small.shape[0])
     one, other = (cv2.cvtColor(side, cv2.COLOR_RGB2YCrCb).astype(np.float32) for side in (first, small))
     found = sum(w * _ssim(one[..., c], other[..., c]) for c, w in enumerate(_WEIGHTS))
     return min(max(found, 0.0), 1.0)
@@ -75,9 +75,13 @@ def _opaque(picture: Picture) -> Array:
 def _sized(rgb: Array, side: int) -> Array:
     height, width = rgb.shape[:2]
     scale = side / max(width, height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    sized: Array = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    return sized
+    return _resized(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _resized(rgb: Array, width: int, height: int) -> Array:
+    shrinks = width * height < rgb.shape[0] * rgb.shape[1]
+    made: Array = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return made
 
 
 def _ssim(first: Floats, second: Floats) -> float:

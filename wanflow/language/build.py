@@ -185,10 +185,18 @@ class _Builder:
     def _own(self, name: str) -> list[Step] | None:
         """A step with a function, as many times as its matrix says."""
         self.text.references.note_step(name)
+        if self.text.references.is_unknown(name):
+            return None  # why it can't take over a matrix is told
         step = function_step(self.text, name, self.text.map("steps")[name])
         if step is None:
             return None
-        return [instance_of(step, one) if one else step for one in self.text.references.of(name)]
+        references = self.text.references
+
+        def of(one: Instance) -> Step:
+            inputs = {slot: references.own(name, slot, ref, one) for slot, ref in step.inputs.items()}
+            return instance_of(step, one, inputs)
+
+        return [of(one) if one else step for one in references.of(name)]
 
     # -- recipes that are used
 

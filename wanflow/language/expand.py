@@ -14,7 +14,7 @@ from typing import Any
 from wanflow.canon import canonical
 from wanflow.documents import schemas
 from wanflow.documents.source import NodePath
-from wanflow.errors import Problem, quoted
+from wanflow.errors import Problem, Rule, quoted
 from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.recipe import Guard, Output, Recipe, Step, normal
@@ -146,6 +146,16 @@ class Expansion:
         text = canonical(parameters) if step.templates else self._constant_texts[step.id]
         return Job(row, step, parameters, text)
 
+    def another(self, job: Job, attempt: int) -> Job:
+        """A further try of a job, with the first seed that no image of those before has; one not given counts as 0."""
+        if not attempt:
+            return job
+        ahead = attempt * job.step.candidates
+        rule = job.step.function.properties["seed"]
+        least, seeds = rule["minimum"], rule["maximum"] - rule["minimum"] + 1
+        parameters = {**job.parameters, "seed": least + (job.parameters.get("seed", 0) - least + ahead) % seeds}
+        return replace(job, parameters=parameters, parameters_text=canonical(parameters))
+
     def _faults(self, step: Step, name: str, value: Any) -> Iterator[Problem]:
         """What is wrong with one parameter's value, by its exact schema."""
         if (checker := self._rules.get((step.function.name, name))) is None:
@@ -183,11 +193,7 @@ class Expansion:
         try:
             made = sizes.resulting(job.step.function.size, size, job.parameters, among)
         except sizes.SizeError as error:
-            place, read = where, tuple(templates)
-            if error.parameter:
-                place = job.step.place(error.parameter)
-                read = tuple(template for name, template in job.step.templates.items() if name == error.parameter)
-            raise RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *read)) from error
+            raise self.misfit(job, error) from error
         if made and made[0] * made[1] > MAX_PIXELS:
             before = f"{size[0]}x{size[1]} px" if size else "the picture"
             message = f"{before} would become {made[0]}x{made[1]}, {made[0] * made[1] / 1e6:.0f} million"
@@ -196,6 +202,14 @@ class Expansion:
             hint = f"Ask for less, or put a local/fit step before it, with: {{max_side: {fitting}}}."
             raise RowError(self._problem(where, "size", message, hint, job.row, *templates))
         return made
+
+    def misfit(self, job: Job, error: sizes.SizeError) -> RowError:
+        """That a job's parameters don't fit its pictures, at the parameter that is to blame."""
+        place, read = job.step.where("with"), job.step.templates
+        if error.parameter:
+            place = job.step.place(error.parameter)
+            read = {name: template for name, template in read.items() if name == error.parameter}
+        return RowError(self._problem(place, error.rule, str(error), error.hint, job.row, *read.values()))
 
     def region(self, step: Step, row: Row, size: tuple[int, int] | None) -> hints.Region | None:
         """The box around the subject that a step's hint gives, judged by the image's size if known. Raises RowError."""
@@ -221,7 +235,7 @@ class Expansion:
             raise RowError(self._problem(place, "expression", str(error), error.hint, row, template)) from error
 
     def _problem(
-        self, where: NodePath, rule: str, message: str, hint: str, row: Row | None, *read: Template
+        self, where: NodePath, rule: Rule, message: str, hint: str, row: Row | None, *read: Template
     ) -> Problem:
         problem = self.recipe.document.problem(where, rule, message, hint)
         return about_row(problem, row, *read) if row else problem

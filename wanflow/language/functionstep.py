@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wanflow.documents.source import NodePath
+from wanflow.errors import Rule
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function
 from wanflow.functions.narrow import models_with, narrowed
-from wanflow.language import picks
+from wanflow.language import expect, picks
 from wanflow.language.expressions import Sight
 from wanflow.language.recipe import Step, normal
 from wanflow.language.templates import Template
@@ -56,7 +57,7 @@ class _Entry:
         self.model = self._model(catalog.functions()[entry["uses"]])
         self.function = narrowed(entry["uses"], self.model)
         self.per_run = entry.get("per") == "run"
-        self.sees = Sight(not self.per_run, tuple(entry.get("matrix", ())))
+        self.sees = Sight(not self.per_run, text.references.keys(name))
 
     def step(self) -> Step | None:
         name, entry = self.name, self.entry
@@ -74,12 +75,14 @@ class _Entry:
         values = self._values(given)
         region = tuple(self._region())
         when = condition(self.text, name, entry, self.sees)
-        otherwise = entry.get("otherwise", "skip")
+        otherwise = entry.get("otherwise", "")
         if otherwise == "bypass" and "image" not in inputs:
-            self._note(("otherwise",), "bypass", f"{name} has no image that could go on in its place")
+            message = f"{name} has no image that could go on in its place"
+            self._note(("otherwise",), "bypass", message, "Say skip or fail.")
         self._number_of_images()
-        for place, *said in picks.faults(name, entry, self.model):
-            self._note(place, *said)
+        faults = (*expect.faults(name, entry, self.function), *picks.faults(name, entry, self.model))
+        for place, rule, message, hint in faults:
+            self._note(place, rule, message, hint)
         whole = len(inputs) == len(texts) and self.text.has_values([*values.values(), *region, when])
         if len(self.text.problems) > before or not whole or self.text.references.is_faulty(name):
             return None
@@ -87,9 +90,10 @@ class _Entry:
         templates = {key: value for key, value in values.items() if isinstance(value, Template)}
         places = {key: where for key, (_, where) in given.items()}
         more = (self.model, places, region, tuple(entry.get("tags", ())), self.per_run, *picks.pick_of(entry))
-        return Step(name, self.function, inputs, constants, templates, when, otherwise, *more, slots=slots)
+        gate = (expect.expect_of(entry), entry.get("reroll", 0))
+        return Step(name, self.function, inputs, constants, templates, when, otherwise, *more, *gate, slots=slots)
 
-    def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+    def _note(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> None:
         self.text.note(("steps", self.name, *where), rule, message, hint, key=key)
 
     def _model(self, function: Function) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from wanflow.documents import schemas
+from wanflow.errors import Rule
 from wanflow.language.recipe import Recipe, Step
 
 # Slots of a job beside its images; in a key, the region stands where others have their digest.
@@ -29,7 +30,7 @@ def symbol(region: Region) -> str:
     return " ".join(map(str, region))
 
 
-def faults(values: Sequence[Any], size: tuple[int, int] | None) -> Iterator[tuple[int, tuple[str, str, str]]]:
+def faults(values: Sequence[Any], size: tuple[int, int] | None) -> Iterator[tuple[int, tuple[Rule, str, str]]]:
     """What is wrong with x, y, width and height: (place, (rule, message, hint)); `size` is the image's if known."""
     for place, (name, least) in enumerate({"x": 0, "y": 0, "width": 1, "height": 1}.items()):
         rule = {"type": "integer", "minimum": least}

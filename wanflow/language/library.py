@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow.documents.source import MAX_BYTES, Document, parse, read_text
-from wanflow.errors import Problem, RecipeError, did_you_mean
+from wanflow.errors import Problem, RecipeError, Rule, did_you_mean
 from wanflow.language.expressions import Allowance
 from wanflow.language.recipe import Step
 from wanflow.language.references import Picture
@@ -47,7 +47,7 @@ class Part:
 class Refusal:
     """Why a file can't be used as a recipe: what a Problem says where it is named."""
 
-    rule: str
+    rule: Rule
     message: str
     hint: str = ""
 

@@ -18,6 +18,7 @@ from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean, quoted
 from wanflow.language.recipe import Step
 from wanflow.language.templates import as_text, bound
+from wanflow.model import Ref
 
 MOST = 100
 MAX_NAME_BYTES = 100
@@ -51,11 +52,20 @@ def instances(matrix: Mapping[str, Any], exclude: Sequence[Mapping[str, Any]]) -
     faults += [fault for number, entry in enumerate(exclude) for fault in _exclude_faults(number, entry, named)]
     if faults:
         return [], faults
-    every = [_instance(named, combination) for combination in product(*named.values())]
-    left = [one for one in every if not any(_matches(one, entry) for entry in exclude)]
-    if not left:
-        faults.append((("exclude",), "exclude leaves nothing of the matrix", ""))
+    left, faults = _left([_instance(named, combination) for combination in product(*named.values())], exclude)
     return left, [*faults, *_clashes(left)]
+
+
+def taken_over(every: Sequence[Instance], exclude: Sequence[Mapping[str, Any]]) -> tuple[list[Instance], list[Fault]]:
+    """The instances of another step that exclude: leaves, and what is wrong with that."""
+    named = {key: list({one.names[key]: one.values[key] for one in every}.items()) for key in every[0].names}
+    faults = [fault for number, entry in enumerate(exclude) for fault in _exclude_faults(number, entry, named)]
+    return ([], faults) if faults else _left(every, exclude)
+
+
+def _left(every: Sequence[Instance], exclude: Sequence[Mapping[str, Any]]) -> tuple[list[Instance], list[Fault]]:
+    left = [one for one in every if not any(_matches(one, entry) for entry in exclude)]
+    return left, [] if left else [(("exclude",), "exclude leaves nothing of the matrix", "Leave out less.")]
 
 
 def _named(values: Any) -> list[tuple[str, Any]]:
@@ -114,11 +124,12 @@ def _clashes(made: Sequence[Instance]) -> Iterator[Fault]:
             yield (ROOT,), message, "Give the values shorter names: name: value."
 
 
-def instance_of(step: Step, instance: Instance) -> Step:
-    """The step for one instance: its templates see the instance's values."""
+def instance_of(step: Step, instance: Instance, inputs: Mapping[str, Ref]) -> Step:
+    """The step for one instance: it takes these inputs, and its templates see the instance's values."""
     return replace(
         step,
         id=f"{step.id}@{instance.name}",
+        inputs=inputs,
         templates={name: bound(template, ROOT, instance.values) for name, template in step.templates.items()},
         when=bound(step.when, ROOT, instance.values),
         region=tuple(bound(value, ROOT, instance.values) for value in step.region),

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from wanflow.documents.source import NodePath
-from wanflow.errors import did_you_mean
+from wanflow.errors import Rule, did_you_mean
 from wanflow.functions.narrow import most_candidates
 from wanflow.language.recipe import PICKERS, Pick
 
@@ -15,7 +15,7 @@ SCORERS = "wanflow.scorers"
 BY_LIKENESS = "most_similar"
 WITH_N = "How many pictures a step makes stands beside with:, as candidates: 3."
 
-Fault = tuple[NodePath, str, str, str]  # place below the step, rule, message, remedy
+Fault = tuple[NodePath, Rule, str, str]  # place below the step, rule, message, remedy
 
 
 def pick_of(entry: Mapping[str, Any]) -> tuple[int, Pick]:

@@ -13,6 +13,7 @@ from wanflow.documents.schemas import Schema
 from wanflow.documents.source import Document, NodePath
 from wanflow.functions.catalog import Function
 from wanflow.language import graph
+from wanflow.language.expect import Expect
 from wanflow.language.templates import Template
 from wanflow.model import Ref, RefKind
 
@@ -65,7 +66,7 @@ class Step:
     constants: Mapping[str, Any]
     templates: Mapping[str, Template]
     when: Template | bool = True
-    otherwise: str = "skip"
+    otherwise: str = ""
     model: str | None = None
     places: Mapping[str, NodePath] = field(default_factory=dict)
     region: tuple[Any, ...] = ()
@@ -73,6 +74,8 @@ class Step:
     per_run: bool = False
     candidates: int = 1
     pick: Pick = Pick()
+    expect: Expect | None = None
+    reroll: int = 0
     within: tuple[str, ...] = ()
     guards: tuple[Guard, ...] = ()
     slots: Mapping[str, NodePath] = field(default_factory=dict)
@@ -97,7 +100,7 @@ class Step:
     @property
     def conditions(self) -> tuple[Guard, ...]:
         """What decides whether it runs, in the order in which it is asked."""
-        return (*self.guards, Guard(self.when, self.otherwise, self.id, self.where(), self.inputs.get("image")))
+        return (*self.guards, Guard(self.when, self.when_false, self.id, self.where(), self.inputs.get("image")))
 
     def where(self, *parts: str | int) -> NodePath:
         """A place within it in the recipe, or in one that it uses."""
@@ -120,6 +123,16 @@ class Step:
         if head == "images" and any(ref.every for ref in self.inputs.values()):
             return self.where(head)  # one entry may stand for several slots
         return self.where(head, *((int(tail) if tail.isdigit() else tail,) if tail else ()))
+
+    @property
+    def when_false(self) -> str:
+        """What becomes of a row whose when is false: skip, bypass or fail."""
+        return self.otherwise or "skip"
+
+    @property
+    def when_unfit(self) -> str:
+        """The same, when no picture is as expected; what nobody foresaw fails."""
+        return self.otherwise or "fail"
 
     @property
     def needs(self) -> tuple[str, ...]:

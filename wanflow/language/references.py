@@ -14,8 +14,8 @@ from itertools import product
 from typing import Any, Protocol
 
 from wanflow.documents.source import NodePath
-from wanflow.errors import did_you_mean
-from wanflow.language.matrix import Instance, instances
+from wanflow.errors import Rule, did_you_mean
+from wanflow.language.matrix import Instance, instances, taken_over
 from wanflow.model import Ref, RefKind
 
 MAX_STEPS = 1_000
@@ -26,7 +26,7 @@ _STEP = re.compile(r"steps\.([a-z][a-z0-9_]*)(.*)", re.DOTALL)
 class Note(Protocol):
     """Tells a problem at a place of the recipe."""
 
-    def __call__(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+    def __call__(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> None:
         """Place, rule, message, remedy; `key` is for the name that stands there, not its value."""
 
 
@@ -81,6 +81,8 @@ class References:
         self._called: dict[str, dict[str, Found]] = {}
         self._outputs: dict[str, Mapping[str, Pictures]] = {}
         self._once: set[str] = set()
+        self._origin: dict[str, str] = {}  # the step in which the matrix of a step is written
+        self._followed: dict[tuple[str, str], Mapping[str, Ref]] = {}  # by step and slot: the picture of each instance
 
     def read(self, entries: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
         """Make the instances of these steps, which meet the schema; what is wrong with a matrix is told.
@@ -89,11 +91,10 @@ class References:
         """
         for name, entry in entries.items():
             if "matrix" in entry:
-                self.instances[name], faults = instances(entry["matrix"], entry.get("exclude", ()))
-                for where, message, hint in faults:
-                    self._note(("steps", name, *where), "matrix", message, hint)
+                self._make(name, entries, ())
             elif "exclude" in entry:
-                self._note(("steps", name, "exclude"), "matrix", f"{name} has no matrix to exclude from", key=True)
+                message, hint = f"{name} has no matrix to exclude from", "Leave exclude out, or add matrix:."
+                self._note(("steps", name, "exclude"), "matrix", message, hint, key=True)
         count = sum(len(self.of(name)) * sizes.get(name, 1) for name in entries)
         if count > MAX_STEPS:
             what = "every instance of every matrix" if self.instances else "those of the recipes that are used"
@@ -102,9 +103,53 @@ class References:
             self._note(("steps",), "matrix" if self.instances else "size", message, hint, key=True)
             self.instances = {name: [] for name in (*self.instances, *sizes)}
 
+    def _make(self, name: str, entries: Mapping[str, Any], followers: tuple[str, ...]) -> None:
+        """Make the instances of a step, those of the one whose matrix it takes over first."""
+        if name in self.instances:
+            return
+        entry = entries[name]
+        matrix, exclude = entry["matrix"], entry.get("exclude", ())
+        if not isinstance(matrix, str):
+            self._origin[name] = name
+            self.instances[name], faults = instances(matrix, exclude)
+        else:
+            other, chain = str(step_named(matrix)), (*followers, name)
+            every: list[Instance] = []
+            if self._is_followable(name, other, entries, chain):
+                self._make(other, entries, chain)
+                self._origin[name] = self._origin.get(other, other)
+                every = self.instances[other]
+            self.instances[name], faults = taken_over(every, exclude) if every else ([], [])
+        for where, message, hint in faults:
+            self._note(("steps", name, *where), "matrix", message, hint)
+
+    def _is_followable(self, name: str, other: str, entries: Mapping[str, Any], chain: tuple[str, ...]) -> bool:
+        """Whether a step may take over the matrix of another; why not is told."""
+        where: NodePath = ("steps", name, "matrix")
+        if other not in self._steps:
+            self._note(where, "reference", f"matrix: there is no step {other}", did_you_mean(other, self._steps))
+        elif other in chain:
+            message = f"steps take over each other's matrix in a circle: {' -> '.join([*chain, other])}"
+            self._note(where, "cycle", message, "One of them must say its values: matrix: {name: [value, …]}.")
+        elif other in entries and "matrix" not in entries[other]:
+            hint = "Name a step that has one, or say the values here: matrix: {name: [value, …]}."
+            self._note(where, "reference", f"matrix: {other} has no matrix to take over", hint)
+        else:
+            return other in entries
+        return False
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """The keys of a step's matrix, its own or taken over."""
+        matrix = self._steps.get(self._origin.get(name, name), {}).get("matrix", ())
+        return tuple(matrix) if isinstance(matrix, dict) else ()
+
     def of(self, name: str) -> Sequence[Instance | None]:
         """The instances of a step; None stands for a step without matrix."""
         return self.instances.get(name, [None])
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether a step's matrix is that of another which has none."""
+        return isinstance(self._steps[name].get("matrix"), str) and not self.keys(name)
 
     def is_faulty(self, name: str) -> bool:
         """Whether nothing can be made of a step's matrix, or there are too many steps."""
@@ -158,7 +203,7 @@ class References:
     def find(self, text: str, where: NodePath) -> Found | None:
         """What a text that names a step means; None, and told, when there is no such picture."""
         name, tail = _STEP.fullmatch(text).groups()  # type: ignore[union-attr]  # the schema saw to its form
-        if name not in self._called:
+        if name not in self._called or self.is_faulty(name):
             return None  # there is no such step, or it can't be used, which is told where it stands
         called = self._forms(name, re.split("[.@]", tail))
         if found := called.get(tail):
@@ -194,9 +239,9 @@ class References:
 
     def is_takable(self, name: str, slot: str, found: Found, where: NodePath) -> bool:
         """Whether a step may take this as an input; why not is told."""
-        if self.is_several(found, where):
-            return False
-        return self.fits(name, slot, found.ref, where, once=self._steps[name].get("per") == "run")
+        return self.is_one(name, slot, found, where) and self.fits(
+            name, slot, found.ref, where, once=self._steps[name].get("per") == "run"
+        )
 
     def fits(self, name: str, slot: str, ref: Ref, where: NodePath, *, once: bool) -> bool:
         """Whether a step, which may run once for the whole run, may take this as an input; why not is told."""
@@ -222,16 +267,39 @@ class References:
         hint = f"Take the pictures of all rows with images: steps.{taken}.all."
         return f"{name} {made}, but {ref} is made for every row", hint
 
-    def is_several(self, found: Found, where: NodePath) -> bool:
-        """Whether several pictures stand where one is meant, which is told."""
+    def is_one(self, name: str, slot: str, found: Found, where: NodePath) -> bool:
+        """Whether each instance of a step has one picture of these, or takes all; that it hasn't is told."""
         if not found.several or found.every:
-            return False
+            return True
+        followed = found.name.partition(".")[0].partition("@")[0]
+        by_instance = {picture.instance: picture.ref for picture in found.pictures}
+        own = [one.name for one in self.instances.get(name, ())]
+        if name in self._origin and self._origin[name] == self._origin.get(followed) and own:
+            if not (lacking := sorted(set(own) - set(by_instance))):
+                self._followed[name, slot] = by_instance
+                return True
+            if set(by_instance) & set(own):
+                hint = f"Say matrix: steps.{followed}, or exclude it here, too."
+                self._note(where, "reference", f"{name} has the instance {lacking[0]}, but {found.name} has not", hint)
+                return False
+        self._note_several(name, slot, found, where)
+        return False
+
+    def own(self, name: str, slot: str, ref: Ref, instance: Instance | None) -> Ref:
+        """What an instance of a step takes there: of a matrix that was taken over, its own picture."""
+        return self._followed.get((name, slot), {}).get(instance.name if instance else "", ref)
+
+    def _note_several(self, name: str, slot: str, found: Found, where: NodePath) -> None:
         count = len(found.pictures)
         ids = [f"steps.{self.called(found, picture)}" for picture in found.pictures[:4]]
         message = f"steps.{found.name} is {count} pictures: {', '.join([*ids, *(['…'] if count > 4 else [])])}"
         hint = f"Take one of them, or all of them with images: steps.{found.name}.all."
+        followed = found.name.partition(".")[0].partition("@")[0]
+        if slot.startswith("images"):
+            hint = f"Write steps.{found.name}.all for all of them, or take one of them."
+        elif name not in self.instances and followed in self.instances:
+            hint += f" To go on with each of them, add matrix: steps.{followed}."
         self._note(where, "reference", message, hint)
-        return True
 
     def called(self, found: Found, picture: Picture) -> str:
         """What one of several pictures is called by itself, without steps."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wanflow.documents.source import Document, NodePath
-from wanflow.errors import Problem, did_you_mean
+from wanflow.errors import Problem, Rule, did_you_mean
 from wanflow.language.expressions import Allowance, Expressions
 from wanflow.language.references import ALL, Found, Picture, References, step_named
 from wanflow.language.templates import Template
@@ -33,7 +33,7 @@ class Text:
         self.references = References(self.map("steps"), self.note)
         self.expressions = Expressions(self.map("params"), self.note, allowance)
 
-    def note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+    def note(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> None:
         """Tell a problem at a place."""
         self.problems.append(self.document.problem(where, rule, message, hint, key=key))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from wanflow.documents.source import NodePath
-from wanflow.errors import did_you_mean
+from wanflow.errors import Rule, did_you_mean
 from wanflow.language import params
 from wanflow.language.expressions import Sight
 from wanflow.language.functionstep import condition
@@ -37,7 +37,7 @@ class _Entry:
     def __init__(self, text: Text, name: str, entry: Mapping[str, Any], part: Part) -> None:
         self.text, self.name, self.entry, self.part = text, name, entry, part
         self.file = entry["uses"]
-        self.sees = Sight(matrix=tuple(entry.get("matrix", ())))
+        self.sees = Sight(matrix=text.references.keys(name))
 
     def uses(self) -> Iterator[tuple[Instance | None, Use]]:
         before = len(self.text.problems)
@@ -53,12 +53,15 @@ class _Entry:
         for one in self.text.references.of(self.name):
             seen = one.values if one else {}
             given = defaults | {key: bound(value, ROOT, seen) for key, value in values.items()}
-            own_guard = guard and replace(guard, when=bound(guard.when, ROOT, seen))
+            taken = {
+                key: (self.text.references.own(self.name, key, ref, one), where) for key, (ref, where) in inputs.items()
+            }
+            own_guard = guard and replace(guard, when=bound(guard.when, ROOT, seen), instead=_instead(guard, taken))
             id_ = id_of(self.name, one)
             recipe = (self.file, self.part, self.text.file.parent)
-            yield one, Use(self.name, id_, *recipe, inputs, given, own, own_guard, tags)
+            yield one, Use(self.name, id_, *recipe, taken, given, own, own_guard, tags)
 
-    def _note(self, where: NodePath, rule: str, message: str, hint: str = "", *, key: bool = False) -> None:
+    def _note(self, where: NodePath, rule: Rule, message: str, hint: str = "", *, key: bool = False) -> None:
         self.text.note(("steps", self.name, *where), rule, message, hint, key=key)
 
     # -- inputs
@@ -69,7 +72,7 @@ class _Entry:
             if name not in known:
                 message, hint = f"{self.file} has no input {name}", did_you_mean(name, known) or "It declares none."
                 self.text.note(where, "reference", message, hint, key=True)
-            elif (ref := self._reference(written, where)) is not None:
+            elif (ref := self._reference(name, written, where)) is not None:
                 found[name] = (ref, where)
         missing = [name for name in known if name not in written_all]
         if missing and written_all.keys() <= known.keys():
@@ -88,9 +91,9 @@ class _Entry:
             written[next(iter(self.part.inputs))] = (self.entry["image"], (*where, "image"))
         return written
 
-    def _reference(self, written: str, where: NodePath) -> Ref | None:
+    def _reference(self, key: str, written: str, where: NodePath) -> Ref | None:
         found = self.text.reference(written, where)
-        if found is None or self.text.references.is_several(found, where):
+        if found is None or not self.text.references.is_one(self.name, key, found, where):
             return None
         return found.ref
 
@@ -142,5 +145,10 @@ class _Entry:
                 message = f"{self.file} has {len(self.part.inputs) or 'no'} inputs, so it isn't clear what goes on"
                 self._note(("otherwise",), "bypass", message, "Only a recipe with one input can be bypassed.")
             elif inputs:
-                instead = next(iter(inputs.values()))[0]
+                instead = next(iter(inputs.values()))[0]  # each instance's own is set later
         return Guard(when, otherwise, self.name, ("steps", self.name), instead)
+
+
+def _instead(guard: Guard, taken: Inputs) -> Ref | None:
+    """What goes on when the recipe is bypassed: its only input."""
+    return guard.instead and next(iter(taken.values()))[0]

@@ -46,7 +46,8 @@ def decode(text: str) -> bytes:
     except (binascii.Error, ValueError):
         written, data = b"?", b""
     if base64.b64encode(data) != written:  # some versions of Python let more = pass than belong there
-        raise EditError("DataRefused", "what follows base64, is no base64: a letter is wrong, or its end is missing")
+        message = "what follows base64, is no base64: a letter is wrong, or its end is missing; name a file"
+        raise EditError("DataRefused", message)
     if len(data) > MAX_BYTES:
         raise EditError("DataRefused", f"it has over {MAX_BYTES // 1_000_000} MB; put it into a file")
     return data

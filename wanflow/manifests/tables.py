@@ -228,10 +228,12 @@ def _json_lines(text: str, shown: str, table: Table) -> Iterator[Record]:
                     raise ValueError(f"it has over {MAX_LONG_RECORD:,} characters")
                 yield _record(read_json(line), number, line.strip())
             except (ValueError, RecursionError) as error:
+                column, hint = (error.colno, _ONE_A_LINE) if isinstance(error, json.JSONDecodeError) else (1, "")
                 message = f"this line can't be read as a JSON object: {_said(error)}"
-                table.problems.append(Problem("json", message, shown, Mark(number, 1)))
+                table.problems.append(Problem("json", message, shown, Mark(number, column), hint=hint))
 
 
+_ONE_A_LINE = 'One map a line, names and texts in double quotes: {"id": "0001", …}.'
 _LONGER = "A longer list of rows is written as .jsonl, one row a line."
 
 

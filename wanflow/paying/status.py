@@ -159,13 +159,18 @@ def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
         raise ValueError("open_picks is no map")
     numbers = {"run": None, **totals, "usd": totals.get("usd", 0) or 0}  # a price may be unknown
     for name, number in (*numbers.items(), *waiting.items()):
-        if not isinstance(number, int | float) or not isfinite(number) or abs(number) > MOST:
+        if not _is_number(number):
             raise ValueError(f"{name} is no number")
     if not whole:
         return {name: value for name, value in record.items() if name != "outcomes"}
     if not isinstance(outcomes := record.get("outcomes"), list) or not all(map(_is_outcome, outcomes)):
         raise ValueError("its outcomes are none")
     return record
+
+
+def _is_number(number: Any) -> bool:
+    is_one = isinstance(number, int | float) and not isinstance(number, bool)
+    return is_one and isfinite(number) and abs(number) <= MOST
 
 
 def _is_outcome(outcome: Any) -> bool:
@@ -175,9 +180,7 @@ def _is_outcome(outcome: Any) -> bool:
     texts = [outcome.get(name) for name in ("job", "function", "status")]
     texts += [outcome.get(name, 0) or "" for name in ("fidelity", "task_id")]
     texts += [error.get("code"), error.get("message")] if isinstance(error, dict) else [] if error is None else [None]
-    return all(isinstance(text, str) for text in texts) and (
-        usd is None or (isinstance(usd, int | float) and isfinite(usd) and abs(usd) <= MOST)
-    )
+    return all(isinstance(text, str) for text in texts) and (usd is None or _is_number(usd))
 
 
 def _account(folder: Path, store: Path, now: float, unrecorded: list[Unrecorded]) -> AccountStatus:

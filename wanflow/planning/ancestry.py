@@ -114,14 +114,18 @@ class Ancestry:
     roots: Mapping[str, Root]
 
     def json(self, most_steps: int | None = None) -> dict[str, JSON]:
-        """As it is written beside outputs (schema: schemas/provenance.schema.json); only so many steps."""
+        """As it is written beside outputs (schema: schemas/provenance.schema.json); only so many steps, and the inputs
+        that these take.
+        """
         steps = list(self.steps.values())
         told_of = steps if most_steps is None else steps[:most_steps]
+        taken = {sha256 for step in told_of for sha256 in step.inputs.values()}
+        roots = [root for root in self.roots.values() if root.sha256 in taken or most_steps is None]
         return {
             "format_version": FORMAT_VERSION,
             "picture": self.sha256,
             "steps": [_step_json(step) for step in told_of],
-            "inputs": [{"sha256": root.sha256, "name": root.name or None} for root in self.roots.values()],
+            "inputs": [{"sha256": root.sha256, "name": root.name or None} for root in roots],
             "steps_left_out": len(steps) - len(told_of),
         }
 

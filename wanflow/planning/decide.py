@@ -12,6 +12,7 @@ from wanflow.choosing.chooser import Chooser
 from wanflow.choosing.picks import Frozen
 from wanflow.errors import EditError, Problem
 from wanflow.functions import sizes
+from wanflow.judging.gates import Gates
 from wanflow.language import hints
 from wanflow.language.expand import Expansion, Job, RowError, about_row, key_head, key_of
 from wanflow.language.recipe import Guard, Step
@@ -20,9 +21,11 @@ from wanflow.manifests.rows import Manifest
 from wanflow.model import Action, Blob, Change, Chosen, Decision, Reason, Ref, RefKind, Result, Row
 from wanflow.planning.fanin import FanIn
 from wanflow.planning.further import Asked, Begun, asked, differ_in_number_only, first_of
+from wanflow.planning.gating import Gating, GoneError
 from wanflow.planning.kept import Kept
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.reasons import compare
+from wanflow.planning.sizing import Sizing
 from wanflow.planning.supply import Supplier, Supply
 from wanflow.planning.underway import Underway, told
 from wanflow.project import Options
@@ -68,6 +71,7 @@ class Decider:
         underway: Underway,
         chooser: Chooser,
         kept: Kept,
+        gates: Gates,
     ) -> None:
         self.force, self.no_proxy, self.retry_refused = options.force, options.no_proxy, options.retry_refused
         self._top_up, self._chooser, self._kept = options.top_up, chooser, kept
@@ -78,7 +82,9 @@ class Decider:
         self._plan, self._expansion, self._supplier, self._fan_in = plan, expansion, supplier, fan_in
         self._manifest, self._index, self._backend = manifest, index, backend
         self._underway = underway
+        self._gating = Gating(gates, kept.blobs, plan, expansion)
         self._known_recipe = index.knows_recipe(plan.identity)
+        self.sizing = Sizing(expansion, index, backend.place)
         self._planned: set[bytes] = set()
         self._fresh: set[bytes] = set()
 
@@ -89,7 +95,7 @@ class Decider:
     def end(self, entry: RowPlan) -> None:
         """A row is decided; what it makes is not made again."""
         # What is stored already is known by its content; only what is yet to be made is known by its key alone.
-        self._planned.update(_symbol(made.key) for made in entry.decisions if made.key and not made.result)
+        self._planned.update(symbol for made in entry.decisions if _is_unmade(made) for symbol in self._symbols(made))
 
     def kind(self, step: Step) -> str:
         """Whose jobs take about as long as those of a step."""
@@ -97,7 +103,13 @@ class Decider:
 
     def forget(self, entry: RowPlan) -> None:
         """A row will be decided anew."""
-        self._planned.difference_update(_symbol(made.key) for made in entry.decisions if made.key)
+        self._planned.difference_update(symbol for made in entry.decisions for symbol in self._symbols(made))
+
+    def _symbols(self, made: Decision) -> Iterator[bytes]:
+        """What a job makes, and which gate judges it, as later jobs are compared with."""
+        if made.key:
+            yield _symbol(made.key)
+            yield _symbol(self._gating.mark(made.step, made.key))
 
     def decide(self, step: Step, row: Row, supplies: Supplies, *, selected: bool) -> tuple[Decision, Supply]:
         """What happens to a job and what it hands on; `supplies` are of the row's steps before. Raises RowError."""
@@ -118,7 +130,8 @@ class Decider:
         if self.no_proxy and selected and self._backend.foresee(step, job.parameters) == PROXY:
             raise RowError(self._proxy_refused(job))
         among = {slot: supply.size for slot, supply in taken.items()}
-        size = self._expansion.size(job, among)
+        size = self.sizing.size(job, among)
+        self._check_texts(job, sizes.base(among))
         symbols = {slot: supply.symbol for slot, supply in taken.items()}
         if region := self._expansion.region(step, row, sizes.base(among)):
             symbols[hints.REGION] = hints.symbol(region)
@@ -126,11 +139,23 @@ class Decider:
             self.resolved[job.address] = self._resolved(job, symbols, taken, region)
         if any(supply.absent for supply in taken.values()):
             return self._parked(job, size) if selected else left_out(step)
-        return self._choose(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
+        return self._tried(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
+
+    def _check_texts(self, job: Job, size: sizes.Size | None) -> None:
+        """Refuse texts that a picture of this size has no room for. Raises RowError."""
+        if not size or job.step.function.size["rule"] not in sizes.WITH_TEXTS:
+            return
+        from wanflow.pixels import captions  # late: it loads the fonts
+
+        try:
+            captions.check(job.step.function.name, size, job.parameters)
+        except sizes.SizeError as error:
+            raise self._expansion.misfit(job, error) from error
 
     def _parked(self, job: Job, size: tuple[int, int] | None) -> tuple[Decision, Supply]:
         """A person has to choose first."""
-        decision = Decision(job.step.id, Action.SKIP, Reason.PARKED, images=job.step.candidates)
+        step = job.step
+        decision = Decision(step.id, Action.SKIP, Reason.PARKED, images=step.candidates, rerolls=step.reroll)
         return decision, Supply(step=job.step.id, size=size, absent=Reason.PARKED)
 
     def _resolved(
@@ -229,13 +254,34 @@ class Decider:
 
     def _stored(self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply]) -> tuple[Decision, Supply]:
         """What an earlier run made of a job that is not selected, for those that are."""
-        whole = self.asked(job, symbols)
-        known = all(supply.blob for supply in taken.values())
-        if not known or (result := self._stored_result(whole.key)) is None:
-            return left_out(job.step)
-        chosen = self.chosen(job, result.blobs, self.base(taken))
-        decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=whole.key, result=result, chosen=chosen)
-        return decision, Supply.made(job.step.id, chosen)
+        tried: list[str] = []
+        while all(supply.blob for supply in taken.values()):
+            key = self.asked(self._expansion.another(job, len(tried)), symbols).key
+            result, why = self._judged(job, key, self._stored_result(key), taken)
+            if result:
+                chosen, supply = self._handed_on(job, result, taken)
+                decision = Decision(job.step.id, Action.SKIP, Reason.EXCLUDED, key=key, result=result, chosen=chosen)
+                return decision, supply
+            if not why:
+                break
+            tried.append(key)
+            if len(tried) > job.step.reroll:
+                return self._gating.unfit(job, key, taken, why, tried)
+        return left_out(job.step)
+
+    def _judged(
+        self, job: Job, key: str, result: Result | None, taken: Mapping[str, Supply]
+    ) -> tuple[Result | None, str]:
+        """What of a stored result is as its gate expects; else why nothing is. Raises RowError."""
+        if result is None or job.step.expect is None:
+            return result, ""
+        try:
+            return self._gating.judged(job, result, self.base(taken))
+        except GoneError:
+            self.bad_keys.add(key)
+            self._plan.damaged[key] = result.blobs[0].sha256
+            self._plan.notes.append(f"the stored picture of {job.address} can't be judged; it is made again")
+            return None, ""
 
     def _taken(self, step: Step, row: Row, supplies: Supplies, *, afresh: bool) -> dict[str, Supply]:
         """What a step takes, by slot; of steps.ID.all what is skipped is left out, unless all is. Raises RowError."""
@@ -282,6 +328,43 @@ class Decider:
             raise RowError(about_row(self._plan.recipe.document.problem(where, "when", message), row))
         return Decision(step.id, Action.SKIP, Reason.SKIPPED), Supply(absent=Reason.SKIPPED)
 
+    def _tried(
+        self,
+        job: Job,
+        symbols: Mapping[str, str],
+        taken: Mapping[str, Supply],
+        size: tuple[int, int] | None,
+    ) -> tuple[Decision, Supply]:
+        """What happens to a job, given what its gate says of the tries that are stored. Raises RowError."""
+        step, tried = job.step, list[str]()
+        if step.expect is None:
+            return self._choose(job, symbols, taken, size)
+        while True:
+            decision, supply = self._choose(self._expansion.another(job, len(tried)), symbols, taken, size)
+            if not decision.failed_gate:
+                break
+            tried.append(str(decision.key))
+            if len(tried) > step.reroll:
+                return self._gating.unfit(job, tried[-1], taken, decision.note, tried)
+        makes = decision.action in (Action.RUN, Action.LATER)
+        if decision.result or not (makes or decision.action is Action.REUSE):
+            earlier = (
+                f"this is try {1 + len(tried)} of {1 + step.reroll}; those before failed the gate" if tried else ""
+            )
+            note = "; ".join(filter(None, (decision.note, earlier)))
+            return replace(decision, tried=tuple(tried), note=note), supply
+        if makes and size and (why := self._gating.foreseen(job, size)):
+            self._fresh.discard(_symbol(str(decision.key)))
+            return self._gating.unfit(job, str(decision.key), taken, why)
+        # What another job makes by the same gate is made again at most once for both.
+        mark = _symbol(self._gating.mark(step.id, str(decision.key)))
+        rerolls = 0 if mark in self._planned or mark in self._fresh else step.reroll - len(tried)
+        self._fresh.add(mark)
+        decision = replace(decision, tried=tuple(tried), rerolls=rerolls)
+        if tried and makes and decision.reason not in (Reason.IN_FLIGHT, Reason.UNCERTAIN):
+            decision = replace(decision, reason=Reason.REROLLED, changes=())
+        return decision, supply
+
     def _choose(
         self,
         job: Job,
@@ -309,6 +392,13 @@ class Decider:
         begun = self.begun(job, whole, result)
         if begun and not begun.missing:
             key, result = begun.key, first_of(begun.result, step.candidates)
+        came = result
+        if not (begun and begun.missing):
+            result, why = self._judged(job, key, came, taken)
+            if why:
+                self._fresh.discard(_symbol(whole.key))
+                return Decision(step.id, Action.SKIP, Reason.UNFIT, key=key, note=why), Supply(absent=Reason.UNFIT)
+            begun = begun if result else None
         if result is None and (refusal := self.refusal(key)):
             self._fresh.discard(_symbol(key))
             note = f"{refusal[0]}: {refusal[1]}"
@@ -319,9 +409,17 @@ class Decider:
         if self.no_proxy and result.fidelity == PROXY:
             raise RowError(self._proxy_refused(job))
         self._fresh.discard(_symbol(whole.key))
+        chosen, supply = self._handed_on(job, result, taken)
+        note = _told(step, chosen, came or result) if chosen else ""
+        return Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, note=note, chosen=chosen), supply
+
+    def _handed_on(self, job: Job, result: Result, taken: Mapping[str, Supply]) -> tuple[Chosen | None, Supply]:
+        """What goes on of a result; None where there is nothing to choose. Raises RowError."""
+        if job.step.candidates < 2:
+            blob = result.blobs[0]
+            return None, Supply(blob.sha256, blob, step=job.step.id, size=blob.size)
         chosen = self.chosen(job, result.blobs, self.base(taken))
-        decision = Decision(step.id, Action.REUSE, Reason.CACHED, key=key, result=result, chosen=chosen)
-        return replace(decision, note=_told(step, chosen)), Supply.made(step.id, chosen)
+        return chosen, Supply.made(job.step.id, chosen)
 
     def _run(self, job: Job, whole: Asked, taken: Mapping[str, Supply], begun: Begun | None) -> Decision:
         if begun and begun.key == whole.key:
@@ -334,7 +432,7 @@ class Decider:
 
     def _unmade(self, job: Job, key: str, size: tuple[int, int] | None) -> Supply:
         """What a job hands on whose pictures are still to be made."""
-        step, count = job.step, job.step.candidates
+        step, count, key = job.step, job.step.candidates, self._gating.mark(job.step.id, key)
         if count < 2:
             return Supply(f"?{key}", step=step.id, size=size)
         every = tuple(
@@ -391,13 +489,15 @@ def _picked_anew(old: JSON, taken: Mapping[str, Supply]) -> bool:
     return before.keys() == taken.keys() and all(before[slot] in supply.among for slot, supply in anew.items())
 
 
-def _told(step: Step, chosen: Chosen) -> str:
+def _told(step: Step, chosen: Chosen, came: Result) -> str:
     """What should be known of a job's candidates."""
     if not chosen.candidates:
         return ""
-    parts = [f"only {len(chosen.candidates)} of {step.candidates} candidates came"] * (
-        len(chosen.candidates) < step.candidates
-    )
+    parts, count = [], len(came.blobs)
+    if count < step.candidates:
+        parts.append(f"only {count} of {step.candidates} candidates came")
+    if unfit := count - len(chosen.candidates):
+        parts.append(f"{unfit} of {count} candidates failed the gate")
     parts += ["what was picked is no candidate any more"] * chosen.stale
     return "; ".join([*parts, *["waits for a pick"] * chosen.is_open])
 
@@ -405,6 +505,19 @@ def _told(step: Step, chosen: Chosen) -> str:
 def left_out(step: Step) -> tuple[Decision, Supply]:
     """What becomes of a job that is not selected and has no picture."""
     return Decision(step.id, Action.SKIP, Reason.EXCLUDED), Supply(absent=Reason.EXCLUDED, step=step.id)
+
+
+def idling(decision: Decision, supply: Supply) -> tuple[Decision, Supply]:
+    """What becomes of a job of which only frozen results are made: its stored picture is there, or it has none."""
+    if decision.reason is not Reason.EXCLUDED:
+        return decision, supply
+    action = Action.REUSE if decision.result else Action.SKIP
+    return replace(decision, action=action, reason=Reason.CACHED if decision.result else Reason.FROZEN), supply
+
+
+def _is_unmade(made: Decision) -> bool:
+    """Whether a picture is yet to be made, by this job or by one of which it is the same work."""
+    return made.result is None and made.action is not Action.SKIP
 
 
 def _symbol(key: str) -> bytes:

@@ -120,7 +120,7 @@ class _Explainer:
             decision,
             terms,
             usd if decision.action in _PENDING else Decimal(0),
-            decision.key if self._is_settled else None,
+            (*decision.tried, decision.key)[0] if self._is_settled else None,  # what is told of is the first try
             tuple(self._components(last)),
             last,
             self._index.remembered(decision.key) if decision.result and decision.key else None,

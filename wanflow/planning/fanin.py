@@ -53,6 +53,7 @@ class FanIn:
             for step in ref.every if of_row else ():
                 supply = of_row[step]
                 if supply.absent and supply.absent not in (Reason.SKIPPED, Reason.EXCLUDED, Reason.PARKED):
-                    why = f"needs {entry.key}/{step}, which is refused"
-                    supply = replace(supply, absent=Reason.REFUSED, why=why)
+                    unfit = supply.absent is Reason.UNFIT
+                    why = f"needs {entry.key}/{step}, which {'failed its gate' if unfit else 'is refused'}"
+                    supply = replace(supply, absent=Reason.UNFIT if unfit else Reason.REFUSED, why=why)
                 yield supply

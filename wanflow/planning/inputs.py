@@ -5,11 +5,15 @@ What came from a URL or a data URI is a file of the store. Of a mask the pixels 
 
 from __future__ import annotations
 
+import difflib
 import os
 import posixpath
+import re
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from wanflow.errors import EditError
@@ -25,6 +29,8 @@ from wanflow.store.index import Index
 
 # A file may change twice within one tick of the file system's clock; one this young is read again next time.
 RACY_NS = 20_000_000
+# Of a folder so much is looked at for a name that may be meant.
+MOST_LISTED, MOST_COMPARED = 10_000, 50
 
 
 def counted(path: Path, sha256: str) -> MaskFacts:
@@ -36,6 +42,10 @@ def _counted(raw: bytes) -> MaskFacts:
     from wanflow.pixels import codec, edit_mask  # late: they load numpy and OpenCV
 
     return edit_mask.facts(codec.decode(raw))
+
+
+def _digits(name: str) -> str:
+    return re.sub(r"\D", "", name)
 
 
 class Inputs:
@@ -57,6 +67,7 @@ class Inputs:
         self._masks: dict[str, MaskFacts] = {}
         self._fresh_masks: dict[str, MaskFacts] = {}
         self._kept: dict[str, Source] = {}
+        self._listed: dict[str, dict[str, list[str]]] = {}
         self._data: dict[str, str] = {}
         self._fetched: dict[Url, Source | EditError] = {}
 
@@ -86,6 +97,18 @@ class Inputs:
             raise
         self._seen[name] = found
         return found
+
+    def nearest(self, name: str) -> str:
+        """What helps when there is no image of this name: one in its folder that differs by more than a number."""
+        folder, missing = posixpath.split(name)
+        if folder not in self._listed:
+            self._listed[folder] = {}
+            with suppress(OSError, ValueError), os.scandir(self.root / folder) as entries:
+                for entry in islice(entries, MOST_LISTED):
+                    self._listed[folder].setdefault(_digits(entry.name), []).append(entry.name)
+        alike = sorted(self._listed[folder].get(_digits(missing), ()))[:MOST_COMPARED]
+        near = difflib.get_close_matches(missing, alike, n=1, cutoff=0.8)
+        return f"Did you mean {near[0]}?" if near else "Paths start at the folder of the file that names them."
 
     def _look(self, name: str) -> Source:
         if complaint := self.reach.complaint(self.root / name):

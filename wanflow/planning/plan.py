@@ -17,6 +17,7 @@ from wanflow.canon import canonical, digest
 from wanflow.choosing.chooser import Chooser
 from wanflow.choosing.picksfile import PicksFile
 from wanflow.errors import EditError, Problem, UsageError, merge
+from wanflow.judging.gates import Gates
 from wanflow.judging.measures import Measures
 from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
@@ -28,7 +29,7 @@ from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
 from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row, Terms
 from wanflow.planning import pilot
-from wanflow.planning.decide import Decider, left_out
+from wanflow.planning.decide import Decider, idling, left_out
 from wanflow.planning.fanin import FanIn
 from wanflow.planning.inputs import Inputs
 from wanflow.planning.kept import Kept
@@ -68,6 +69,7 @@ class Planner:
             Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
         self.measures = Measures(index, self.blobs)
+        self.gates = Gates(index, self.measures)
         self.expansion = Expansion(self.recipe)
         self.supplier = Supplier(self.recipe, self.inputs, manifest)
         self.plan = Plan(self.recipe, self._identity(project), backend.name, backend.place, self.expansion.steps)
@@ -83,11 +85,12 @@ class Planner:
         self.chooser = Chooser(self.picks, Pickers(index, self.measures))
         self.kept = Kept(project.root, self.blobs, self.measures, self.picks_file)
         self._refuse_scorers()
+        self._refuse_checks()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
         self._underway = underway or Underway()
         self.plan.resubmits = project.options.resubmit_uncertain
-        choosing = (self.chooser, self.kept)
-        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *choosing)
+        judging = (self.chooser, self.kept, self.gates)
+        self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
         self.plan.terms = {step.id: self._learnt(step) for step in self.plan.steps}
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
@@ -124,10 +127,10 @@ class Planner:
 
     def _refuse_scorers(self) -> None:
         """Note every step whose scorer can't be had."""
-        self._scorers: dict[str, str] = {}
+        self._judges: dict[str, list[str]] = {step.id: [] for step in self.expansion.steps}
         for step in self.expansion.steps:
             try:
-                self._scorers[step.id] = self.chooser.pickers.version(step.pick.by)
+                self._judges[step.id].append(self.chooser.pickers.version(step.pick.by))
             except EditError as error:
                 where = step.where("pick", "by")
                 problem = self.recipe.document.problem(
@@ -136,10 +139,20 @@ class Planner:
                 self.expansion.problems.append(problem)
                 self.expansion.broken.add(step.id)
 
+    def _refuse_checks(self) -> None:
+        """Note every step with an installed check that can't be had."""
+        for step in self.expansion.steps:
+            try:
+                self._judges[step.id] += self.gates.versions(step)
+            except EditError as error:
+                problem = self.recipe.document.problem(step.where("expect", "checks"), "expect", error.message)
+                self.expansion.problems.append(problem)
+                self.expansion.broken.add(step.id)
+
     def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
         steps = [
-            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), self._scorers.get(step.id, "")]
+            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), *self._judges[step.id]]
             for step in self.expansion.steps
         ]
         columns = self.manifest.columns if self.manifest else None
@@ -170,6 +183,7 @@ class Planner:
             self._selection.require_rows()
             if not any(self._selection.of(entry.key) for entry in self.plan.entries):
                 self.plan.notes.append("no job is selected")
+        self.plan.notes += self.decider.sizing.notes()
         if fetches := len(self.plan.fetches):
             number = "1 picture is" if fetches == 1 else f"{fetches:,} pictures are"
             self.plan.notes.append(f"{number} fetched first")
@@ -184,6 +198,7 @@ class Planner:
         """Keep what was measured and judged. Raises StoreError."""
         self.measures.save()
         self.chooser.pickers.save()
+        self.gates.save()
 
     def _picks_told(self) -> Iterator[str]:
         """Choices that hold no more, or are about what isn't here."""
@@ -339,9 +354,12 @@ class Planner:
         files = self.supplier.start_row()
         chosen = self._chosen(row)
         needed = self._selection.needed(row.key) if self._selection else chosen
+        idle = self._idle(row)
         for step in self.plan.level(row).steps:
             try:
-                if step.id in needed:
+                if step.id in idle and step.id in chosen:
+                    decision, supply = idling(*self.decider.decide(step, row, supplies, selected=False))
+                elif step.id in needed:
                     decision, supply = self.decider.decide(step, row, supplies, selected=step.id in chosen)
                 else:
                     decision, supply = left_out(step)
@@ -371,6 +389,24 @@ class Planner:
         self.targets.owners.note_inputs(files)
         self._fan_in.note(row, supplies)
         return RowPlan(row, tuple(decisions), shown, tuple(restores), tuple(files.values()))
+
+    def _idle(self, row: Row) -> set[str]:
+        """The steps of a row whose pictures only frozen results are made of, so that nobody needs them."""
+        frozen = {step for of, step in self.picks.frozen if of == row.key}
+        if not frozen:
+            return set()
+        takers: dict[str, set[str]] = {step.id: set() for step in self.plan.steps}
+        for step in self.plan.steps:
+            for need in step.needs:
+                takers[need].add(step.id)
+        for output in self.recipe.outputs:
+            for need in output.ref.steps:
+                takers[need].add("")
+        idle: set[str] = set()
+        for step in reversed(self.plan.steps):
+            if step.id not in frozen and takers[step.id] and takers[step.id] <= frozen | idle:
+                idle.add(step.id)
+        return idle
 
     def _note_once(self, error: RowError) -> None:
         # The same photograph may be missing for several steps of a row, which is one problem.

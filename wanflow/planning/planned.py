@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +93,8 @@ class Plan:
     forecast: Forecast = field(default_factory=Forecast)
     resubmits: bool = False
     _sent: Counter[str] = field(default_factory=Counter)
+    _rerolls: Counter[str] = field(default_factory=Counter)
+    _reroll_images: Counter[str] = field(default_factory=Counter)
     _sent_images: Counter[str] = field(default_factory=Counter)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
@@ -139,7 +141,29 @@ class Plan:
         number = self.level(entry).numbers[step]
         if isinstance(entry, Unchanged):
             return SHAPES[entry.shape[number]][1] is Reason.SKIPPED
-        return entry.decisions[number].reason is Reason.SKIPPED
+        decision = entry.decisions[number]
+        unfit = decision.failed_gate and self.level(entry).steps[number].when_unfit == "skip"
+        return decision.reason is Reason.SKIPPED or unfit
+
+    def lacks_pictures(self, place: int, step: Step) -> bool:
+        """Whether what a job takes is skipped, so that it is skipped as well."""
+        refs = [ref for ref in step.inputs.values() if not ref.every]
+        origins = [self._origin(place, ref) for ref in refs]
+        if any(ref.kind is RefKind.STEP and self._is_skipped(place, ref.name) for ref in origins):
+            return True
+        return "images.0" in step.inputs and not any(slot.startswith("images.") for slot in self.sources(place, step))
+
+    def row_plan(self, place: int) -> RowPlan:
+        """The plan of a row that is not recognised whole."""
+        entry = self.entries[place]
+        assert isinstance(entry, RowPlan)  # noqa: S101 - told to mypy
+        return entry
+
+    def settle(self, place: int, step: str, reason: Reason, **more: Any) -> None:
+        """What a run found out of a job: that it has no picture of its own after all."""
+        entry, decided = self.row_plan(place), Decision(step, Action.SKIP, reason, **more)
+        decisions = tuple(decided if decision.step == step else decision for decision in entry.decisions)
+        self.entries[place] = replace(entry, decisions=decisions)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -178,12 +202,16 @@ class Plan:
 
     def step_usd(self, step: str) -> Decimal | None:
         """What the open jobs of a step cost, each of them done once; None when that is not known."""
-        usd, images = self.terms[step].usd, self.to_pay(step).total()
+        usd, images = self.terms[step].usd, self.images_once(step)
         return None if usd is None and images else (usd or Decimal(0)) * images
+
+    def images_once(self, step: str) -> int:
+        """How many images of a step are paid for if none has to be made again."""
+        return self.to_pay(step).total() - self._reroll_images[step]
 
     def tally(self) -> None:
         """Count the entries; called once, when all are there."""
-        totals = self.totals
+        totals, candidates = self.totals, {step.id: step.candidates for step in self.steps}
         rows = self.rows
         for level, entries in ((self.row_level, rows), (self.run_level, self.entries[len(rows) :])):
             for shape, count in Counter(entry.shape for entry in entries if isinstance(entry, Unchanged)).items():
@@ -199,6 +227,7 @@ class Plan:
                     self.by_step[decision.step][decision.action] += 1
                     if decision.action is not Action.SKIP or decision.reason is Reason.PARKED:
                         self.images[decision.step, decision.action] += decision.images
+                        self._note_rerolls(decision, candidates[decision.step])
                     totals.parked += decision.reason is Reason.PARKED
                     totals.picks += bool(decision.chosen and decision.chosen.is_open)
                     changes = tuple(change.field for change in decision.changes)
@@ -239,6 +268,13 @@ class Plan:
         terms = self.terms[step]
         return terms.paid or terms.usd is None or bool(terms.usd)
 
+    def _note_rerolls(self, decision: Decision, candidates: int) -> None:
+        """Count what may have to be made again, also of what is another job's work, but judged by another gate."""
+        parked = decision.action is Action.SKIP
+        self._rerolls[decision.step] += 0 if parked else decision.rerolls
+        self._reroll_images[decision.step] += 0 if parked else decision.rerolls * candidates
+        self.images[decision.step, Action.SKIP if parked else Action.LATER] += decision.rerolls * candidates
+
     def _note_sent(self, decision: Decision) -> None:
         """Count a job whose task was sent before, and is not sent again."""
         if decision.action is Action.RUN and not self.costs(decision):
@@ -277,19 +313,22 @@ class Plan:
         totals.skip += counts[Action.SKIP]
         open_images, after = self._open_images(step), self.images[step.id, Action.SKIP]
         totals.images += open_images
+        totals.images_after += after
         usd, to_pay = self.terms[step.id].usd, self.to_pay(step.id)
         if usd is None:
             totals.unpriced += to_pay.total()
             totals.usd_after = None if after else totals.usd_after
         if not self.is_paid(step.id):
             return
-        totals.images_after += after
+        totals.images_paid_after += after
         if totals.usd_after is not None:
             totals.usd_after += (usd or 0) * after
-        totals.paid_tasks += self._open_jobs(step) - self._sent[step.id]
+        totals.paid_tasks += self._open_jobs(step) - self._sent[step.id] + self._rerolls[step.id]
         totals.images_paid += to_pay.total()
         totals.usd += (usd or 0) * to_pay[Action.RUN]
-        totals.usd_expected += (usd or 0) * to_pay.total()
+        totals.rerolls += self._rerolls[step.id]
+        totals.images_rerolled += self._reroll_images[step.id]
+        totals.usd_expected += (usd or 0) * self.images_once(step.id)
         totals.usd_worst += (usd or 0) * to_pay.total()
 
 
@@ -367,7 +406,7 @@ def _prices(plan: Plan) -> list[dict[str, Any]]:
     images: Counter[str] = Counter()
     terms: dict[str, Terms] = {}
     for step in plan.steps:
-        if plan.is_paid(step.id) and (number := plan.to_pay(step.id).total()):
+        if plan.is_paid(step.id) and (number := plan.images_once(step.id)):
             images[str(step.model)] += number
             terms[str(step.model)] = plan.terms[step.id]
     return [_price(model, images[model], terms[model]) for model in sorted(images)]
@@ -404,6 +443,7 @@ def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[s
         "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in decision.changes],
         "images": decision.images if is_open else 0,
         "usd": money(usd),
+        "rerolls": decision.rerolls,
         "usd_reserved": money(decision.usd_reserved),
         "candidates": _candidates(decision),
         "note": decision.note,

@@ -21,6 +21,7 @@ _CHANGED = (
     Reason.MODEL_CHANGED,
     Reason.PICK_CHANGED,
     Reason.TAKE,
+    Reason.REROLLED,
 )
 _MISSING = (Reason.OUTPUT_MISSING, Reason.OUTPUT_MODIFIED)
 # What says nothing of whether a job can be done.

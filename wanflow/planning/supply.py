@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wanflow.documents.source import NodePath
-from wanflow.errors import EditError, Mark, Problem
+from wanflow.errors import EditError, Mark, Problem, Rule
 from wanflow.functions.maskrules import Unfit, fault, size_fault
 from wanflow.functions.sizes import fitted
 from wanflow.language.expand import RowError, about_row
@@ -22,6 +22,30 @@ from wanflow.model import Blob, Chosen, Reason, Ref, RefKind, Row, Source
 from wanflow.pictures.images import MAX_PIXELS
 from wanflow.planning.inputs import Inputs, counted
 
+# What can be wrong with a picture that is there before a run; of others, why none is there.
+_RULES: Mapping[str, Rule] = {
+    "DataRefused": "data-refused",
+    "ImageFormat": "image-format",
+    "ImageDamaged": "image-unreadable",
+    "ImageMissing": "image-missing",
+    "ImageSize": "image-size",
+    "ImageTooLarge": "image-too-large",
+    "ImageTruncated": "image-unreadable",
+    "ImageUnfit": "image-unfit",
+    "ImageUnreadable": "image-unreadable",
+    "MaskAlpha": "mask-alpha",
+    "MaskBlack": "mask-black",
+    "MaskGrey": "mask-grey",
+    "MaskSize": "mask-size",
+    "MaskWhite": "mask-white",
+    "OutOfReach": "out-of-reach",
+    "UrlRefused": "url-refused",
+}
+_REMEDIES = {
+    "ImageTooLarge": "Save it smaller.",
+    "ImageUnreadable": "Save it anew as JPEG or PNG, or leave the row out with where:.",
+    "ImageTruncated": "Copy it anew from where it is whole, or leave the row out with where:.",
+}
 _STEP = "Put a local/fit step before it, with: {{{}}}."
 
 
@@ -105,8 +129,11 @@ class Supplier:
                 found = self.inputs.url(text, afresh=afresh)
         except EditError as error:
             said = name if ref.kind is RefKind.URL else f"{ref}: {name}"
+            rule, hint = _RULES.get(error.code, "image"), _REMEDIES.get(error.code, "")
+            if error.code == "ImageMissing":
+                hint = self.inputs.nearest(name)
             problem = replace(self._place(ref, row, where), message=f"{said}: {error.message}")
-            raise RowError(replace(problem, rule=_rule_name(error.code))) from error
+            raise RowError(replace(problem, rule=rule, hint=hint)) from error
         self.row_files[found.digest if isinstance(found, Url) else found.path] = found
         return found
 
@@ -151,7 +178,7 @@ class Supplier:
 
     def check(self, step: Step, row: Row, taken: Mapping[str, Supply]) -> None:
         """Judge the pictures that a step takes by its function's rules. Raises RowError."""
-        self._require_number(step, row, sum(slot.startswith("images.") for slot in taken))
+        self.check_number(step, row, sum(slot.startswith("images.") for slot in taken))
         self.check_sizes(step, row, taken)
         for slot, supply in taken.items():
             rule = step.function.inputs.get(slot.partition(".")[0], {})
@@ -173,11 +200,12 @@ class Supplier:
         if unfit is None:
             return
         what = f"{supply.file}: " if supply.file else f"the picture of {supply.step}: " if supply.step else ""
-        where, name = step.slot_place(slot), _rule_name(unfit.code)
+        where, name = step.slot_place(slot), _RULES.get(unfit.code, "image")
         problem = self.recipe.document.problem(where, name, f"{what}{unfit.message}", unfit.hint)
         raise RowError(about_row(problem, row))
 
-    def _require_number(self, step: Step, row: Row, count: int) -> None:
+    def check_number(self, step: Step, row: Row, count: int) -> None:
+        """Judge how many pictures a step takes. Raises RowError."""
         rule = step.function.inputs.get("images", {})
         if "images.0" not in step.inputs or rule["min"] <= count <= rule["max"]:
             return
@@ -248,7 +276,3 @@ def _fit(size: tuple[int, int], low: int, high: int) -> str:
     if not all(low <= side <= high for side in fitted(*size, limits)):
         return f"It is longer than {high / low:g}:1, so resizing can't help; crop it."
     return _STEP.format(", ".join(f"{name}: {value}" for name, value in limits.items()))
-
-
-def _rule_name(code: str) -> str:
-    return "".join(f"-{char.lower()}" if char.isupper() else char for char in code).lstrip("-")

@@ -55,9 +55,14 @@ class Targets:
                 unfit.add(output.name)
                 continue
             whole = paths[output.name] = self.prefix + path
-            complaint = self._path_problem(output, path) or self._beyond(whole)
-            if claim and (complaint := complaint or self.owners.claim(whole, row.key, output.name)):
+            if complaint := self._path_problem(output, path):
+                hint = "Write for example out/${{ row.id }}.png."
+            elif complaint := self._beyond(whole):
+                hint = ""
+            else:
+                complaint = self.owners.claim(whole, row.key, output.name) if claim else ""
                 hint = "Every row and output needs a path of its own, e.g. out/${{ row.id }}-name.png."
+            if claim and complaint:
                 read = [output.to] if isinstance(output.to, Template) else []
                 problem = self._recipe.document.problem(output.where("to"), "output-path", complaint, hint)
                 faults.append(about_row(problem, row, *read))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.documents.source import NodePath
+from wanflow.judging.gates import FAILED
 from wanflow.language.expand import RowError
 from wanflow.language.recipe import Output, Step
 from wanflow.links.urls import Url
@@ -121,8 +122,11 @@ class Progress:
             ended = state.end(decision.step, Status.EXCLUDED, decision.result, chosen=decision.chosen)
             self.tell(decision.step, ended)
         elif decision.result:
-            self.reused(state, decision.step, decision.key, decision.result, decision.chosen)
+            keys = [*decision.tried, *([decision.key] if decision.key else [])]
+            self.reused(state, decision.step, keys, decision.result, decision.chosen)
             state.sound &= not (decision.reason is Reason.FROZEN and decision.note)  # which is told each time
+        elif decision.reason is Reason.UNFIT:
+            self._unfit(state, decision)
         elif decision.reason is Reason.PARKED:
             self.park(state, decision.step)
         elif decision.reason is Reason.REFUSED:
@@ -145,12 +149,49 @@ class Progress:
         said = f"not sent again until the request changes, or with --retry-refused; last time: {words}"
         self.tell(decision.step, state.fail(decision.step, code, said, Status.REFUSED))
 
-    def reused(self, state: RowState, step: str, key: str | None, result: Result, chosen: Chosen | None = None) -> None:
-        """A job's picture was there already."""
-        if key:
-            for name in self.names(state, step):
-                self._planner.memory.note_key(name, key)
-        self.tell(step, state.end(step, Status.REUSED, result, key, chosen))
+    def _unfit(self, state: RowState, decision: Decision) -> None:
+        if not decision.failed_gate:
+            why = decision.note or "needs a picture that failed its gate"
+            self.tell(decision.step, state.fail(decision.step, "Blocked", why, Status.BLOCKED))
+            return
+        self.note_keys(state, decision.step, decision.tried)
+        self.unfit(state, decision.step, decision.note)
+
+    def unfit(self, state: RowState, step: str, why: str) -> None:
+        """None of a job's pictures is as expected: it failed, or the row goes on without it as its step says."""
+        ending = state.level.steps[state.level.numbers[step]].when_unfit
+        said = f"{why}; its image goes on" if ending == "bypass" else why
+        status = Status.FAILED if ending == "fail" else Status.SKIPPED
+        self.tell(step, state.fail(step, FAILED, said, status))
+
+    def leave_out(self, place: int, step: str, reason: Reason, key: str | None, why: str) -> list[Publication]:
+        """A run found that a job has no picture of its own; the files that show another one in its place."""
+        state = self.rows[place]
+        shown = {publication.name for publication in self.due(state)}
+        of = state.level.steps[state.level.numbers[step]]
+        instead = of.inputs["image"] if why and of.when_unfit == "bypass" else None
+        self._plan.settle(place, step, reason, key=key, note=why, instead=instead)
+        state.entry, state.sound = self._plan.row_plan(place), False
+        if why:
+            self.unfit(state, step, why)
+        else:
+            self.tell(step, state.end(step, Status.SKIPPED))
+        now_due = [publication for publication in self.due(state) if publication.name not in shown]
+        state.open_ends += len(now_due)
+        return now_due
+
+    def note_keys(self, state: RowState, step: str, keys: Sequence[str]) -> None:
+        """Remember a job's keys: what was asked first, by which changes are told, and every later try by its number."""
+        for name in self.names(state, step):
+            for number, key in enumerate(keys, 1):
+                self._planner.memory.note_key(numbered(name, number), key)
+
+    def reused(
+        self, state: RowState, step: str, keys: Sequence[str], result: Result, chosen: Chosen | None = None
+    ) -> None:
+        """A job's picture was there already, under the last of these keys."""
+        self.note_keys(state, step, keys)
+        self.tell(step, state.end(step, Status.REUSED, result, keys[-1] if keys else None, chosen))
 
     def names(self, state: RowState, step: str) -> list[str]:
         """What the key of a job is remembered under; those of several takes stand beside each other."""
@@ -234,7 +275,7 @@ class Progress:
                     outcome = state.fail(step.id, "LeftInFlight", why, Status.LEFT)
                     outcome.task_id, outcome.attempts = task.task_id, 1
                     if task.task_id:
-                        outcome.usd = None if task.usd_image is None else task.usd
+                        state.charge(outcome, None if task.usd_image is None else task.usd)
                 else:
                     outcome = state.end(step.id, Status.NOT_STARTED)
                 self.tell(step.id, outcome)
@@ -270,3 +311,8 @@ class Progress:
             record.open_picks.update(step for step, chosen in state.chosen.items() if chosen.is_open)
         record.problems, record.notes = len(plan.problems), list(plan.notes)
         return record
+
+
+def numbered(name: str, number: int) -> str:
+    """What the key of a job's try is remembered under."""
+    return name if number == 1 else f"{name}!{number}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wanflow.model import Blob, Chosen, Outcome, OutputFile, Publication, Ref, Result, Status
+from decimal import Decimal
+
+from wanflow.backends.draft import FREE
+from wanflow.model import Blob, Chosen, Outcome, OutputFile, Publication, Ref, Result, Status, Try
 from wanflow.planning.planned import Level, RowPlan, origin
 
 
@@ -14,6 +17,7 @@ class RowState:
         self.blobs: dict[str, Blob] = {}
         self.chosen: dict[str, Chosen] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.tries: dict[str, list[Try]] = {}
         self.open_ends = 0
         self.sound = True
 
@@ -42,7 +46,9 @@ class RowState:
     ) -> Outcome:
         """A job ended so; with what goes on of its result, if it has one."""
         function = self.level.steps[self.level.numbers[step]].function.name
-        outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key)
+        tries = self.tries.get(step, [])
+        outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key, tries=tuple(tries))
+        self.charge(outcome, FREE)
         if result:
             chosen = self.chosen[step] = chosen or Chosen(result.blobs[:1], result.blobs[:1])
             if chosen.pictures:
@@ -53,6 +59,11 @@ class RowState:
             outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
             outcome.images = len(result.blobs)
         return outcome
+
+    def charge(self, outcome: Outcome, usd: Decimal | None) -> None:
+        """Note what a job cost beside what its tries did; None when that is not known."""
+        paid = [usd, *(made.usd for made in outcome.tries)]
+        outcome.usd = None if None in paid else sum((each for each in paid if each), FREE)
 
     def fail(self, step: str, code: str, message: str, status: Status = Status.FAILED) -> Outcome:
         """A job has no picture, and why."""

@@ -9,18 +9,21 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
+from wanflow.functions.sizes import Size, base
+from wanflow.judging.gates import FAILED
 from wanflow.language import hints
 from wanflow.language.expand import Job as Made
 from wanflow.language.expand import RowError
 from wanflow.language.recipe import Step
 from wanflow.limits.lanes import Lanes
-from wanflow.model import Blob, Call, Chosen, Ref, RefKind, Result, Source, Status
+from wanflow.model import Blob, Call, Chosen, Reason, Ref, RefKind, Result, Source, Status
 from wanflow.paying.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
 from wanflow.paying.payments import Payments
 from wanflow.paying.salvage import Salvage
@@ -34,10 +37,11 @@ from wanflow.running.fetch import Fetcher
 from wanflow.running.fetching import LANE, Fetching
 from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
-from wanflow.running.progress import Progress
+from wanflow.running.progress import Progress, numbered
 from wanflow.running.publishing import Publishing
 from wanflow.running.putoff import PutOff
 from wanflow.running.schedule import Job, Schedule
+from wanflow.running.tries import Tries
 from wanflow.store.claims import Claims
 from wanflow.store.history import Making
 from wanflow.store.tasks import Order, Task
@@ -72,6 +76,7 @@ class Run:
         if payments:
             self.salvage = Salvage(payments, retries.clock, self._keep_salvaged, listener.note, halt.for_store)
         self.progress = Progress(planner, listener, self.halt)
+        self.tries = Tries(planner, self.progress)
         self.publishing = Publishing(self.progress, publisher, planner.index, listener, self.halt)
         self.fetching = Fetching(planner.inputs, fetcher, retries, halt)
         self.claims = Claims(planner.blobs.root)
@@ -84,8 +89,10 @@ class Run:
         self._again: deque[Job] = deque()
         self._made: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._some_left_out = False  # of what the plan thought would be made
         self._further: dict[Job, tuple[Begun, Asked]] = {}  # jobs of which only a part is asked for
-        self._bases: dict[Job, Blob | None] = {}  # what candidates are compared with
+        self._bases: dict[Job, Blob | None] = {}  # what pictures are compared with
+        self._assumed: dict[Job, tuple[Size | None, Size | None]] = {}  # its image's size, and its own by the rule
 
     # -- from outside
 
@@ -184,13 +191,16 @@ class Run:
                 self.lanes.take(LANE)
                 self._spawn(self._fetch(job))
                 continue
+            if self._some_left_out and self.plan.lacks_pictures(job[0], self.steps[job[1]]):
+                self._leave_out(job, Reason.SKIPPED)
+                continue
             try:
                 call, parts = self._call(job)
             except (RowError, EditError) as error:
                 self._fail(job, _as_edit_error(error), 0)
                 continue
             if result := self._known(job, call.key):
-                self._reuse(job, call.key, result)
+                self._offer(job, call.key, result)
             elif refusal := self.planner.decider.refusal(call.key):
                 self._fail(job, EditError(*refusal, Again.NEVER), 0)
             elif call.key in self._followers:
@@ -221,7 +231,7 @@ class Run:
             return
         if result := self._known(job, call.key):  # it was finished between the look and the claim
             self.claims.free(call.key, claim)
-            self._reuse(job, call.key, result)
+            self._offer(job, call.key, result)
             return
         self._followers[call.key] = []
         self._leading[job] = call.key
@@ -244,21 +254,25 @@ class Run:
     def _call(self, job: Job) -> tuple[Call, str]:
         place, step = job[0], self.steps[job[1]]
         row = self.progress.rows[place].entry.row
-        made_of = self.planner.expansion.job(step, row)
+        made_of = self.planner.expansion.another(self.planner.expansion.job(step, row), self.tries.unfit(job))
         pictures = self._pictures(place, step)
-        if self.plan.fetches:  # of which the plan did not know what they are
-            taken = {slot: _supply(ref, source) for slot, (ref, source) in pictures.items()}
-            self.planner.supplier.check_sizes(step, row, taken)
+        # What is fetched, or made by others, may be of another size than the plan thought, and some may not be there.
+        taken = {slot: _supply(ref, source) for slot, (ref, source) in pictures.items()}
+        if self._some_left_out or self.plan.fetches:
+            self.planner.supplier.check_number(step, row, sum(slot.startswith("images.") for slot in taken))
+        self.planner.supplier.check_sizes(step, row, taken)
         sources = {slot: source for slot, (_, source) in pictures.items()}
         inputs = {slot: (str(self.inputs.root / source.path), source.blob.sha256) for slot, source in sources.items()}
         sizes = {slot: source.blob.size for slot, source in sources.items()}
         made = self.planner.expansion.size(made_of, sizes)
+        self._assumed[job] = base(sizes), made
         pixels = max(width * height for width, height in (*sizes.values(), made or (0, 0)))
         digests = {slot: sha256 for slot, (_, sha256) in inputs.items()}
         if region := self.planner.expansion.region(step, row, None):
             digests[hints.REGION] = hints.symbol(region)
         asked = self._asked(job, made_of, digests)
-        self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
+        if step.candidates > 1 or step.expect:
+            self._bases[job] = self.planner.decider.base({slot: Supply.of(source) for slot, source in sources.items()})
         return Call(asked.key, step.function.name, asked.parameters, inputs, region, step.model, pixels), asked.parts
 
     def _asked(self, job: Job, made_of: Made, digests: Mapping[str, str]) -> Asked:
@@ -398,25 +412,28 @@ class Run:
             with self.index.transaction():
                 making = self._making(state.address(step.id), step, performed)
                 self.index.remember(call.key, result, parts, making)
-                names = self.progress.names(state, step.id)
+                names = [numbered(name, self.tries.unfit(job) + 1) for name in self.progress.names(state, step.id)]
                 self.index.note_jobs(self.plan.identity, [(name, call.key) for name in names])
                 self._learn(step, performed, seconds)
+                self.planner.decider.sizing.note(step, *self._assumed.pop(job), result.blobs[0].size)
             kept = True
             self.kept += 1
         self._made.add(call.key)
-        try:
-            key, whole = self._whole(job, call.key, result)
-            outcome = state.end(step.id, Status.DONE, whole, key, self._chosen(job, whole))
-        except (RowError, EditError, StoreError) as error:
-            self._fail(job, _as_edit_error(error), performed.attempts)
-            return kept
-        outcome.attempts, outcome.seconds = performed.attempts, seconds
-        outcome.task_id = result.task_id
-        outcome.usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
-        self.progress.tell(step.id, outcome)
-        self._succeed(job)
-        for follower in self._followers.pop(self._leading.pop(job)):
-            self._reuse(follower, call.key, result)
+        usd = FREE if self._paid_before(performed.task) else self._cost(step, result.billed)
+        followers = self._followers.pop(self._leading.pop(job))
+        if step.expect:  # before it is judged, so that it counts whatever becomes of that
+            self.tries.paid(job, call.key, result, usd)
+            usd = FREE
+        billed = result.billed if usd != FREE and not step.expect else 0
+        if found := self._judged(job, call.key, result, performed.attempts, billed):
+            outcome = state.end(step.id, Status.DONE, *found)
+            outcome.attempts, outcome.seconds = performed.attempts, seconds
+            outcome.task_id = result.task_id
+            state.charge(outcome, usd)
+            self.progress.tell(step.id, outcome)
+            self._succeed(job)
+        for follower in followers:
+            self._offer(follower, call.key, result)
         return kept
 
     def _learn(self, step: Step, performed: Performed, seconds: float) -> None:
@@ -432,18 +449,61 @@ class Run:
             usd, run = None if task.usd_image is None else task.usd_image * performed.result.billed, task.run
         return Making(self.plan.recipe.name, job, run, self.clock.now(), usd)
 
-    # -- how jobs end
+    # -- what becomes of a result
+
+    def _offer(self, job: Job, key: str, result: Result) -> None:
+        """An open job needs no work, if what is there will do."""
+        if self.steps[job[1]].expect:
+            self._spawn(self._reuse_measured(job, key, result))
+        else:
+            self._reuse(job, key, result)
+
+    async def _reuse_measured(self, job: Job, key: str, result: Result) -> None:
+        await self._measured(job, result)
+        self._reuse(job, key, result)
 
     def _reuse(self, job: Job, key: str, result: Result) -> None:
-        """An open job needs no work: its picture is there."""
+        if found := self._judged(job, key, result):
+            result, key, chosen = found
+            self.progress.reused(
+                self.progress.rows[job[0]], self.steps[job[1]].id, self.tries.keys(job, key), result, chosen
+            )
+            self._succeed(job)
+
+    def _judged(
+        self, job: Job, key: str, result: Result, attempts: int = 0, billed: int = 0
+    ) -> tuple[Result, str, Chosen | None] | None:
+        """A job's whole result as far as it is as expected, its key, and what goes on of it; where there is none, the
+        job is tried again or ends.
+        """
         try:
             key, result = self._whole(job, key, result)
-            chosen = self._chosen(job, result)
+            verdict = self.tries.judge(job, key, result, self._bases.get(job))
+            if verdict.good:
+                result = replace(result, blobs=verdict.good)
+                return result, key, self._chosen(job, result)
         except (RowError, EditError, StoreError) as error:
-            self._fail(job, _as_edit_error(error), 0)
-            return
-        self.progress.reused(self.progress.rows[job[0]], self.steps[job[1]].id, key, result, chosen)
-        self._succeed(job)
+            failure = _as_edit_error(error)
+            failure.billed = billed
+            self._fail(job, failure, attempts)
+            return None
+        if self.tries.more(job):
+            self._again.append(job)
+        elif self.steps[job[1]].when_unfit == "fail":
+            self._fail(job, EditError(FAILED, self.tries.failure(job)), 0)
+        else:
+            self._leave_out(job, Reason.UNFIT, self.tries.failure(job))
+        return None
+
+    def _leave_out(self, job: Job, reason: Reason, why: str = "") -> None:
+        """A job has no picture of its own, and the row goes on without it."""
+        state, key = self.progress.rows[job[0]], self.tries.keys(job)[-1] if why else None
+        self._some_left_out = True
+        self.publishing.add(state, self.progress.leave_out(job[0], self.steps[job[1]].id, reason, key, why))
+        self._schedule.done(job)
+        self.progress.end_one(state)
+
+    # -- how jobs end
 
     def _whole(self, job: Job, key: str, result: Result) -> tuple[str, Result]:
         """The job's whole result, and its key, where only what was missing of it was asked for. Raises StoreError."""
@@ -462,11 +522,15 @@ class Run:
     # -- what goes on of a result
 
     async def _measured(self, job: Job, result: Result) -> None:
-        # What can't be measured is told once the result, which may have been paid for, is kept.
-        with suppress(EditError):
-            await self.planner.chooser.prepare(self.steps[job[1]], result.blobs, self._bases.get(job))
+        """Find out what is asked of pictures next, beside the loop."""
+        step, base = self.steps[job[1]], self._bases.get(job)
+        with suppress(EditError):  # told by whoever asks, once all that was paid for is kept
+            await self.planner.gates.prepare(step, result.blobs, base)
+            await self.planner.chooser.prepare(step, result.blobs, base)
 
-    def _chosen(self, job: Job, result: Result) -> Chosen:
+    def _chosen(self, job: Job, result: Result) -> Chosen | None:
+        if self.steps[job[1]].candidates < 2:
+            return None
         made_of = self.planner.expansion.job(self.steps[job[1]], self.progress.rows[job[0]].entry.row)
         return self.planner.decider.chosen(made_of, result.blobs, self._bases.pop(job, None))
 
@@ -498,7 +562,7 @@ class Run:
         state, step = self.progress.rows[job[0]], self.steps[job[1]]
         outcome = state.fail(step.id, error.code, error.message)
         outcome.attempts, outcome.task_id = attempts, error.task_id
-        outcome.usd = self._cost(step, error.billed)
+        state.charge(outcome, self._cost(step, error.billed))
         self.progress.tell(step.id, outcome)
         blocked = self._schedule.failed(job)
         for place, number in blocked:

@@ -20,7 +20,7 @@ from wanflow.store.database import Connection, begin_wal
 from wanflow.store.durations import Durations
 from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.history import UNKNOWN, History, Making
-from wanflow.store.made import blob_of, facts_of, made_of, numbers_of, parts_of, result_of
+from wanflow.store.made import blob_of, facts_of, made_of, measured_of, parts_of, result_of
 from wanflow.store.receipts import FILE, Receipt, Receipts
 from wanflow.store.sightings import Sightings, read_column
 
@@ -145,7 +145,7 @@ class Index(Sightings, History, Durations):
                 pass
         for _ in self.results():
             pass
-        judged = (("blob", "files", blob_of), ("facts", "masks", facts_of), ("found", "measures", numbers_of))
+        judged = (("blob", "files", blob_of), ("facts", "masks", facts_of), ("found", "measures", measured_of))
         for column, table, judge in judged:
             for (text,) in self._db.execute(f"SELECT {column} FROM {table}"):  # noqa: S608 - names of ours
                 read_column(text, judge)

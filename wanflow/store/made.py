@@ -65,6 +65,11 @@ def facts_of(facts: Any) -> MaskFacts:
     return MaskFacts(_count(pixels), _count(white), _count(grey), bool(only_alpha))
 
 
+def measured_of(found: Any) -> list[float] | str:
+    """What was measured of a picture, or said of it. Raises ValueError."""
+    return text(found) if isinstance(found, str) else numbers_of(found)
+
+
 def numbers_of(found: Any, count: int | None = None) -> list[float]:
     """What was measured, so many numbers if told. Raises ValueError."""
     numbers = listed(found)

@@ -9,9 +9,11 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from wanflow.errors import quoted
+from wanflow.functions.geometry import Size
 from wanflow.functions.maskrules import COUNTING, MaskFacts
 from wanflow.model import Blob, FileStat
-from wanflow.store.made import blob_list, blob_of, facts_of, numbers_of, read
+from wanflow.store.made import blob_list, blob_of, facts_of, numbers_of, read, text
 
 T = TypeVar("T")
 
@@ -121,10 +123,28 @@ class Sightings:
         found = self._db.execute(asked, (name, sha256, base)).fetchone()
         return self._sound(found[0], lambda entry: numbers_of(entry, values)) if found else None
 
-    def note_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float]]) -> None:
-        """Keep what was measured, by name, digest and base's digest."""
-        measured = ((*of, json.dumps(list(found))) for of, found in entries.items())
+    def remark(self, name: str, sha256: str, base: str = "") -> str | None:
+        """What a check of this name and version said of a picture."""
+        asked = "SELECT found FROM measures WHERE name = ? AND sha256 = ? AND base = ?"
+        found = self._db.execute(asked, (name, sha256, base)).fetchone()
+        return read_column(found[0], text) if found else None
+
+    def note_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float] | str]) -> None:
+        """Keep what was measured or said, by name, digest and base's digest."""
+        measured = ((*of, json.dumps(found)) for of, found in entries.items())
         self._db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?)", measured)
+
+    # -- how large results were
+
+    def sizes(self, maker: str) -> dict[tuple[Size | None, Size], Size]:
+        """What a maker's pictures measured, by the image's size and the one that was assumed."""
+        found = self._db.execute("SELECT image, assumed, made FROM sizes WHERE maker = ?", (maker,))
+        return {(_size(image) if image else None, _size(assumed)): _size(made) for image, assumed, made in found}
+
+    def note_size(self, maker: str, image: Size | None, assumed: Size, made: Size) -> None:
+        """Keep how large a picture was that a maker made of an image of this size."""
+        line = (maker, _said(image) if image else "", _said(assumed), _said(made))
+        self._db.execute("INSERT OR REPLACE INTO sizes VALUES (?, ?, ?, ?)", line)
 
     # -- output files
 
@@ -169,9 +189,21 @@ class Sightings:
         yield from self._db.execute("SELECT path, sha256 FROM outputs ORDER BY path")
 
 
-def read_column(text: Any, judge: Callable[[Any], T]) -> T:
+def _said(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _size(text: str) -> Size:
+    try:
+        width, height = map(int, str(text).split("x"))
+    except ValueError as error:
+        raise sqlite3.DataError(f"what no wanflow wrote ({quoted(str(text))} is no size)") from error
+    return width, height
+
+
+def read_column(raw: Any, judge: Callable[[Any], T]) -> T:
     """What a column of JSON holds. Raises sqlite3.DataError for what no wanflow wrote."""
     try:
-        return read(text, judge)
+        return read(raw, judge)
     except ValueError as error:
         raise sqlite3.DataError(f"what no wanflow wrote ({error})") from error

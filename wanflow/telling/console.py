@@ -224,6 +224,8 @@ class Narrator:
             self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
             self.note(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
+        elif outcome.status is Status.SKIPPED and outcome.error_code:
+            self.note(f"{outcome.job} skipped: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.LEFT:
             self.note(f"{outcome.job} left in flight: {str(outcome.error_message).removeprefix('left ')}")
         elif outcome.status is Status.DONE and not self._live:

@@ -37,6 +37,8 @@ REASONS = {
     Reason.REFUSED: "refused, see the problems",
     Reason.MODERATED: "refused by the service before; --retry-refused asks again",
     Reason.EXCLUDED: "not selected",
+    Reason.UNFIT: "failed its gate, or what it needs did",
+    Reason.REROLLED: "made again: what is there failed its gate",
     Reason.PARKED: "waits for a pick",
     Reason.PICK_CHANGED: "another candidate was picked",
     Reason.TAKE: "another take",
@@ -77,10 +79,11 @@ def _work(plan: Plan) -> Iterator[str]:
         yield f"no jobs to run, {files}" if totals.restore else "no jobs to run" if plan.fetches else idle
         return
     if totals.paid_tasks:
-        yield count(totals.paid_tasks, "paid task")
-        yield count(totals.images_paid, "image")
+        tasks = totals.paid_tasks - totals.rerolls
+        yield count(tasks, "paid task")
+        yield count(totals.images_paid - totals.images_rerolled, "image")
         yield cost(plan)
-        if free := jobs - totals.paid_tasks:
+        if free := jobs - tasks:
             yield count(free, "free job")
     else:
         yield count(jobs, "job")
@@ -197,7 +200,9 @@ def reason_text(action: Action, reason: Reason) -> str:
 
 @dataclass(slots=True)
 class Changed:
-    """What changed alike for so many jobs of a step, and the first rows of them; of frozen results a note says so."""
+    """What changed alike for so many jobs of a step, and the first rows of them; a note tells of frozen results and
+    failed gates.
+    """
 
     step: str
     changes: tuple[Change, ...]
@@ -224,8 +229,9 @@ def changed(plan: Plan) -> list[Changed]:
     found: dict[tuple[str, tuple[Change, ...], str], Changed] = {}
     for row, decision in plan.looked_at():
         note = decision.note if decision.reason is Reason.FROZEN else ""
+        note = f"failed its gate: {decision.note}" if decision.failed_gate else note
         if decision.changes or note:
-            alike = (decision.step, decision.changes, note)
+            alike = (decision.step, () if decision.failed_gate else decision.changes, note)
             entry = found.setdefault(alike, Changed(*alike))
             entry.count += 1
             if len(entry.rows) < NAMED:
@@ -284,10 +290,10 @@ def _after(plan: Plan) -> str:
     """What parked jobs come to at most."""
     totals = plan.totals
     jobs = f"up to {count(totals.parked, 'job')}"
-    if not totals.images_after:
+    if not totals.images_paid_after:
         return f"{jobs} more, free"
     cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
-    return f"{jobs} more, {cost} for {count(totals.images_after, 'image')}"
+    return f"{jobs} more, {cost} for {count(totals.images_paid_after, 'image')}"
 
 
 def times(plan: Plan) -> list[str]:

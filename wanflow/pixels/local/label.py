@@ -6,9 +6,10 @@ from PIL import Image, ImageDraw
 
 from wanflow.errors import EditError
 from wanflow.functions.geometry import Box, placed
-from wanflow.functions.layouts import LINES, SMALLEST_LETTERS, labelled, leading
+from wanflow.functions.layouts import labelled, leading, most_lines
+from wanflow.pixels.captions import fitted, misfit
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, edit
-from wanflow.pixels.lettering import draw, drawable, width, wrapped
+from wanflow.pixels.lettering import draw, drawable, width
 from wanflow.pixels.local.paint import CLEAR, WHITE, Rgba, colour, picture_of, rgba
 
 SHADE: Rgba = (0, 0, 0, 176)
@@ -26,30 +27,16 @@ def label(request: EditRequest) -> Edited:
     canvas = Image.new("RGBA", plan.size, ground if band else CLEAR)
     canvas.paste(rgba(picture), (0, plan.top))
     if drawable(text):
-        most = parameters.get("lines") or (1 if band else LINES)
-        lines, size = fitted(text, plan.room, plan.letters, most)
+        lines, size = laid(text, plan.room, plan.letters, most_lines(parameters))
         write(canvas, lines, size, plan.room, "center" if band else where, ink, CLEAR if band else ground)
     return Edited(picture_of(canvas, lossless=picture.lossless), Fidelity.REAL)
 
 
-def fitted(text: str, room: Box, letters: int, most: int) -> tuple[list[str], int]:
-    """Lines, at most so many, and the largest size of letters up to `letters` at which they fit. Raises EditError."""
-    size = max(letters, SMALLEST_LETTERS)
-    while True:
-        lines = [line for part in text.splitlines() for line in wrapped(part, size, room.width, most + 1)]
-        whole = size == SMALLEST_LETTERS or all(width(word, size) <= room.width for word in _words(text))
-        if whole and len(lines) <= most and len(lines) * leading(size) <= max(room.height, leading(SMALLEST_LETTERS)):
-            return lines, size
-        if size == SMALLEST_LETTERS:
-            break
-        size = max(min(round(0.95 * size), size - 1), SMALLEST_LETTERS)
-    message = f"a text of {len(text)} characters does not fit in {room.width}x{room.height} px and {most} lines"
-    raise EditError("LabelTooLong", f"{message}, even at {SMALLEST_LETTERS} px; shorten it, or allow more lines")
-
-
-def _words(text: str) -> list[str]:
-    # Chinese text may break anywhere, so only words of letters have to fit whole.
-    return [word for word in drawable(text).split() if word.isascii()]
+def laid(text: str, room: Box, letters: int, most: int) -> tuple[list[str], int]:
+    """Lines and the size of their letters. Raises EditError for a text that doesn't fit."""
+    if found := fitted(text, room, letters, most):
+        return found
+    raise EditError("LabelTooLong", f"{misfit(text, room, most)}; shorten it, or allow more lines")
 
 
 def write(canvas: Image.Image, lines: list[str], size: int, room: Box, gravity: str, ink: Rgba, ground: Rgba) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wanflow.functions.geometry import Box, contained, covering, placed
-from wanflow.functions.layouts import SMALLEST_LETTERS, compared, leading, sheet
+from wanflow.functions.geometry import Box, Parameters, contained, covering, placed
+from wanflow.functions.layouts import CORNER_LINES, compared, corner, sheet
 from wanflow.pixels.engine import Edited, EditRequest, Fidelity, Picture, edit
 from wanflow.pixels.lettering import draw, drawable, width, wrapped
-from wanflow.pixels.local.label import SHADE, fitted, write
+from wanflow.pixels.local.label import SHADE, laid, write
 from wanflow.pixels.local.paint import WHITE, Rgba, colour, on
 
 
@@ -83,14 +83,8 @@ def _lay_right(canvas: Image.Image, after: Image.Image, position: float | None) 
         pen.rectangle((at - half, 0, at + half - 1, height), fill=(255, 255, 255))
 
 
-def _corner(canvas: Image.Image, parameters: object, name: str, box: Box, gravity: str) -> None:
-    assert isinstance(parameters, dict)  # noqa: S101 - a call's parameters are JSON
+def _corner(canvas: Image.Image, parameters: Parameters, name: str, box: Box, gravity: str) -> None:
     text = drawable(parameters.get(name) or "")
-    letters = parameters.get("letters") or max(SMALLEST_LETTERS + 3, round(0.035 * max(box.size)))
-    margin = round(0.6 * letters)
-    share = box.width // 2 if parameters["layout"] == "split" else box.width
-    room = Box(box.left + margin, box.top + margin, box.width - 2 * margin, box.height - 2 * margin)
-    if not text or min(share - 2 * margin, room.height) < leading(SMALLEST_LETTERS):
-        return
-    lines, size = fitted(text, room._replace(width=share - 2 * margin), letters, 2)
-    write(canvas, lines, size, room, gravity, WHITE, SHADE)
+    if text and (place := corner(box, parameters)):
+        lines, size = laid(text, place.text, place.letters, CORNER_LINES)
+        write(canvas, lines, size, place.room, gravity, WHITE, SHADE)
