@@ -29,7 +29,7 @@ from wanflow.errors import (
 )
 from wanflow.language.build import build
 from wanflow.language.library import Library
-from wanflow.language.recipe import Recipe, over, without
+from wanflow.language.recipe import ManifestSpec, Recipe, over, without
 from wanflow.language.selection import Wish
 from wanflow.limits.budget import Budget
 from wanflow.limits.lanes import Lanes
@@ -44,6 +44,7 @@ from wanflow.planning import manifest as rows
 from wanflow.planning.explain import JobExplanation
 from wanflow.planning.explain import explain as explained
 from wanflow.planning.files import FileExplanation
+from wanflow.planning.inputs import Inputs
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
@@ -152,8 +153,8 @@ def save(recipe: str | Path, options: Options | None = None, clock: Clock | None
     clock = clock or RealClock()
     with looking(recipe, options) as planner:
         planner.inputs.save()  # so that no picture is read twice
-        asked = _requests(planner.project, planner.index)
-        return planner.plan, saved(planner.project, planner, asked, clock.now())
+        requested = asked(planner.project, planner.index)
+        return planner.plan, saved(planner.project, planner, requested, clock.now())
 
 
 def run_saved(
@@ -179,7 +180,7 @@ def _require_approval(project: Project, planner: Planner, approved: Saved) -> No
     if run_id := plans.used_by(project.store, approved.nonce):
         raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}; make a new plan")
     planner.inputs.save()
-    found = differences(approved, planner.plan, _requests(project, planner.index))
+    found = differences(approved, planner.plan, asked(project, planner.index))
     if found:
         more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
         lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
@@ -188,11 +189,14 @@ def _require_approval(project: Project, planner: Planner, approved: Saved) -> No
         )
 
 
-def _requests(project: Project, index: Index) -> dict[str, Request]:
-    """What every job of a project asks for, whatever is stored."""
+def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[str, Request]:
+    """What every job of a project asks for, whatever is stored. Raises RecipeError for what is wrong as a whole."""
     everything = _everything(project)
-    recipe, manifest, _ = _opened(everything)
-    planner = Planner(everything, recipe, manifest, Blank(index), _backend(everything), explained=Wish())
+    recipe, manifest, problems = _opened(everything)
+    if problems:
+        raise RecipeError(problems)
+    backend = _backend(everything)
+    planner = Planner(everything, recipe, manifest, Blank(index), backend, explained=Wish(), inputs=inputs)
     planner.decide()
     return requests(planner)
 
@@ -294,6 +298,11 @@ def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, ex
         planner.plan.notes.append(index.notice)
     planner.plan.notes += index.doubts
     return planner
+
+
+def manifest_of(project: Project) -> ManifestSpec | None:
+    """Where a recipe's rows come from, as it says itself."""
+    return _load(project)[0].manifest
 
 
 def _opened(project: Project) -> tuple[Recipe, Manifest | None, list[Problem]]:

@@ -55,7 +55,10 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
 @click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
-def plan(recipe: Path, kept: Path | None, form: str, detail: bool, **flags: Any) -> int:
+@click.option(
+    "--diff", "against", metavar="REF|DIR", help="How requests differ from those of a git revision, or a folder."
+)
+def plan(recipe: Path, kept: Path | None, form: str, detail: bool, against: str | None, **flags: Any) -> int:
     """Show what a run would do, why, and what it costs. Changes nothing; needs no network and no key.
 
     \b
@@ -65,15 +68,34 @@ def plan(recipe: Path, kept: Path | None, form: str, detail: bool, **flags: Any)
     wanflow plan restore.yaml --format markdown > comment.md
     wanflow plan restore.yaml --format html > plan.html
     wanflow plan restore.yaml -o plan.json && wanflow run plan.json
+    wanflow plan restore.yaml --diff main
     """
     from wanflow import api
 
     def work() -> int:
         wish = options(**flags)
+        if against:
+            return _show_diff(recipe, against, wish, form)
         plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
         return _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
 
     return reported(work, form == "json")
+
+
+def _show_diff(recipe: Path, against: str, wish: Options, form: str) -> int:
+    from wanflow.canon import told
+    from wanflow.errors import UsageError
+    from wanflow.reviewing import diff
+    from wanflow.telling import difftext
+
+    if form == "html":
+        raise UsageError("--diff is told as text, json or markdown")
+    plan, found = diff(recipe, against, wish)
+    if form == "json":
+        say(told(difftext.diff_json(found)))
+    else:
+        say(difftext.diff_markdown(found) if form == "markdown" else difftext.diff_text(found))
+    return 65 if plan.problems else 0
 
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:

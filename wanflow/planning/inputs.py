@@ -35,10 +35,11 @@ MOST_LISTED, MOST_COMPARED = 10_000, 50
 
 def counted(path: Path, sha256: str) -> MaskFacts:
     """What is in the mask in a file that must have this digest; takes a while. Raises EditError."""
-    return _counted(read_checked(path, sha256))
+    return facts_in(read_checked(path, sha256))
 
 
-def _counted(raw: bytes) -> MaskFacts:
+def facts_in(raw: bytes) -> MaskFacts:
+    """The same for the bytes of a file. Raises EditError."""
     from wanflow.pixels import codec, edit_mask  # late: they load numpy and OpenCV
 
     return edit_mask.facts(codec.decode(raw))
@@ -206,7 +207,7 @@ class Inputs:
         if known := self.known_mask(sha256):
             return known
         data = self._data.get(sha256)
-        return self.note_mask(sha256, _counted(datauris.decode(data)) if data else counted(path, sha256))
+        return self.note_mask(sha256, facts_in(datauris.decode(data)) if data else counted(path, sha256))
 
     def known_mask(self, sha256: str) -> MaskFacts | None:
         """What was counted in this mask before."""

@@ -57,6 +57,7 @@ class Planner:
         states: States | None = None,
         underway: Underway | None = None,
         explained: Wish | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
         before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
@@ -66,7 +67,7 @@ class Planner:
         self.manifest, self.index, self.backend = manifest, index, backend
         self.blobs, self.inputs = (
             Blobs(project.store),
-            Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
+            inputs or Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
         self.measures = Measures(index, self.blobs)
         self.gates = Gates(index, self.measures)

@@ -31,11 +31,11 @@ _ODD = re.compile(r"(?<=www)\.|[^\w ,./();=\"-]|_", re.ASCII | re.IGNORECASE)
 
 def plan_markdown(plan: Plan, *, detail: bool = False) -> str:
     """At most LIMIT characters; `detail` lists the jobs, too."""
-    page = _Page()
+    page = Page()
     page.add(f"### {code(plan.recipe.name)} {code(review.where(plan))}: {ours(review.summary(plan))}")
     page.listed(review.notes(plan), lambda note: f"- {code(note)}", NOTES, "note")
     page.table(review.step_lines(plan))
-    page.folded("What changed", review.changed(plan), _changed, CHANGES, "change")
+    page.folded("What changed", review.changed(plan), changed_line, CHANGES, "change")
     page.folded("Problems", plan.problems, lambda problem: f"- {code(problem.text())}", PROBLEMS, "problem")
     terms = [*(f"time: {time}" for time in review.times(plan)), *(f"price: {price}" for price in review.prices(plan))]
     page.folded("Time and prices", terms, lambda line: f"- {code(line)}", PRICES, "line")
@@ -44,7 +44,7 @@ def plan_markdown(plan: Plan, *, detail: bool = False) -> str:
     return page.text()
 
 
-class _Page:
+class Page:
     """Text that stays below the limit: what has no room is counted instead."""
 
     _SPARE = 200  # for the ends of a fold, and for telling how much was left out
@@ -54,6 +54,7 @@ class _Page:
         self._room = LIMIT - 1
 
     def text(self) -> str:
+        """All parts."""
         return "\n\n".join(self._parts) + "\n"
 
     def add(self, *lines: str) -> None:
@@ -112,7 +113,8 @@ def _cells(line: StepLine, names: list[str]) -> str:
     return f"| {' | '.join(cells[name] for name in names)} |"
 
 
-def _changed(entry: Changed) -> str:
+def changed_line(entry: Changed) -> str:
+    """What changed alike, as an entry of a list."""
     fields = [f"  - {code(name)}: {_sides(parts)}" for name, parts in entry.what]
     return "\n".join([f"- {code(entry.who)} {code(entry.note)}".rstrip(), *fields])
 
