@@ -55,14 +55,16 @@ class Revision:
         found: dict[str, Entry] = {}
         for line in told.split(b"\0"):
             head, _, name = line.partition(b"\t")
-            parts = head.split()
-            # Links and modules are no files of the project.
-            if len(parts) != 4 or parts[0] not in (b"100644", b"100755") or not parts[3].isdigit():
+            mode, _, oid, size = (*head.split(), b"", b"", b"", b"")[:4]
+            if mode not in (b"100644", b"100755"):  # links and modules are no files of the project
                 continue
+            if not size.isdigit():
+                what = f"{inline(os.fsdecode(name))[:200]} of {self.ref} is not in this copy of the repository"
+                raise UsageError(f"--diff: {what}; fetch it first (git fetch --unshallow, or --refetch)")
             with suppress(UnicodeDecodeError):
                 path = name.decode().removeprefix(self.prefix)
                 if is_plain(path):
-                    found[path] = Entry(parts[2].decode(), int(parts[3]))
+                    found[path] = Entry(oid.decode(), int(size))
             if len(found) > MAX_FILES:
                 raise UsageError(f"--diff: {self.ref} has over {MAX_FILES:,} files")
         return found
@@ -90,10 +92,8 @@ class Revision:
 
 def is_plain(path: str) -> bool:
     """Whether a name in a tree stays below the folder that it is written to."""
-    parts = PurePosixPath(path).parts
-    return (
-        bool(parts) and not path.startswith("/") and not {"..", ".git", ".wanflow"} & {part.lower() for part in parts}
-    )
+    parts = {part.lower() for part in PurePosixPath(path).parts}
+    return bool(parts) and not path.startswith("/") and not {"..", ".git", ".wanflow"} & parts
 
 
 def _git(folder: Path, *words: str) -> bytes:
