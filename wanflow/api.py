@@ -63,7 +63,7 @@ from wanflow.running.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
 from wanflow.store import locks, plans
 from wanflow.store.blank import Blank
-from wanflow.store.blobs import write_whole
+from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
@@ -86,35 +86,44 @@ __all__ = [
 ]
 # Differences from an approved plan that are told.
 MOST_TOLD = 20
+# Files that are named of many.
+MOST_NAMED = 3
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
     """Every problem of a recipe, its manifest and its rows. Raises RecipeError holding them all; else the plan."""
-    found = plan(recipe, options)
+    with looking(recipe, options) as planner:
+        found = _read_once(planner)
     if found.problems:
         raise RecipeError(found.problems)
     return found
 
 
 def plan(recipe: str | Path, options: Options | None = None) -> Plan:
-    """What a run would do; changes nothing. Problems of single rows are in the plan, whose other rows stand.
+    """What a run would do; changes nothing. Problems of single rows are in the plan, whose other rows stand. Pictures
+    that are not here, but were read before, are taken as they were, and a note says so.
 
     Raises RecipeError when the recipe or the manifest as a whole can't be used, UsageError, StoreError.
     """
-    with looking(recipe, options) as planner:
-        try:
-            planner.inputs.save()
-        except StoreError as error:  # a plan does without; the files are read again next time
-            planner.plan.notes.append(str(error))
-        return planner.plan
+    with looking(recipe, options, assumes=True) as planner:
+        return _read_once(planner)
+
+
+def _read_once(planner: Planner) -> Plan:
+    """A plan whose pictures are not read again next time."""
+    try:
+        planner.inputs.save()
+    except StoreError as error:  # a plan does without
+        planner.plan.notes.append(str(error))
+    return planner.plan
 
 
 @contextlib.contextmanager
-def looking(recipe: str | Path, options: Options | None = None) -> Iterator[Planner]:
+def looking(recipe: str | Path, options: Options | None = None, *, assumes: bool = False) -> Iterator[Planner]:
     """A plan with what it was made from, while the store is open. Raises as `plan` does."""
     project = open_project(recipe, options or Options())
     with _index(project, create=False) as index:
-        yield _planner(project, index, RealClock(), with_key=False)
+        yield _planner(project, index, RealClock(), with_key=False, assumes=assumes)
 
 
 def run(
@@ -151,7 +160,7 @@ def run(
 def save(recipe: str | Path, options: Options | None = None, clock: Clock | None = None) -> tuple[Plan, Saved]:
     """A plan, and the same to be kept and approved; `run_saved` does that and nothing else. Raises as `plan` does."""
     clock = clock or RealClock()
-    with looking(recipe, options) as planner:
+    with looking(recipe, options, assumes=True) as planner:
         planner.inputs.save()  # so that no picture is read twice
         requested = asked(planner.project, planner.index)
         return planner.plan, saved(planner.project, planner, requested, clock.now())
@@ -273,7 +282,15 @@ def _require_writable(project: Project, index: Index) -> None:
             raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
 
 
-def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, explained: Wish | None = None) -> Planner:
+def _planner(
+    project: Project,
+    index: Index,
+    clock: Clock,
+    *,
+    with_key: bool,
+    explained: Wish | None = None,
+    assumes: bool = False,
+) -> Planner:
     recipe, manifest, problems = _opened(project)
     states = None
     if problems:
@@ -285,8 +302,11 @@ def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, ex
         recipe, manifest, problems = _opened(project)
     backend = _backend(project)
     underway = _underway(backend, clock, with_key=with_key)
-    planner = Planner(project, recipe, manifest, index, backend, states, underway, explained)
+    inputs = Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts, assumes=assumes)
+    planner = Planner(project, recipe, manifest, index, backend, states, underway, explained, inputs)
     planner.decide()
+    if inputs.assumed:
+        planner.plan.notes.append(_assumption(inputs.assumed))
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
         problems += [*manifest.broken, *rows.no_rows(recipe, manifest, project.here)]
@@ -298,6 +318,13 @@ def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, ex
         planner.plan.notes.append(index.notice)
     planner.plan.notes += index.doubts
     return planner
+
+
+def _assumption(names: Sequence[str]) -> str:
+    one, more = len(names) == 1, " …" if len(names) > MOST_NAMED else ""
+    what = "1 image is" if one else f"{len(names):,} images are"
+    taken = "taken as it was when it was last read" if one else "taken as they were when they were last read"
+    return f"{what} not on this machine, and {taken}: {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def manifest_of(project: Project) -> ManifestSpec | None:

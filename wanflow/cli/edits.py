@@ -12,31 +12,52 @@ from wanflow.cli.door import main, reported, say
 from wanflow.cli.flags import Money, options, plan_options, recipe_options, selecting
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from wanflow.api import Options
     from wanflow.planning.planned import Plan
 
 FORMS = ("text", "json", "markdown", "html")
+PROBLEM_FORMS = ("text", "json", "sarif")
+PENDING, REFUSED = 2, 3
 
 
 @main.command()
 @recipe_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell problems.")
+@click.option("--format", "form", type=click.Choice(PROBLEM_FORMS), default="text", help="How to tell problems.")
 def check(recipe: Path, form: str, **flags: Any) -> int:
     """Report every problem of a recipe, its manifest and its rows; exit 65 if there is one.
 
     \b
     wanflow check restore.yaml
+    wanflow check restore.yaml --format sarif > problems.sarif     for a code host
     """
     from wanflow import api
     from wanflow.telling.words import count
 
     def work() -> int:
+        if form == "sarif":
+            return _check_sarif(recipe, options(**flags))
         plan = api.check(recipe, options(**flags))
         rows, steps = count(len(plan.rows), "row"), count(len(plan.steps), "step")
         say('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
         return 0
 
     return reported(work, form == "json")
+
+
+def _check_sarif(recipe: Path, wish: Options) -> int:
+    from wanflow import api
+    from wanflow.canon import told
+    from wanflow.errors import RecipeError
+    from wanflow.telling.sarif import sarif
+
+    try:
+        problems = api.check(recipe, wish).problems
+    except RecipeError as error:
+        problems = list(error.problems)
+    say(told(sarif(problems)))
+    return 65 if problems else 0
 
 
 @main.command()
@@ -58,7 +79,20 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
 @click.option(
     "--diff", "against", metavar="REF|DIR", help="How requests differ from those of a git revision, or a folder."
 )
-def plan(recipe: Path, kept: Path | None, form: str, detail: bool, against: str | None, **flags: Any) -> int:
+@click.option("--max-cost", "most", type=Money(), metavar="USD", help="Exit with 3 where it may cost more.")
+@click.option("--forbid", type=click.Choice(["paid"]), help="Exit with 3 where anything is to be paid for.")
+@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 where there is something to do.")
+def plan(
+    recipe: Path,
+    kept: Path | None,
+    form: str,
+    detail: bool,
+    against: str | None,
+    most: Decimal | None,
+    forbid: str | None,
+    detailed: bool,
+    **flags: Any,
+) -> int:
     """Show what a run would do, why, and what it costs. Changes nothing; needs no network and no key.
 
     \b
@@ -69,20 +103,39 @@ def plan(recipe: Path, kept: Path | None, form: str, detail: bool, against: str 
     wanflow plan restore.yaml --format html > plan.html
     wanflow plan restore.yaml -o plan.json && wanflow run plan.json
     wanflow plan restore.yaml --diff main
+    wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
     """
     from wanflow import api
 
     def work() -> int:
         wish = options(**flags)
         if against:
-            return _show_diff(recipe, against, wish, form)
+            plan, code = _show_diff(recipe, against, wish, form, detailed)
+            return _gated(plan, code, most, forbid)
         plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
-        return _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
+        code = _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
+        return _gated(plan, code or PENDING * (detailed and not plan.nothing_to_do), most, forbid)
 
     return reported(work, form == "json")
 
 
-def _show_diff(recipe: Path, against: str, wish: Options, form: str) -> int:
+def _gated(plan: Plan, code: int, most: Decimal | None, forbid: str | None) -> int:
+    """The exit code of a plan, unless it is not allowed."""
+    from wanflow.telling.words import count
+
+    totals, why = plan.totals, ""
+    if forbid and totals.paid_tasks:
+        why = f"{count(totals.paid_tasks, 'task')} would be paid for, and --forbid paid was given"
+    elif most is not None and totals.unpriced:
+        why = f"no price is known for {count(totals.unpriced, 'image')}, and --max-cost was given"
+    elif most is not None and totals.usd_worst > most:
+        why = f"this may cost ${totals.usd_worst}, and --max-cost is ${most}"
+    if why:
+        say(f"wanflow: {why}", err=True)
+    return REFUSED if why and code != 65 else code
+
+
+def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: bool) -> tuple[Plan, int]:
     from wanflow.canon import told
     from wanflow.errors import UsageError
     from wanflow.reviewing import diff
@@ -95,7 +148,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str) -> int:
         say(told(difftext.diff_json(found)))
     else:
         say(difftext.diff_markdown(found) if form == "markdown" else difftext.diff_text(found))
-    return 65 if plan.problems else 0
+    return plan, 65 if plan.problems else PENDING * (detailed and bool(found.differences))
 
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:

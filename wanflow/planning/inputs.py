@@ -59,9 +59,14 @@ class Inputs:
         reach: Reach | None = None,
         blobs: Blobs | None = None,
         hosts: Hosts | None = None,
+        *,
+        assumes: bool = False,
     ) -> None:
+        """One that `assumes` takes a file that is not here as it was when it was last read, which `assumed` tells."""
         self.root, self.reach, self.hosts = root, reach or everywhere(), hosts or Hosts()
         self._index, self._blobs = index, blobs or Blobs(root / STORE)
+        self._assumes = assumes
+        self.assumed: list[str] = []
         self._seen: dict[str, Source] = {}
         self._failed: dict[str, EditError] = {}
         self._fresh: dict[str, tuple[FileStat, Blob]] = {}
@@ -121,6 +126,9 @@ class Inputs:
         stat = stat_of(path)
         if stat and (remembered := self._index.file(name)) and remembered[0] == stat:
             return Source(name, remembered[1], stat)
+        if stat is None and self._assumes and (remembered := self._index.file(name)):
+            self.assumed.append(name)
+            return Source(name, remembered[1])
         now = time.time_ns()
         blob = identify(path)
         if stat is None or now - stat.mtime_ns <= RACY_NS or stat_of(path) != stat:
