@@ -36,7 +36,9 @@ def test_a_price_is_exact():
 
 def test_the_authoring_schema_names_every_function_and_its_parameters():
     schema = catalog.authoring_schema()
-    assert schema["$defs"]["step"]["properties"]["uses"]["enum"] == sorted(catalog.functions())
+    functions, recipes = schema["$defs"]["step"]["properties"]["uses"]["anyOf"]
+    assert functions["enum"] == sorted(catalog.functions())
+    assert "pattern" in recipes
     for function in catalog.functions().values():
         assert schema["$defs"][function.name]["properties"].keys() == function.properties.keys()
 

@@ -180,5 +180,6 @@ def test_a_bypass_needs_an_image(says):
 r.yaml:8:16: paint has no image that could go on in its place [bypass]
         otherwise: bypass
                    ^
+    Say skip or fail.
 """
     )

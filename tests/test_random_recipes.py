@@ -101,9 +101,10 @@ def test_a_run_costs_what_the_plan_said(made: dict[str, Any], rows: list[dict[st
         spared = totals.run + totals.later - states.count(Status.DONE)
         assert 0 <= spared <= totals.later
         assert totals.paid_tasks - spared <= len(paid) <= totals.paid_tasks
-        assert record.usd == PRICE * len(paid) and totals.usd <= record.usd <= totals.usd_worst
+        images_paid = sum(outcome.images for outcome in paid)
+        assert record.usd == PRICE * images_paid and totals.usd <= record.usd <= totals.usd_worst
         if not spared:
-            assert (record.usd, len(paid)) == (totals.usd_worst, totals.images)
+            assert (record.usd, images_paid) == (totals.usd_worst, totals.images_paid)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -493,3 +493,34 @@ def test_however_deep_recipes_use_recipes_the_keys_are_those_of_one(
         shown = {f"r{number}.png" for number, row in enumerate(rows) if by_hand(steps, row)[-1][0] != "none"}
         assert {path.name for path in folder.glob("out/*")} == shown
         assert api.plan(folder / "r.yaml", fakery.options()).nothing_to_do
+
+
+def test_a_matrix_is_taken_over_by_steps_and_used_recipes_instance_by_instance(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,photo\n0001,a.png\n")
+    (tmp_path / "a.png").write_bytes(picture("a"))
+    (tmp_path / "part.yaml").write_text(
+        "wanflow: 1\ninputs: {photo: {default: row.photo}}\nparams: {side: {type: integer, default: 300}}\nsteps:\n"
+        '  fit: {uses: local/fit, image: inputs.photo, with: {max_side: "${{ params.side }}"}}\n'
+        "outputs:\n  small: {image: steps.fit}\n"
+    )
+    side = 'with: {side: "${{ matrix.side }}"}'
+    (tmp_path / "r.yaml").write_text(
+        "wanflow: 1\nmanifest: {from: rows.csv}\nsteps:\n"
+        f"  part: {{uses: ./part.yaml, image: row.photo, matrix: {{side: [100, 200]}}, {side}}}\n"
+        '  more: {uses: local/fit, image: steps.part, matrix: steps.part, with: {max_side: "${{ matrix.side }}"}}\n'
+        f"  again: {{uses: ./part.yaml, image: steps.more, matrix: steps.part, {side}}}\n"
+        "  last: {uses: local/fit, image: steps.again.small, matrix: steps.more, exclude: [{side: 100}],"
+        " with: {max_side: 50}}\n"
+        'outputs:\n  last: {image: steps.last, to: "out/${{ row.id }}-${{ matrix.side }}.png"}\n'
+    )
+    recipe = api.check(tmp_path / "r.yaml").recipe
+    assert {step.id: str(next(iter(step.inputs.values()))) for step in recipe.steps} == {
+        "part@100.fit": "row.photo",
+        "part@200.fit": "row.photo",
+        "more@100": "steps.part@100.fit",
+        "more@200": "steps.part@200.fit",
+        "again@100.fit": "steps.more@100",
+        "again@200.fit": "steps.more@200",
+        "last@200": "steps.again@200.fit",
+    }
+    assert [output.name for output in recipe.outputs] == ["last@200"]

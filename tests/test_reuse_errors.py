@@ -454,7 +454,7 @@ def test_an_input_is_one_instance(says):
 r.yaml:7:12: steps.look is 2 pictures: steps.look@512, steps.look@600 [reference]
         image: steps.look
                ^
-    Take one of them, or all of them with images: steps.look.all.
+    Take one of them, or all of them with images: steps.look.all. To go on with each of them, add matrix: steps.look.
 """
     )
 
@@ -495,7 +495,7 @@ def test_one_of_several_instances_is_named(says):
 r.yaml:9:33: steps.restore.master is 2 pictures: steps.restore@warm.master, steps.restore@cold.master [reference]
       web: {uses: local/fit, image: steps.restore.master, with: {max_side: 512}}
                                     ^
-    Take one of them, or all of them with images: steps.restore.master.all.
+    Take one of them, or all of them with images: steps.restore.master.all. To go on with each of them, add matrix: steps.restore.
 """
     )
 

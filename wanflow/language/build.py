@@ -265,6 +265,8 @@ class _Builder:
         if "to" not in entry:
             return
         found = self._shown(name, entry)
+        if text.references.is_faulty(step_named(entry["image"]) or ""):
+            return  # what is wrong with its matrix is told
         pictures = found.pictures if found else []
         per_run = bool(pictures) and text.references.is_once(pictures[0].ref)
         matrix = tuple(pictures[0].names) if pictures else ()

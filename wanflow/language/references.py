@@ -269,7 +269,7 @@ class References:
 
     def is_one(self, name: str, slot: str, found: Found, where: NodePath) -> bool:
         """Whether each instance of a step has one picture of these, or takes all; that it hasn't is told."""
-        if not found.several or found.every:
+        if not found.several or found.every or self.is_faulty(name):
             return True
         followed = found.name.partition(".")[0].partition("@")[0]
         by_instance = {picture.instance: picture.ref for picture in found.pictures}
