@@ -296,7 +296,8 @@ def _job_differences(approved: Saved, plan: Plan, asked: Mapping[str, Request]) 
         if request and request.identity in known:
             continue
         if request is None or before is None:
-            yield f"{address} is not in the plan"
+            why = "; ".join(map(str, decision.changes))  # since it was last done, so that it was no work for the plan
+            yield f"{address} is not in the plan{f': {why}' if why else ''}"
         elif changes := request.changes(before):
             yield from (f"{address}: {change}" for change in changes)
         else:
