@@ -9,6 +9,7 @@ from reviewed import reviewed_project
 
 from wanflow.store.durations import ENOUGH, REMEMBERED
 from wanflow.store.index import Index
+from wanflow.telling.review import times
 
 
 @pytest.fixture
@@ -57,3 +58,19 @@ def test_jobs_of_this_machine_are_learnt_as_they_are_done(tmp_path: Path) -> Non
     with Index.open(project.folder / ".wanflow").in_use() as index:
         known = dict(index._db.execute("SELECT what, jobs FROM durations"))
     assert known == {"local:1 local/resize": 3}  # the fake provider does not tell how long it worked
+
+
+def test_a_plan_says_by_what_it_reckons(tmp_path: Path) -> None:
+    project = reviewed_project(tmp_path / "p")
+    project.change("steps:\n", "steps:\n  large: {uses: wan/super_resolution, image: row.photo}\n")
+    (project.folder / ".wanflow").mkdir()
+
+    def learn(function: str) -> str:
+        with Index.open(project.folder / ".wanflow").in_use() as index:
+            for _ in range(ENOUGH):
+                index.note_duration(f"dashscope:wanx2.1-imageedit wan/{function}", 60.0)
+        return next(line for line in times(project.plan()) if "imageedit" in line)
+
+    assert "as documented)" in times(project.plan())[0]
+    assert "a second, partly as learnt)" in learn("colorization")
+    assert "a second, as learnt)" in learn("super_resolution")

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from reviewed import reviewed_project
 from test_diffs import git
 
-from wanflow import api
+from wanflow import api, reviewing
 from wanflow.cli import main
 from wanflow.errors import RefusedError
 from wanflow.model import Status
@@ -53,11 +53,11 @@ def test_from_a_change_to_its_pictures(tmp_path: Path, monkeypatch: pytest.Monke
     git(project.folder, "merge", "-q", "look", "-m", "merge")
     given = api.Options(backends=project.options().backends)
     with pytest.raises(RefusedError, match=r'0003/colour is not in the plan: prompt: "a red house" → "a green house"'):
-        api.run_saved("plan.json", given)
+        reviewing.run_saved("plan.json", given)
 
     # Planned anew, it runs, and the next review has nothing to tell.
     assert wanflow("plan", "r.yaml", "-o", "plan.json")[0] == 0
-    _, record = api.run_saved("plan.json", given)
+    _, record = reviewing.run_saved("plan.json", given)
     assert record
     assert (record.exit_code, record.counts()[Status.DONE], record.counts()[Status.REUSED]) == (0, 7, 2)
     assert wanflow("plan", "r.yaml", "--detailed-exitcode")[0] == 0

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from reviewed import RECIPE, Reviewed, reviewed_project
 
-from wanflow import api
+from wanflow import api, reviewing
 from wanflow.cli import main
 from wanflow.errors import RecipeError
 
@@ -136,6 +136,7 @@ def test_a_plan_needs_no_photos_that_were_read_before(project: Reviewed) -> None
     assert plan.notes == [
         "3 images are not on this machine, and taken as they were when they were last read: a.png, b.png, c.png"
     ]
+    assert len(reviewing.save(project.recipe, project.options())[1].jobs) == 9
     with pytest.raises(RecipeError, match=r"row\.photo: a\.png: there is no such file"):
         api.check(project.recipe, project.options())
     assert project.run().exit_code == 1

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from projects import Heard
 from reviewed import Reviewed, reviewed_project
 
-from wanflow import api
+from wanflow import api, reviewing
 from wanflow.documents.schemas import load
 from wanflow.errors import RefusedError, UsageError, WanflowError
 from wanflow.model import Status
@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
 
 
 def save(project: Reviewed, file: str = "plan.json", **more: Any) -> Saved:
-    _, saved = api.save(project.recipe, project.options(**more))
+    _, saved = reviewing.save(project.recipe, project.options(**more))
     (project.folder / file).write_text("".join(saved.text()), encoding="utf-8")
     return saved
 
@@ -44,7 +44,7 @@ def given_options(project: Reviewed, **more: Any) -> api.Options:
 
 
 def run(project: Reviewed, file: str = "plan.json", **more: Any) -> RunRecord:
-    _, record = api.run_saved(file, given_options(project, **more), listener=Heard())
+    _, record = reviewing.run_saved(file, given_options(project, **more), listener=Heard())
     assert record
     return record
 
@@ -198,10 +198,10 @@ def test_what_a_plan_was_made_with_is_kept(project: Reviewed) -> None:
 
 def test_a_plan_needs_no_key_but_its_run_does(project: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
-    _, saved = api.save(project.recipe, api.Options(backend="dashscope"))
+    _, saved = reviewing.save(project.recipe, api.Options(backend="dashscope"))
     (project.folder / "plan.json").write_text("".join(saved.text()))
     with pytest.raises(UsageError, match="DASHSCOPE_API_KEY"):
-        api.run_saved("plan.json", api.Options())
+        reviewing.run_saved("plan.json", api.Options())
     assert not (project.folder / ".wanflow" / "plans").exists()  # so it may still be run
 
 

@@ -49,8 +49,7 @@ from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.requests import Request, requests
-from wanflow.planning.saved import Saved, differences, saved
-from wanflow.planning.saved import read as read_saved
+from wanflow.planning.saved import Saved, differences
 from wanflow.planning.states import states_of
 from wanflow.planning.underway import Underway
 from wanflow.project import Options, Project, open_project
@@ -81,8 +80,6 @@ __all__ = [
     "open_project",
     "plan",
     "run",
-    "run_saved",
-    "save",
 ]
 # Differences from an approved plan that are told.
 MOST_TOLD = 20
@@ -157,39 +154,11 @@ def run(
         return planner.plan, _execute(project, planner, listener or Silent(), clock, approved)
 
 
-def save(recipe: str | Path, options: Options | None = None, clock: Clock | None = None) -> tuple[Plan, Saved]:
-    """A plan, and the same to be kept and approved; `run_saved` does that and nothing else. Raises as `plan` does."""
-    clock = clock or RealClock()
-    with looking(recipe, options, assumes=True) as planner:
-        planner.inputs.save()  # so that no picture is read twice
-        requested = asked(planner.project, planner.index)
-        return planner.plan, saved(planner.project, planner, requested, clock.now())
-
-
-def run_saved(
-    file: str | Path,
-    options: Options | None = None,
-    *,
-    listener: Listener | None = None,
-    consent: Callable[[Plan], bool] = lambda plan: True,
-    clock: Clock | None = None,
-) -> tuple[Plan, RunRecord | None]:
-    """Do what a saved plan says, once, from the project that one stands in. Of the options, how to run and what gives
-    leave count; all else is the plan's. Raises as `run` does.
-    """
-    here = Path.cwd().resolve()
-    approved = read_saved(here / file, shown((here / file).resolve(), here))
-    root = find_root(here / "recipe", here)
-    wish = approved.wish(options or Options(), root)
-    return run(root / approved.recipe, wish, listener=listener, consent=consent, clock=clock, approved=approved)
-
-
 def _require_approval(project: Project, planner: Planner, approved: Saved) -> None:
     """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
     if run_id := plans.used_by(project.store, approved.nonce):
         raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}; make a new plan")
-    planner.inputs.save()
-    found = differences(approved, planner.plan, asked(project, planner.index))
+    found = differences(approved, planner.plan, asked(project, planner.index, planner.inputs))
     if found:
         more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
         lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
@@ -199,7 +168,9 @@ def _require_approval(project: Project, planner: Planner, approved: Saved) -> No
 
 
 def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[str, Request]:
-    """What every job of a project asks for, whatever is stored. Raises RecipeError for what is wrong as a whole."""
+    """What every job of a project asks for, whatever is stored; `inputs` read its pictures. Raises RecipeError for what
+    is wrong as a whole.
+    """
     everything = _everything(project)
     recipe, manifest, problems = _opened(everything)
     if problems:

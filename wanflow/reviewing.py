@@ -1,4 +1,4 @@
-"""Two versions of a project compared, as a function: what a recipe asks for now, and in another folder or revision."""
+"""Reviewing, as functions: a plan that is kept to be approved, its run, and two versions of a project compared."""
 
 from __future__ import annotations
 
@@ -10,20 +10,49 @@ from pathlib import Path
 
 from wanflow import api
 from wanflow.api import Options, Project, open_project
-from wanflow.errors import RecipeError, StoreError, UsageError
+from wanflow.clock import Clock, RealClock
+from wanflow.errors import RecipeError, UsageError
 from wanflow.language.recipe import ManifestSpec
 from wanflow.manifests import globs
 from wanflow.manifests.tables import is_glob
-from wanflow.planning.inputs import Inputs
+from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan
 from wanflow.planning.requests import Request
+from wanflow.planning.saved import Saved, read, saved
 from wanflow.planning.versions import Comparison, VersionInputs, compare
+from wanflow.record import RunRecord
 from wanflow.revisions import Revision, is_plain
-from wanflow.settings import STORE
+from wanflow.running.listener import Listener
+from wanflow.settings import STORE, find_root, shown
 from wanflow.store.blobs import Blobs
-from wanflow.store.index import Index
 
 Read = Callable[[str], bytes | None]
+
+
+def save(recipe: str | Path, options: Options | None = None, clock: Clock | None = None) -> tuple[Plan, Saved]:
+    """A plan, and the same to be kept and approved; `run_saved` does that and nothing else. Raises as `plan` does."""
+    clock = clock or RealClock()
+    with api.looking(recipe, options, assumes=True) as planner:
+        requested = api.asked(planner.project, planner.index, planner.inputs)
+        return planner.plan, saved(planner.project, planner, requested, clock.now())
+
+
+def run_saved(
+    file: str | Path,
+    options: Options | None = None,
+    *,
+    listener: Listener | None = None,
+    consent: Callable[[Plan], bool] = lambda plan: True,
+    clock: Clock | None = None,
+) -> tuple[Plan, RunRecord | None]:
+    """Do what a saved plan says, once, from the project that one stands in. Of the options, how to run and what gives
+    leave count; all else is the plan's. Raises as `run` does.
+    """
+    here = Path.cwd().resolve()
+    approved = read(here / file, shown((here / file).resolve(), here))
+    root = find_root(here / "recipe", here)
+    wish = approved.wish(options or Options(), root)
+    return api.run(root / approved.recipe, wish, listener=listener, consent=consent, clock=clock, approved=approved)
 
 
 def diff(recipe: str | Path, against: str, options: Options | None = None) -> tuple[Plan, Comparison]:
@@ -31,19 +60,17 @@ def diff(recipe: str | Path, against: str, options: Options | None = None) -> tu
 
     Raises RecipeError as `api.plan` does, UsageError, StoreError.
     """
-    with api.looking(recipe, options) as planner:
-        with contextlib.suppress(StoreError):  # a plan does without; the files are read again next time
-            planner.inputs.save()
-        project, index = planner.project, planner.index
-        now = api.asked(project, index)
-        with _version(project, against) as (version, read):
-            before = _before(project, version, read, index) if version.recipe.is_file() else {}
+    with api.looking(recipe, options, assumes=True) as planner:
+        now = api.asked(planner.project, planner.index, planner.inputs)
+        with _version(planner.project, against) as (version, contents):
+            before = _before(planner, version, contents) if version.recipe.is_file() else {}
         return planner.plan, compare(before, now, planner.plan, against)
 
 
-def _before(project: Project, version: Project, read: Read, index: Index) -> dict[str, Request]:
-    now = Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts)
-    inputs = VersionInputs(version.root, index, version.reach, Blobs(project.store), project.hosts).read_by(read, now)
+def _before(planner: Planner, version: Project, contents: Read) -> dict[str, Request]:
+    project, index = planner.project, planner.index
+    inputs = VersionInputs(version.root, index, version.reach, Blobs(project.store), project.hosts)
+    inputs.read_by(contents, planner.inputs)
     try:
         return api.asked(version, index, inputs)
     except RecipeError as error:

@@ -109,6 +109,8 @@ def plan(
 
     def work() -> int:
         wish = options(**flags)
+        if against and kept:
+            raise click.UsageError("-o keeps a plan, and --diff makes none; leave one of them out")
         if against:
             plan, code = _show_diff(recipe, against, wish, form, detailed)
             return _gated(plan, code, most, forbid)
@@ -152,15 +154,15 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
 
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
-    from wanflow import api
     from wanflow.errors import StoreError, UsageError, unwritable
+    from wanflow.reviewing import save
     from wanflow.store.blobs import write_whole
 
     if file.suffix != ".json":
         raise UsageError(
             f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
         )
-    plan, saved = api.save(recipe, wish)
+    plan, saved = save(recipe, wish)
     try:
         write_whole(file.absolute(), (text.encode() for text in saved.text()))
     except OSError as error:
@@ -253,11 +255,12 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
 def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
     from wanflow import api
     from wanflow.planning.saved import is_saved
+    from wanflow.reviewing import run_saved
     from wanflow.telling import console
     from wanflow.telling.words import count
 
     began = console.now()
-    do = api.run_saved if is_saved(recipe) else api.run
+    do = run_saved if is_saved(recipe) else api.run
     with console.Narrator() as narrator:
         plan, record = do(
             recipe,

@@ -26,11 +26,10 @@ class VersionInputs(Inputs):
     _bytes: Callable[[str], bytes | None]
     _now: Inputs
 
-    def read_by(self, read: Callable[[str], bytes | None], now: Inputs) -> VersionInputs:
+    def read_by(self, read: Callable[[str], bytes | None], now: Inputs) -> None:
         """`read` gives a file of the version by its name in the project, or None."""
         self._bytes, self._now = read, now
         self._names: dict[str, str] = {}
-        return self
 
     def _look(self, name: str) -> Source:
         raw = self._bytes(name)

@@ -311,8 +311,8 @@ def times(plan: Plan) -> list[str]:
 def _lane(plan: Plan, lane: LaneForecast) -> str:
     """What a lane has to do: "30 jobs in 2 min 30 s (2 at once, 2 a second, as documented)"."""
     rate = f", {lane.limits.per_second:g} a second" if lane.limits.per_second else ""
-    learnt = sum(terms.learnt for terms in plan.terms.values() if terms.lane == lane.lane)
-    source = f"learnt from {count(learnt, 'job')}" if learnt else "as documented"
+    learnt = {bool(terms.learnt) for terms in plan.terms.values() if terms.lane == lane.lane}
+    source = "partly as learnt" if len(learnt) > 1 else "as learnt" if True in learnt else "as documented"
     return f"{count(lane.jobs, 'job')} in {duration(lane.seconds)} ({lane.limits.slots} at once{rate}, {source})"
 
 
