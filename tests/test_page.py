@@ -107,3 +107,10 @@ def test_a_small_copy_stands_upright() -> None:
 def test_what_is_no_picture_has_no_small_copy() -> None:
     with pytest.raises(EditError):
         thumbnail(b"<svg onload=alert(1)>", 100)
+
+
+def test_a_very_large_file_is_not_read_for_a_small_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = reviewed_project(tmp_path / "p")
+    monkeypatch.setattr(page, "MOST_BYTES", 100)
+    made = "".join(plan_html(project.plan(), project.folder))
+    assert (made.count("<img"), made.count("no picture here")) == (0, 3)

@@ -19,7 +19,7 @@ from wanflow.telling.words import count
 
 SIDE = 176
 # A page that is opened on a phone, or kept for years, is no archive of photographs.
-MOST_PICTURES, MOST_PIXELS = 60, 600_000_000
+MOST_PICTURES, MOST_PIXELS, MOST_BYTES = 60, 600_000_000, 50_000_000
 MOST_CHANGES, MOST_PROBLEMS, MOST_JOBS = 300, 200, 2_000
 
 
@@ -91,9 +91,15 @@ def _jobs(entry: RowPlan) -> list[Decision]:
 
 
 def _card(entry: RowPlan, source: Source, jobs: list[Decision], root: Path) -> Card:
-    try:
-        picture = data_uri(thumbnail(read_checked(root / source.path, source.blob.sha256), SIDE))
-    except EditError:
-        picture = ""  # it is not here, or is another by now; the plan stands without it
     size = f"{source.blob.width} × {source.blob.height}"
-    return Card(entry.key, picture, inline(source.name), size, tuple(made.step for made in jobs))
+    return Card(entry.key, _picture(source, root), inline(source.name), size, tuple(made.step for made in jobs))
+
+
+def _picture(source: Source, root: Path) -> str:
+    """A small copy; empty where the file is not here, or is another by now, or very large: the plan stands without."""
+    if source.blob.size_bytes > MOST_BYTES:
+        return ""
+    try:
+        return data_uri(thumbnail(read_checked(root / source.path, source.blob.sha256), SIDE))
+    except EditError:
+        return ""
