@@ -17,7 +17,7 @@ import pytest
 from fakes import picture
 from projects import Heard
 
-from wanflow import api
+from wanflow import api, picking
 from wanflow.backends.provider import AHEAD, ProviderBackend
 from wanflow.backends.services import Services
 from wanflow.backends.workers import LANE, Workers
@@ -284,6 +284,10 @@ def test_every_shipped_recipe_runs_on_the_provider(name: str, origin: str, tmp_p
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "wanflow.toml", tmp_path)
     first, heard = run(tmp_path / "recipes" / name, origin)
+    if first.exit_code == 4:
+        at_origin = api.Options(backend="dashscope", base_url=f"{origin}/api/v1")
+        assert picking.pick(tmp_path / "recipes" / name, (), at_origin, by="first")
+        first, heard = run(tmp_path / "recipes" / name, origin)
     assert first.exit_code == 0, heard.notes
     submitted = stats(origin)["submissions"]
     assert submitted > 0

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+from clocks import Stopwatch
 from drawn import PHOTOS, ROW, steps, with_outputs, write
 from fakes import PRICE, Fakery
 from hypothesis import HealthCheck, given, settings
@@ -22,18 +24,19 @@ def check_run(folder: Path) -> None:
     plan, record = api.run(folder / "recipe.yaml", fakery.options(jobs=2))
     assert record
     assert list(planned.decisions()) == list(plan.decisions())
-    decided = {f"{row}/{decision.step}": decision.action for row, decision in plan.decisions()}
+    decided = {f"{row}/{decision.step}": decision for row, decision in plan.decisions()}
     became = {outcome.job: outcome.status for outcome in record.outcomes}
-    for job, action in decided.items():
+    for job, decision in decided.items():
+        # Candidates that are made anew may be others than those that were picked; so it is with the same work.
+        waiting = {Status.PARKED} if decision.result is None and job in became else set()
         assert (
             became.get(job, Status.REUSED)
             in {
                 Action.RUN: {Status.DONE},
-                Action.REUSE: {Status.REUSED},
-                # Candidates that are made anew may be others than those that were picked.
-                Action.LATER: {Status.DONE, Status.REUSED, Status.PARKED},
-                Action.SKIP: {Status.SKIPPED, Status.REFUSED, Status.REUSED, Status.PARKED},
-            }[action]
+                Action.REUSE: {Status.REUSED} | waiting,
+                Action.LATER: {Status.DONE, Status.REUSED} | waiting,
+                Action.SKIP: {Status.SKIPPED, Status.REFUSED, Status.REUSED} | waiting,
+            }[decision.action]
         ), job
     parked = {job for job, status in became.items() if status is Status.PARKED}
     foretold = {f"{row}/{made.step}" for row, made in plan.decisions() if made.reason is Reason.PARKED}
@@ -85,14 +88,15 @@ def filled(folder: Path) -> Path:
     return folder
 
 
-@settings(max_examples=30)
-@given(made=steps(), rows=st.lists(ROW, min_size=1, max_size=3))
+@settings(max_examples=10)
+@given(made=steps(), rows=st.lists(ROW, min_size=1, max_size=2))
 def test_a_run_costs_what_the_plan_said(made: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", name)  # what another example paid for is not found again
         folder = filled(Path(name))
         write(folder, with_outputs(made), rows)
         fakery = Fakery()
-        plan, record = api.run(folder / "recipe.yaml", fakery.paid())
+        plan, record = api.run(folder / "recipe.yaml", fakery.paid(), clock=Stopwatch())
         assert record
         totals, states = plan.totals, [outcome.status for outcome in record.outcomes]
         paid = [outcome for outcome in record.outcomes if outcome.task_id]

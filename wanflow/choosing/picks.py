@@ -85,6 +85,8 @@ class Picks:
 
     def take(self, row: str, step: str) -> Take:
         """The take of a job that goes on."""
+        if not self.takes:
+            return FIRST
         used = [take for take in self.takes_of(row, step) if take.used]
         return Take(used[-1].name, used[-1].ahead) if used else FIRST
 

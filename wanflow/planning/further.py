@@ -12,7 +12,7 @@ from typing import Any
 
 from wanflow.canon import JSON, canonical
 from wanflow.language.expand import Job, key_of, key_parts
-from wanflow.model import Result, Take
+from wanflow.model import FIRST, Result, Take
 
 # Seeds run from 0 to 2147483647.
 SEEDS = 1 << 31
@@ -45,6 +45,9 @@ def asked(
     job: Job, head: str, symbols: Mapping[str, str], take: Take, begun: Begun | None = None, *, seeded: bool
 ) -> Asked:
     """The request for a job, or for what is missing of it; `seeded` where one without a seed has the seed 0."""
+    if begun is None and take is FIRST:
+        parts = key_parts(head, job.parameters_text, symbols)
+        return Asked(key_of(parts), parts, job.parameters)
     parameters, text = dict(job.parameters), job.parameters_text
     if begun:
         take = replace(take, ahead=take.ahead + begun.ahead)
