@@ -279,7 +279,7 @@ class Run:
     def _keep(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> bool:
         """Remember and tell a result; false when it could not be remembered."""
         result, step = performed.result, self.steps[job[1]]
-        kept = self.keeping.keep(job, call, parts, performed)
+        kept = self.keeping.keep(job, call, parts, performed, seconds)
         usd = FREE if self.keeping.paid_before(performed.task) else self.keeping.cost(step, result.billed)
         followers = self._leaders.release(job)
         self._endings.done(job, call.key, result, usd, performed.attempts, seconds)
