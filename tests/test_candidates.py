@@ -101,6 +101,17 @@ def test_a_top_up_asks_for_what_is_missing(project):
     assert project.run(paid=True, top_up=True) == []
 
 
+def test_a_top_up_asks_once_for_what_a_run_found_missing_itself(project):
+    project.rows = ["0001,1.png,same", "0002,2.png,other", "0003,1.png,same"]
+    project.fakery.lost["wan/description_edit"] = 1
+    plan = project.plan(paid=True, top_up=True)
+    project.run(paid=True, top_up=True)  # two at a time, so that the third begins when the first has two of three
+    assert [number for function, number, _ in made(project) if function == "wan/description_edit"] == [3, 3]
+    assert project.record.usd <= plan.totals.usd_worst
+    assert project.run(paid=True, top_up=True)[0] == "0001/clean"
+    assert [number for function, number, _ in made(project) if function == "wan/description_edit"] == [1]
+
+
 def test_all_is_every_candidate(project):
     project.recipe["steps"]["sheet"] = {"uses": "local/contact_sheet", "images": "steps.clean.all"}
     project.run()

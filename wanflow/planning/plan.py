@@ -394,8 +394,7 @@ class Planner:
 
     def _idle(self, row: Row) -> set[str]:
         """The steps of a row whose pictures only frozen results are made of, so that nobody needs them."""
-        frozen = {step for of, step in self.picks.frozen if of == row.key}
-        if not frozen:
+        if not (frozen := set(self.picks.frozen_of(row.key))):
             return set()
         takers: dict[str, set[str]] = {step.id: set() for step in self.plan.steps}
         for step in self.plan.steps:

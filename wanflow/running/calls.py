@@ -12,17 +12,18 @@ from wanflow.model import Blob, Call, Ref, RefKind, Result, Source
 from wanflow.planning.further import Asked, Begun, first_of, together
 from wanflow.planning.plan import Planner
 from wanflow.planning.supply import Supply
-from wanflow.running.progress import Progress
+from wanflow.running.progress import Progress, numbered
 from wanflow.running.schedule import Job
 from wanflow.running.tries import Tries
 
 
 class Calls:
-    """The calls of one run."""
+    """The calls of one run. `made` are the keys whose results came in it."""
 
     def __init__(self, planner: Planner, progress: Progress, tries: Tries) -> None:
         self._planner, self._plan, self._inputs = planner, planner.plan, planner.inputs
         self._progress, self._tries = progress, tries
+        self.made: set[str] = set()
         self._further: dict[Job, tuple[Begun, Asked]] = {}  # jobs of which only a part is asked for
         self._bases: dict[Job, Blob | None] = {}  # what pictures are compared with
         self._assumed: dict[Job, tuple[Size | None, Size | None]] = {}  # its image's size, and its own by the rule
@@ -68,6 +69,11 @@ class Calls:
         """A called job's picture is of this size. Raises StoreError."""
         self._planner.decider.sizing.note(self._plan.steps[job[1]], *self._assumed.pop(job), made)
 
+    def names(self, job: Job) -> list[str]:
+        """What the key of a job's present try is remembered under."""
+        state, number = self._progress.rows[job[0]], self._tries.unfit(job) + 1
+        return [numbered(name, number) for name in self._progress.names(state, self._plan.steps[job[1]].id)]
+
     # -- requests of which a part was made before
 
     def enough(self, job: Job) -> Result | None:
@@ -91,16 +97,18 @@ class Calls:
         index = self._planner.index
         with index.transaction():
             index.remember(asked.key, result, asked.parts)
-            names = self._progress.names(self._progress.rows[job[0]], self._plan.steps[job[1]].id)
-            index.note_jobs(self._plan.identity, [(name, asked.key) for name in names])
+            index.note_jobs(self._plan.identity, [(name, asked.key) for name in self.names(job)])
+        self.made.add(asked.key)
         return asked.key, result
 
     def _asked(self, job: Job, made_of: Made, digests: Mapping[str, str]) -> Asked:
         """The request for a job, or for what is missing of it."""
         requests = self._planner.decider.requests
         whole = requests.asked(made_of, digests)
-        begun = requests.begun(made_of, whole, self._planner.index.result(whole.key))
         self._further.pop(job, None)
+        if whole.key in self.made:  # what did not come is asked for once in a run, as its plan says
+            return whole
+        begun = requests.begun(made_of, whole, self._planner.index.result(whole.key))
         if begun is None:
             return whole
         self._further[job] = begun, whole

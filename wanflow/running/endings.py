@@ -62,12 +62,25 @@ class Endings:
             self._progress.reused(state, step, self._tries.keys(job, key), result, chosen)
             self._succeed(job)
 
+    def came(self, job: Job, key: str, result: Result, usd: Decimal | None) -> Decimal | None:
+        """A job's result came, for this price; gives what its tries don't tell of that."""
+        if self._plan.steps[job[1]].expect is None:
+            return usd
+        self._tries.paid(job, key, result, usd)  # before it is judged, so that it counts whatever becomes of that
+        return FREE
+
+    def cut_short(self, job: Job, result: Result, usd: Decimal | None, attempts: int) -> None:
+        """The run was ended before it was known what goes on of a result, which is kept."""
+        state, step = self._progress.rows[job[0]], self._plan.steps[job[1]].id
+        why = "made and kept, and not looked at yet; the next run goes on with it"
+        outcome = state.fail(step, "LeftInFlight", why, Status.LEFT)
+        outcome.attempts, outcome.task_id = attempts, result.task_id
+        state.charge(outcome, usd)
+        self._progress.tell(step, outcome)
+
     def done(self, job: Job, key: str, result: Result, usd: Decimal | None, attempts: int, seconds: float) -> None:
-        """A job was done, for this price."""
+        """A job was done, for this price beside that of its tries."""
         state, step = self._progress.rows[job[0]], self._plan.steps[job[1]]
-        if step.expect:  # before it is judged, so that it counts whatever becomes of that
-            self._tries.paid(job, key, result, usd)
-            usd = FREE
         billed = result.billed if usd != FREE and not step.expect else 0
         if found := self._judged(job, key, result, attempts, billed):
             outcome = state.end(step.id, Status.DONE, *found)

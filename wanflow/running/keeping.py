@@ -13,9 +13,8 @@ from wanflow.paying.attempts import Performed
 from wanflow.planning.plan import Planner
 from wanflow.running.calls import Calls
 from wanflow.running.halt import Halt
-from wanflow.running.progress import Progress, numbered
+from wanflow.running.progress import Progress
 from wanflow.running.schedule import Job
-from wanflow.running.tries import Tries
 from wanflow.store.history import Making
 from wanflow.store.tasks import Task
 
@@ -23,14 +22,11 @@ from wanflow.store.tasks import Task
 class Keeping:
     """What one run keeps: `kept` new pictures, which a rerun will find; `fetched` tasks that another run paid for."""
 
-    def __init__(
-        self, planner: Planner, progress: Progress, tries: Tries, calls: Calls, halt: Halt, clock: Clock
-    ) -> None:
+    def __init__(self, planner: Planner, progress: Progress, calls: Calls, halt: Halt, clock: Clock) -> None:
         self._plan, self._index, self._kind = planner.plan, planner.index, planner.decider.requests.kind
-        self._progress, self._tries, self._calls, self._halt, self._clock = progress, tries, calls, halt, clock
+        self._progress, self._calls, self._halt, self._clock = progress, calls, halt, clock
         self.run_id = ""
         self.kept = self.fetched = 0
-        self.made: set[str] = set()  # keys
 
     def keep(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> bool:
         """Remember the result of a call, and how long it took; false when that could not be written."""
@@ -39,13 +35,12 @@ class Keeping:
         with self._halt.guard():
             with self._index.transaction():
                 self._index.remember(call.key, result, parts, self._making(state.address(step.id), step, performed))
-                names = [numbered(name, self._tries.unfit(job) + 1) for name in self._progress.names(state, step.id)]
-                self._index.note_jobs(self._plan.identity, [(name, call.key) for name in names])
+                self._index.note_jobs(self._plan.identity, [(name, call.key) for name in self._calls.names(job)])
                 self._learn(step, performed, seconds)
                 self._calls.note_size(job, result.blobs[0].size)
             kept = True
             self.kept += 1
-        self.made.add(call.key)
+        self._calls.made.add(call.key)
         return kept
 
     def keep_salvaged(self, task: Task, performed: Performed) -> bool:

@@ -65,7 +65,7 @@ class Run:
         self.progress = Progress(planner, listener, self.halt)
         self.tries = Tries(planner, self.progress)
         self.calls = Calls(planner, self.progress, self.tries)
-        self.keeping = Keeping(planner, self.progress, self.tries, self.calls, halt, retries.clock)
+        self.keeping = Keeping(planner, self.progress, self.calls, halt, retries.clock)
         self.salvage = None
         if payments:
             self.salvage = Salvage(payments, retries.clock, self.keeping.keep_salvaged, listener.note, halt.for_store)
@@ -185,11 +185,13 @@ class Run:
             except (RowError, EditError) as error:
                 self._endings.fail(job, as_edit_error(error))
                 continue
+            if self._leaders.follow(job, call.key):
+                continue
             if result := self._known(job, call.key):
                 self._offer(job, call.key, result)
             elif refusal := self.planner.decider.requests.refusal(call.key):
                 self._endings.fail(job, EditError(*refusal, Again.NEVER))
-            elif not self._leaders.follow(job, call.key):
+            else:
                 self._lead(job, call, parts)
 
     async def _fetch(self, job: Job) -> None:
@@ -231,7 +233,7 @@ class Run:
 
     def _known(self, job: Job, key: str) -> Result | None:
         """The stored result of a key, unless everything shall be made anew and this one wasn't yet."""
-        if self.planner.decider.force and key not in self.keeping.made:
+        if self.planner.decider.force and key not in self.calls.made:
             return None
         if enough := self.calls.enough(job):
             return enough
@@ -247,7 +249,6 @@ class Run:
             await self.planner.supplier.check_made(step, call.inputs)
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
-            await self._endings.measured(job, performed.result)
         except OverBudget as over:
             self.put_off.add([job, *self._leaders.release(job)], over)
         except NoRoom as full:
@@ -261,8 +262,7 @@ class Run:
         except StoreError as error:
             self._endings.fail(job, EditError("StoreNotWritten", str(error)))
         else:
-            if self._keep(job, call, parts, performed, self.clock.monotonic() - began):
-                await self._paid_for(performed)
+            await self._finish(job, call, parts, performed, self.clock.monotonic() - began)
         finally:
             self.claims.free(call.key, claim)
             self.lanes.free(self._lane(job[1]))
@@ -276,16 +276,23 @@ class Run:
         order = Order(call, terms.lane, terms.limits, terms.usd, parts, recipe, address)
         return await self.payments.perform(order, afresh=self.planner.decider.force)
 
-    def _keep(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> bool:
-        """Remember and tell a result; false when it could not be remembered."""
+    async def _finish(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> None:
+        """Remember a result; only then look at it, which may take long, and tell what goes on of it."""
         result, step = performed.result, self.steps[job[1]]
         kept = self.keeping.keep(job, call, parts, performed, seconds)
         usd = FREE if self.keeping.paid_before(performed.task) else self.keeping.cost(step, result.billed)
+        usd = self._endings.came(job, call.key, result, usd)
+        try:
+            if kept:
+                await self._paid_for(performed)
+            await self._endings.measured(job, result)
+        except asyncio.CancelledError:
+            self._endings.cut_short(job, result, usd, performed.attempts)
+            raise
         followers = self._leaders.release(job)
         self._endings.done(job, call.key, result, usd, performed.attempts, seconds)
         for follower in followers:
             self._offer(follower, call.key, result)
-        return kept
 
     async def _paid_for(self, performed: Performed) -> None:
         """The pictures of a paid task are in the index, so nobody has to ask for them again."""
