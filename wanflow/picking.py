@@ -300,7 +300,9 @@ class Picking:
 
     def _no_candidates(self, job: str) -> tuple[str, str]:
         """Why there is nothing to choose for a job, and what helps."""
-        row, _, step = job.rpartition("/")
+        row, slash, step = job.rpartition("/")
+        if not (row and slash and step):
+            return f"{quoted(job)} names no job", "Write ROW/STEP, as wanflow pick lists them."
         found = {decision.step: decision for key, decision in self.planner.plan.decisions() if key == row}
         if not found:
             rows = [entry.key for entry in self.planner.plan.entries]
@@ -310,7 +312,7 @@ class Picking:
         if self.planner.plan.recipe.step(step).candidates < 2:
             return f"{job} has no candidates", f"Say candidates: 3 at the step {step}, or choose where they are made."
         if found[step].action is Action.SKIP:
-            return f"{job} is not made, so it has no candidates", ""
+            return f"{job} is not made, so it has no candidates", "wanflow plan tells why."
         return f"{job} has no candidates yet", "Run the recipe first."
 
     def _job(self, address: str) -> tuple[str, str, Decision]:

@@ -200,11 +200,17 @@ def picks_of(document: Document) -> Picks:
     ]
     takes = [NamedTake(**one, line=line) for one, line in entries("takes")]
     frozen = [Frozen(**one, line=line) for one, line in entries("frozen")]
+    # Of two branches that were merged, each has its line; the sort keeps the order of those of one moment.
+    choices, takes, frozen = _by_time(choices), _by_time(takes), _by_time(frozen)
     return Picks(
         {(one.row, one.step): one for one in choices},
         {(one.row, one.step, one.name): one for one in takes},
         {(one.row, one.step): one for one in frozen},
     )
+
+
+def _by_time(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.when)
 
 
 def _digests(value: str | list[str]) -> tuple[str, ...]:

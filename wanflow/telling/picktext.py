@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def listing(picking: Picking, recipe: str, *, every: bool = False) -> str:
     if rest := len(wanted) - len(listed):
         lines += ["", f"and {rest:,} more: --all lists them"]
     if picking.open:
-        lines += ["", f"wanflow pick {recipe} {picking.open[0].job}#1 … chooses;"]
+        lines += ["", f"wanflow pick {recipe} {shlex.quote(picking.open[0].job)}#1 … chooses;"]
         lines += [f"wanflow pick {recipe} --sheet picks.html makes a page to choose in"]
     return "\n".join(inline(line) for line in lines)
 
@@ -34,7 +35,7 @@ def listing(picking: Picking, recipe: str, *, every: bool = False) -> str:
 def _head(picking: Picking) -> str:
     name, all_of = picking.planner.recipe.name, count(len(picking.candidates), "job")
     if not picking.candidates:
-        return f"{name}: there are no candidates yet; run the recipe first"
+        return f"{name}: there are no candidates {where(picking.planner.plan)} yet; run the recipe first"
     return f"{name}: {count(len(picking.open), 'pick')} open of {all_of} with candidates"
 
 
