@@ -17,7 +17,7 @@ from wanflow.api import Options
 from wanflow.choosing.gallery import Gallery
 from wanflow.choosing.picks import FIRST_TAKE, Choice, Frozen, NamedTake, Picks, picks_of, stamp
 from wanflow.choosing.picksfile import read
-from wanflow.errors import EditError, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
+from wanflow.errors import EditError, Mark, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
 from wanflow.judging.measures import LOOK
 from wanflow.language.expand import RowError
 from wanflow.language.picks import installed
@@ -69,7 +69,7 @@ class Candidates:
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What came of a file of picks: choices taken, those that were as here already, later ones that were kept here, and
-    what fits nothing here.
+    what fits nothing here. `left` are the takes and frozen results of that file, of which nothing is taken.
     """
 
     problems: tuple[Problem, ...]
@@ -77,6 +77,7 @@ class Imported:
     same: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    left: int = 0
 
 
 class Picking:
@@ -170,10 +171,10 @@ class Picking:
         """Merge the choices of another file of picks. Of two for one job, the later counts."""
         document = read(path, shown(path.resolve(), Path.cwd()))
         fits, problems = [], []
-        for number, choice in enumerate(picks_of(document).choices.values()):
-            complaint = self._complaint(choice)
-            if complaint:
-                problems.append(replace(document.problem(("picks", number), "picks", *complaint), source=""))
+        saved = picks_of(document)
+        for choice in saved.choices.values():
+            if complaint := self._complaint(choice):
+                problems.append(Problem("picks", complaint[0], document.path, Mark(choice.line, 3), hint=complaint[1]))
             else:
                 fits.append(choice)
         before = self.planner.picks
@@ -184,7 +185,8 @@ class Picking:
             return picks.with_choices(*(one for one in fits if _is_later(picks, one)))
 
         self.file.change(merged)
-        return Imported(**_sorted_out(before, fits), problems=tuple(problems))
+        left = len(saved.takes) + len(saved.frozen)
+        return Imported(**_sorted_out(before, fits), problems=tuple(problems), left=left)
 
     def _complaint(self, choice: Choice) -> tuple[str, str] | None:
         job = f"{choice.row}/{choice.step}"

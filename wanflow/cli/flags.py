@@ -72,7 +72,7 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # What `recipe_options` sets, but the recipe.
-_SHARED = "param manifest out no_proxy backend allow_paths allow_hosts region base_url".split()
+_SHARED = ["param", "manifest", "out", "no_proxy", "backend", "allow_paths", "allow_hosts", "region", "base_url"]
 
 
 def again() -> str:

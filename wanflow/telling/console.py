@@ -81,13 +81,14 @@ def _headline(plan: Plan) -> Iterator[str]:
         idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
         idle = "nothing to do before candidates are picked" if totals.picks else idle
         todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
-        yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
+        yield f"{plan.recipe.name} {where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
         return
     work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
-    yield f"{plan.recipe.name} {_where(plan)}: {work}; {price(plan)}, about {duration(totals.seconds)}"
+    yield f"{plan.recipe.name} {where(plan)}: {work}; {price(plan)}, about {duration(totals.seconds)}"
 
 
-def _where(plan: Plan) -> str:
+def where(plan: Plan) -> str:
+    """Whose pictures a plan is about: "on draft", or "at" an address that is not the provider's."""
     return f"at {plan.place}" if plan.place else f"on {plan.backend}"
 
 
@@ -378,7 +379,7 @@ class Narrator:
         Raises RefusedError where nobody can be asked.
         """
         if plan.totals.paid_tasks and not yes:
-            cost = f"{price(plan)} {_where(plan)}"
+            cost = f"{price(plan)} {where(plan)}"
             if not (sys.stdin.isatty() and self.stream.isatty()):
                 raise RefusedError(f"this would cost {cost}; nothing was started. Say --yes to agree.")
             print(plan_text(plan), file=self.stream)

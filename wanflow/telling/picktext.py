@@ -10,7 +10,7 @@ from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.errors import inline
 from wanflow.picking import Candidates, Imported, Picking
 from wanflow.settings import shown
-from wanflow.telling.console import count
+from wanflow.telling.console import count, where
 
 # Of more jobs than these only the number is told, and no sharpness is measured.
 MOST = 20
@@ -71,6 +71,8 @@ def imported_text(found: Imported, file: str) -> str:
         if jobs:
             more = f" and {len(jobs) - MOST:,} more" if len(jobs) > MOST else ""
             lines.append(inline(f"  {len(jobs):,} {words}: {', '.join(jobs[:MOST])}{more}"))
+    if found.left:
+        lines.append(f"  {count(found.left, 'line')} of takes or frozen results left there: only choices are taken in")
     return "\n".join(lines)
 
 

@@ -20,8 +20,8 @@ from wanflow.telling.console import count
 # Longer sides of the pictures in the page: of few pictures larger ones fit into the same megabytes.
 LARGE, SMALL, FEW = 1024, 480, 120
 QUALITY = 82
-# A page of more of them, some 100 MB, is too much for a browser and for mail.
-MOST = 2_400
+# A page of more of them is too much for a browser: 1,401 took 73 MB.
+MOST = 1_500
 
 
 def write_sheet(picking: Picking, target: Path, recipe: str) -> str:
@@ -35,7 +35,7 @@ def write_sheet(picking: Picking, target: Path, recipe: str) -> str:
     size = target.stat().st_size / 1e6
     jobs = f"{count(len(picking.candidates), 'job')} with candidates, {len(picking.open):,} open"
     if len(shown_jobs := _those_shown(picking)) < len(picking.candidates):
-        jobs += f"; the page has {len(shown_jobs):,} of them, and the next one the next when these are chosen"
+        jobs += f"; the page has the first {len(shown_jobs):,}: take in what is chosen of them, then make the next"
     done = f"wanflow pick {recipe} --import {_file(picking)}"
     return f"{shown(target.resolve(), Path.cwd())}: {jobs} ({size:.1f} MB)\nWhat the page saves is taken in by: {done}"
 
