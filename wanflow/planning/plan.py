@@ -204,7 +204,9 @@ class Planner:
             f"{row}/{step}" for row, step in self.picks.places() if row not in known or step not in levels[row == RUN]
         ]
         if strange:
-            yield f"{self.picks_file.shown} also has choices for what isn't here, which are kept: {_several(strange)}"
+            file = self.picks_file.shown
+            yield f"{file} also has choices for what isn't here, which are kept: {_several(strange)}"
+            yield f"a row or step with another name than in {file} has its choices again once they are renamed there, too"
 
     def _rows(self) -> Iterable[tuple[Row, list[Problem]]]:
         if not self.manifest:
