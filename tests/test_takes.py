@@ -268,11 +268,9 @@ def test_tidying_up_stops_at_picks_that_can_not_be_read(project):
 
 def test_a_frozen_result_is_explained_once(project):
     project.run()
-    picking.pick(project.write(), ["0001/clean#1"], project.options())
-    project.run()
     looked(project, lambda found: found.freeze("0001/wide"))
     project.recipe["steps"]["detail"]["with"]["upscale_factor"] = 3
-    [job] = api.explain(project.write(), ["0001/wide"], project.options()).jobs
-    assert explain.job_text(job).splitlines()[1] == (
+    plan, jobs = api.explain(project.write(), ["0001/wide"], project.options())
+    assert explain.jobs_text(plan, jobs).splitlines()[1] == (
         "  It does not run: its result is stored; frozen, may differ from recipe."
     )
