@@ -49,7 +49,7 @@ def test_more_candidates_ask_for_the_missing_only(project):
     project.clean["candidates"] = 4
     decision = project.jobs()["0001/clean"]
     assert (decision.action, decision.reason, decision.images) == (Action.RUN, Reason.PARAMS_CHANGED, 1)
-    assert [str(change) for change in decision.changes] == ["n: 3 -> 4"]
+    assert [str(change) for change in decision.changes] == ["n: 3 → 4"]
     assert project.run() == ["0001/clean"]
     assert made(project) == [("wan/description_edit", 1, 10)]
     assert project.blobs("0001/clean")[:3] == before
@@ -99,6 +99,17 @@ def test_a_top_up_asks_for_what_is_missing(project):
     assert project.record.usd == PRICE
     assert len(set(project.blobs("0001/clean"))) == 3
     assert project.run(paid=True, top_up=True) == []
+
+
+def test_a_top_up_asks_once_for_what_a_run_found_missing_itself(project):
+    project.rows = ["0001,1.png,same", "0002,2.png,other", "0003,1.png,same"]
+    project.fakery.lost["wan/description_edit"] = 1
+    plan = project.plan(paid=True, top_up=True)
+    project.run(paid=True, top_up=True)  # two at a time, so that the third begins when the first has two of three
+    assert [number for function, number, _ in made(project) if function == "wan/description_edit"] == [3, 3]
+    assert project.record.usd <= plan.totals.usd_worst
+    assert project.run(paid=True, top_up=True)[0] == "0001/clean"
+    assert [number for function, number, _ in made(project) if function == "wan/description_edit"] == [1]
 
 
 def test_all_is_every_candidate(project):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes import PRICE
 from gated import Gated
 from projects import coded, gradient, statuses
 
@@ -19,7 +24,7 @@ from wanflow.judging.gates import Gates, Verdict, size_faults
 from wanflow.judging.measures import Measures
 from wanflow.language.expect import expect_of
 from wanflow.language.recipe import Step
-from wanflow.model import Action, Blob, Reason
+from wanflow.model import Action, Blob, Reason, Status
 from wanflow.pictures.images import describe
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
@@ -237,3 +242,35 @@ def test_another_version_of_a_check_is_asked_about_rows_that_are_done(tmp_path: 
     package.release, package.checks["odd"] = "2.0", lambda picture, base: "too red"
     (decided,) = [made for _, made in project.plan().decisions()]
     assert (decided.reason, decided.note) == (Reason.UNFIT, "odd: too red")
+
+
+def test_a_picture_is_kept_before_anybody_is_asked_about_it(tmp_path: Path, package: Package) -> None:
+    # A check may take long, and what a provider answered at once can't be had twice when the process ends meanwhile.
+    kept: list[int] = []
+
+    def slow(picture: Path, base: Path | None) -> None:
+        with closing(sqlite3.connect(tmp_path / ".wanflow" / "index.sqlite")) as index:
+            kept.append(index.execute("SELECT count(*) FROM results").fetchone()[0])
+
+    package.checks["slow"] = slow
+    assert Gated(tmp_path, "expect: {checks: [slow]}").run().exit_code == 0
+    assert kept == [1]
+
+
+def test_what_a_job_cost_is_told_also_when_it_is_cut_short_while_its_picture_is_judged(
+    tmp_path: Path, package: Package
+) -> None:
+    def ended(picture: Path, base: Path | None) -> None:
+        # Once: finish what is under way; twice: end it.
+        for said in ("finishing what is under way", "stopping at once"):
+            os.kill(os.getpid(), signal.SIGINT)
+            while not any(note.startswith(said) for note in project.heard.notes):
+                time.sleep(0.01)
+
+    package.checks["slow"] = ended
+    project = Gated(tmp_path, "expect: {checks: [slow]}")
+    record = project.run()
+    assert [outcome.status for outcome in record.outcomes] == [Status.LEFT]
+    assert record.usd == PRICE
+    package.checks["slow"] = lambda picture, base: None
+    assert (project.run().usd, project.seeds()) == (0, [None])

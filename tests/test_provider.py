@@ -33,7 +33,8 @@ from wanflow.language.recipe import Step
 from wanflow.model import Status
 from wanflow.planning.planned import plan_head
 from wanflow.settings import FLAG, ModelSettings, ProviderSettings
-from wanflow.telling.console import Narrator, plan_text
+from wanflow.telling.console import Narrator
+from wanflow.telling.plantext import plan_text
 
 ROOT = Path(__file__).parents[1]
 SPEED = 200.0
@@ -137,6 +138,22 @@ def test_a_plan_says_where_the_money_goes(recipe: Path, settings: dict[str, Any]
         plan = api.plan(recipe, api.Options(backend="dashscope", **settings))
         assert plan_text(plan).startswith(f"r at {place}: ")
         assert plan_head(plan)["place"] == place
+
+
+def test_the_sdks_variable_goes_before_the_project_and_after_the_flag(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def place(**more: Any) -> str:
+        return str(plan_head(api.plan(recipe, api.Options(backend="dashscope", **more)))["place"])
+
+    recipe.with_name("wanflow.toml").write_text('[dashscope]\nbase_url = "http://127.0.0.1:1/api/v1"\n')
+    assert place() == "http://127.0.0.1:1 (no provider's address)"
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "http://127.0.0.1:2/api/v1")
+    assert place() == "http://127.0.0.1:2 (no provider's address)"
+    assert place(base_url="http://127.0.0.1:3/api/v1") == "http://127.0.0.1:3 (no provider's address)"
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "https://collect.example/api/v1")
+    with pytest.raises(UsageError, match=r"^DASHSCOPE_HTTP_BASE_URL would send your API key to collect.example"):
+        place()
 
 
 def test_a_password_in_a_base_url_is_refused_and_not_shown() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from wanflow import api
@@ -94,6 +95,14 @@ class Picking:
         """Those that wait for a person."""
         return [one for one in self.candidates if one.is_open]
 
+    @cached_property
+    def _decisions(self) -> dict[str, dict[str, Decision]]:
+        """What is decided of every row's jobs, by row and step."""
+        found: dict[str, dict[str, Decision]] = {}
+        for row, decision in self.planner.plan.decisions():
+            found.setdefault(row, {})[decision.step] = decision
+        return found
+
     def sharpness(self, blob: Blob) -> float:
         """How sharp a candidate is; 0 for one that can't be read."""
         try:
@@ -154,17 +163,12 @@ class Picking:
     def undo(self, addresses: Sequence[str]) -> list[str]:
         """Take choices back; gives the jobs that had one."""
         jobs = [address.partition("#")[0] if "#" in address.rpartition("/")[2] else address for address in addresses]
-        places = [(row, step) for row, _, step in (job.rpartition("/") for job in jobs)]
-        if unknown := [job for job, place in zip(jobs, places, strict=True) if place not in self.planner.picks.choices]:
+        places = {(row, step): job for job in jobs for row, _, step in [job.rpartition("/")]}
+        if unknown := [job for place, job in places.items() if place not in self.planner.picks.choices]:
             known = [f"{row}/{step}" for row, step in self.planner.picks.choices]
             raise UsageError(f"{unknown[0]}: nothing was chosen for it. {did_you_mean(unknown[0], known)}".rstrip())
 
-        def without(picks: Picks) -> Picks:
-            for place in places:
-                picks = picks.without_choice(*place)
-            return picks
-
-        self.file.change(without)
+        self.file.change(lambda picks: picks.without_choices(places))
         return jobs
 
     def take_in(self, path: Path) -> Imported:
@@ -305,7 +309,7 @@ class Picking:
         row, slash, step = job.rpartition("/")
         if not (row and slash and step):
             return f"{quoted(job)} names no job", "Write ROW/STEP, as wanflow pick lists them."
-        found = {decision.step: decision for key, decision in self.planner.plan.decisions() if key == row}
+        found = self._decisions.get(row, {})
         if not found:
             rows = [entry.key for entry in self.planner.plan.entries]
             return f"{job}: there is no row {row}", did_you_mean(row, rows) if len(rows) <= 2_000 else ""
@@ -319,7 +323,7 @@ class Picking:
 
     def _job(self, address: str) -> tuple[str, str, Decision]:
         row, _, step = address.rpartition("/")
-        found = {decision.step: decision for key, decision in self.planner.plan.decisions() if key == row}
+        found = self._decisions.get(row, {})
         if step not in found:
             raise UsageError(". ".join(self._no_candidates(address)).rstrip())
         return row, step, found[step]

@@ -6,7 +6,7 @@ A choice names its picture by the digest of its content, so that neither order n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -72,17 +72,28 @@ class Picks:
     choices: Mapping[Place, Choice] = field(default_factory=dict)
     takes: Mapping[tuple[str, str, str], NamedTake] = field(default_factory=dict)
     frozen: Mapping[Place, Frozen] = field(default_factory=dict)
-    _lines: dict[str, list[str]] = field(default_factory=dict)
+    _lines: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
+    _takes_of: dict[Place, list[NamedTake]] = field(default_factory=dict, compare=False, repr=False)
+    _frozen_of: dict[str, set[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def choice(self, row: str, step: str) -> tuple[str, ...]:
         """The digests that were chosen for a job, best first."""
         found = self.choices.get((row, step))
         return found.digests if found else ()
 
-    def takes_of(self, row: str, step: str) -> list[NamedTake]:
+    def takes_of(self, row: str, step: str) -> Sequence[NamedTake]:
         """The takes of a job beside its first one, in order of their seeds."""
-        found = [take for (of, job, _), take in self.takes.items() if (of, job) == (row, step)] if self.takes else []
-        return sorted(found, key=lambda take: take.ahead)
+        if not self._takes_of:
+            for take in sorted(self.takes.values(), key=lambda take: take.ahead):
+                self._takes_of.setdefault((take.row, take.step), []).append(take)
+        return self._takes_of.get((row, step), ())
+
+    def frozen_of(self, row: str) -> Collection[str]:
+        """The steps of a row whose results are frozen."""
+        if not self._frozen_of:
+            for of, step in self.frozen:
+                self._frozen_of.setdefault(of, set()).add(step)
+        return self._frozen_of.get(row, ())
 
     def take(self, row: str, step: str) -> Take:
         """The take of a job that goes on."""
@@ -114,9 +125,9 @@ class Picks:
         """With these choices in place of earlier ones of the same jobs."""
         return self._with(choices={**self.choices, **{(one.row, one.step): one for one in made}})
 
-    def without_choice(self, row: str, step: str) -> Picks:
-        """Without the choice of a job."""
-        return self._with(choices={place: one for place, one in self.choices.items() if place != (row, step)})
+    def without_choices(self, places: Collection[Place]) -> Picks:
+        """Without the choices of these jobs."""
+        return self._with(choices={place: one for place, one in self.choices.items() if place not in places})
 
     def with_take(self, made: NamedTake) -> Picks:
         """With a take, or another word on whether it is used; at most one of a job is."""
@@ -140,7 +151,7 @@ class Picks:
         return self._with(frozen={place: one for place, one in self.frozen.items() if place != (row, step)})
 
     def _with(self, **parts: Any) -> Picks:
-        return replace(self, **parts, _lines={})
+        return replace(self, **parts, _lines={}, _takes_of={}, _frozen_of={})
 
 
 # -- text

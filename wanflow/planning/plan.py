@@ -22,12 +22,12 @@ from wanflow.judging.measures import Measures
 from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
-from wanflow.language.recipe import Recipe
+from wanflow.language.recipe import Recipe, Step
 from wanflow.language.selection import Selection, States, Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
-from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row
+from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row, Terms
 from wanflow.planning import pilot
 from wanflow.planning.decide import Decider, idling, left_out
 from wanflow.planning.fanin import FanIn
@@ -57,15 +57,17 @@ class Planner:
         states: States | None = None,
         underway: Underway | None = None,
         explained: Wish | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
         before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
         """
+        self.project = project
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.blobs, self.inputs = (
             Blobs(project.store),
-            Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
+            inputs or Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
         self.measures = Measures(index, self.blobs)
         self.gates = Gates(index, self.measures)
@@ -90,6 +92,7 @@ class Planner:
         self.plan.resubmits = project.options.resubmit_uncertain
         judging = (self.chooser, self.kept, self.gates)
         self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
+        self.plan.terms = {step.id: self._learnt(step) for step in self.plan.steps}
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
         self.memory = RowMemory(*recorded, whole=gathers)
@@ -100,6 +103,11 @@ class Planner:
         self.explained = Selection(self.plan.steps, explained, states) if explained else None
         self.decider.explained = self.explained
         self._whole: dict[str, str] = {}
+
+    def _learnt(self, step: Step) -> Terms:
+        """What the backend says of a step, with the time that such jobs took so far, if that is known."""
+        terms, known = self.plan.terms[step.id], self.index.duration(self.decider.requests.kind(step))
+        return replace(terms, seconds=known[0], learnt=known[1]) if known else terms
 
     def _identity(self, project: Project) -> str:
         """The name of this recipe over this manifest in the store: the same wherever wanflow is started."""
@@ -144,8 +152,9 @@ class Planner:
 
     def _scope(self) -> bytes:
         """What every row's result depends on beside the row itself."""
+        fingerprints = self.decider.requests.fingerprints
         steps = [
-            [step.id, self.decider.fingerprints[step.id], digest(step.function.rules()), *self._judges[step.id]]
+            [step.id, fingerprints[step.id], digest(step.function.rules()), *self._judges[step.id]]
             for step in self.expansion.steps
         ]
         columns = self.manifest.columns if self.manifest else None
@@ -206,7 +215,7 @@ class Planner:
         if strange:
             file = self.picks_file.shown
             yield f"{file} also has choices for what isn't here, which are kept: {_several(strange)}"
-            yield f"a row or step with another name than in {file} has its choices again once they are renamed there, too"
+            yield f"where a row or a step was renamed, rename it in {file}, too, and its choices hold again"
 
     def _rows(self) -> Iterable[tuple[Row, list[Problem]]]:
         if not self.manifest:
@@ -301,7 +310,7 @@ class Planner:
         entry = self._row(row, paths)
         while self._unsound(entry):
             entry = self._row(row, paths)
-        self.decider.end(entry)
+        self.decider.repeats.end(entry)
         return entry
 
     def _refuse(self, row: Row, error: RowError) -> None:
@@ -339,13 +348,13 @@ class Planner:
     def _look_again(self, place: int, row: Row) -> None:
         entry = self.plan.entries[place]
         if isinstance(entry, RowPlan):
-            self.decider.forget(entry)
+            self.decider.repeats.forget(entry)
         self.plan.entries[place] = self._sound_row(row, self.targets.paths(row, claim=False))
 
     def _row(self, row: Row, paths: Mapping[str, str]) -> RowPlan:
         supplies: dict[str, Supply] = {}
         decisions: list[Decision] = []
-        self.decider.begin()
+        self.decider.repeats.begin()
         files = self.supplier.start_row()
         chosen = self._chosen(row)
         needed = self._selection.needed(row.key) if self._selection else chosen
@@ -387,8 +396,7 @@ class Planner:
 
     def _idle(self, row: Row) -> set[str]:
         """The steps of a row whose pictures only frozen results are made of, so that nobody needs them."""
-        frozen = {step for of, step in self.picks.frozen if of == row.key}
-        if not frozen:
+        if not (frozen := set(self.picks.frozen_of(row.key))):
             return set()
         takers: dict[str, set[str]] = {step.id: set() for step in self.plan.steps}
         for step in self.plan.steps:
@@ -439,9 +447,9 @@ class Planner:
     def _faulty(self, row: Row, made: Decision, *, whole: bool) -> bool:
         key, taken = str(made.key), _taken(made, whole=whole)
         fault = next((fault for blob in taken if (fault := self._fault(blob.sha256))), "")
-        if not fault or key in self.decider.bad_keys:
+        if not fault or key in self.decider.requests.bad_keys:
             return False
-        self.decider.bad_keys.add(key)
+        self.decider.requests.bad_keys.add(key)
         self.plan.damaged[key] = next(blob.sha256 for blob in taken if self._fault(blob.sha256))
         self.plan.notes.append(f"the stored picture of {row.key}/{made.step} is {fault}; it is made again")
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 Job = tuple[int, int]  # place of the row, place of the step
@@ -19,6 +20,7 @@ class Schedule:
         self._ready: dict[str, list[Job]] = {lane: [] for lane in lanes}
         self._missing: dict[Job, int] = {}
         self._waiters: dict[Job, list[Job]] = {}
+        self._again: deque[Job] = deque()
         for job, needs in waiting:
             self._add(job, needs)
         for heap in self._ready.values():
@@ -32,8 +34,15 @@ class Schedule:
         for need in needs:
             self._waiters.setdefault(need, []).append(job)
 
+    def again(self, job: Job) -> None:
+        """A job that was taken already is to start anew, before any that was not."""
+        self._again.append(job)
+
     def take(self, lanes: Iterable[str]) -> Job | None:
         """The next job, in order of rows, that may start in one of these lanes."""
+        lanes = list(lanes)
+        if self._again and self._lanes[self._again[0][1]] in lanes:
+            return self._again.popleft()
         heads = [heap[0] for lane in lanes if (heap := self._ready.get(lane))]
         if not heads:
             return None

@@ -31,6 +31,7 @@ CREATE TABLE urls (url TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NU
 CREATE TABLE measures (name TEXT, sha256 TEXT, base TEXT, found TEXT NOT NULL, PRIMARY KEY (name, sha256, base))
     WITHOUT ROWID;
 """,
+    # SQLite makes no index of its own over tables without rowids: without one, the join would take its square.
     # A result's JSON begins with [[["its first picture's digest, that of a file's content with ["its digest.
     """
 CREATE TABLE makings (sha256 TEXT, key TEXT, recipe TEXT NOT NULL, job TEXT NOT NULL, run TEXT NOT NULL,
@@ -39,13 +40,16 @@ CREATE TABLE past (key TEXT, made TEXT, components TEXT NOT NULL, PRIMARY KEY (k
 CREATE TABLE written (sha256 TEXT, path TEXT, recipe_of TEXT NOT NULL, writer TEXT NOT NULL,
                       PRIMARY KEY (sha256, path)) WITHOUT ROWID;
 CREATE TABLE seen (sha256 TEXT, path TEXT, PRIMARY KEY (sha256, path)) WITHOUT ROWID;
+CREATE INDEX jobs_by_key ON jobs (key);
 INSERT OR IGNORE INTO makings
     SELECT substr(made, 5, 64), results.key, ifnull(substr(recipe, 1, instr(recipe, '|') - 1), ''), ifnull(job, ''),
            '', '', NULL
     FROM results LEFT JOIN jobs ON jobs.key = results.key ORDER BY recipe, job;
+DROP INDEX jobs_by_key;
 INSERT OR IGNORE INTO written SELECT sha256, path, recipe_of, writer FROM outputs;
 INSERT OR IGNORE INTO seen SELECT substr(blob, 3, 64), path FROM files;
 """,
+    "CREATE TABLE durations (what TEXT PRIMARY KEY, seconds REAL NOT NULL, jobs INT NOT NULL) WITHOUT ROWID;",
     """
 CREATE TABLE sizes (maker TEXT, image TEXT, assumed TEXT, made TEXT NOT NULL, PRIMARY KEY (maker, image, assumed))
     WITHOUT ROWID;
