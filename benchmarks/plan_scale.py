@@ -142,6 +142,8 @@ def run(rows: int) -> dict[str, Figure]:
         stale = [*wanflow, "plan", "recipe.yaml", "-p", "low=513"]
         figures["plan, all stale"] = measure(stale, project)
         figures["plan, all stale, as JSON"] = measure([*stale, "--format", "json"], project)
+        figures["plan, all stale, as Markdown"] = measure([*stale, "--format", "markdown"], project)
+        figures["plan, all stale, as HTML"] = measure([*stale, "--format", "html"], project)
         if ninja := shutil.which("ninja", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
             make_ninja(other, rows)
             figures["ninja -n, all stale"] = measure([ninja, "-n"], other)
@@ -160,6 +162,8 @@ def main() -> None:
         figures = run(rows)
         for name, figure in figures.items():
             report(name, rows, figure)
+        markdown, as_json = figures["plan, all stale, as Markdown"], figures["plan, all stale, as JSON"]
+        print(f"  Markdown: {markdown.wall_s / as_json.wall_s:.2f} x the time of JSON\n", flush=True)
         if "ninja, no-op" in figures:
             ratio = figures["no-op run"].wall_s / figures["ninja, no-op"].wall_s
             stale = figures["plan, all stale"].wall_s / figures["ninja -n, all stale"].wall_s

@@ -49,7 +49,7 @@ def test_more_candidates_ask_for_the_missing_only(project):
     project.clean["candidates"] = 4
     decision = project.jobs()["0001/clean"]
     assert (decision.action, decision.reason, decision.images) == (Action.RUN, Reason.PARAMS_CHANGED, 1)
-    assert [str(change) for change in decision.changes] == ["n: 3 -> 4"]
+    assert [str(change) for change in decision.changes] == ["n: 3 → 4"]
     assert project.run() == ["0001/clean"]
     assert made(project) == [("wan/description_edit", 1, 10)]
     assert project.blobs("0001/clean")[:3] == before

@@ -163,7 +163,7 @@ def test_plan_with_a_bad_row_shows_the_others_and_is_65(project: Small) -> None:
     broken_row(project)
     result = wanflow("plan", "r.yaml")
     assert result.exit_code == 65
-    assert result.stdout.startswith("small on draft: 1 job to run, 0 later, 0 reused; free, about 0.1 s\n")
+    assert result.stdout.startswith("small on draft: 1 job, free, about 0.1 s; 0 reused, 1 refused\n")
     assert "this is not an image" in result.stderr
 
 

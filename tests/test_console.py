@@ -12,11 +12,7 @@ from wanflow.record import RunRecord
 from wanflow.telling.console import (
     MAX_PROBLEMS,
     Narrator,
-    count,
-    duration,
-    plan_text,
     problems_text,
-    reasons_text,
     record_text,
 )
 
@@ -52,61 +48,6 @@ def outcome(job: str, status: Status, **more) -> Outcome:
     return Outcome(job, "local/fit", status, **more)
 
 
-def test_plan_of_a_new_project(project: Small) -> None:
-    assert plan_text(project.plan()) == (
-        "small on draft: 3 jobs to run, 2 later, 0 reused; free, about 0.5 s\n"
-        "\n"
-        "  step   function   fidelity          run    later    reuse     skip  why\n"
-        "  small  local/fit  real                2        0        0        0  new\n"
-        "  tiny   local/fit  real                0        2        0        0  known after the step before it\n"
-        "  odd    local/fit  real                1        0        0        1  "
-        "1 × new; 1 × when is false, or what it needs is skipped"
-    )
-
-
-PLACE = "edit: {image: steps.edit, to: out/edit.png}"
-EITHER = "edit: {uses: wan/description_edit, image: row.photo, with: {prompt: change the picture to blue}}"
-
-
-def test_fidelity_that_varies_is_what_was_made_once_all_is_reused(tmp_path: Path) -> None:
-    project = small_project(tmp_path / "p", {"1.png": photo(1, 520, 512)}, steps=[EITHER], outputs=[PLACE])
-    line = "  edit  wan/description_edit  {:<12}        {}        0        {}        0"
-    assert plan_text(project.plan()).splitlines()[-1].startswith(line.format("may be proxy", 1, 0))
-    record = project.run()
-    assert plan_text(project.plan()).splitlines()[-1].startswith(line.format("as before", 0, 1))
-    (project.folder / "r.yaml").write_text(
-        (project.folder / "r.yaml").read_text().replace("name: small", "name: other")
-    )
-    made = record.outcomes[0].fidelity
-    assert plan_text(project.plan()).splitlines()[-1].startswith(line.format(made, 0, 1))
-
-
-def test_plan_of_a_project_that_is_done(project: Small) -> None:
-    project.run()
-    assert plan_text(project.plan()).splitlines()[0] == "small on draft: nothing to do; 5 jobs reused"
-
-
-def test_plan_tells_files_to_put_back_and_notes(project: Small) -> None:
-    project.run()
-    project.out("1.png").unlink()
-    plan = project.plan()
-    plan.notes.append("odd \x1b[31mthing")
-    assert plan_text(plan).splitlines()[-3:] == [
-        "",
-        "  1 output file to put in place from the store",
-        "  note: odd \\x1b[31mthing",
-    ]
-
-
-def test_changed_parameters_are_told_job_by_job(project: Small) -> None:
-    project.run()
-    project.recipe.write_text(project.recipe.read_text().replace("max_side: 48", "max_side: 40"))
-    plan = project.plan()
-    assert "parameters changed (max_side)" in plan_text(plan)
-    assert reasons_text(plan) == "  1/small: max_side: 48 -> 40\n  2/small: max_side: 48 -> 40"
-    assert reasons_text(plan, most=1) == "  1/small: max_side: 48 -> 40\n  …"
-
-
 def test_problems_are_shown_whole_and_counted() -> None:
     problem = Problem("range", "strength is 2", "r.yaml", Mark(3, 11), "strength: 2", "Use 1.", ("0001",), 12)
     assert problems_text([problem]) == (
@@ -121,18 +62,6 @@ def test_problems_are_shown_whole_and_counted() -> None:
 def test_very_many_problems_are_cut_and_still_counted() -> None:
     text = problems_text([Problem("rule", f"no {n}") for n in range(MAX_PROBLEMS + 2)])
     assert text.splitlines()[-3:] == [f"no {MAX_PROBLEMS - 1} [rule]", "… and 2 more problems", "32 problems"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (119.4, "119 s"), (185, "3 min 5 s"), (7440, "2 h 4 min")],
-)
-def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
-
-
-def test_counts_have_commas_and_plurals() -> None:
-    assert [count(n, "job") for n in (0, 1, 2000)] == ["0 jobs", "1 job", "2,000 jobs"]
 
 
 def test_record_names_only_what_happened() -> None:

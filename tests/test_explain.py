@@ -198,7 +198,7 @@ def test_a_job_whose_result_is_stored_though_its_row_is_recognised_whole(project
 CHANGED = """\
 a/colour of restore, wan/colorization on draft
   It runs: parameters changed.
-    prompt: "blue sky" -> "grey sky"
+    prompt: "blue sky" → "grey sky"
   It takes
     image: the picture of a/prep, 520x520 px, #1
   Its key is #2 (last time it was #3); it is made of

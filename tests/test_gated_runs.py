@@ -22,8 +22,8 @@ from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planning.explain import jobs_json
 from wanflow.planning.planned import Plan, plan_json
 from wanflow.record import RunRecord
-from wanflow.telling.console import plan_text, reasons_text
 from wanflow.telling.explain import jobs_text
+from wanflow.telling.plantext import plan_text, reasons_text
 
 NOT_BLANK = "expect: {not: [blank]}"
 
@@ -88,7 +88,7 @@ def test_the_plan_shows_a_failed_gate(tmp_path: Path) -> None:
     project.run()
     plan = project.plan()
     first, *_, line = plan_text(plan).splitlines()
-    assert first == "gated at Somewhere: nothing to do; 0 jobs reused"
+    assert first == "gated at Somewhere: nothing to do; 0 reused"
     assert line.endswith("failed its gate, or what it needs did")
     assert reasons_text(plan) == "  a/paint: failed its gate: it is blank"
     explained = api.explain(tmp_path / "r.yaml", ["a/paint"], project.options())
@@ -175,7 +175,7 @@ def test_a_changed_request_is_told_as_such_although_another_seed_was_taken(tmp_p
     recipe.write_text(recipe.read_text().replace("prompt: x", "prompt: y"))
     plan = project.plan()
     assert [made.reason for _, made in plan.decisions()] == [Reason.PARAMS_CHANGED]
-    assert reasons_text(plan) == '  a/paint: prompt: "x" -> "y"'
+    assert reasons_text(plan) == '  a/paint: prompt: "x" → "y"'
 
 
 # -- what becomes of an unfit picture

@@ -81,7 +81,7 @@ def test_a_region_reaches_the_engine_and_its_change_is_a_reason(project: Project
     project.say(BOX, "1,a.png,310")
     (_, decision), *_ = api.plan(project.folder / "r.yaml", project.options).decisions()
     assert decision.reason is Reason.INPUT_CHANGED
-    assert [str(change) for change in decision.changes] == ["hint.region: 100 80 300 200 -> 100 80 310 200"]
+    assert [str(change) for change in decision.changes] == ["hint.region: 100 80 300 200 → 100 80 310 200"]
     assert project.run(project.options) == 1
 
 

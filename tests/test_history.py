@@ -77,7 +77,11 @@ def test_what_receipts_tell_again_does_not_forget_the_making(tmp_path: Path) -> 
         assert made(index) == [("k", UNKNOWN, True)]
 
 
-@pytest.mark.parametrize("version", range(1, len(INDEX)))
+# The first that knows of makings itself.
+MAKINGS = next(version for version, said in enumerate(INDEX, start=1) if "CREATE TABLE makings" in said)
+
+
+@pytest.mark.parametrize("version", range(1, MAKINGS))
 def test_a_store_of_every_older_version_opens_and_tells_what_it_knows(tmp_path: Path, version: int) -> None:
     with closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
         old.executescript("".join(INDEX[:version]))

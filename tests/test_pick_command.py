@@ -83,7 +83,7 @@ wanflow pick looks.yaml --sheet picks.html makes a page to choose in
     assert (
         said(folder, "plan", "looks.yaml")
         == """\
-looks on draft: nothing to do before candidates are picked; 2 jobs reused
+looks on draft: nothing to do before candidates are picked; 2 reused
 
   step   function    fidelity          run    later    reuse     skip  why
   look   wan/doodle  proxy               0        0        2        0

@@ -14,7 +14,7 @@ from wanflow.documents.source import parse
 from wanflow.errors import RecipeError, StoreError, UsageError
 from wanflow.model import Action, Reason
 from wanflow.planning.planned import Unchanged
-from wanflow.telling import console
+from wanflow.telling import console, plantext
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DOWNSTREAM = ["detail", "wide"]
@@ -59,8 +59,8 @@ def test_the_plan_says_beforehand_what_will_be_parked(project):
     assert project.record.usd == 9 * PRICE
     after = project.plan(paid=True)
     assert (after.totals.parked, after.totals.picks, after.totals.usd_worst) == (6, 3, 0)
-    assert "  3 picks open (clean 3): wanflow pick shows the candidates" in console.plan_text(after)
-    assert "  after picks: up to 6 jobs more, at most $0.1205 for 6 images" in console.plan_text(after)
+    assert "  3 picks open (clean 3): wanflow pick shows the candidates" in plantext.plan_text(after)
+    assert "  after picks: up to 6 jobs more, at most $0.1205 for 6 images" in plantext.plan_text(after)
 
 
 def test_rows_that_are_picked_go_on_alone(project):

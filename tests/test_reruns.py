@@ -92,7 +92,7 @@ def test_a_changed_prompt_reruns_its_row_only(project: Path, fakery: Fakery) -> 
         ("0001", "detail", Reason.UPSTREAM),
         ("0001", "wide", Reason.UPSTREAM),
     ]
-    assert [str(change) for change in changed[0][1].changes] == ['prompt: "blue 1" -> "red 1"']
+    assert [str(change) for change in changed[0][1].changes] == ['prompt: "blue 1" → "red 1"']
     assert run(project, fakery) == CHAIN
     assert run(project, fakery) == []
 

@@ -10,7 +10,7 @@ from fakes import PRICE
 from wanflow import api, cache, picking
 from wanflow.errors import StoreError, UsageError
 from wanflow.model import Action, Reason
-from wanflow.telling import console, picktext
+from wanflow.telling import picktext, plantext
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_a_take_is_the_same_request_with_the_next_seed(project):
     plan = project.plan(paid=True)
     decisions = {f"{row}/{d.step}": d for row, d in plan.decisions() if d.action is not Action.REUSE}
     assert decisions["0001/clean"].reason is Reason.TAKE
-    assert [str(change) for change in decisions["0001/clean"].changes] == ["take: first -> calmer"]
+    assert [str(change) for change in decisions["0001/clean"].changes] == ["take: first → calmer"]
     assert (plan.totals.run, plan.totals.later, plan.totals.usd) == (1, 2, PRICE)
     assert project.run(paid=True) == ["0001/clean", "0001/detail", "0001/wide"]
     assert seeds(project) == [8]
@@ -171,8 +171,8 @@ def test_a_frozen_result_is_kept_whatever_the_recipe_says(project):
         Reason.FROZEN,
         "frozen, differs from recipe",
     )
-    assert [str(change) for change in decision.changes] == ["upscale_factor: 2 -> 3"]
-    assert "  0001/detail: frozen, differs from recipe; upscale_factor: 2 -> 3" in console.reasons_text(plan)
+    assert [str(change) for change in decision.changes] == ["upscale_factor: 2 → 3"]
+    assert "  0001/detail: frozen, differs from recipe; upscale_factor: 2 → 3" in plantext.reasons_text(plan)
     assert project.run() == ["0002/detail", "0002/wide"]
     assert project.jobs()["0001/detail"].result.blobs[0].sha256 == frozen.sha256
     assert project.jobs()["0001/detail"].note == "frozen, differs from recipe"  # and it goes on telling so
@@ -197,7 +197,7 @@ def test_thawing_lets_the_recipe_decide(project):
     project.recipe["steps"]["detail"]["with"]["upscale_factor"] = 3
     project.run()
     looked(project, lambda found: found.thaw("0001/detail"))
-    assert [str(change) for change in project.jobs()["0001/detail"].changes] == ["upscale_factor: 2 -> 3"]
+    assert [str(change) for change in project.jobs()["0001/detail"].changes] == ["upscale_factor: 2 → 3"]
     assert project.run() == ["0001/detail", "0001/wide"]
     with pytest.raises(UsageError, match="0001/detail is not frozen"):
         looked(project, lambda found: found.thaw("0001/detail"))

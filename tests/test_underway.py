@@ -26,7 +26,8 @@ from wanflow.planning.planned import Plan, plan_json
 from wanflow.settings import ProviderSettings, state_folder
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner, State
-from wanflow.telling.console import Narrator, plan_text
+from wanflow.telling.console import Narrator
+from wanflow.telling.plantext import plan_text
 
 __all__ = ["recipe"]
 BUDGET = "budget: 0.01\n"
@@ -92,7 +93,7 @@ def test_what_is_in_flight_costs_nothing_new_and_is_fetched_whatever_the_budget(
     assert (totals.run, totals.paid_tasks, totals.usd, totals.usd_worst, totals.unpriced) == (1, 0, 0, 0, 0)
     assert (totals.in_flight, totals.usd_reserved) == (1, PRICE)
     text = plan_text(plan)
-    assert text.startswith("r at Somewhere: 1 job to run, 0 later, 0 reused; nothing new to pay, about ")
+    assert text.startswith("r at Somewhere: 1 job, nothing new to pay, about ")
     assert "in flight: adopted, not paid again" in text
     assert "in flight: 1 job, $0.0201 paid or set aside before; not paid again" in text
     account.broken = ""

@@ -29,7 +29,7 @@ from wanflow.errors import (
 )
 from wanflow.language.build import build
 from wanflow.language.library import Library
-from wanflow.language.recipe import Recipe, over, without
+from wanflow.language.recipe import ManifestSpec, Recipe, over, without
 from wanflow.language.selection import Wish
 from wanflow.limits.budget import Budget
 from wanflow.limits.lanes import Lanes
@@ -44,9 +44,12 @@ from wanflow.planning import manifest as rows
 from wanflow.planning.explain import JobExplanation
 from wanflow.planning.explain import explain as explained
 from wanflow.planning.files import FileExplanation
+from wanflow.planning.inputs import Inputs
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
+from wanflow.planning.resolved import Request, requests
+from wanflow.planning.saved import Saved, differences
 from wanflow.planning.states import states_of
 from wanflow.planning.underway import Underway
 from wanflow.project import Options, Project, open_project
@@ -57,44 +60,67 @@ from wanflow.running.halt import Halt, remind
 from wanflow.running.listener import Listener, Silent
 from wanflow.running.run import Run
 from wanflow.settings import STORE, find_root, shown, state_folder
-from wanflow.store import locks
-from wanflow.store.blobs import write_whole
+from wanflow.store import locks, plans
+from wanflow.store.blank import Blank
+from wanflow.store.blobs import Blobs, write_whole
 from wanflow.store.index import Index
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner
 from wanflow.store.upkeep import holders
 from wanflow.store.uploads import Kept
 
-__all__ = ["Options", "Project", "Silent", "Wish", "check", "explain", "explain_file", "open_project", "plan", "run"]
+__all__ = [
+    "Options",
+    "Project",
+    "Silent",
+    "Wish",
+    "check",
+    "explain",
+    "explain_file",
+    "open_project",
+    "plan",
+    "run",
+]
+# Differences from an approved plan that are told.
+MOST_TOLD = 20
+# Files that are named of many.
+MOST_NAMED = 3
 
 
 def check(recipe: str | Path, options: Options | None = None) -> Plan:
     """Every problem of a recipe, its manifest and its rows. Raises RecipeError holding them all; else the plan."""
-    found = plan(recipe, options)
+    with looking(recipe, options) as planner:
+        found = _read_once(planner)
     if found.problems:
         raise RecipeError(found.problems)
     return found
 
 
 def plan(recipe: str | Path, options: Options | None = None) -> Plan:
-    """What a run would do; changes nothing. Problems of single rows are in the plan, whose other rows stand.
+    """What a run would do; changes nothing. Problems of single rows are in the plan, whose other rows stand. Pictures
+    that are not here, but were read before, are taken as they were, and a note says so.
 
     Raises RecipeError when the recipe or the manifest as a whole can't be used, UsageError, StoreError.
     """
-    with looking(recipe, options) as planner:
-        try:
-            planner.inputs.save()
-        except StoreError as error:  # a plan does without; the files are read again next time
-            planner.plan.notes.append(str(error))
-        return planner.plan
+    with looking(recipe, options, assumes=True) as planner:
+        return _read_once(planner)
+
+
+def _read_once(planner: Planner) -> Plan:
+    """A plan whose pictures are not read again next time."""
+    try:
+        planner.inputs.save()
+    except StoreError as error:  # a plan does without
+        planner.plan.notes.append(str(error))
+    return planner.plan
 
 
 @contextlib.contextmanager
-def looking(recipe: str | Path, options: Options | None = None) -> Iterator[Planner]:
+def looking(recipe: str | Path, options: Options | None = None, *, assumes: bool = False) -> Iterator[Planner]:
     """A plan with what it was made from, while the store is open. Raises as `plan` does."""
     project = open_project(recipe, options or Options())
     with _index(project, create=False) as index:
-        yield _planner(project, index, RealClock(), with_key=False)
+        yield _planner(project, index, RealClock(), with_key=False, assumes=assumes)
 
 
 def run(
@@ -104,16 +130,20 @@ def run(
     listener: Listener | None = None,
     consent: Callable[[Plan], bool] = lambda plan: True,
     clock: Clock | None = None,
+    approved: Saved | None = None,
 ) -> tuple[Plan, RunRecord | None]:
     """Plan, ask `consent`, and do it. The record is None when consent was not given.
 
-    Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError.
+    Raises RecipeError as `plan` does (and, without keep_going, for problems of single rows), StoreError, UsageError;
+    RefusedError for what goes beyond an `approved` plan.
     """
     project, clock = open_project(recipe, options or Options()), clock or RealClock()
     with _index(project, create=True) as index:
         planner = _planner(project, index, clock, with_key=True)
         if planner.plan.problems and not project.options.keep_going:
             raise RecipeError(planner.plan.problems)
+        if approved:
+            _require_approval(project, planner, approved)
         if not planner.plan.nothing_to_do:
             planner.backend.account()
             _require_budget(planner.plan)
@@ -121,7 +151,34 @@ def run(
         if not consent(planner.plan):
             return planner.plan, None
         _save(planner)
-        return planner.plan, _execute(project, planner, listener or Silent(), clock)
+        return planner.plan, _execute(project, planner, listener or Silent(), clock, approved)
+
+
+def _require_approval(project: Project, planner: Planner, approved: Saved) -> None:
+    """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
+    if run_id := plans.used_by(project.store, approved.nonce):
+        raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}; make a new plan")
+    found = differences(approved, planner.plan, asked(project, planner.index, planner.inputs))
+    if found:
+        more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
+        lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
+        raise RefusedError(
+            f"nothing was started: {approved.shown} is not what would be done now\n{lines}\nMake a new plan."
+        )
+
+
+def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[str, Request]:
+    """What every job of a project asks for, whatever is stored; `inputs` read its pictures. Raises RecipeError for what
+    is wrong as a whole.
+    """
+    everything = _everything(project)
+    recipe, manifest, problems = _opened(everything)
+    if problems:
+        raise RecipeError(problems)
+    backend = _backend(everything)
+    planner = Planner(everything, recipe, manifest, Blank(index), backend, explained=Wish(), inputs=inputs)
+    planner.decide()
+    return requests(planner)
 
 
 def explain(
@@ -196,7 +253,15 @@ def _require_writable(project: Project, index: Index) -> None:
             raise StoreError(f"nothing was started: {unwritable(project.store, error)}") from error
 
 
-def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, explained: Wish | None = None) -> Planner:
+def _planner(
+    project: Project,
+    index: Index,
+    clock: Clock,
+    *,
+    with_key: bool,
+    explained: Wish | None = None,
+    assumes: bool = False,
+) -> Planner:
     recipe, manifest, problems = _opened(project)
     states = None
     if problems:
@@ -208,8 +273,11 @@ def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, ex
         recipe, manifest, problems = _opened(project)
     backend = _backend(project)
     underway = _underway(backend, clock, with_key=with_key)
-    planner = Planner(project, recipe, manifest, index, backend, states, underway, explained)
+    inputs = Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts, assumes=assumes)
+    planner = Planner(project, recipe, manifest, index, backend, states, underway, explained, inputs)
     planner.decide()
+    if inputs.assumed:
+        planner.plan.notes.append(_assumption(inputs.assumed))
     problems += [*planner.expansion.problems, *planner.plan.fatal]
     if manifest:
         problems += [*manifest.broken, *rows.no_rows(recipe, manifest, project.here)]
@@ -221,6 +289,18 @@ def _planner(project: Project, index: Index, clock: Clock, *, with_key: bool, ex
         planner.plan.notes.append(index.notice)
     planner.plan.notes += index.doubts
     return planner
+
+
+def _assumption(names: Sequence[str]) -> str:
+    one, more = len(names) == 1, " …" if len(names) > MOST_NAMED else ""
+    what = "1 image is" if one else f"{len(names):,} images are"
+    taken = "taken as it was when it was last read" if one else "taken as they were when they were last read"
+    return f"{what} not on this machine, and {taken}: {', '.join(names[:MOST_NAMED])}{more}"
+
+
+def manifest_of(project: Project) -> ManifestSpec | None:
+    """Where a recipe's rows come from, as it says itself."""
+    return _load(project)[0].manifest
 
 
 def _opened(project: Project) -> tuple[Recipe, Manifest | None, list[Problem]]:
@@ -268,7 +348,8 @@ def _load(project: Project) -> tuple[Recipe, list[Problem]]:
 def _said_paths(recipe: Recipe, options: Options) -> Iterator[Path]:
     """The image files that the caller names with parameters."""
     refs = [ref for step in recipe.steps for ref in step.inputs.values()] + [output.ref for output in recipe.outputs]
-    for name in {ref.name for ref in refs if ref.kind is RefKind.PARAM} & options.params.keys():
+    named = {ref.name for ref in refs if ref.kind is RefKind.PARAM} if options.trusts_params else set()
+    for name in named & options.params.keys():
         yield recipe.folder / options.params[name]
 
 
@@ -310,7 +391,7 @@ def _require_room(project: Project, plan: Plan) -> None:
             raise StoreError(f"nothing was started: {shown(stands, project.here)} is no folder that can be written")
 
 
-def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock) -> RunRecord:
+def _execute(project: Project, planner: Planner, listener: Listener, clock: Clock, approved: Saved | None) -> RunRecord:
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
     workers = project.workers()
     backend = project.open_backend(workers, clock, listener.note)
@@ -318,8 +399,10 @@ def _execute(project: Project, planner: Planner, listener: Listener, clock: Cloc
     halt = Halt(listener.note, keep_going=project.options.keep_going)
     retries = Retries(clock, lambda: halt.stopping, listener.note)
     payments = None
+    if approved and not plans.use(project.store, approved.nonce, run_id):
+        raise RefusedError(f"nothing was started: another run of {approved.shown} came first")
     if not planner.plan.nothing_to_do or _left_something(project, backend, listener):
-        payments = _payments(project, backend, run_id, retries, planner.recipe.budget)
+        payments = _payments(project, backend, run_id, retries, planner.recipe.budget, approved)
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
     limits = {terms.lane: terms.limits for terms in planner.plan.terms.values()}
@@ -348,7 +431,12 @@ def _left_something(project: Project, backend: Backend, listener: Listener) -> b
 
 
 def _payments(
-    project: Project, backend: Backend, run_id: str, retries: Retries, allowed: Decimal | None
+    project: Project,
+    backend: Backend,
+    run_id: str,
+    retries: Retries,
+    allowed: Decimal | None,
+    approved: Saved | None,
 ) -> Payments | None:
     """Leave to spend money, by the account's ledger. Raises UsageError, StoreError."""
     if not (account := backend.account()):
@@ -356,7 +444,11 @@ def _payments(
     owner = Owner(run_id, os.getpid(), str(project.root), run_id)
     folder = state_folder() / "accounts" / account.id
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
-    budget = Budget(min((cap for cap in (project.options.max_cost, allowed) if cap is not None), default=None))
+    if approved and not ledger.use_plan(approved.nonce, run_id):
+        ledger.close()
+        raise RefusedError(f"nothing was started: {approved.shown} was run already with this account; make a new plan")
+    caps = (project.options.max_cost, allowed, approved.usd_worst if approved else None)
+    budget = Budget(min((cap for cap in caps if cap is not None), default=None))
     again = project.options.resubmit_uncertain
     service, room = backend.service(Kept(ledger)), Room((project.store, folder))
     return Payments(service, ledger, retries, budget, room, resubmit_uncertain=again)

@@ -174,7 +174,7 @@ class Change:
     new: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.old} -> {self.new}"
+        return f"{self.field}: {self.old} → {self.new}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +221,13 @@ class Chosen:
 class Ending:
     """How a paid task ended: the images billed, or the error of one that failed at no cost or can't be had any more.
 
-    `state` is the backend's own knowledge of a task that succeeded.
+    `state` is the backend's own knowledge of a task that succeeded, `seconds` the work on it if that is told.
     """
 
     error: EditError | None
     billed: int
     state: Any = None
+    seconds: float | None = None
 
 
 class Listed(Protocol):
@@ -308,10 +309,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one image as the provider names it, and in USD."""
+
+    amount: Decimal
+    currency: str
+    usd: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What a backend says of a step before doing it: what its pictures are at worst (real, approximate, proxy), the
     price of one in USD (None when it isn't known), how long one usually takes, and the lane whose limits it keeps.
-    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it.
+    `paid` work goes to somebody's account and needs consent, whatever price a project gives for it; `price` is what the
+    provider's list says, `price_source` tells people where `usd` is from, `learnt` from how many jobs the seconds are
+    known (0: they are documented). `spread` is how far they go off the middle, as a part of it; their ends go `unseen`
+    for so long.
     """
 
     fidelity: str
@@ -320,6 +335,11 @@ class Terms:
     lane: str
     limits: Limits
     paid: bool = False
+    price: Price | None = None
+    price_source: str = ""
+    learnt: int = 0
+    spread: float = 0.0
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,8 +417,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts and money of a plan: `usd` for what surely runs, `usd_worst` if all later jobs run. Neither has what was
-    reserved for the jobs that are `in_flight` or `uncertain`, which is told apart.
+    """Counts and money of a plan: `usd` is what surely runs, `usd_expected` what runs if every later job does, each
+    done once, `usd_worst` the same with everything that may have to be paid again. None of these has what was reserved
+    for the jobs that are `in_flight` or `uncertain`, which is told apart.
     `picks` are open ones, `parked` the jobs that wait for them; `images_after` and `usd_after` (None: no price is
     known) what those may make and cost.
     """
@@ -411,7 +432,10 @@ class Totals:
     paid_tasks: int = 0
     images: int = 0
     images_paid: int = 0
+    rerolls: int = 0
+    images_rerolled: int = 0
     usd: Decimal = Decimal(0)
+    usd_expected: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
     restore: int = 0

@@ -25,7 +25,7 @@ class Options:
 
     A recipe reads and writes below its project's folder, the caller's manifest and output folder, and `allow_paths`;
     URLs of pictures lead to public hosts, and to `allow_hosts`. With `every_row`, rows that are as they were are looked
-    at all the same.
+    at all the same. Paths in `params` are the caller's own word, unless they come from a file (`trusts_params`).
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class Options:
     wish: Wish = field(default_factory=Wish)
     allow_paths: Sequence[Path] = ()
     allow_hosts: Sequence[str] = ()
+    trusts_params: bool = True
     backends: Backends = field(default_factory=lambda: BACKENDS)
 
 

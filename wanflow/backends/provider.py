@@ -13,6 +13,7 @@ from wanflow.backends.services import Services
 from wanflow.errors import UsageError, did_you_mean
 from wanflow.functions.catalog import Model, Offer, models
 from wanflow.language.recipe import Step
+from wanflow.limits.pace import look_gap_s
 from wanflow.model import Account, Call, Limits, Result, Terms
 from wanflow.settings import ModelSettings
 
@@ -71,9 +72,14 @@ class ProviderBackend:
             own.submissions_per_second or offer.submissions_per_second,
             AHEAD if own.submit_ahead is None else own.submit_ahead,
         )
-        return Terms(
-            "real", usd, sum(model.typical_seconds) / 2, f"{self._region.name}/{offer.name}", limits, paid=True
-        )
+        low, high = model.typical_seconds
+        seconds, lane = (low + high) / 2, f"{self._region.name}/{offer.name}"
+        price, source = offer.price, _price_source(offer)
+        if own.price_usd is not None:
+            price, source = None, "wanflow.toml"
+        spread, unseen = (high - low) / (high + low), look_gap_s(low, high) / 2
+        known = (usd, seconds, lane, limits)
+        return Terms("real", *known, paid=True, price=price, price_source=source, spread=spread, unseen=unseen)
 
     def refuses(self, step: Step) -> str:
         """Why this account can't do a step: its model isn't offered in the region; empty when it can."""
@@ -163,3 +169,9 @@ class ProviderBackend:
         if not (key := self._services.secret(variable)):
             raise UsageError(f"the API key is missing: put it into the environment variable {variable}")
         return Secret(key, f"the API key in {variable}")
+
+
+def _price_source(offer: Offer) -> str:
+    if not (price := offer.price):
+        return offer.price_note.rstrip(".")
+    return f"{price.amount} {price.currency}, {price.date}, {price.source}"

@@ -44,7 +44,7 @@ def verify(mend: bool, form: str) -> int:
         _tell(found, form, cachetext.verified_text, cachetext.verified_json)
         return 0 if found.whole else 1
 
-    return reported(work)
+    return reported(work, form == "json")
 
 
 @cache.command("gc")
@@ -67,7 +67,7 @@ def gc(older_than: str, form: str, **flags: Any) -> int:
         _tell(found, form, cachetext.collected_text, cachetext.collected_json)
         return 0
 
-    return reported(work)
+    return reported(work, form == "json")
 
 
 def _age(text: str) -> float:
@@ -95,4 +95,4 @@ def stats(form: str) -> int:
         _tell(cache.stats(), form, cachetext.stats_text, cachetext.stats_json)
         return 0
 
-    return reported(work)
+    return reported(work, form == "json")

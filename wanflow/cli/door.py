@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wanflow import __version__
+
+if TYPE_CHECKING:
+    from wanflow.errors import Problem
 
 USAGE = 64
 
@@ -19,12 +23,15 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
+        words = list(args[0] if args and args[0] is not None else extra.get("args") or sys.argv[1:])
         try:
             sys.exit(super().main(*args, **extra) or 0)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(USAGE)
         except click.UsageError as error:
+            if _wants_json(words):
+                say_error("usage", error.format_message(), USAGE)
             error.show()
             sys.exit(USAGE)
         except click.Abort:
@@ -84,17 +91,30 @@ def reported(work: Callable[[], int], as_json: bool = False) -> int:
     try:
         return work()
     except RecipeError as error:
-        _tell_problems(error, as_json)
+        from wanflow.telling.console import problems_text
+
+        if as_json:
+            say_error("recipe", problems_text(error.problems), error.exit_code, error.problems)
+        say(problems_text(error.problems), err=True)
         return error.exit_code
     except WanflowError as error:
+        if as_json:
+            say_error(_KINDS[error.exit_code], str(error), error.exit_code)
         say(f"wanflow: {error}", err=True)
         return error.exit_code
 
 
-def _tell_problems(error: Any, as_json: bool) -> None:
-    from wanflow.canon import told
-    from wanflow.telling.console import problems_text
+_KINDS = {1: "store", 3: "refused", USAGE: "usage", 65: "recipe"}
 
-    if as_json:
-        say(told({"problems": [problem.json() for problem in error.problems]}))
-    say(problems_text(error.problems), err=True)
+
+def say_error(kind: str, message: str, exit_code: int, problems: Iterable[Problem] = ()) -> None:
+    """What went wrong, for programs that read the output."""
+    from wanflow.canon import told
+
+    error = {"kind": kind, "message": message, "exit_code": exit_code}
+    say(told({"error": error, "problems": [problem.json() for problem in problems]}))
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON, though it may be wrong otherwise."""
+    return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)

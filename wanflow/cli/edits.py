@@ -9,25 +9,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import Money, options, recipe_options, selecting
+from wanflow.cli.flags import Money, options, plan_options, recipe_options, selecting
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from wanflow.api import Options
+    from wanflow.planning.planned import Plan
+
+FORMS = ("text", "json", "markdown", "html")
+PROBLEM_FORMS = ("text", "json", "sarif")
+PENDING, REFUSED = 2, 3
 
 
 @main.command()
 @recipe_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell problems.")
+@click.option("--format", "form", type=click.Choice(PROBLEM_FORMS), default="text", help="How to tell problems.")
 def check(recipe: Path, form: str, **flags: Any) -> int:
     """Report every problem of a recipe, its manifest and its rows; exit 65 if there is one.
 
     \b
     wanflow check restore.yaml
+    wanflow check restore.yaml --format sarif > problems.sarif     for a code host
     """
     from wanflow import api
-    from wanflow.telling.console import count
+    from wanflow.telling.words import count
 
     def work() -> int:
+        if form == "sarif":
+            return _check_sarif(recipe, options(**flags))
         plan = api.check(recipe, options(**flags))
         rows, steps = count(len(plan.rows), "row"), count(len(plan.steps), "step")
         say('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
@@ -36,40 +46,163 @@ def check(recipe: Path, form: str, **flags: Any) -> int:
     return reported(work, form == "json")
 
 
+def _check_sarif(recipe: Path, wish: Options) -> int:
+    from wanflow import api
+    from wanflow.canon import told
+    from wanflow.errors import RecipeError
+    from wanflow.telling.sarif import sarif
+
+    try:
+        problems = api.check(recipe, wish).problems
+    except RecipeError as error:
+        problems = list(error.problems)
+    say(told(sarif(problems)))
+    return 65 if problems else 0
+
+
 @main.command()
-@recipe_options
+@plan_options
 @selecting
+@click.option(
+    "-o",
+    "--output",
+    "kept",
+    type=click.Path(path_type=Path),
+    metavar="PLAN.json",
+    help="Keep the plan in this file, to be approved and run: wanflow run PLAN.json.",
+)
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("--top-up", is_flag=True, help="Plan for candidates that never came.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
-def plan(recipe: Path, form: str, **flags: Any) -> int:
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
+@click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
+@click.option(
+    "--diff", "against", metavar="REF|DIR", help="How requests differ from those of a git revision, or a folder."
+)
+@click.option("--max-cost", "most", type=Money(), metavar="USD", help="Exit with 3 where it may cost more.")
+@click.option("--forbid", type=click.Choice(["paid"]), help="Exit with 3 where anything is to be paid for.")
+@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 where there is something to do.")
+def plan(
+    recipe: Path,
+    kept: Path | None,
+    form: str,
+    detail: bool,
+    against: str | None,
+    most: Decimal | None,
+    forbid: str | None,
+    detailed: bool,
+    **flags: Any,
+) -> int:
     """Show what a run would do, why, and what it costs. Changes nothing; needs no network and no key.
 
     \b
     wanflow plan restore.yaml
     wanflow plan restore.yaml -p upscale=4
     wanflow plan restore.yaml -s 0001/detail
-    wanflow plan restore.yaml --format json > plan.json
+    wanflow plan restore.yaml --format markdown > comment.md
+    wanflow plan restore.yaml --format html > plan.html
+    wanflow plan restore.yaml -o plan.json && wanflow run plan.json
+    wanflow plan restore.yaml --diff main
+    wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
     """
     from wanflow import api
 
-    return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form), form == "json")
+    def work() -> int:
+        wish = options(**flags)
+        if against and kept:
+            raise click.UsageError("-o keeps a plan, and --diff makes none; leave one of them out")
+        if against:
+            plan, code = _show_diff(recipe, against, wish, form, detailed)
+            return _gated(plan, code, most, forbid)
+        plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
+        code = _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
+        return _gated(plan, code or PENDING * (detailed and not plan.nothing_to_do), most, forbid)
+
+    return reported(work, form == "json")
 
 
-def _show_plan(plan: Any, form: str) -> int:
-    from wanflow.planning.planned import plan_json
-    from wanflow.telling.console import plan_text, problems_text, reasons_text
+def _gated(plan: Plan, code: int, most: Decimal | None, forbid: str | None) -> int:
+    """The exit code of a plan, unless it is not allowed."""
+    from wanflow.telling.words import count
 
+    totals, why = plan.totals, ""
+    if forbid and totals.paid_tasks:
+        why = f"{count(totals.paid_tasks, 'task')} would be paid for, and --forbid paid was given"
+    elif most is not None and totals.unpriced:
+        why = f"no price is known for {count(totals.unpriced, 'image')}, and --max-cost was given"
+    elif most is not None and totals.usd_worst > most:
+        why = f"this may cost ${totals.usd_worst}, and --max-cost is ${most}"
+    if why:
+        say(f"wanflow: {why}", err=True)
+    return REFUSED if why and code != 65 else code
+
+
+def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: bool) -> tuple[Plan, int]:
+    from wanflow.canon import told
+    from wanflow.errors import UsageError
+    from wanflow.reviewing import diff
+    from wanflow.telling import difftext
+
+    if form == "html":
+        raise UsageError("--diff is told as text, json or markdown")
+    plan, found = diff(recipe, against, wish)
     if form == "json":
-        sys.stdout.writelines(plan_json(plan))
+        say(told(difftext.diff_json(found)))
     else:
-        say(plan_text(plan))
-        if details := reasons_text(plan):
-            say(f"\n{details}")
+        say(difftext.diff_markdown(found) if form == "markdown" else difftext.diff_text(found))
+    return plan, 65 if plan.problems else PENDING * (detailed and bool(found.differences))
+
+
+def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
+    from wanflow.errors import StoreError, UsageError, unwritable
+    from wanflow.reviewing import save
+    from wanflow.store.blobs import write_whole
+
+    if file.suffix != ".json":
+        raise UsageError(
+            f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
+        )
+    plan, saved = save(recipe, wish)
+    try:
+        write_whole(file.absolute(), (text.encode() for text in saved.text()))
+    except OSError as error:
+        raise StoreError(f"the plan is not kept: {unwritable(file.parent, error)}") from error
+    return plan
+
+
+def _show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
+    from wanflow.telling.console import problems_text
+
+    match form:
+        case "json":
+            from wanflow.planning.planned import plan_json
+
+            sys.stdout.writelines(plan_json(plan))
+        case "markdown":
+            from wanflow.telling.markdown import plan_markdown
+
+            sys.stdout.write(plan_markdown(plan, detail=detail))
+        case "html":
+            from wanflow.telling.page import plan_html
+
+            sys.stdout.writelines(plan_html(plan, root, detail=detail))
+        case _:
+            _say_plan(plan, detail)
     if plan.problems:
         say(problems_text(plan.problems), err=True)
     return 65 if plan.problems else 0
+
+
+def _say_plan(plan: Plan, detail: bool) -> None:
+    from wanflow.telling.plantext import detail_text, plan_text, reasons_text
+
+    say(plan_text(plan))
+    if details := reasons_text(plan):
+        say(f"\n{details}")
+    if detail:
+        say("")
+        for line in detail_text(plan):
+            say(line)
 
 
 @main.command()
@@ -104,23 +237,32 @@ def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> 
     wanflow run restore.yaml --pilot 5
     wanflow run restore.yaml -B -s 0003/colorize+
     wanflow run restore.yaml --backend dashscope --max-cost 2.50
+    wanflow run plan.json            what was approved (plan -o plan.json), once, and nothing else
 
     Ctrl-C finishes what is under way; a second one stops at once.
     """
     from wanflow import api
+    from wanflow.planning.saved import is_saved
 
     if dry_run:
-        return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), "json" if as_json else "text"), as_json)
+        if is_saved(recipe):
+            raise click.UsageError(f"{recipe} is a plan already; -n is for recipes")
+        form = "json" if as_json else "text"
+        return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form, False, Path()), as_json)
     return reported(lambda: _run(recipe, options(**flags), yes, as_json), as_json)
 
 
 def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
     from wanflow import api
+    from wanflow.planning.saved import is_saved
+    from wanflow.reviewing import run_saved
     from wanflow.telling import console
+    from wanflow.telling.words import count
 
     began = console.now()
+    do = run_saved if is_saved(recipe) else api.run
     with console.Narrator() as narrator:
-        plan, record = api.run(
+        plan, record = do(
             recipe,
             wish,
             listener=narrator,
@@ -131,7 +273,7 @@ def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
         say(console.problems_text(plan.problems), err=True)
     if narrator.unsaid:
         place = f".wanflow/runs/{record.run_id}/run.json"
-        say(f"  {console.count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
+        say(f"  {count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
     if as_json:
         sys.stdout.writelines(record.json())
     else:

@@ -28,7 +28,7 @@ def explain(recipe: Path, jobs: tuple[str, ...], as_json: bool, **flags: Any) ->
     """
     if jobs or recipe.suffix.lower() in (".yaml", ".yml"):
         return reported(lambda: _explain_jobs(recipe, jobs, as_json, flags), as_json)
-    return reported(lambda: _explain_file(recipe, as_json))
+    return reported(lambda: _explain_file(recipe, as_json), as_json)
 
 
 def _explain_jobs(recipe: Path, jobs: tuple[str, ...], as_json: bool, flags: dict[str, Any]) -> int:

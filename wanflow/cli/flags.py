@@ -31,6 +31,15 @@ class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
 
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The recipe, and what is set for one command."""
+    return _with_recipe(command, "-o", "--out")
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a plan, whose -o is its file."""
+    return _with_recipe(command, "--out")
+
+
+def _with_recipe(command: Callable[..., Any], *out: str) -> Callable[..., Any]:
     for option in reversed(
         [
             click.argument("recipe", type=click.Path(path_type=Path)),
@@ -38,7 +47,7 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "-m", "--manifest", type=click.Path(path_type=Path), help="Use these rows, not the recipe's manifest."
             ),
-            click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder that output paths start from."),
+            click.option(*out, type=click.Path(path_type=Path), help="Folder that output paths start from."),
             click.option(
                 "--no-proxy", is_flag=True, help="Refuse what the draft engine can only return stamped DRAFT."
             ),

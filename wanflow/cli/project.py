@@ -57,4 +57,4 @@ def status(as_json: bool, billing: bool, select: tuple[str, ...]) -> int:
             say(console.status_text(found, billing=billing))
         return 0
 
-    return reported(work)
+    return reported(work, as_json)

@@ -12,6 +12,7 @@ from typing import Any
 
 from wanflow.documents.schemas import Schema, load, shipped
 from wanflow.errors import UsageError, did_you_mean
+from wanflow.model import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,6 @@ class Protocol:
     is_async: bool
     body: str
     answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of one image as the provider names it, and in USD."""
-
-    amount: Decimal
-    currency: str
-    usd: Decimal
-    date: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""How fast and how far ahead a lane may send, and what refusals teach. Pure; times are the caller's, in seconds."""
+"""How fast and how far ahead a lane may send, what refusals teach, and when to look after tasks. Pure; times are the
+caller's, in seconds.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,9 @@ FORGIVEN = 100
 TOO_FAST = ("RateQuota", "LimitRequests", "BurstRate")
 # A lane that was told to slow down comes back by this much with every start that is not refused.
 RECOVERY = 0.8
+# Looks after a task that split the span between the quickest and the slowest of its kind.
+PARTS = 4
+LEAST_LOOK_S, WIDEST_LOOK_S = 0.2, 10.0
 
 
 @dataclass(slots=True)
@@ -76,3 +81,8 @@ class Pace:
 def least_gap_s(limits: Limits) -> float:
     """The time between two requests that the provider's rate allows, with a margin."""
     return 1 / limits.per_second + MARGIN_S if limits.per_second else 0.0
+
+
+def look_gap_s(shortest_s: float, longest_s: float) -> float:
+    """The time between two looks after a task, when those of its kind take from the shortest to the longest."""
+    return min(max((longest_s - shortest_s) / PARTS, LEAST_LOOK_S), WIDEST_LOOK_S)

@@ -48,11 +48,14 @@ class NoRoom(NotStarted):
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What came of a call: the result, how often it was tried, and the paid task that made it."""
+    """What came of a call: the result, how often it was tried, the paid task that made it, and for how many seconds it
+    was worked on at the provider, as far as that was told.
+    """
 
     result: Result
     attempts: int
     task: Task | None = None
+    seconds: float | None = None
 
 
 @dataclass(slots=True)

@@ -83,7 +83,7 @@ class Payments:
                 if (collected := await self._collected(task, ticket)) is None:
                     passed_over = {*passed_over, State.STORED}
                     continue
-                return Performed(collected[1], attempts, collected[0])
+                return Performed(collected[1], attempts, *collected[::2])
             except EditError as error:
                 error.attempts = attempts
                 await self._tell_task(order, error)
@@ -126,7 +126,7 @@ class Payments:
         await self._compare_clocks()
         settled = await self._settled(task)
         collected = await self._collected(settled, self._ticket(settled)) if settled else None
-        return Performed(collected[1], 1, collected[0]) if collected else None
+        return Performed(collected[1], 1, *collected[::2]) if collected else None
 
     async def see_end(self, task: Task) -> bool:
         """Ask after a task of a dead process until the provider has ended it, so that its slot is free; whether it was
@@ -348,8 +348,10 @@ class Payments:
 
     # -- collecting
 
-    async def _collected(self, task: Task, ticket: Any) -> tuple[Task, Result] | None:
-        """The stored pictures, and the task as it then stands; None when they were fetched before and are gone."""
+    async def _collected(self, task: Task, ticket: Any) -> tuple[Task, Result, float | None] | None:
+        """The task as it then stands, its stored pictures, and the seconds of work on them; None when they were fetched
+        before and are gone.
+        """
         done, ending = await self._ended(task, ticket)
         if ending is None:
             return None
@@ -368,7 +370,7 @@ class Payments:
             raise error
         found_by_time = (look_at(task, result),) if task.detail else ()
         billed = 0 if task.state is State.STORED else result.billed
-        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_by_time))
+        return done, replace(result, billed=billed, warnings=(*result.warnings, *found_by_time)), ending.seconds
 
     async def _ended(self, task: Task, ticket: Any) -> tuple[Task, Ending | None]:
         """Wait for a task's end and note it. Raises EditError for one that failed."""

@@ -35,10 +35,11 @@ MOST_LISTED, MOST_COMPARED = 10_000, 50
 
 def counted(path: Path, sha256: str) -> MaskFacts:
     """What is in the mask in a file that must have this digest; takes a while. Raises EditError."""
-    return _counted(read_checked(path, sha256))
+    return facts_in(read_checked(path, sha256))
 
 
-def _counted(raw: bytes) -> MaskFacts:
+def facts_in(raw: bytes) -> MaskFacts:
+    """The same for the bytes of a file. Raises EditError."""
     from wanflow.pixels import codec, edit_mask  # late: they load numpy and OpenCV
 
     return edit_mask.facts(codec.decode(raw))
@@ -58,9 +59,14 @@ class Inputs:
         reach: Reach | None = None,
         blobs: Blobs | None = None,
         hosts: Hosts | None = None,
+        *,
+        assumes: bool = False,
     ) -> None:
+        """One that `assumes` takes a file that is not here as it was when it was last read, which `assumed` tells."""
         self.root, self.reach, self.hosts = root, reach or everywhere(), hosts or Hosts()
         self._index, self._blobs = index, blobs or Blobs(root / STORE)
+        self._assumes = assumes
+        self.assumed: list[str] = []
         self._seen: dict[str, Source] = {}
         self._failed: dict[str, EditError] = {}
         self._fresh: dict[str, tuple[FileStat, Blob]] = {}
@@ -120,6 +126,9 @@ class Inputs:
         stat = stat_of(path)
         if stat and (remembered := self._index.file(name)) and remembered[0] == stat:
             return Source(name, remembered[1], stat)
+        if stat is None and self._assumes and (remembered := self._index.file(name)):
+            self.assumed.append(name)
+            return Source(name, remembered[1])
         now = time.time_ns()
         blob = identify(path)
         if stat is None or now - stat.mtime_ns <= RACY_NS or stat_of(path) != stat:
@@ -206,7 +215,7 @@ class Inputs:
         if known := self.known_mask(sha256):
             return known
         data = self._data.get(sha256)
-        return self.note_mask(sha256, _counted(datauris.decode(data)) if data else counted(path, sha256))
+        return self.note_mask(sha256, facts_in(datauris.decode(data)) if data else counted(path, sha256))
 
     def known_mask(self, sha256: str) -> MaskFacts | None:
         """What was counted in this mask before."""

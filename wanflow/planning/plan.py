@@ -22,12 +22,12 @@ from wanflow.judging.measures import Measures
 from wanflow.judging.pickers import Pickers
 from wanflow.language.expand import KEY_VERSION, Expansion, RowError, about_row
 from wanflow.language.hints import unhinted
-from wanflow.language.recipe import Recipe
+from wanflow.language.recipe import Recipe, Step
 from wanflow.language.selection import Selection, States, Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.rows import Manifest
 from wanflow.manifests.tables import is_glob
-from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row
+from wanflow.model import RUN, Action, Blob, Decision, Publication, Reason, Ref, RefKind, Row, Terms
 from wanflow.planning import pilot
 from wanflow.planning.decide import Decider, idling, left_out
 from wanflow.planning.fanin import FanIn
@@ -57,15 +57,17 @@ class Planner:
         states: States | None = None,
         underway: Underway | None = None,
         explained: Wish | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         """`states` are those of an earlier plan of everything, for selections that read them; `underway` what was sent
         before; jobs that are to be `explained` are looked at though their rows are as they were. Raises UsageError.
         """
+        self.project = project
         self.recipe = recipe if backend.takes_hints else unhinted(recipe)
         self.manifest, self.index, self.backend = manifest, index, backend
         self.blobs, self.inputs = (
             Blobs(project.store),
-            Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
+            inputs or Inputs(project.root, index, project.reach, Blobs(project.store), project.hosts),
         )
         self.measures = Measures(index, self.blobs)
         self.gates = Gates(index, self.measures)
@@ -90,6 +92,7 @@ class Planner:
         self.plan.resubmits = project.options.resubmit_uncertain
         judging = (self.chooser, self.kept, self.gates)
         self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
+        self.plan.terms = {step.id: self._learnt(step) for step in self.plan.steps}
         gathers = bool(self.plan.run_level.steps)
         recorded = (index, self.inputs, self.plan.identity, self._scope(), self.picks.of_row)
         self.memory = RowMemory(*recorded, whole=gathers)
@@ -100,6 +103,11 @@ class Planner:
         self.explained = Selection(self.plan.steps, explained, states) if explained else None
         self.decider.explained = self.explained
         self._whole: dict[str, str] = {}
+
+    def _learnt(self, step: Step) -> Terms:
+        """What the backend says of a step, with the time that such jobs took so far, if that is known."""
+        terms, known = self.plan.terms[step.id], self.index.duration(self.decider.requests.kind(step))
+        return replace(terms, seconds=known[0], learnt=known[1]) if known else terms
 
     def _identity(self, project: Project) -> str:
         """The name of this recipe over this manifest in the store: the same wherever wanflow is started."""

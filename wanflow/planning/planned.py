@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -13,6 +13,7 @@ from wanflow.errors import Problem
 from wanflow.language.recipe import Recipe, Step
 from wanflow.links.urls import Url
 from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
+from wanflow.planning.forecast import PLAYED, Forecast, Work, forecast, varied
 from wanflow.record import money
 
 FORMAT_VERSION = 1
@@ -89,9 +90,11 @@ class Plan:
     damaged: dict[str, str] = field(default_factory=dict)
     fetches: set[Url] = field(default_factory=set)
     terms: dict[str, Terms] = field(default_factory=dict)
+    forecast: Forecast = field(default_factory=Forecast)
     resubmits: bool = False
     _sent: Counter[str] = field(default_factory=Counter)
     _rerolls: Counter[str] = field(default_factory=Counter)
+    _reroll_images: Counter[str] = field(default_factory=Counter)
     _sent_images: Counter[str] = field(default_factory=Counter)
     row_level: Level = field(init=False)
     run_level: Level = field(init=False)
@@ -187,6 +190,25 @@ class Plan:
                 for decision in entry.decisions:
                     yield entry.row.key, decision
 
+    def looked_at(self) -> Iterator[tuple[str, Decision]]:
+        """The same without unchanged rows, of which nothing is to be done or told."""
+        for entry in self.entries:
+            if isinstance(entry, RowPlan):
+                yield from ((entry.row.key, decision) for decision in entry.decisions)
+
+    def why_counts(self, *reasons: Reason) -> Iterator[int]:
+        """How many jobs there are for one of these reasons, in parts."""
+        return (number for (_, _, reason, _), number in self.why.items() if reason in reasons)
+
+    def step_usd(self, step: str) -> Decimal | None:
+        """What the open jobs of a step cost, each of them done once; None when that is not known."""
+        usd, images = self.terms[step].usd, self.images_once(step)
+        return None if usd is None and images else (usd or Decimal(0)) * images
+
+    def images_once(self, step: str) -> int:
+        """How many images of a step are paid for if none has to be made again."""
+        return self.to_pay(step).total() - self._reroll_images[step]
+
     def tally(self) -> None:
         """Count the entries; called once, when all are there."""
         totals, candidates = self.totals, {step.id: step.candidates for step in self.steps}
@@ -210,18 +232,47 @@ class Plan:
                     totals.picks += bool(decision.chosen and decision.chosen.is_open)
                     changes = tuple(change.field for change in decision.changes)
                     self.why[decision.step, decision.action, decision.reason, changes] += 1
-        work: dict[str, float] = defaultdict(float)
         for step in self.steps:
             self._count_step(step)
-            terms = self.terms[step.id]
-            work[terms.lane] += self._open_jobs(step) * terms.seconds / max(terms.limits.slots, 1)
-        # Lanes work side by side, so the fullest decides; chains within a row are no matter when there are many rows.
-        totals.seconds = max(work.values(), default=0.0)
+        limits = {terms.lane: terms.limits for terms in self.terms.values()}
+        self.forecast = forecast(*self._works(), limits)
+        totals.seconds = self.forecast.seconds
+
+    def _works(self) -> tuple[list[Work], dict[str, tuple[int, float]]]:
+        """The first open jobs, and the number and the seconds of the others, by lane."""
+        works: list[Work] = []
+        numbers: dict[tuple[int, str], int] = {}
+        rest: dict[str, tuple[int, float]] = {}
+        for place, entry in enumerate(self.entries):
+            for step in self._open(entry):
+                terms = self.terms[step.id]
+                if len(works) < PLAYED:
+                    sources = {(at, ref.name) for at, ref in self.sources(place, step).values()}
+                    numbers[place, step.id] = len(works)
+                    needs = [numbers[one] for one in sources if one in numbers]
+                    works.append(Work(terms.lane, varied(terms, len(works)), needs, terms.unseen))
+                else:
+                    number, seconds = rest.get(terms.lane, (0, 0.0))
+                    rest[terms.lane] = (number + 1, seconds + terms.seconds)
+        return works, rest
+
+    def _open(self, entry: RowPlan | Unchanged) -> Iterator[Step]:
+        """The steps of an entry that are to be done, or may be."""
+        if isinstance(entry, RowPlan):
+            for step, decision in zip(self.level(entry).steps, entry.decisions, strict=True):
+                if decision.action in (Action.RUN, Action.LATER):
+                    yield step
+
+    def is_paid(self, step: str) -> bool:
+        """Whether jobs of a step cost somebody's money, if any are to be done."""
+        terms = self.terms[step]
+        return terms.paid or terms.usd is None or bool(terms.usd)
 
     def _note_rerolls(self, decision: Decision, candidates: int) -> None:
         """Count what may have to be made again, also of what is another job's work, but judged by another gate."""
         parked = decision.action is Action.SKIP
         self._rerolls[decision.step] += 0 if parked else decision.rerolls
+        self._reroll_images[decision.step] += 0 if parked else decision.rerolls * candidates
         self.images[decision.step, Action.SKIP if parked else Action.LATER] += decision.rerolls * candidates
 
     def _note_sent(self, decision: Decision) -> None:
@@ -263,13 +314,11 @@ class Plan:
         open_images, after = self._open_images(step), self.images[step.id, Action.SKIP]
         totals.images += open_images
         totals.images_after += after
-        terms = self.terms[step.id]
-        usd = terms.usd
-        to_pay = self.to_pay(step.id)
+        usd, to_pay = self.terms[step.id].usd, self.to_pay(step.id)
         if usd is None:
-            totals.unpriced += to_pay[Action.RUN] + to_pay[Action.LATER]
+            totals.unpriced += to_pay.total()
             totals.usd_after = None if after else totals.usd_after
-        elif not usd and not terms.paid:
+        if not self.is_paid(step.id):
             return
         totals.images_paid_after += after
         if totals.usd_after is not None:
@@ -277,6 +326,9 @@ class Plan:
         totals.paid_tasks += self._open_jobs(step) - self._sent[step.id] + self._rerolls[step.id]
         totals.images_paid += to_pay.total()
         totals.usd += (usd or 0) * to_pay[Action.RUN]
+        totals.rerolls += self._rerolls[step.id]
+        totals.images_rerolled += self._reroll_images[step.id]
+        totals.usd_expected += (usd or 0) * self.images_once(step.id)
         totals.usd_worst += (usd or 0) * to_pay.total()
 
 
@@ -315,7 +367,10 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "fetch": len(plan.fetches),
             "paid_tasks": totals.paid_tasks,
             "images": totals.images,
+            "images_paid": totals.images_paid,
+            "currency": "USD",
             "usd": None if _unpriced(plan, Action.RUN) else money(totals.usd),
+            "usd_expected": None if totals.unpriced else money(totals.usd_expected),
             "usd_worst": None if totals.unpriced else money(totals.usd_worst),
             "in_flight": totals.in_flight,
             "usd_reserved": money(totals.usd_reserved),
@@ -325,8 +380,47 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "usd_after_picks": money(totals.usd_after),
             "seconds": round(totals.seconds, 1),
         },
+        "lanes": _lanes(plan),
+        "prices": _prices(plan),
         "problems": [problem.json() for problem in plan.problems],
         "notes": plan.notes,
+    }
+
+
+def _lanes(plan: Plan) -> list[dict[str, Any]]:
+    """What each lane has to do, the one that decides first."""
+    return [
+        {
+            "lane": lane.lane,
+            "jobs": lane.jobs,
+            "slots": lane.limits.slots,
+            "per_second": lane.limits.per_second,
+            "seconds": round(lane.seconds, 1),
+        }
+        for lane in plan.forecast.lanes
+    ]
+
+
+def _prices(plan: Plan) -> list[dict[str, Any]]:
+    """The price of an image of each model that the plan pays for, how many of them, and where the price is from."""
+    images: Counter[str] = Counter()
+    terms: dict[str, Terms] = {}
+    for step in plan.steps:
+        if plan.is_paid(step.id) and (number := plan.images_once(step.id)):
+            images[str(step.model)] += number
+            terms[str(step.model)] = plan.terms[step.id]
+    return [_price(model, images[model], terms[model]) for model in sorted(images)]
+
+
+def _price(model: str, images: int, terms: Terms) -> dict[str, Any]:
+    return {
+        "model": model,
+        "images": images,
+        "usd": money(terms.usd),
+        "amount": str(terms.price.amount) if terms.price else None,
+        "currency": terms.price.currency if terms.price else None,
+        "date": terms.price.date if terms.price else None,
+        "source": terms.price_source,
     }
 
 

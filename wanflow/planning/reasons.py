@@ -9,6 +9,7 @@ from wanflow.canon import JSON, canonical
 from wanflow.model import Change, Reason
 
 DIGEST = 64
+PAID = "dashscope"
 
 
 def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]]:
@@ -18,7 +19,7 @@ def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]
     _, function, backend, parameters, inputs, *take = new
     changes = [
         *_differences("function", old_function, function),
-        *_differences("backend", old_backend, backend),
+        *_backend_differences(str(old_backend), str(backend)),
         *_map_differences(old_inputs, inputs, short=True),
         *_map_differences(old_parameters, parameters),
         *_differences("take", _take(old_take), _take(take)),
@@ -26,7 +27,7 @@ def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]
     if old_function != function:
         return Reason.FUNCTION_CHANGED, tuple(changes)
     if old_backend != backend:
-        same_engine = str(old_backend).partition(":")[0] == str(backend).partition(":")[0] != "dashscope"
+        same_engine = str(old_backend).partition(":")[0] == str(backend).partition(":")[0] != PAID
         return Reason.FUNCTION_CHANGED if same_engine else Reason.MODEL_CHANGED, tuple(changes)
     if old_inputs != inputs:
         return Reason.INPUT_CHANGED, tuple(changes)
@@ -41,6 +42,11 @@ def _take(parts: Sequence[JSON]) -> str:
 
 def _differences(name: str, old: object, new: object) -> list[Change]:
     return [] if old == new else [Change(name, str(old), str(new))]
+
+
+def _backend_differences(old: str, new: str) -> list[Change]:
+    (was, _, old_model), (by, _, model) = old.partition(":"), new.partition(":")
+    return _differences("model", old_model, model) if was == by == PAID else _differences("backend", old, new)
 
 
 def _map_differences(old: object, new: object, *, short: bool = False) -> Iterator[Change]:

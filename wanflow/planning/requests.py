@@ -10,6 +10,7 @@ from wanflow.backends import Backend
 from wanflow.canon import JSON
 from wanflow.choosing.picks import Picks
 from wanflow.language.expand import Job, key_head
+from wanflow.language.recipe import Step
 from wanflow.model import Change, Decision, Reason, Result
 from wanflow.planning.further import Asked, Begun, asked, differ_in_number_only
 from wanflow.planning.planned import Plan
@@ -33,6 +34,10 @@ class Requests:
         self._heads = {step.id: key_head(step.function.name, self.fingerprints[step.id]) for step in plan.steps}
         self._plan, self._index, self._underway, self._picks = plan, index, underway, picks
         self._known_recipe = index.knows_recipe(plan.identity)
+
+    def kind(self, step: Step) -> str:
+        """Whose jobs take about as long as those of a step."""
+        return f"{self.fingerprints[step.id]} {step.function.name}"
 
     def asked(self, job: Job, symbols: Mapping[str, str], begun: Begun | None = None) -> Asked:
         """The request for a job, or for what is missing of it."""

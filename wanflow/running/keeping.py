@@ -23,19 +23,20 @@ class Keeping:
     """What one run keeps: `kept` new pictures, which a rerun will find; `fetched` tasks that another run paid for."""
 
     def __init__(self, planner: Planner, progress: Progress, calls: Calls, halt: Halt, clock: Clock) -> None:
-        self._plan, self._index = planner.plan, planner.index
+        self._plan, self._index, self._kind = planner.plan, planner.index, planner.decider.requests.kind
         self._progress, self._calls, self._halt, self._clock = progress, calls, halt, clock
         self.run_id = ""
         self.kept = self.fetched = 0
 
-    def keep(self, job: Job, call: Call, parts: str, performed: Performed) -> bool:
-        """Remember the result of a call; false when that could not be written."""
+    def keep(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> bool:
+        """Remember the result of a call, and how long it took; false when that could not be written."""
         state, step, result = self._progress.rows[job[0]], self._plan.steps[job[1]], performed.result
         kept = False
         with self._halt.guard():
             with self._index.transaction():
                 self._index.remember(call.key, result, parts, self._making(state.address(step.id), step, performed))
                 self._index.note_jobs(self._plan.identity, [(name, call.key) for name in self._calls.names(job)])
+                self._learn(step, performed, seconds)
                 self._calls.note_size(job, result.blobs[0].size)
             kept = True
             self.kept += 1
@@ -68,6 +69,12 @@ class Keeping:
         """What so many images cost; None when that is not known."""
         usd = self._plan.terms[step.id].usd
         return images * usd if usd is not None else None if images else FREE
+
+    def _learn(self, step: Step, performed: Performed, seconds: float) -> None:
+        """Remember how long a job took; a paid one by what the provider tells, without the time that it waited."""
+        took = seconds if performed.task is None else performed.seconds
+        if took is not None:
+            self._index.note_duration(self._kind(step), took)
 
     def _making(self, job: str, step: Step, performed: Performed) -> Making:
         """What an ancestry tells of a job that was just done; of one that another run paid for, that run and price."""

@@ -279,7 +279,7 @@ class Run:
     async def _finish(self, job: Job, call: Call, parts: str, performed: Performed, seconds: float) -> None:
         """Remember a result; only then look at it, which may take long, and tell what goes on of it."""
         result, step = performed.result, self.steps[job[1]]
-        kept = self.keeping.keep(job, call, parts, performed)
+        kept = self.keeping.keep(job, call, parts, performed, seconds)
         usd = FREE if self.keeping.paid_before(performed.task) else self.keeping.cost(step, result.billed)
         usd = self._endings.came(job, call.key, result, usd)
         try:

@@ -53,6 +53,7 @@ INSERT OR IGNORE INTO seen SELECT substr(blob, 3, 64), path FROM files;
 CREATE TABLE sizes (maker TEXT, image TEXT, assumed TEXT, made TEXT NOT NULL, PRIMARY KEY (maker, image, assumed))
     WITHOUT ROWID;
 """,
+    "CREATE TABLE durations (what TEXT PRIMARY KEY, seconds REAL NOT NULL, jobs INT NOT NULL) WITHOUT ROWID;",
 )
 
 LEDGER = (

@@ -17,6 +17,7 @@ from wanflow.errors import StoreError, describe_os_error, no_room, unwritable
 from wanflow.model import Result
 from wanflow.store.blobs import Blobs, make_folder
 from wanflow.store.database import Connection, begin_wal
+from wanflow.store.durations import Durations
 from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.history import UNKNOWN, History, Making
 from wanflow.store.made import blob_of, facts_of, made_of, measured_of, parts_of, result_of
@@ -27,7 +28,7 @@ NO_RECEIPTS = "the receipts of paid pictures can't be read"
 MEND = "wanflow cache verify --mend puts it aside and takes what was paid for from its receipts"
 
 
-class Index(Sightings, History):
+class Index(Sightings, History, Durations):
     """The database of one project. Several processes may use it at once."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path = Path(), read_only: bool = False) -> None:

@@ -155,6 +155,12 @@ class Ledger(Books):
                 return False
             return self._move(task, State.SENDING, now, "", {"sent_at": now, "offset_s": offset_s})
 
+    def use_plan(self, nonce: str, run: str) -> bool:
+        """Note that a run uses a saved plan; false when another did."""
+        with self.transaction():
+            done = self._db.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (f"plan {nonce}", run))
+            return done.rowcount == 1
+
     # -- after
 
     def move(self, task: Task, state: State, now: float, detail: str = "", **facts: Any) -> bool:

@@ -9,7 +9,7 @@ from wanflow.canon import JSON
 from wanflow.errors import printable
 from wanflow.record import money
 from wanflow.store.upkeep import Collected, Fault, Share, Stats, Verified
-from wanflow.telling.console import count, dollars
+from wanflow.telling.words import count, dollars
 
 FORMAT_VERSION = 1
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}

@@ -6,226 +6,25 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from decimal import ROUND_CEILING, Decimal
-from itertools import islice
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
-from wanflow.language.recipe import Step
-from wanflow.model import Action, Outcome, Reason, Status
+from wanflow.model import Action, Outcome, Status
 from wanflow.paying.status import Held, Spent
 from wanflow.paying.status import Status as Overview
-from wanflow.planning.planned import Plan, Unchanged
+from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
 from wanflow.store.books import KEPT_S
 from wanflow.store.tasks import State
+from wanflow.telling import review
+from wanflow.telling.plantext import plan_text
+from wanflow.telling.words import count, dollars, duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 MAX_PROBLEMS = 30
-MOST_NAMED = 12
-REASONS = {
-    Reason.NEW: "new",
-    Reason.INPUT_CHANGED: "its image changed",
-    Reason.PARAMS_CHANGED: "parameters changed",
-    Reason.FUNCTION_CHANGED: "function changed",
-    Reason.MODEL_CHANGED: "model changed",
-    Reason.OUTPUT_MISSING: "output file not there",
-    Reason.OUTPUT_MODIFIED: "output file was edited",
-    Reason.UPSTREAM: "known after the step before it",
-    Reason.FETCH: "known once its picture is fetched",
-    Reason.FORCED: "forced",
-    Reason.IN_FLIGHT: "in flight: adopted, not paid again",
-    Reason.UNCERTAIN: "uncertain: it may be paid for already",
-    Reason.CACHED: "",
-    Reason.BYPASSED: "when is false: its image goes on",
-    Reason.SKIPPED: "when is false, or what it needs is skipped",
-    Reason.REFUSED: "refused, see the problems",
-    Reason.MODERATED: "refused by the service before; --retry-refused asks again",
-    Reason.EXCLUDED: "not selected",
-    Reason.UNFIT: "failed its gate, or what it needs did",
-    Reason.REROLLED: "made again: what is there failed its gate",
-    Reason.PARKED: "waits for a pick",
-    Reason.PICK_CHANGED: "another candidate was picked",
-    Reason.TAKE: "another take",
-    Reason.FROZEN: "frozen",
-}
-
-
-def count(number: int, noun: str) -> str:
-    """1 job, 2,000 jobs."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 0.4 s, 12 s, 3 min 5 s, 2 h 4 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def plan_text(plan: Plan) -> str:
-    """The plan as a table by step, with reasons."""
-    parts = [_headline(plan), _table(plan), _restores(plan), _sent_before(plan), _picks(plan), _notes(plan)]
-    return "\n".join(line for part in parts for line in part)
-
-
-def _headline(plan: Plan) -> Iterator[str]:
-    totals = plan.totals
-    if not (totals.run or totals.later):
-        files = f"no jobs to run, {count(totals.restore, 'file')} to put in place"
-        idle = "nothing to do" if totals.reuse or not plan.problems else "nothing can run"
-        idle = "nothing to do before candidates are picked" if totals.picks else idle
-        todo = files if totals.restore else "no jobs to run" if plan.fetches else idle
-        yield f"{plan.recipe.name} {_where(plan)}: {todo}; {count(totals.reuse, 'job')} reused"
-        return
-    work = f"{count(totals.run, 'job')} to run, {totals.later:,} later, {totals.reuse:,} reused"
-    yield f"{plan.recipe.name} {_where(plan)}: {work}; {price(plan)}, about {duration(totals.seconds)}"
-
-
-def _where(plan: Plan) -> str:
-    return f"at {plan.place}" if plan.place else f"on {plan.backend}"
-
-
-def price(plan: Plan) -> str:
-    """What a plan costs: "free", "$0.0803 (at most $0.2409 for 12 images)"; what has no known price is said so."""
-    totals = plan.totals
-    if not totals.paid_tasks:
-        return "nothing new to pay" if totals.in_flight or totals.uncertain else "free"
-    parts = []
-    if priced := totals.images_paid - totals.unpriced:
-        worst = f"at most {dollars(totals.usd_worst)} for {count(priced, 'image')}"
-        parts.append(f"{dollars(totals.usd)} ({worst})" if totals.usd else worst)
-    if totals.unpriced:
-        parts.append(f"an unknown amount (no price is known for {count(totals.unpriced, 'image')})")
-    return " and ".join(parts)
-
-
-def dollars(usd: Decimal) -> str:
-    """An amount, never told as less than it is: to the cent, and below a dollar to four digits where they differ."""
-    digits = Decimal("0.0001") if usd < 1 else Decimal("0.01")
-    cents, _, rest = f"{usd.quantize(digits, ROUND_CEILING):,.4f}".partition(".")
-    return f"${cents}.{rest.rstrip('0'):0<2}"
-
-
-def _table(plan: Plan) -> Iterator[str]:
-    width = max([4, *(len(step.id) for step in plan.steps)])
-    kind = max([8, *(len(step.function.name) for step in plan.steps)])
-    yield ""
-    head = f"  {'step':<{width}}  {'function':<{kind}}  {'fidelity':<12}"
-    yield f"{head}  {'run':>7}  {'later':>7}  {'reuse':>7}  {'skip':>7}  why"
-    for step in plan.steps:
-        counts = plan.by_step[step.id]
-        numbers = "  ".join(f"{counts[action]:>7,}" for action in (Action.RUN, Action.LATER, Action.REUSE, Action.SKIP))
-        fidelity = f"{_fidelity(plan, step):<12}"
-        line = f"  {step.id:<{width}}  {step.function.name:<{kind}}  {fidelity}  {numbers}  {_why(plan, step.id)}"
-        yield line.rstrip()
-
-
-def _fidelity(plan: Plan, step: Step) -> str:
-    claim = plan.terms[step.id].fidelity
-    if not claim == step.function.fidelity != step.function.best_fidelity:
-        return claim
-    counts = plan.by_step[step.id]
-    if counts[Action.RUN] + counts[Action.LATER] or not counts[Action.REUSE]:
-        return f"may be {claim}"
-    return _made_before(plan, step) or "as before"
-
-
-def _made_before(plan: Plan, step: Step) -> str:
-    """The fidelity of a step's stored pictures, if they were looked up and are alike."""
-    made: set[str] = set()
-    for entry in plan.entries:
-        if isinstance(entry, Unchanged):
-            return ""
-        made |= {
-            decision.result.fidelity for decision in entry.decisions if decision.step == step.id and decision.result
-        }
-    return made.pop() if len(made) == 1 else ""
-
-
-def _why(plan: Plan, step: str) -> str:
-    counted: Counter[str] = Counter()
-    for (of, action, reason, fields), number in plan.why.items():
-        words = "stored picture gone" if action is Action.RUN and reason is Reason.OUTPUT_MISSING else REASONS[reason]
-        if of == step and words:
-            counted[f"{words} ({', '.join(fields)})" if fields else words] += number
-    total = plan.by_step[step].total()
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return "; ".join(words if number == total else f"{number:,} × {words}" for words, number in ordered)
-
-
-def _restores(plan: Plan) -> Iterator[str]:
-    if plan.totals.restore:
-        yield ""
-        yield f"  {count(plan.totals.restore, 'output file')} to put in place from the store"
-
-
-def _sent_before(plan: Plan) -> Iterator[str]:
-    """What the ledger has of the plan's jobs: money that is gone or set aside already, and what nobody can tell."""
-    totals = plan.totals
-    if totals.in_flight:
-        jobs = count(totals.in_flight, "job")
-        yield f"  in flight: {jobs}, {dollars(totals.usd_reserved)} paid or set aside before; not paid again"
-    if totals.uncertain:
-        jobs, usd = count(totals.uncertain, "job"), dollars(totals.usd_uncertain)
-        again = (
-            f"sent again as wished, at worst for another {usd}"
-            if plan.resubmits
-            else ("the run leaves them; --resubmit-uncertain sends them again, at worst for another " + usd)
-        )
-        yield f"  uncertain: {jobs}, {usd} perhaps paid before; {again}"
-        doubtful = ((row, made) for row, made in plan.decisions() if made.reason is Reason.UNCERTAIN)
-        for row, decision in islice(doubtful, MOST_NAMED):
-            yield f"    {inline(f'{row}/{decision.step}: {decision.note}')}"
-        if totals.uncertain > MOST_NAMED:
-            yield "    …"
-
-
-def _picks(plan: Plan) -> Iterator[str]:
-    totals = plan.totals
-    if totals.picks:
-        yield ""
-        steps = Counter(made.step for _, made in plan.decisions() if made.chosen and made.chosen.is_open)
-        named = ", ".join(f"{step} {number:,}" for step, number in steps.items())
-        yield f"  {count(totals.picks, 'pick')} open ({named}): wanflow pick shows the candidates"
-    elif totals.parked:
-        yield ""
-    if totals.parked:
-        yield f"  after picks: {_after(plan)}"
-
-
-def _after(plan: Plan) -> str:
-    """What parked jobs come to at most."""
-    totals = plan.totals
-    jobs = f"up to {count(totals.parked, 'job')}"
-    if not totals.images_paid_after:
-        return f"{jobs} more, free"
-    cost = "at a price that is not known" if totals.usd_after is None else f"at most {dollars(totals.usd_after)}"
-    return f"{jobs} more, {cost} for {count(totals.images_paid_after, 'image')}"
-
-
-def _notes(plan: Plan) -> Iterator[str]:
-    if plan.over_budget:
-        yield f"  over budget: {plan.over_budget}; a run is refused"
-    yield from (f"  note: {inline(note)}" for note in plan.notes)
-
-
-def reasons_text(plan: Plan, most: int = 12) -> str:
-    """What changed, job by job, for the first few jobs whose reason names a change."""
-    lines: list[str] = []
-    for row, decision in plan.decisions():
-        told = [f"failed its gate: {decision.note}"] if decision.failed_gate else decision.changes
-        kept = f"{decision.note}; " if decision.reason is Reason.FROZEN and decision.note else ""
-        for change in told or ([kept.removesuffix("; ")] if kept else []):
-            if len(lines) == most:
-                return "\n".join([*lines, "  …"])
-            lines.append(inline(f"  {row}/{decision.step}: {kept if decision.changes else ''}{change}"))
-    return "\n".join(lines)
 
 
 def problems_text(problems: list[Problem]) -> str:
@@ -378,7 +177,7 @@ class Narrator:
         Raises RefusedError where nobody can be asked.
         """
         if plan.totals.paid_tasks and not yes:
-            cost = f"{price(plan)} {_where(plan)}"
+            cost = f"{review.cost(plan)} for {count(plan.totals.images_paid, 'image')} {review.where(plan)}"
             if not (sys.stdin.isatty() and self.stream.isatty()):
                 raise RefusedError(f"this would cost {cost}; nothing was started. Say --yes to agree.")
             print(plan_text(plan), file=self.stream)

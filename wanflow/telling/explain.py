@@ -20,7 +20,8 @@ from wanflow.planning.files import FileExplanation, Role, State
 from wanflow.planning.outputs import format_of
 from wanflow.planning.planned import Plan
 from wanflow.store.history import Made
-from wanflow.telling.console import REASONS, count, dollars, duration
+from wanflow.telling.review import REASONS
+from wanflow.telling.words import count, dollars, duration
 
 MOST_JOBS = 10
 MOST_IMAGES = 12

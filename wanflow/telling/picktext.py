@@ -9,7 +9,7 @@ from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.errors import inline
 from wanflow.picking import Candidates, Imported, Picking
 from wanflow.settings import shown
-from wanflow.telling.console import count
+from wanflow.telling.words import count
 
 # Of more jobs than these only the number is told, and no sharpness is measured.
 MOST = 20

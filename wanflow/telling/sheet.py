@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,10 @@ from typing import Any
 from wanflow.errors import EditError, UsageError, unwritable
 from wanflow.model import Blob
 from wanflow.picking import Candidates, Picking
-from wanflow.pictures.images import open_image
+from wanflow.pictures.thumbnails import data_uri, thumbnail
 from wanflow.settings import shown
 from wanflow.store.blobs import write_whole
-from wanflow.telling.console import count
+from wanflow.telling.words import count
 
 # Longer sides of the pictures in the page: of few pictures larger ones fit into the same megabytes.
 LARGE, SMALL, FEW = 1024, 480, 120
@@ -108,20 +106,7 @@ def _candidate(picking: Picking, number: int, blob: Blob, side: int) -> dict[str
 
 def _picture(path: Path, side: int) -> str:
     """A smaller JPEG of a picture as a data URI; an empty one for what can't be read."""
-    from PIL import Image, ImageOps
-
     try:
-        with open_image(path.read_bytes()) as found:
-            found.draft("RGB", (side, side))
-            profile = found.info.get("icc_profile") if found.mode == "RGB" else None
-            image = ImageOps.exif_transpose(found)
-            image.thumbnail((side, side), reducing_gap=2.0)
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                image = image.convert("RGBA")
-                white = Image.new("RGBA", image.size, "white")
-                image = Image.alpha_composite(white, image)
-            buffer = io.BytesIO()
-            image.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True, icc_profile=profile)
-    except (EditError, OSError, ValueError):
+        return data_uri(thumbnail(path.read_bytes(), side, QUALITY))
+    except (EditError, OSError):
         return "data:,"
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

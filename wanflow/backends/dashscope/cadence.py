@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from wanflow.limits.pace import look_gap_s
 from wanflow.wire.answers import TaskStatus
 
 # The provider allows 20 queries a second to the whole account; others may ask too.
 QUERIES_PER_S = 15.0
 FIRST_LOOK_S = 0.5
-LEAST_GAP_S, WIDEST_GAP_S = 0.2, 10.0
 IDLE_GAP_S = 30.0
-# Polls that split the span between the quickest and the slowest of a kind.
-PARTS = 4
 REMEMBERED, ENOUGH = 32, 4
 CLOCK_ERROR_S = 1.0
 
@@ -164,7 +162,7 @@ class Cadence:
         if age < shortest:
             # What is said of a model may be far off (an emulator that runs fast), and one that ends shows it.
             return began + (shortest if watch.kind in self._seen else min(max(2 * age, FIRST_LOOK_S), shortest))
-        gap = min(max((longest - shortest) / PARTS, LEAST_GAP_S), WIDEST_GAP_S)
+        gap = look_gap_s(shortest, longest)
         # Later than any before it: each wait a quarter of the time that it has taken already.
         return now + (gap if age <= longest else min(max(gap, age / 4), IDLE_GAP_S))
 

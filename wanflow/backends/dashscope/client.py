@@ -131,7 +131,9 @@ class DashScope:
                 raise
             return Ending(error, 0)
         made = sum(1 for item in state.items if item.url)
-        return Ending(None, made if state.image_count is None else state.image_count, state)
+        billed = made if state.image_count is None else state.image_count
+        worked = (state.ended_at - state.scheduled_at) if state.ended_at and state.scheduled_at else None
+        return Ending(None, billed, state, worked.total_seconds() if worked else None)
 
     async def fetch(self, ticket: Ticket, ending: Ending) -> Result:
         """Store the pictures of a task that succeeded; may be called again. Raises EditError: UNSURE or LOST."""

@@ -1,0 +1,269 @@
+"""Two versions of a project are held against each other by what they ask for, and a repository is never trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from fakes import picture
+from reviewed import Reviewed, reviewed_project
+
+from wanflow.errors import UsageError
+from wanflow.planning.versions import Comparison
+from wanflow.reviewing import diff
+from wanflow.revisions import Revision, is_plain
+from wanflow.telling.difftext import diff_json, diff_markdown, diff_text
+
+
+def git(folder: Path, *words: str) -> str:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    names = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], env=own | names, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
+    """A project in a repository whose first commit is HEAD."""
+    project = reviewed_project(tmp_path / "repo" / "p")
+    (tmp_path / "repo" / "README").write_text("beside the project\n")
+    git(tmp_path / "repo", "init", "-q")
+    git(tmp_path / "repo", "add", ".")
+    git(tmp_path / "repo", "commit", "-q", "-m", "begin")
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+@pytest.fixture(autouse=True)
+def repo(tmp_path: Path) -> Path:
+    (tmp_path / "repo").mkdir(exist_ok=True)
+    return tmp_path / "repo"
+
+
+def compared(project: Reviewed, against: str = "HEAD") -> Comparison:
+    return diff(project.recipe, against, project.options())[1]
+
+
+def jobs(found: Comparison, kind: str) -> list[str]:
+    return [one.job for one in found.of(kind)]
+
+
+def test_another_layout_is_no_change(project: Reviewed) -> None:
+    project.change("manifest: {from: photos.csv}", "# rows\nmanifest:\n  from: photos.csv")
+    project.change("name: archive\n", "")
+    project.change("wanflow: 1\n", "wanflow: 1\nname: archive\n")
+    assert diff_text(compared(project)) == "archive against HEAD: no change in requests"
+
+
+def test_a_prompt_that_changed_is_told_with_what_follows_and_what_it_costs(project: Reviewed) -> None:
+    project.change("green hills", "red hills", "photos.csv")
+    assert diff_text(compared(project)) == (
+        "archive against HEAD: 1 changed, 2 made of what changed, 6 the same; costs $0.0488\n"
+        "\n"
+        '  0002/colour: prompt: "green hills" → "red hills"'
+    )
+
+
+def test_what_is_stored_already_costs_nothing(project: Reviewed) -> None:
+    project.change("green hills", "red hills", "photos.csv")
+    project.run()
+    assert diff_text(compared(project)).splitlines()[0].endswith("; costs $0.00, 3 stored already")
+
+
+def test_rows_and_steps_that_come_and_go_are_told(project: Reviewed) -> None:
+    project.change("0003,c.png,a red house\n", "0004,c.png,a blue house\n", "photos.csv")
+    found = compared(project)
+    assert jobs(found, "new") == ["0004/colour", "0004/fused", "0004/small"]
+    assert jobs(found, "gone") == ["0003/colour", "0003/fused", "0003/small"]
+    assert "  0004/colour: new" in diff_text(found)
+    assert "  0003/small: gone" in diff_text(found)
+
+
+def test_a_renamed_step_asks_for_the_same(project: Reviewed) -> None:
+    project.change("colour: {uses", "tint: {uses")
+    project.change("[steps.colour]", "[steps.tint]")
+    assert diff_text(compared(project)) == "archive against HEAD: no change in requests; 3 jobs renamed"
+
+
+def test_another_photo_is_a_change_of_its_row_alone(project: Reviewed) -> None:
+    (project.folder / "b.png").write_bytes(picture("another"))
+    found = compared(project)
+    assert jobs(found, "changed") == ["0002/colour"]
+    assert jobs(found, "follows") == ["0002/fused", "0002/small"]
+    (change,) = found.of("changed")[0].changes
+    assert change.field == "image"
+
+
+def test_photos_that_git_does_not_have_are_taken_as_they_are(project: Reviewed, repo: Path) -> None:
+    git(repo, "rm", "-q", "--cached", "p/a.png", "p/b.png", "p/c.png")
+    git(repo, "commit", "-q", "-m", "photos lie elsewhere")
+    assert compared(project).differences == ()
+
+
+def test_photos_of_a_glob_that_git_does_not_have_were_there_before(project: Reviewed, repo: Path) -> None:
+    project.change("manifest: {from: photos.csv}", 'manifest: {from: "*.png"}')
+    project.change("row.photo", "row.path")
+    project.change("${{ row.colours }}", "blue")
+    project.change("row.id", "row.stem")
+    git(repo, "rm", "-q", "--cached", "p/a.png", "p/b.png")
+    git(repo, "commit", "-q", "-a", "-m", "by glob")
+    (project.folder / "d.png").write_bytes(picture("d"))
+    git(repo, "add", "p/d.png")
+    found = compared(project)
+    assert jobs(found, "new") == ["d/colour", "d/fused", "d/small"]
+    assert (found.same, jobs(found, "gone")) == (9, [])
+
+
+def test_a_pick_that_changed_is_told_with_its_step(project: Reviewed, repo: Path) -> None:
+    project.change('with: {prompt: "${{ row.colours }}"}}', 'candidates: 2, pick: {by: hand}, with: {prompt: "x"}}')
+    one, other = "1" * 64, "2" * 64
+    for digest in (one, other):
+        (project.folder / "picks").mkdir(exist_ok=True)
+        (project.folder / "picks" / "archive.yaml").write_text(
+            f'wanflow: 1\nrecipe: r.yaml\npicks:\n  - {{row: "0001", step: colour, sha256: "{digest}"}}\n'
+        )
+        if digest == one:
+            git(repo, "add", ".")
+            git(repo, "commit", "-q", "-m", "picked")
+    found = compared(project)
+    assert jobs(found, "changed") == ["0001/fused", "0001/small"]
+    assert str(found.of("changed")[0].changes[0]) == f"pick of colour: {one[:12]} → {other[:12]}"
+
+
+def test_a_folder_is_compared_like_a_revision(project: Reviewed, tmp_path: Path) -> None:
+    shutil.copytree(project.folder, tmp_path / "before")
+    assert compared(project, str(tmp_path / "before")).differences == ()
+    project.change("green hills", "red hills", "photos.csv")
+    (project.folder / "c.png").write_bytes(picture("another"))
+    found = compared(project, str(tmp_path / "before"))
+    assert jobs(found, "changed") == ["0002/colour", "0003/colour"]
+
+
+def test_a_recipe_that_was_not_there_is_all_new(project: Reviewed) -> None:
+    shutil.copy(project.recipe, project.folder / "other.yaml")
+    found = diff(project.folder / "other.yaml", "HEAD", project.options())[1]
+    assert (len(found.of("new")), found.same) == (9, 0)
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--upload-pack=x", "HEAD:p", "", "-h"])
+def test_what_is_no_revision_is_told(project: Reviewed, ref: str) -> None:
+    with pytest.raises(UsageError, match="neither a folder nor a revision"):
+        compared(project, ref or "HEAD~7")
+
+
+def test_without_a_repository_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = reviewed_project(tmp_path / "alone")
+    monkeypatch.chdir(project.folder)
+    with pytest.raises(UsageError, match="--diff"):
+        compared(project)
+
+
+def test_json_and_markdown_tell_the_same(project: Reviewed) -> None:
+    project.change("green hills", "red @everyone <b>", "photos.csv")
+    found = compared(project)
+    told = diff_json(found)
+    assert json.loads(json.dumps(told))["usd"] == 0.048741
+    assert [one["kind"] for one in told["differences"]] == ["changed", "follows", "follows"]
+    markdown = diff_markdown(found)
+    assert markdown.startswith("### <code>archive</code> against <code>HEAD</code>: 1 changed, 2 made of what changed")
+    assert "@" not in markdown
+    assert "<b>" not in markdown
+
+
+# -- a stranger's repository
+
+
+def armed(repo: Path, told: Path) -> None:
+    """Have git run a program wherever a repository's settings and attributes can say so."""
+    program = repo / "program.sh"
+    program.write_text(f"#!/bin/sh\necho ran >> {told}\ncat\n")
+    program.chmod(0o755)
+    for name in ("core.fsmonitor", "core.pager", "core.sshCommand", "core.editor", "diff.external"):
+        git(repo, "config", name, str(program))
+    for kind in ("clean", "smudge", "process"):
+        git(repo, "config", f"filter.evil.{kind}", str(program))
+    git(repo, "config", "diff.evil.textconv", str(program))
+    git(repo, "config", "alias.ls-tree", f"!{program}")
+    git(repo, "config", "protocol.ext.allow", "always")
+    git(repo, "config", "remote.origin.url", f"ext::{program}")
+    git(repo, "config", "remote.origin.promisor", "true")
+    hooks = repo / "hooks"
+    hooks.mkdir()
+    for name in ("post-checkout", "reference-transaction", "pre-auto-gc", "post-index-change"):
+        shutil.copy(program, hooks / name)
+    git(repo, "config", "core.hooksPath", str(hooks))
+    (repo / ".git" / "info").mkdir(exist_ok=True)
+    (repo / ".git" / "info" / "attributes").write_text("* filter=evil diff=evil\n")
+
+
+def test_a_repository_runs_nothing(project: Reviewed, repo: Path, tmp_path: Path) -> None:
+    told = tmp_path / "ran"
+    armed(repo, told)
+    told.unlink(missing_ok=True)
+    project.change("green hills", "red hills", "photos.csv")
+    assert jobs(compared(project), "changed") == ["0002/colour"]
+    assert not told.exists()
+
+
+def test_an_object_that_is_not_there_is_not_fetched(project: Reviewed, repo: Path, tmp_path: Path) -> None:
+    told = tmp_path / "ran"
+    oid = git(repo, "rev-parse", "HEAD:p/photos.csv").strip()
+    armed(repo, told)
+    git(repo, "config", "extensions.partialClone", "origin")
+    told.unlink(missing_ok=True)
+    (repo / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    with pytest.raises(UsageError, match=r"p/photos\.csv of HEAD is not in this copy of the repository"):
+        compared(project)
+    assert not told.exists()
+
+
+def written(repo: Path, entries: Sequence[tuple[str, str, str]]) -> str:
+    """A commit whose tree has these (mode, name, text), made without git's own judgement of names."""
+    lines = b""
+    for mode, name, text in entries:
+        store = ["git", "-C", str(repo), "hash-object", "-w", "--stdin"]
+        blob = subprocess.run(store, input=text.encode(), capture_output=True, check=True)
+        lines += f"{mode} {name}\0".encode() + bytes.fromhex(blob.stdout.decode().strip())
+    tree = subprocess.run(
+        ["git", "-C", str(repo), "hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
+        input=lines,
+        capture_output=True,
+        check=True,
+    )
+    return git(repo, "commit-tree", "-m", "hostile", tree.stdout.decode().strip()).strip()
+
+
+def test_names_in_a_tree_stay_below_the_folder(repo: Path, tmp_path: Path) -> None:
+    git(repo, "init", "-q")
+    names = ["..", "../up.yaml", "/root.yaml", ".git", "good.yaml", "a/../../b.csv"]
+    commit = written(
+        repo, [("100644", name, "wanflow: 1\n") for name in names] + [("120000", "link.yaml", "/etc/passwd")]
+    )
+    revision = Revision(repo, commit)
+    assert set(revision.files) == {"good.yaml"}
+    (tmp_path / "out").mkdir()
+    revision.write_texts(tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["good.yaml"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/../b", "/a", ".git/config", "a/.GIT/hooks/x", ".wanflow/index.sqlite"])
+def test_what_is_no_plain_name(name: str) -> None:
+    assert not is_plain(name)
+
+
+def test_a_pointer_of_git_lfs_is_known_by_its_digest(project: Reviewed, repo: Path) -> None:
+    photo = (project.folder / "a.png").read_bytes()
+    digest = hashlib.sha256(photo).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(photo)}\n"
+    (project.folder / "a.png").write_text(pointer)
+    git(repo, "commit", "-q", "-a", "-m", "lfs")
+    (project.folder / "a.png").write_bytes(photo)
+    assert compared(project).differences == ()

@@ -1,0 +1,379 @@
+"""What was approved is what runs: less is fine, anything else is refused and named, and only once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import picture
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from projects import Heard
+from reviewed import Reviewed, reviewed_project
+
+from wanflow import api, reviewing
+from wanflow.documents.schemas import load
+from wanflow.errors import RefusedError, UsageError, WanflowError
+from wanflow.model import Status
+from wanflow.planning.saved import Saved, is_saved, read
+from wanflow.record import RunRecord
+from wanflow.settings import state_folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
+    project = reviewed_project(tmp_path / "p")
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+def save(project: Reviewed, file: str = "plan.json", **more: Any) -> Saved:
+    _, saved = reviewing.save(project.recipe, project.options(**more))
+    (project.folder / file).write_text("".join(saved.text()), encoding="utf-8")
+    return saved
+
+
+def given_options(project: Reviewed, **more: Any) -> api.Options:
+    return api.Options(backends=project.options().backends, **more)
+
+
+def run(project: Reviewed, file: str = "plan.json", **more: Any) -> RunRecord:
+    _, record = reviewing.run_saved(file, given_options(project, **more), listener=Heard())
+    assert record
+    return record
+
+
+def refused(project: Reviewed, file: str = "plan.json") -> list[str]:
+    """What a run of the plan is refused for, without the first and last line; nothing was asked for."""
+    with pytest.raises(RefusedError) as caught:
+        run(project, file)
+    assert project.fakery.asked == []
+    first, *lines, last = str(caught.value).splitlines()
+    assert first == f"nothing was started: {file} is not what would be done now"
+    assert last == "Make a new plan."
+    return [line.strip() for line in lines]
+
+
+def test_what_was_approved_runs_and_only_once(project: Reviewed) -> None:
+    save(project)
+    record = run(project)
+    assert (record.exit_code, record.counts()[Status.DONE]) == (0, 9)
+    (project.folder / "out" / "0001.png").unlink()
+    with pytest.raises(RefusedError, match=r"plan\.json was run already, as 2\d+T\d+Z-\w+; make a new plan"):
+        run(project)
+    assert not (project.folder / "out" / "0001.png").exists()
+
+
+def test_with_the_project_made_anew_the_account_remembers_the_plan(project: Reviewed) -> None:
+    save(project)
+    run(project)
+    shutil.rmtree(project.folder / ".wanflow")
+    project.fakery.asked.clear()
+    with pytest.raises(RefusedError, match="was run already with this account"):
+        run(project)
+    assert project.fakery.asked == []
+
+
+def test_with_half_of_it_done_the_rest_runs(project: Reviewed) -> None:
+    save(project)
+    project.run(wish=api.Wish(select=("0001/", "0002/colour")))
+    project.fakery.asked.clear()
+    record = run(project)
+    assert (record.counts()[Status.DONE], record.counts()[Status.REUSED]) == (5, 4)
+    assert sorted(project.fakery.steps()) == ["local/resize"] * 2 + ["wan/colorization"] + ["wan/i2i"] * 2
+
+
+def test_of_a_plan_that_is_done_already_nothing_is_left(project: Reviewed) -> None:
+    save(project)
+    project.run()
+    assert run(project).counts()[Status.REUSED] == 9
+
+
+def test_a_changed_photo_is_refused_naming_its_row(project: Reviewed) -> None:
+    save(project)
+    (project.folder / "b.png").write_bytes(picture("another"))
+    first, rest = refused(project)
+    assert first.startswith("0002/colour: image: ")
+    assert rest == "2 jobs take what these make"
+
+
+def test_a_changed_prompt_is_refused_with_what_changed(project: Reviewed) -> None:
+    save(project)
+    project.change("green hills", "red hills", "photos.csv")
+    assert refused(project) == ['0002/colour: prompt: "green hills" → "red hills"', "2 jobs take what these make"]
+
+
+def test_a_new_row_is_refused(project: Reviewed) -> None:
+    save(project)
+    project.change("0003,c.png,a red house\n", "0003,c.png,a red house\n0004,c.png,a blue house\n", "photos.csv")
+    told = refused(project)
+    assert [line for line in told if "0004" in line] == [
+        "0004/colour is not in the plan",
+        "0004/fused is not in the plan",
+        "0004/small is not in the plan",
+        "out/0004.png would be written, and was not in the plan",
+    ]
+    assert any(line.startswith("it may cost $") for line in told)
+
+
+def test_a_row_that_is_gone_is_less_and_runs(project: Reviewed) -> None:
+    save(project)
+    project.change("0003,c.png,a red house\n", "", "photos.csv")
+    assert run(project).counts()[Status.DONE] == 6
+
+
+def test_equal_work_of_a_row_that_is_gone_is_still_approved(project: Reviewed) -> None:
+    project.change("0003,c.png,a red house\n", "0003,b.png,green hills\n", "photos.csv")
+    save(project)
+    project.change("0002,b.png,green hills\n", "", "photos.csv")
+    assert run(project).exit_code == 0
+
+
+def test_another_output_path_is_refused(project: Reviewed) -> None:
+    save(project)
+    project.change("out/${{ row.id }}.png", "made/${{ row.id }}.png")
+    assert refused(project) == [f"made/000{n}.png would be written, and was not in the plan" for n in (1, 2, 3)]
+
+
+def test_a_higher_price_is_refused(project: Reviewed) -> None:
+    save(project)
+    text = 'jobs = 2\n[dashscope.models."wanx2.1-imageedit"]\nprice_usd = 0.03\n'
+    (project.folder / "wanflow.toml").write_text(text)
+    assert refused(project) == [
+        "an image of wanx2.1-imageedit costs $0.03 now, and $0.02007 in the plan",
+        "it may cost $0.176013 now, and $0.146223 in the plan",
+    ]
+
+
+def test_a_run_pays_at_most_what_was_approved(project: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = save(project)
+    caps = []
+    monkeypatch.setattr("wanflow.api.Budget", lambda cap: caps.append(cap) or Budget(cap))
+    from wanflow.limits.budget import Budget
+
+    run(project)
+    assert caps == [saved.usd_worst]
+
+
+def test_another_model_is_refused(project: Reviewed) -> None:
+    save(project)
+    project.change("wan2.5-i2i-preview", "wan2.6-image")
+    told = refused(project)
+    assert "0001/fused: model: wan2.5-i2i-preview → wan2.6-image" in told
+
+
+def test_steps_that_are_renamed_and_texts_that_are_laid_out_anew_change_nothing(project: Reviewed) -> None:
+    save(project)
+    project.change("colour: {uses", "tint: {uses")
+    project.change("[steps.colour]", "[steps.tint]")
+    project.change("manifest: {from: photos.csv}", "manifest:\n  from: photos.csv  # as ever")
+    assert run(project).exit_code == 0
+
+
+def test_a_plan_runs_in_another_checkout(project: Reviewed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(project)
+    other = tmp_path / "elsewhere" / "q"
+    shutil.copytree(project.folder, other, ignore=shutil.ignore_patterns(".wanflow"))
+    for photo in other.glob("*.png"):
+        os.utime(photo)
+    monkeypatch.chdir(other)
+    assert run(Reviewed(other, project.fakery)).exit_code == 0
+
+
+def test_what_a_plan_was_made_with_is_kept(project: Reviewed) -> None:
+    project.change("steps:\n", "params: {look: {type: string, default: faded}}\nsteps:\n")
+    project.change("faded ink", "${{ params.look }} ink")
+    save(project, params={"look": "bright"}, wish=api.Wish(select=("0001/",)), out=Path("made"))
+    assert run(project).counts()[Status.DONE] == 3
+    assert (project.folder / "made" / "out" / "0001.png").is_file()
+    with pytest.raises(UsageError, match="leave out params, the selection, or plan anew"):
+        run(project, params={"look": "dim"}, wish=api.Wish(select=("0002/",)))
+
+
+def test_a_plan_needs_no_key_but_its_run_does(project: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    _, saved = reviewing.save(project.recipe, api.Options(backend="dashscope"))
+    (project.folder / "plan.json").write_text("".join(saved.text()))
+    with pytest.raises(UsageError, match="DASHSCOPE_API_KEY"):
+        reviewing.run_saved("plan.json", api.Options())
+    assert not (project.folder / ".wanflow" / "plans").exists()  # so it may still be run
+
+
+def test_a_file_has_no_secret_and_no_path_of_the_machine(project: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-very-secret-0123456789")
+    save(project, allow_paths=(Path("/srv/pictures"),), allow_hosts=("10.0.0.1",))
+    text = (project.folder / "plan.json").read_text()
+    assert not any(part in text for part in ("secret", str(project.folder), "/srv", "/home", "10.0.0.1"))
+    Draft202012Validator(load("saved-plan.schema.json")).validate(json.loads(text))
+
+
+def test_two_plans_of_one_state_differ_only_in_their_number(project: Reviewed) -> None:
+    one, other = (list(save(project, file).text()) for file in ("a.json", "b.json"))
+    differing = [(a, b) for a, b in zip("".join(one).splitlines(), "".join(other).splitlines(), strict=True) if a != b]
+    assert 1 <= len(differing) <= 2  # and when it was made
+    assert all("saved_plan" in line or "made" in line for pair in differing for line in pair)
+
+
+@pytest.mark.parametrize(
+    "wish", [{"params": {"look": "/etc/a.png"}}, {"out": Path("/srv/x")}, {"manifest": Path("../m.csv")}]
+)
+def test_what_lies_beyond_the_project_is_not_saved(project: Reviewed, wish: dict[str, Any]) -> None:
+    (project.folder.parent / "m.csv").write_text((project.folder / "photos.csv").read_text())
+    shutil.copy(project.folder / "a.png", project.folder.parent)
+    project.change("steps:\n", "params: {look: {type: string, default: faded}}\nsteps:\n")
+    with pytest.raises(WanflowError, match=r"plan's file|no such file"):
+        save(project, **wish)
+
+
+# -- from strangers
+
+
+def changed(project: Reviewed, change: Callable[[dict[str, Any]], Any]) -> None:
+    content = json.loads((project.folder / "plan.json").read_text())
+    change(content)
+    (project.folder / "plan.json").write_text(json.dumps(content))
+
+
+HOSTILE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
+    (lambda plan: plan.update(recipe="/etc/passwd"), "recipe must be a path within the project's folder"),
+    (lambda plan: plan.update(recipe="../r.yaml"), "recipe must be a path within the project's folder"),
+    (lambda plan: plan["options"].update(out="/srv/x"), "out must be a path within"),
+    (lambda plan: plan["options"].update(manifest="a/../../m.csv"), "manifest must be a path within"),
+    (lambda plan: plan.update(saved_plan="../../x"), "saved_plan: "),
+    (lambda plan: plan.update(base_url="https://evil.example"), "base_url is not known"),
+    (lambda plan: plan["options"].update(base_url="https://evil.example"), "options.base_url is not known"),
+    (lambda plan: plan["options"].update(allow_paths=["/"]), "options.allow_paths is not known"),
+    (lambda plan: plan["totals"].update(usd_worst=-1), "usd_worst must be"),
+    (lambda plan: plan.update(jobs={}), "it has no list of jobs"),
+    (lambda plan: plan["jobs"].append(7), "jobs[9]: it names no job"),
+    (lambda plan: plan["jobs"][0].update(inputs={"image": 1}), "jobs[0]: inputs are no digests"),
+    (lambda plan: plan["jobs"][0].pop("parameters"), "jobs[0]: parameters is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "complaint"), HOSTILE)
+def test_what_a_stranger_wrote_into_it_is_told(project: Reviewed, change: Any, complaint: str) -> None:
+    save(project)
+    changed(project, change)
+    with pytest.raises(UsageError) as caught:
+        run(project)
+    assert complaint in str(caught.value)
+    assert project.fakery.asked == []
+
+
+NO_PLANS = ["[" * 100_000, "{", "nul", '{"a": NaN, "jobs": []}', '{"a": 1, "a": 2, "jobs": []}', "7", "9" * 9999]
+
+
+@pytest.mark.parametrize("text", NO_PLANS)
+def test_what_is_no_plan_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UsageError, match=r"plan\.json is no saved plan"):
+        read(tmp_path / "plan.json", "plan.json")
+
+
+def test_a_job_whose_prompt_was_changed_in_the_file_is_refused(project: Reviewed) -> None:
+    save(project)
+    changed(project, lambda plan: plan["jobs"][0]["parameters"].update(prompt="something harmless"))
+    assert refused(project)[0] == '0001/colour: prompt: "something harmless" → "blue sky and a brown coat"'
+
+
+def test_a_path_in_a_parameter_gives_no_leave(project: Reviewed, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(picture("secret"))
+    project.change("steps:\n", "params: {logo: {type: string, default: a.png}}\nsteps:\n")
+    project.change("image: row.photo", "image: params.logo")
+    save(project)
+    changed(project, lambda plan: plan["options"]["params"].update(logo="../secret.png"))
+    record = run(project)
+    assert (record.exit_code, record.counts()[Status.REFUSED], project.fakery.asked) == (1, 9, [])
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+NAMES = st.text(max_size=8)
+JSONS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_value_anywhere_ends_in_a_traceback(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    content = json.loads(PLAN)
+    place: Any = content
+    while True:
+        name = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not isinstance(place[name], dict | list) or not place[name] or data.draw(st.booleans()):
+            break
+        place = place[name]
+    place[name] = data.draw(JSONS)
+    path = tmp_path_factory.mktemp("x") / "plan.json"
+    path.write_text(json.dumps(content))
+    try:
+        found = read(path, "plan.json")
+    except UsageError:
+        return
+    assert isinstance(found.recipe, str)
+    assert [request.identity for request in found.jobs.values()]
+
+
+PLAN = json.dumps(
+    {
+        "format_version": 1,
+        "saved_plan": "0" * 32,
+        "made": "2026-11-21T12:00:00Z",
+        "recipe": "r.yaml",
+        "options": {
+            "params": {"a": "b"},
+            "manifest": None,
+            "out": "out",
+            "backend": "draft",
+            "region": None,
+            "select": ["a"],
+            "exclude": [],
+            "until": None,
+            "pilot": None,
+            **dict.fromkeys(("no_proxy", "force", "retry_refused", "top_up", "resubmit_uncertain"), False),
+        },
+        "place": "",
+        "totals": {"jobs": 1, "paid_tasks": 1, "images_paid": 1, "currency": "USD", "unpriced": 0, "usd_worst": 0.1},
+        "prices": {"m": 0.1},
+        "fetches": [],
+        "files": ["out/1.png"],
+        "jobs": [
+            {
+                "job": "1/a",
+                "function": "wan/expand",
+                "by": "dashscope:m",
+                "parameters": {"prompt": "x"},
+                "inputs": {"image": "0" * 64},
+                "take": None,
+                "chosen": {},
+                "images": 1,
+                "usd": 0.1,
+            }
+        ],
+    }
+)
+
+
+def test_a_recipe_is_no_saved_plan(project: Reviewed, tmp_path: Path) -> None:
+    save(project)
+    assert is_saved(project.folder / "plan.json")
+    (tmp_path / "r.json").write_text('{"wanflow": 1, "steps": {}}')
+    assert not any(map(is_saved, (tmp_path / "r.json", project.recipe, tmp_path, tmp_path / "none.json")))
+
+
+def test_the_ledger_notes_a_plan_once(project: Reviewed) -> None:
+    from wanflow.store.ledger import Ledger
+    from wanflow.store.tasks import Owner
+
+    ledger = Ledger.open(state_folder() / "accounts" / "x", Owner("r", 1, "/p", "r"), "test", 0)
+    assert [ledger.use_plan("n", "r"), ledger.use_plan("n", "r"), ledger.use_plan("m", "r")] == [True, False, True]
+    ledger.close()

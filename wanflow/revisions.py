@@ -1,0 +1,116 @@
+"""Files of a project as git has them at a revision, read by the `git` program without trusting the repository.
+
+Only objects are read: no hook, filter, text conversion, pager or helper that a repository's settings name is run,
+nothing is fetched, and nothing is checked out by git. Names from a tree are judged before a file is written.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from wanflow.errors import UsageError, inline, quoted
+
+TIMEOUT_S = 60
+MAX_FILES, MAX_TEXTS, MAX_TEXT_BYTES, MAX_BLOB_BYTES = 200_000, 10_000, 300_000_000, 500_000_000
+# What recipes, manifests, picks and settings are; all else is read only where it is named as a picture.
+TEXTS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv", ".toml", ".txt")
+_SETTINGS = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "core.attributesFile": os.devnull}
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "none",  # nothing is fetched, whatever protocols the repository's settings allow
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "LC_ALL": "C",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a tree: its object and size in bytes."""
+
+    oid: str
+    size: int
+
+
+class Revision:
+    """The files below a folder of a work tree at a revision. Raises UsageError in words where there is none."""
+
+    def __init__(self, folder: Path, ref: str) -> None:
+        self.folder, self.ref = folder, ref
+        commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        if not commit:
+            raise UsageError(f"--diff: {quoted(ref)} is neither a folder nor a revision of the git repository here")
+        self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
+        self.files = self._listed(os.fsdecode(commit.strip()))
+
+    def _listed(self, commit: str) -> Mapping[str, Entry]:
+        told = _git(self.folder, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", self.prefix or ".")
+        found: dict[str, Entry] = {}
+        for line in told.split(b"\0"):
+            head, _, name = line.partition(b"\t")
+            mode, _, oid, size = (*head.split(), b"", b"", b"", b"")[:4]
+            if mode not in (b"100644", b"100755"):  # links and modules are no files of the project
+                continue
+            if not size.isdigit():
+                what = f"{inline(os.fsdecode(name))[:200]} of {self.ref} is not in this copy of the repository"
+                raise UsageError(f"--diff: {what}; fetch it first (git fetch --unshallow, or --refetch)")
+            with suppress(UnicodeDecodeError):
+                path = name.decode().removeprefix(self.prefix)
+                if is_plain(path):
+                    found[path] = Entry(oid.decode(), int(size))
+            if len(found) > MAX_FILES:
+                raise UsageError(f"--diff: {self.ref} has over {MAX_FILES:,} files")
+        return found
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises KeyError where there is none, UsageError for a very large one."""
+        entry = self.files[path]
+        if entry.size > MAX_BLOB_BYTES:
+            raise UsageError(f"--diff: {inline(path)} has over {MAX_BLOB_BYTES // 1_000_000} MB at {self.ref}")
+        return _git(self.folder, "cat-file", "blob", entry.oid)
+
+    def write_texts(self, target: Path) -> None:
+        """Write recipes, manifests, picks and settings below a folder; of all other files only their names."""
+        texts = {path for path in self.files if path.lower().endswith(TEXTS)}
+        if len(texts) > MAX_TEXTS or sum(self.files[path].size for path in texts) > MAX_TEXT_BYTES:
+            raise UsageError(f"--diff: {self.ref} has too many or too large texts to be compared")
+        for path in self.files:
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            (target / path).write_bytes(self.read(path) if path in texts else b"")
+
+    def added(self, path: str) -> bool:
+        """Whether git has a file of this name now; of a file that it never had, nobody knows what it was."""
+        return path not in self.files and bool(_git(self.folder, "ls-files", "-z", "--", f":(literal){path}"))
+
+
+def is_plain(path: str) -> bool:
+    """Whether a name in a tree stays below the folder that it is written to."""
+    parts = {part.lower() for part in PurePosixPath(path).parts}
+    return bool(parts) and not path.startswith("/") and not {"..", ".git", ".wanflow"} & parts
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    """What git prints; empty where it fails for a revision. Raises UsageError where there is no git or repository."""
+    settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    # Variables of git lead to other repositories and programs.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-pager", *settings, "-C", str(folder), *words]
+    try:
+        done = subprocess.run(  # noqa: S603 - words of ours, and a revision after --end-of-options
+            command, capture_output=True, env=own | _ENVIRONMENT, timeout=TIMEOUT_S, check=False
+        )
+    except FileNotFoundError as error:
+        raise UsageError("--diff with a revision needs the git program") from error
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"--diff: git gave no answer within {TIMEOUT_S} s") from error
+    if done.returncode and "--verify" not in words:
+        said = inline(os.fsdecode(done.stderr).strip())[:300]
+        raise UsageError(f"--diff: git can't read the repository: {said}")
+    return b"" if done.returncode else done.stdout

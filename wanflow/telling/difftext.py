@@ -1,0 +1,94 @@
+"""How two versions differ in what they ask for -> text, Markdown, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wanflow.canon import JSON
+from wanflow.errors import inline
+from wanflow.model import Change
+from wanflow.planning.versions import Comparison
+from wanflow.record import money
+from wanflow.telling.markdown import CHANGES, Page, changed_line, code, ours
+from wanflow.telling.review import NAMED, Changed
+from wanflow.telling.worddiff import Kind, side
+from wanflow.telling.words import count, dollars
+
+FORMAT_VERSION = 1
+MOST = 200
+_KINDS = {"changed": "changed", "new": "new", "gone": "gone", "follows": "made of what changed"}
+
+
+def summary(found: Comparison) -> str:
+    """The whole truth in a line, in words of ours."""
+    renamed = f"; {count(found.renamed, 'job')} renamed" if found.renamed else ""
+    if not found.differences:
+        return f"no change in requests{renamed}"
+    counts = [f"{len(of):,} {words}" for kind, words in _KINDS.items() if (of := found.of(kind))]
+    stored = sum(one.stored for one in found.differences if one.kind != "gone")
+    told = [*counts, f"{found.same:,} the same"]
+    costs = [dollars(found.usd)] if found.usd or not found.unpriced else []
+    costs += [f"an unknown amount (no price is known for {count(found.unpriced, 'job')})"] if found.unpriced else []
+    kept = f", {stored:,} stored already" if stored else ""
+    return f"{', '.join(told)}{renamed}; costs {' and '.join(costs)}{kept}"
+
+
+def grouped(found: Comparison) -> list[Changed]:
+    """The differences with equal ones of a step together; what follows is only counted."""
+    groups: dict[tuple[str, str, tuple[Change, ...]], Changed] = {}
+    for one in found.differences:
+        if one.kind == "follows":
+            continue
+        row, _, step = one.job.rpartition("/")
+        note = "" if one.kind == "changed" else one.kind
+        entry = groups.setdefault((one.kind, step, one.changes), Changed(step, one.changes, note))
+        entry.count += 1
+        if len(entry.rows) < NAMED:
+            entry.rows.append(row)
+    return list(groups.values())
+
+
+def diff_text(found: Comparison) -> str:
+    """For a terminal or a log."""
+    head = f"{found.recipe} against {found.against}: {summary(found)}"
+    lines = [f"  {line}" for entry in grouped(found) for line in _lines(entry)]
+    more = [f"  … and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+    return "\n".join(inline(line) for line in [head, *([""] if lines else []), *lines[:MOST], *more])
+
+
+def _lines(entry: Changed) -> Iterator[str]:
+    if not entry.changes:
+        yield f"{entry.who}: {entry.note}"
+    for name, parts in entry.what:
+        yield f"{entry.who}: {Change(name, side(parts, Kind.OLD), side(parts, Kind.NEW))}"
+
+
+def diff_markdown(found: Comparison) -> str:
+    """For a comment on a pull request."""
+    page = Page()
+    page.add(f"### {code(found.recipe)} against {code(found.against)}: {ours(summary(found))}")
+    page.folded("What changed", grouped(found), changed_line, CHANGES, "change")
+    return page.text()
+
+
+def diff_json(found: Comparison) -> dict[str, JSON]:
+    """For programs."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "recipe": found.recipe,
+        "against": found.against,
+        "same": found.same,
+        "renamed": found.renamed,
+        "currency": "USD",
+        "usd": None if found.unpriced else money(found.usd),
+        "differences": [
+            {
+                "job": one.job,
+                "kind": one.kind,
+                "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in one.changes],
+                "usd": money(one.usd),
+                "stored": one.stored,
+            }
+            for one in found.differences
+        ],
+    }
