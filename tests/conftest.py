@@ -44,6 +44,7 @@ def no_network():
 def own_state(tmp_path_factory, monkeypatch):
     """A test's ledgers are its own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.delenv("DASHSCOPE_HTTP_BASE_URL", raising=False)
 
 
 @pytest.fixture

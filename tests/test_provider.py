@@ -140,6 +140,22 @@ def test_a_plan_says_where_the_money_goes(recipe: Path, settings: dict[str, Any]
         assert plan_head(plan)["place"] == place
 
 
+def test_the_sdks_variable_goes_before_the_project_and_after_the_flag(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def place(**more: Any) -> str:
+        return str(plan_head(api.plan(recipe, api.Options(backend="dashscope", **more)))["place"])
+
+    recipe.with_name("wanflow.toml").write_text('[dashscope]\nbase_url = "http://127.0.0.1:1/api/v1"\n')
+    assert place() == "http://127.0.0.1:1 (no provider's address)"
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "http://127.0.0.1:2/api/v1")
+    assert place() == "http://127.0.0.1:2 (no provider's address)"
+    assert place(base_url="http://127.0.0.1:3/api/v1") == "http://127.0.0.1:3 (no provider's address)"
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "https://collect.example/api/v1")
+    with pytest.raises(UsageError, match=r"^DASHSCOPE_HTTP_BASE_URL would send your API key to collect.example"):
+        place()
+
+
 def test_a_password_in_a_base_url_is_refused_and_not_shown() -> None:
     with pytest.raises(UsageError, match="what is given is no base URL, like https://") as caught:
         backend(base_url="https://me:secret@dashscope.aliyuncs.com/api/v1")

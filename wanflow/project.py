@@ -16,7 +16,18 @@ from wanflow.language.selection import Wish
 from wanflow.links.urls import Hosts
 from wanflow.manifests.reach import Reach, strays
 from wanflow.manifests.tables import fixed_part
-from wanflow.settings import FILE, FLAG, STORE, Settings, cores, find_root, read_settings, secret
+from wanflow.settings import (
+    BASE_URL,
+    FILE,
+    FLAG,
+    STORE,
+    Settings,
+    base_url,
+    cores,
+    find_root,
+    read_settings,
+    secret,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,11 @@ class Project:
         """The backend, working in these workers."""
         said = self.settings.dashscope
         provider = replace(said, region=self.options.region or said.region)
-        if self.options.base_url:
-            provider = replace(provider, base_url=self.options.base_url, base_url_by=FLAG)
+        # Who sent the SDK to an emulator must not find that wanflow went to the provider all the same.
+        for by, url in ((FLAG, self.options.base_url), (BASE_URL, base_url())):
+            if url:
+                provider = replace(provider, base_url=url, base_url_by=by)
+                break
         return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
 
     def workers(self) -> Workers:

@@ -17,6 +17,7 @@ FILE = "wanflow.toml"
 MAX_BYTES = 100_000
 STORE = ".wanflow"
 KEY = "DASHSCOPE_API_KEY"
+BASE_URL = "DASHSCOPE_HTTP_BASE_URL"
 FLAG = "--base-url"
 
 
@@ -33,7 +34,8 @@ class ModelSettings:
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
     """How to reach DashScope: a region's name or a base URL, the environment variable that holds the key, and a
-    name for the account where several keys belong to it. `base_url_by` is who says the URL: the file, or the flag.
+    name for the account where several keys belong to it. `base_url_by` is who says the URL: the file, the
+    environment or the flag.
     """
 
     region: str | None = None
@@ -95,6 +97,11 @@ def _finite(text: str) -> float | str:
 def secret(name: str) -> str | None:
     """A secret from the environment, or None; it must never be kept, shown or written."""
     return os.environ.get(name) or None
+
+
+def base_url() -> str | None:
+    """Where this user's environment sends what is meant for DashScope, as for the provider's SDK, or None."""
+    return os.environ.get(BASE_URL) or None
 
 
 def state_folder() -> Path:
