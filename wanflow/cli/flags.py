@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from wanflow.api import Options
 
 
+# More than any run costs; so that a cap is one.
+MOST_USD = 1_000_000
+
+
 class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     """An amount in USD."""
 
@@ -25,7 +29,7 @@ class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
             usd = Decimal(value)
         except InvalidOperation:
             usd = Decimal("nan")
-        if not usd.is_finite() or usd < 0:
+        if not usd.is_finite() or not 0 <= usd <= MOST_USD:  # 1e400 is as little of a bound as inf
             self.fail(f"{value!r} is no amount in USD, e.g. 2.50", param, ctx)
         return usd
 
