@@ -31,8 +31,8 @@ CREATE TABLE urls (url TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NU
 CREATE TABLE measures (name TEXT, sha256 TEXT, base TEXT, found TEXT NOT NULL, PRIMARY KEY (name, sha256, base))
     WITHOUT ROWID;
 """,
-    # SQLite makes no index of its own over tables without rowids: without one, the join would take its square.
     # A result's JSON begins with [[["its first picture's digest, that of a file's content with ["its digest.
+    # SQLite makes no index of its own for a join over a table without rowids, which would take the square of its rows.
     """
 CREATE TABLE makings (sha256 TEXT, key TEXT, recipe TEXT NOT NULL, job TEXT NOT NULL, run TEXT NOT NULL,
                       at TEXT NOT NULL, usd TEXT, PRIMARY KEY (sha256, key)) WITHOUT ROWID;
