@@ -66,7 +66,9 @@ def probe(case: tuple[str, bytes]) -> None:
     if name == "plan.json":
         saved.is_saved(path)
         approved = saved.read(path, name)
-        assert all(request.identity for request in approved.requests.values())
+        assert all(request.identity for request in approved.jobs.values())
+        path.write_text(text := "".join(approved.text()), encoding="utf-8")
+        assert "".join(saved.read(path, name).text()) == text
         return
     picks = picks_of(picksfile.read(path, name))
     assert all(len(digest) == 64 for digest in picks.digests())
