@@ -4,9 +4,9 @@
 `review.py comment` puts the report on the pull request: one comment, found again by a hidden marker, updated in place.
 
 Python's standard library only. Every value comes by environment or flag and reaches wanflow as one word, never through
-a shell. The report may hold words of strangers: wanflow writes them as code, and what is printed here begins with a bar,
-so that no line of theirs is a command to the runner. Start it with `python3 -I`, or it may import a file of the pull
-request.
+a shell. The report may hold words of strangers: wanflow writes them as code, and what is printed here begins with a
+bar, so that no line of theirs is a command to the runner. Start it with `python3 -I`, or it may import a file of the
+pull request.
 """
 
 from __future__ import annotations
