@@ -43,7 +43,7 @@ def scripts() -> Iterator[str]:
             yield from (line for key in ("before_script", "script") for line in job.get(key, ()))
 
 
-@pytest.mark.parametrize("script", scripts())
+@pytest.mark.parametrize("script", list(scripts()))
 def test_no_expression_is_part_of_a_command(script: str) -> None:
     assert "${{" not in script
     assert subprocess.run(["bash", "-n", "-c", script], capture_output=True, check=False).stderr == b""
@@ -108,6 +108,15 @@ def test_flags_and_variables_of_the_examples_are_the_scripts() -> None:
         assert set(re.findall(r"\bWANFLOW_\w+", text)) - own <= known
 
 
+def test_the_examples_of_the_page_are_right() -> None:
+    page = (ROOT / "docs" / "review.md").read_text().partition("## In a pull request")[2]
+    steps, config = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL))
+    assert set(steps[1]["with"]) <= set(ACTION["inputs"])
+    assert [hook["id"] for hook in config["repos"][0]["hooks"]] == [hook["id"] for hook in HOOKS]
+    for file in re.findall(r"\]\(\.\./([^)]+)\)", page):
+        assert (ROOT / file).exists(), file
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
     project = reviewed_project(tmp_path / "p")
@@ -115,26 +124,62 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
     return project
 
 
+def run_step(step: Any, inputs: dict[str, str], here: Path, temp: Path) -> subprocess.CompletedProcess[str]:
+    """A step as GitHub's runner does it; wanflow is this checkout's."""
+    (temp / "wanflow").mkdir(exist_ok=True)
+    if not (temp / "wanflow" / "bin").exists():
+        (temp / "wanflow" / "bin").symlink_to(BIN)
+    given = {name: inputs.get(re.sub(r"\W*inputs\.|\W", "", value), "") for name, value in step["env"].items()}
+    runner = {"RUNNER_TEMP": str(temp), "GITHUB_ACTION_PATH": str(GITHUB), "GITHUB_OUTPUT": str(temp / "outputs")}
+    kept = {name: os.environ[name] for name in ("PATH", "XDG_STATE_HOME")}
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    environment = {**kept, "PYTHONPATH": str(ROOT), "HOME": str(temp), **given, **runner}
+    return subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, check=False)
+
+
+def named(steps: Any, name: str) -> Any:
+    return next(step for step in steps if step.get("name") == name)
+
+
+DEFAULTS = {name: entry["default"] for name, entry in ACTION["inputs"].items()}
+
+
 @pytest.mark.parametrize(("most", "code"), [("", 0), ("0.01; touch owned", 64), ("$(touch owned)", 64), ("0.01", 3)])
 def test_the_plan_step_runs_whatever_its_inputs_are(project: Reviewed, tmp_path: Path, most: str, code: int) -> None:
     (project.folder / "wanflow.toml").write_text('backend = "dashscope"\n')
-    (project.folder / "json.py").write_text("raise SystemExit('the pull request was imported')\n")
-    (tmp_path / "wanflow").mkdir()
-    (tmp_path / "wanflow" / "bin").symlink_to(BIN)
-    step = next(step for step in ACTION["runs"]["steps"] if step.get("id") == "plan")
-    inputs = {name: entry["default"] for name, entry in ACTION["inputs"].items()}
-    inputs |= {"recipes": "*.yaml\n`touch owned`.yaml", "max_cost": most}
-    given = {name: inputs[re.sub(r"\W*inputs\.|\W", "", value)] for name, value in step["env"].items()}
-    outputs = tmp_path / "outputs"
-    runner = {"RUNNER_TEMP": str(tmp_path), "GITHUB_ACTION_PATH": str(GITHUB), "GITHUB_OUTPUT": str(outputs)}
-    kept = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-    done = subprocess.run(words, cwd=project.folder, env={**kept, **given, **runner}, capture_output=True, text=True)
+    inputs = {**DEFAULTS, "recipes": "*.yaml\n`touch owned`.yaml", "max_cost": most}
+    done = run_step(named(ACTION["runs"]["steps"], "Plan"), inputs, project.folder, tmp_path)
     assert (done.returncode, done.stderr) == (code, ""), done.stdout
     assert not (project.folder / "owned").exists()
+    outputs = tmp_path / "outputs"
     assert outputs.exists() == (code != 64)
     if outputs.exists():
         assert outputs.read_text() == f"jobs=9\nimages=6\nusd=0.146223\nexit_code={code}\n"
+
+
+def test_what_was_planned_is_what_the_approved_run_does(project: Reviewed, tmp_path: Path) -> None:
+    project.recipe.write_text(
+        "wanflow: 1\nmanifest: {from: photos.csv}\n"
+        "steps:\n  small: {uses: local/resize, image: row.photo, with: {width: 300}}\n"
+        'outputs: {card: {image: steps.small, to: "out/${{ row.id }}.png"}}\n'
+    )
+    plan = named(ACTION["runs"]["steps"], "Plan")
+    assert run_step(plan, {**DEFAULTS, "recipes": "*.yaml"}, project.folder, tmp_path).returncode == 0
+    (tmp_path / "wanflow-review").rename(tmp_path / "approved")  # up as an artifact, and down again
+    approved = named(EXAMPLE["jobs"]["run"]["steps"], "Run what was approved")
+    inputs = {"plan": "r.json", "max_cost": "1"}
+    done = run_step(approved, inputs, project.folder, tmp_path)
+    assert (done.returncode, "3 done" in done.stdout) == (0, True), done.stderr
+    assert sorted(path.name for path in (project.folder / "out").iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    again = run_step(approved, inputs, project.folder, tmp_path)
+    assert (again.returncode, "was run already" in again.stderr) == (3, True), again.stderr
+
+
+@pytest.mark.parametrize("version", ["0.1; touch owned", "0.1 --index-url=x", "-r x", "$(x)", "https://x/"])
+def test_a_version_is_one(tmp_path: Path, version: str) -> None:
+    step = named(ACTION["runs"]["steps"], "Install wanflow")
+    done = run_step(step, {"version": version}, tmp_path, tmp_path)
+    assert (done.returncode, done.stderr) == (64, "version is one of wanflow, such as 0.1.0\n")
 
 
 # -- the hook of pre-commit
