@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,7 @@ def reviewed_project(folder: Path, recipe: str = RECIPE, files: Mapping[str, byt
     folder.mkdir(exist_ok=True)
     for name, raw in (files or {f"{name}.png": picture(name) for name in "abc"}).items():
         (folder / name).write_bytes(raw)
+        os.utime(folder / name, (1_700_000_000, 1_700_000_000))  # a file just written is read again
     (folder / "photos.csv").write_text(ROWS, encoding="utf-8")
     (folder / "wanflow.toml").write_text("jobs = 2\n", encoding="utf-8")
     (folder / "r.yaml").write_text(recipe, encoding="utf-8")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator, FormatChecker
@@ -11,6 +12,7 @@ from projects import WANFLOW, Small, photo, small_project
 
 from wanflow import __version__
 from wanflow.cli import main
+from wanflow.cli.flags import Money
 
 COMMANDS = ("init", "check", "plan", "run", "emulate", "schema", "completion")
 
@@ -302,3 +304,9 @@ def test_what_the_system_refuses_is_told_for_what_it_is(error: OSError, said: st
     finally:
         main.commands.pop("fail")
     assert (result.exit_code, result.stderr.strip()) == (1, said)
+
+
+@pytest.mark.parametrize("amount", ["nan", "inf", "-1", "1e400", "2,50"])
+def test_a_cap_that_bounds_nothing_is_refused(amount):
+    with pytest.raises(click.BadParameter, match="is no amount in USD"):
+        Money().convert(amount, None, None)

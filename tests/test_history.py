@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Blob, FileStat, Result
-from wanflow.store.formats import INDEX
+from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.history import UNKNOWN, Making, with_ledgers
 from wanflow.store.index import Index
 from wanflow.store.sightings import Published
@@ -75,6 +76,40 @@ def test_what_receipts_tell_again_does_not_forget_the_making(tmp_path: Path) -> 
     (tmp_path / "index.sqlite").unlink()
     with Index.open(tmp_path).in_use() as index:
         assert made(index) == [("k", UNKNOWN, True)]
+
+
+def test_versions_are_only_ever_added_at_the_end() -> None:
+    # A store has a version's number and tables from the moment any wanflow wrote it.
+    assert [re.findall(r"(?:CREATE|ALTER) TABLE (\w+)", said) for said in INDEX] == [
+        ["results", "jobs", "files", "outputs", "rows"],
+        ["masks"],
+        ["outputs"],
+        ["refusals"],
+        ["receipts"],
+        ["urls"],
+        ["measures"],
+        ["makings", "past", "written", "seen"],
+        ["sizes"],
+        ["durations"],
+    ]
+
+
+def upgrading(jobs: int) -> int:
+    """How many thousand steps SQLite takes to upgrade a store with so many jobs."""
+    steps: list[None] = []
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as old:
+        upgrade(old, Path(), INDEX[: MAKINGS - 1])
+        keys = [f"{number:064x}" for number in range(jobs)]
+        old.executemany("INSERT INTO results VALUES (?, ?, '[]')", ((key, f'[[["{key}"]]]') for key in keys))
+        old.executemany("INSERT INTO jobs VALUES ('r|r.yaml|', ?, ?)", ((f"{key}/a", key) for key in keys))
+        old.set_progress_handler(lambda: steps.append(None), 1000)
+        upgrade(old, Path(), INDEX)
+        assert old.execute("SELECT count(*) FROM makings WHERE job <> ''").fetchone() == (jobs,)
+    return len(steps)
+
+
+def test_a_store_ten_times_as_large_takes_about_ten_times_as_long_to_upgrade() -> None:
+    assert upgrading(2_000) < 15 * upgrading(200)
 
 
 # The first that knows of makings itself.

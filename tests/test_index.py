@@ -8,6 +8,7 @@ import pytest
 
 from wanflow.errors import StoreError
 from wanflow.model import Blob, FileStat, Result
+from wanflow.store.formats import INDEX, upgrade
 from wanflow.store.index import Index
 from wanflow.store.sightings import Published, RowRecord
 
@@ -149,3 +150,17 @@ def test_an_index_that_another_holds_is_not_told_as_damaged(tmp_path: Path) -> N
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another wanflow holds it; try again"), index.in_use():
             index.forget("k")
+
+
+def test_an_index_of_format_nine_is_taken_on_with_its_sizes(tmp_path):
+    def tables():
+        return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+
+    db = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)
+    for statements in INDEX[:9]:
+        db.executescript(statements)
+    db.execute("PRAGMA user_version = 9")
+    assert "sizes" in tables() and "durations" not in tables()
+    upgrade(db, tmp_path, INDEX)
+    assert {"sizes", "durations"} <= tables()
+    db.close()

@@ -326,7 +326,7 @@ def test_an_unknown_key_at_the_top_is_named(says):
     assert (
         says(GOOD.replace("outputs", "output"))
         == """\
-r.yaml:5:1: output is not known at the top of a recipe [unknown-key]
+r.yaml:5:1: output is not known at the top of this file [unknown-key]
     output:
     ^
     Did you mean outputs?
@@ -400,7 +400,7 @@ def test_the_version_must_be_there(says):
     assert (
         says(GOOD.replace("wanflow: 1\n", ""))
         == """\
-r.yaml:1:1: wanflow is missing in the recipe [required]
+r.yaml:1:1: wanflow is missing in this file [required]
     manifest: {from: rows.csv}
     ^
 """
@@ -411,7 +411,7 @@ def test_steps_must_be_there(says):
     assert (
         says(HEAD)
         == """\
-r.yaml:1:1: steps is missing in the recipe [required]
+r.yaml:1:1: steps is missing in this file [required]
     wanflow: 1
     ^
 """

@@ -1,6 +1,8 @@
 """pick, take, freeze and thaw as commands, on the draft engine, with whole texts; and candidates at the emulator."""
 
+import json
 import re
+import shlex
 import subprocess
 from decimal import Decimal
 
@@ -188,3 +190,68 @@ def blobs(recipe, origin):
     with api.looking(recipe, at(origin, every_row=True)) as planner:
         [one] = picking.picking(planner).candidates
         return [blob.sha256 for blob in one.chosen.candidates]
+
+
+# -- the commands that are told next
+
+
+STRANGE = {
+    "manifest": {"from": "rows.csv"},
+    "steps": {
+        "look": {
+            "uses": "wan/doodle",
+            "image": "row.photo",
+            "candidates": 2,
+            "with": {"prompt": "a house", "is_sketch": False},
+            "pick": {"by": "hand"},
+        }
+    },
+    "outputs": {"look": {"image": "steps.look", "to": "out/look.png"}},
+}
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    """A project whose names a shell would take for commands, and that is run with other rows than its own."""
+    folder = tmp_path_factory.mktemp("strange")
+    (folder / "my looks.yaml").write_text(json.dumps({"wanflow": 1, "name": "looks", **STRANGE}))
+    (folder / "rows.csv").write_text("id,photo\n")
+    (folder / "other.csv").write_text("id,photo\n$(touch x) & y,a.png\n")
+    (folder / "a.png").write_bytes(coded(gradient(512, 512, 1)))
+    return folder
+
+
+@pytest.mark.slow
+def test_the_next_command_can_be_pasted_into_a_shell_and_is_about_the_same_rows(strange):
+    told = said(strange, "run", "my looks.yaml", "--manifest", "other.csv", "--no-proxy", "--backend", "draft", code=1)
+    assert "refused" in told
+    told = said(strange, "run", "my looks.yaml", "-m", "other.csv", code=4)
+    next_one = re.search(r"for a pick: (wanflow .*)", told)[1]
+    assert shlex.split(next_one) == ["wanflow", "pick", "my looks.yaml", "-m", "other.csv"]
+    listed = said(strange, *shlex.split(next_one)[1:])
+    chooses = re.search(r"(wanflow pick .*) … chooses;", listed)[1]
+    assert shlex.split(chooses)[-1] == "$(touch x) & y/look#1"
+    answer = subprocess.run(
+        ["sh", "-c", chooses.replace("wanflow", shlex.join(WANFLOW), 1)], cwd=strange, capture_output=True, text=True
+    )
+    assert answer.stdout == (
+        "1 choice in picks/looks.yaml, none is open; wanflow run 'my looks.yaml' -m other.csv goes on\n"
+    ), answer.stderr
+    assert not (strange / "x").exists()
+
+
+@pytest.mark.slow
+def test_candidates_of_another_backend_are_not_thought_missing(strange):
+    (strange / "b.png").write_bytes(coded(gradient(512, 512, 2)))
+    (strange / "none.csv").write_text("id,photo\n0001,b.png\n")
+    assert said(strange, "pick", "my looks.yaml", "-m", "none.csv") == (
+        "looks: there are no candidates on draft yet; run the recipe first\n"
+    )
+
+
+def test_an_address_without_a_row_is_told_how_to_write_one(folder):
+    for address in ("0001", "#1", "0001#1"):
+        job = address.partition("#")[0]
+        assert said(folder, "pick", "looks.yaml", address, code=64) == (
+            f'wanflow: "{job}" names no job. Write ROW/STEP, as wanflow pick lists them.\n'
+        )

@@ -14,7 +14,7 @@ from wanflow.documents.source import parse
 from wanflow.errors import RecipeError, StoreError, UsageError
 from wanflow.model import Action, Reason
 from wanflow.planning.planned import Unchanged
-from wanflow.telling import console, plantext
+from wanflow.telling import console, picktext, plantext
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DOWNSTREAM = ["detail", "wide"]
@@ -393,3 +393,61 @@ def test_picks_are_not_read_from_elsewhere(project, tmp_path_factory):
     (project.folder / "picks").symlink_to(tmp_path_factory.mktemp("elsewhere"))
     with pytest.raises(UsageError, match=r"picks/archive.yaml can't be used"):
         project.plan()
+
+
+def test_of_two_lines_for_one_job_the_later_counts_wherever_it_stands(project):
+    project.run()
+    first, second, third = project.blobs("0001/clean")
+    lines = [(second, "2026-11-21T12:00:02Z"), (third, "2026-11-21T12:00:03Z"), (first, "2026-11-21T12:00:01Z")]
+    file = saved(project, *(("0001", "clean", digest, when) for digest, when in lines))
+    project.picks.parent.mkdir(exist_ok=True)
+    project.picks.write_text(file.read_text())
+    assert [one.numbers for one in looked(project, lambda found: found.candidates)] == [[3], [], []]
+    project.picks.unlink()
+    assert looked(project, lambda found: found.take_in(file)).taken == ("0001/clean",)
+    assert project.picks.read_text().count(third) == 1
+
+
+def test_takes_and_frozen_results_of_a_file_that_is_taken_in_are_said_to_be_left(project):
+    project.run()
+    file = saved(project, ("0001", "clean", project.blobs("0001/clean")[1], "2026-11-21T12:00:01Z"))
+    with file.open("a") as more:
+        more.write("takes:\n- {row: '0001', step: clean, name: bold, ahead: 3, used: true}\n")
+    found = looked(project, lambda found: found.take_in(file))
+    assert picktext.imported_text(found, "saved.yaml") == (
+        "1 choice taken from saved.yaml\n  1 line of takes or frozen results left there: only choices are taken in"
+    )
+    assert "takes" not in project.picks.read_text()
+
+
+def test_a_conflict_of_a_merge_is_told_where_it_begins(project):
+    project.run()
+    choose(project, "0001/clean#2")
+    lines = project.picks.read_text().splitlines()
+    project.picks.write_text("\n".join([*lines[:-1], "<<<<<<< HEAD", lines[-1], "=======", ">>>>>>> theirs"]))
+    with pytest.raises(RecipeError) as told:
+        project.plan()
+    [problem] = told.value.problems
+    assert problem.hint == (
+        "Line 6 begins a conflict of a merge: keep what counts of it, and remove the lines of <, = and >."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("recipe: r.yaml\nname: x", "name is not known at the top of this file"),
+        ("picks:", "recipe is missing in this file"),
+        (
+            f"recipe: r.yaml\npicks: [{{row: a, step: clean, sha256: {'0' * 63}a, when: later}}]",
+            'when must be like 2026-11-21T20:15:34Z, got "later"',
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_picks_is_told_of_that_file(project, line, message):
+    project.run()
+    project.picks.parent.mkdir(exist_ok=True)
+    project.picks.write_text(f"wanflow: 1\n{line}\n")
+    with pytest.raises(RecipeError) as told:
+        project.plan()
+    assert [problem.message for problem in told.value.problems] == [message]

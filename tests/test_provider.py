@@ -103,6 +103,13 @@ def test_terms_are_the_regions_and_the_projects_own(steps: dict[str, Step]) -> N
     assert (terms.usd, terms.limits.slots, terms.limits.per_second, terms.limits.ahead) == (Decimal("0.5"), 9, 7, 0)
 
 
+def test_a_price_of_the_project_is_told_beside_the_known_one(steps: dict[str, Step]) -> None:
+    own = ModelSettings(price_usd=0.0001)
+    assert backend(models={"wanx2.1-imageedit": own}).terms(steps["colour"]).price_source == (
+        "wanflow.toml in place of $0.02007"
+    )
+
+
 def test_a_local_step_stays_at_home_and_keeps_its_key(steps: dict[str, Step]) -> None:
     terms = backend().terms(steps["prep"])
     assert (terms.usd, terms.lane, terms.limits.slots) == (0, LANE, 3)

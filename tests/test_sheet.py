@@ -12,6 +12,7 @@ from choosers import Project
 
 from wanflow import api, picking
 from wanflow.errors import UsageError
+from wanflow.telling import sheet
 from wanflow.telling.sheet import page, write_sheet
 
 ODD = "<img src=x onerror=alert(1)> \"&' </script>"
@@ -106,10 +107,11 @@ document.title = JSON.stringify([document.getElementById("count").textContent, t
 </script></body>"""
 
 
-def in_a_browser(project, tmp_path, *keys):
-    """What the page says, and would save, after these keys."""
+def in_a_browser(project, tmp_path, *keys, first=""):
+    """What the page says, and would save, after these keys; `first` runs before the page's own script."""
     file = tmp_path / "driven.html"
-    file.write_text(made(project).replace("</body>", KEYS.replace("of KEYS", f"of {json.dumps(keys)}")))
+    text = made(project).replace("<main>", f"<script>{first}</script><main>")
+    file.write_text(text.replace("</body>", KEYS.replace("of KEYS", f"of {json.dumps(keys)}")))
     command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'browser'}"]
     done = subprocess.run([*command, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120)
     return json.loads(html.unescape(re.search("<title>(.*?)</title>", done.stdout, re.DOTALL)[1]))
@@ -125,3 +127,44 @@ def test_keys_choose_and_what_is_saved_is_taken_in(project, tmp_path):
     found = looked(project, lambda found: found.take_in(file))
     assert (found.problems, len(found.taken)) == ((), 3)
     assert [one.numbers for one in looked(project, lambda found: found.candidates)] == [[2], [2], [1]]
+
+
+def test_a_page_holds_what_a_browser_can_show_and_says_what_is_left(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet, "MOST", 8)  # a job has four pictures: three candidates, and the one before
+    assert len(Reader(made(project)).of("before")) == 2
+    assert "1 more job has candidates than this page holds" in made(project)
+    told = looked(project, lambda found: write_sheet(found, tmp_path / "picks.html", "r.yaml"))
+    assert "3 jobs with candidates, 3 open; the page has the first 2: take in what is chosen of them" in told
+    picking.pick(project.write(), ["0001/clean#1", "0002/clean#1"], project.options())
+    assert [pick["aria-label"][:10] for pick in Reader(made(project)).of("pick")][::3] == ["0003 clean", "0001 clean"]
+
+
+def test_a_page_shows_one_job_at_least(project, monkeypatch):
+    monkeypatch.setattr(sheet, "MOST", 1)
+    assert len(Reader(made(project)).of("before")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+def test_a_page_remembers_only_what_still_is_a_candidate_and_was_not_chosen_later_elsewhere(project, tmp_path):
+    picking.pick(project.write(), ["0003/clean#1"], project.options())
+    about = json.loads(re.search('id="about">(.*?)</script>', made(project))[1])
+    kept = [
+        ['["0001","clean"]', {"digests": ["f" * 64], "when": "2026-11-21T12:00:00Z", "made": True}],
+        ['["0002","clean"]', {"digests": project.blobs("0002/clean")[1:2], "when": "2026-11-21T12:00:00Z"}],
+        ['["0003","clean"]', {"digests": project.blobs("0003/clean")[1:2], "when": "2020-11-21T12:00:00Z"}],
+    ]
+    first = f"localStorage.setItem({json.dumps('wanflow ' + about['sheet'])}, {json.dumps(json.dumps(kept))})"
+    said, saved = in_a_browser(project, tmp_path, first=first)
+    assert said == "2 of 3 chosen"
+    assert [row for row in ("0001", "0002", "0003") if f'row: "{row}"' in saved] == ["0002"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+def test_more_candidates_than_go_on_are_told_and_not_chosen(project, tmp_path):
+    project.clean["pick"] = {"by": "hand", "top": 2}
+    said, saved = in_a_browser(project, tmp_path, "1", "3", "2")
+    assert said == "2 go on at most: take one of them back first"
+    first, _, third = project.blobs("0001/clean")
+    assert f"[{first}, {third}]" in saved

@@ -10,7 +10,7 @@ from fakes import PRICE
 from wanflow import api, cache, picking
 from wanflow.errors import StoreError, UsageError
 from wanflow.model import Action, Reason
-from wanflow.telling import picktext, plantext
+from wanflow.telling import explain, picktext, plantext
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -264,3 +264,13 @@ def test_tidying_up_stops_at_picks_that_can_not_be_read(project):
     project.picks.write_text("wanflow: 2\n")
     with pytest.raises(StoreError, match="nothing was removed, since what was picked can't be read"):
         cache.gc(project.folder)
+
+
+def test_a_frozen_result_is_explained_once(project):
+    project.run()
+    looked(project, lambda found: found.freeze("0001/wide"))
+    project.recipe["steps"]["detail"]["with"]["upscale_factor"] = 3
+    plan, jobs = api.explain(project.write(), ["0001/wide"], project.options())
+    assert explain.jobs_text(plan, jobs).splitlines()[1] == (
+        "  It does not run: its result is stored; frozen, may differ from recipe."
+    )

@@ -18,7 +18,7 @@ from wanflow.api import Options
 from wanflow.choosing.gallery import Gallery
 from wanflow.choosing.picks import FIRST_TAKE, Choice, Frozen, NamedTake, Picks, picks_of, stamp
 from wanflow.choosing.picksfile import read
-from wanflow.errors import EditError, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
+from wanflow.errors import EditError, Mark, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
 from wanflow.judging.measures import LOOK
 from wanflow.language.expand import RowError
 from wanflow.language.picks import installed
@@ -70,7 +70,7 @@ class Candidates:
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What came of a file of picks: choices taken, those that were as here already, later ones that were kept here, and
-    what fits nothing here.
+    what fits nothing here. `left` are the takes and frozen results of that file, of which nothing is taken.
     """
 
     problems: tuple[Problem, ...]
@@ -78,6 +78,7 @@ class Imported:
     same: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    left: int = 0
 
 
 class Picking:
@@ -174,10 +175,10 @@ class Picking:
         """Merge the choices of another file of picks. Of two for one job, the later counts."""
         document = read(path, shown(path.resolve(), Path.cwd()))
         fits, problems = [], []
-        for number, choice in enumerate(picks_of(document).choices.values()):
-            complaint = self._complaint(choice)
-            if complaint:
-                problems.append(replace(document.problem(("picks", number), "picks", *complaint), source=""))
+        saved = picks_of(document)
+        for choice in saved.choices.values():
+            if complaint := self._complaint(choice):
+                problems.append(Problem("picks", complaint[0], document.path, Mark(choice.line, 3), hint=complaint[1]))
             else:
                 fits.append(choice)
         before = self.planner.picks
@@ -188,7 +189,8 @@ class Picking:
             return picks.with_choices(*(one for one in fits if _is_later(picks, one)))
 
         self.file.change(merged)
-        return Imported(**_sorted_out(before, fits), problems=tuple(problems))
+        left = len(saved.takes) + len(saved.frozen)
+        return Imported(**_sorted_out(before, fits), problems=tuple(problems), left=left)
 
     def _complaint(self, choice: Choice) -> tuple[str, str] | None:
         job = f"{choice.row}/{choice.step}"
@@ -304,7 +306,9 @@ class Picking:
 
     def _no_candidates(self, job: str) -> tuple[str, str]:
         """Why there is nothing to choose for a job, and what helps."""
-        row, _, step = job.rpartition("/")
+        row, slash, step = job.rpartition("/")
+        if not (row and slash and step):
+            return f"{quoted(job)} names no job", "Write ROW/STEP, as wanflow pick lists them."
         found = self._decisions.get(row, {})
         if not found:
             rows = [entry.key for entry in self.planner.plan.entries]
@@ -314,7 +318,7 @@ class Picking:
         if self.planner.plan.recipe.step(step).candidates < 2:
             return f"{job} has no candidates", f"Say candidates: 3 at the step {step}, or choose where they are made."
         if found[step].action is Action.SKIP:
-            return f"{job} is not made, so it has no candidates", ""
+            return f"{job} is not made, so it has no candidates", "wanflow plan tells why."
         return f"{job} has no candidates yet", "Run the recipe first."
 
     def _job(self, address: str) -> tuple[str, str, Decision]:

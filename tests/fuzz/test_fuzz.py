@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import choices
 import manifests
 import paths
 import pytest
@@ -21,6 +22,11 @@ def test_hostile_inputs_end_in_words(target: str) -> None:
     assert tally.inputs
     # How long each took is for the long form to judge.
     assert [wrong for _, wrong in tally.finds if not wrong.startswith("took")] == []
+
+
+@pytest.mark.parametrize("case", [("r.yaml", choices.PICKS.encode()), ("plan.json", choices.PLAN.encode())])
+def test_files_that_are_handed_on_are_sound_before_they_are_spoilt(case: tuple[str, bytes]) -> None:
+    choices.probe(case)
 
 
 # What was found once, by this or by thinking, with what it did before it was mended.

@@ -76,7 +76,9 @@ class ProviderBackend:
         seconds, lane = (low + high) / 2, f"{self._region.name}/{offer.name}"
         price, source = offer.price, _price_source(offer)
         if own.price_usd is not None:
-            price, source = None, "wanflow.toml"
+            # A stranger's project may understate it, and with it whatever is bounded by --max-cost.
+            known_usd = f" in place of ${offer.price.usd.normalize():f}" if offer.price else ""
+            price, source = None, f"wanflow.toml{known_usd}"
         spread, unseen = (high - low) / (high + low), look_gap_s(low, high) / 2
         known = (usd, seconds, lane, limits)
         return Terms("real", *known, paid=True, price=price, price_source=source, spread=spread, unseen=unseen)

@@ -62,11 +62,12 @@ class Frozen:
 
 
 Entry = TypeVar("Entry", Choice, NamedTake, Frozen)
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
 class Picks:
-    """All that was chosen of one recipe's results. What is said twice, the later counts."""
+    """All that was chosen of one recipe's results. Of what is said twice, the later counts."""
 
     choices: Mapping[Place, Choice] = field(default_factory=dict)
     takes: Mapping[tuple[str, str, str], NamedTake] = field(default_factory=dict)
@@ -212,10 +213,20 @@ def picks_of(document: Document) -> Picks:
     takes = [NamedTake(**one, line=line) for one, line in entries("takes")]
     frozen = [Frozen(**one, line=line) for one, line in entries("frozen")]
     return Picks(
-        {(one.row, one.step): one for one in choices},
-        {(one.row, one.step, one.name): one for one in takes},
-        {(one.row, one.step): one for one in frozen},
+        _latest(choices, lambda one: (one.row, one.step)),
+        _latest(takes, lambda one: (one.row, one.step, one.name)),
+        _latest(frozen, lambda one: (one.row, one.step)),
     )
+
+
+def _latest(entries: Iterable[Entry], place: Callable[[Entry], Name]) -> dict[Name, Entry]:
+    """One entry for each place: of two branches that were merged, each may have left its line."""
+    found: dict[Name, Entry] = {}
+    for entry in entries:
+        known = found.get(place(entry))
+        if known is None or entry.when >= known.when:
+            found[place(entry)] = entry
+    return found
 
 
 def _digests(value: str | list[str]) -> tuple[str, ...]:

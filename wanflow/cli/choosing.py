@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import options, recipe_options
+from wanflow.cli.flags import again, options, recipe_options
 
 if TYPE_CHECKING:
     from wanflow.picking import Picking
@@ -53,7 +53,7 @@ def pick(
 
         if choices or by:
             made = picking.choose_by(by) if by else picking.choose(choices)
-            say(picktext.chosen_text(picking, [f"{one.row}/{one.step}" for one in made], str(recipe)))
+            say(picktext.chosen_text(picking, [f"{one.row}/{one.step}" for one in made], again()))
         elif undo:
             say(f"taken back: {', '.join(picking.undo(undo))}")
         elif file:
@@ -61,9 +61,9 @@ def pick(
         elif sheet:
             from wanflow.telling.sheet import write_sheet
 
-            say(write_sheet(picking, sheet, str(recipe)))
+            say(write_sheet(picking, sheet, again()))
         else:
-            say(picktext.listing(picking, str(recipe), every=every))
+            say(picktext.listing(picking, again(), every=every))
         return 0
 
     return _with(recipe, flags, work)
@@ -104,10 +104,10 @@ def take(recipe: Path, address: str | None, name: str | None, use: str | None, l
 
         if address and use:
             picking.use(address, use)
-            say(f"{address}: the take {use} goes on; wanflow run {recipe} sees to the rest")
+            say(f"{address}: the take {use} goes on; wanflow run {again()} sees to the rest")
         elif address and name:
             picking.take(address, name)
-            say(f"{address}: wanflow run {recipe} makes the take {name}; --use first goes back")
+            say(f"{address}: wanflow run {again()} makes the take {name}; --use first goes back")
         else:
             say(picktext.takes_text(picking))
         return 0

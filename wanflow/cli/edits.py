@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import Money, options, plan_options, recipe_options, selecting
+from wanflow.cli.flags import Money, again, options, plan_options, recipe_options, selecting
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -239,6 +239,6 @@ def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
         sys.stdout.writelines(record.json())
     else:
         say(console.record_text(record, console.now() - began))
-        if waiting := console.picks_text(record, str(recipe)):
+        if waiting := console.picks_text(record, again()):
             say(waiting)
     return record.exit_code

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,10 @@ import click
 
 if TYPE_CHECKING:
     from wanflow.api import Options
+
+
+# More than any run costs; so that a cap is one.
+MOST_USD = 1_000_000
 
 
 class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
@@ -24,7 +29,7 @@ class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
             usd = Decimal(value)
         except InvalidOperation:
             usd = Decimal("nan")
-        if not usd.is_finite() or usd < 0:
+        if not usd.is_finite() or not 0 <= usd <= MOST_USD:  # 1e400 is as little of a bound as inf
             self.fail(f"{value!r} is no amount in USD, e.g. 2.50", param, ctx)
         return usd
 
@@ -88,6 +93,28 @@ def _with_recipe(command: Callable[..., Any], recipe: Callable[..., Any], *out: 
     ):
         command = option(command)
     return command
+
+
+# What `recipe_options` sets, but the recipe.
+_SHARED = ["param", "manifest", "out", "no_proxy", "backend", "allow_paths", "allow_hosts", "region", "base_url"]
+
+
+def again() -> str:
+    """The recipe and the flags that this command was given, as a shell takes them, for the next command that is told:
+    without its flags that would be about other rows, another backend or another account.
+    """
+    context = click.get_current_context()
+    flags = (option for option in context.command.params if option.name in _SHARED)
+    words = (word for option in flags for word in _as_given(option, context.params[str(option.name)]))
+    return shlex.join([str(context.params["recipe"]), *words])
+
+
+def _as_given(option: click.Parameter, value: Any) -> Iterator[str]:
+    if value is True:
+        yield option.opts[0]
+    elif value:
+        for one in value if isinstance(value, tuple) else (value,):
+            yield from (option.opts[0], str(one))
 
 
 def selecting(command: Callable[..., Any]) -> Callable[..., Any]:

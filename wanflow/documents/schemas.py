@@ -170,12 +170,12 @@ def _surplus(error: Any) -> list[str]:
 
 
 def _inside(where: NodePath) -> str:
-    return f"in {'.'.join(str(part) for part in where)}" if where else "at the top of a recipe"
+    return f"in {'.'.join(str(part) for part in where)}" if where else "at the top of this file"
 
 
 def _name(where: NodePath) -> str:
     names = [part for part in where if isinstance(part, str)]
-    return names[-1] if names else "the recipe"
+    return names[-1] if names else "this file"
 
 
 def said(error: Any, name: str) -> tuple[Rule, str, str]:

@@ -158,7 +158,11 @@ def _syntax_problem(error: yaml.MarkedYAMLError, shown: str, lines: tuple[str, .
     said = error.problem or error.context or "not YAML"
     hint = "What begins here never ends." if unended else ""
     source = lines[mark.line - 1] if mark.line <= len(lines) else ""
-    if "\t" in source[: mark.column] or "'\\t'" in said:
+    if conflict := next((number for number, line in enumerate(lines, start=1) if line.startswith("<<<<<<< ")), 0):
+        hint = (
+            f"Line {conflict} begins a conflict of a merge: keep what counts of it, and remove the lines of <, = and >."
+        )
+    elif "\t" in source[: mark.column] or "'\\t'" in said:
         hint = "Indent with spaces; YAML does not take tabs."
     elif "${{" in source and "expected ','" in said:
         hint = 'Inside { } and [ ], an expression needs quotes: "${{ … }}".'

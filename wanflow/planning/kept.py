@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Kept:
 
     def _gone(self, row: Row, step: Step, frozen: Frozen, fault: str) -> Problem:
         address, name = f"{row.key}/{step.id}", self.blobs.path(frozen.sha256).relative_to(self.root)
-        thaw = f"wanflow thaw {self.file.recipe} {address}"
+        thaw = shlex.join(["wanflow", "thaw", self.file.recipe, address])
         hint = f"Bring {name} from where it was frozen, or let it be made anew: {thaw}"
         message = f"{address} is frozen, and its picture {frozen.sha256[:12]} is {fault} in this store"
         mark = Mark(frozen.line, 3) if frozen.line else None

@@ -213,7 +213,9 @@ class Planner:
             f"{row}/{step}" for row, step in self.picks.places() if row not in known or step not in levels[row == RUN]
         ]
         if strange:
-            yield f"{self.picks_file.shown} also has choices for what isn't here, which are kept: {_several(strange)}"
+            file = self.picks_file.shown
+            yield f"{file} also has choices for what isn't here, which are kept: {_several(strange)}"
+            yield f"where a row or a step was renamed, rename it in {file}, too, and its choices hold again"
 
     def _rows(self) -> Iterable[tuple[Row, list[Problem]]]:
         if not self.manifest:

@@ -31,8 +31,8 @@ CREATE TABLE urls (url TEXT PRIMARY KEY, shown TEXT NOT NULL, sha256 TEXT NOT NU
 CREATE TABLE measures (name TEXT, sha256 TEXT, base TEXT, found TEXT NOT NULL, PRIMARY KEY (name, sha256, base))
     WITHOUT ROWID;
 """,
-    # SQLite makes no index of its own over tables without rowids: without one, the join would take its square.
     # A result's JSON begins with [[["its first picture's digest, that of a file's content with ["its digest.
+    # SQLite makes no index of its own for a join over a table without rowids, which would take the square of its rows.
     """
 CREATE TABLE makings (sha256 TEXT, key TEXT, recipe TEXT NOT NULL, job TEXT NOT NULL, run TEXT NOT NULL,
                       at TEXT NOT NULL, usd TEXT, PRIMARY KEY (sha256, key)) WITHOUT ROWID;
@@ -49,11 +49,11 @@ DROP INDEX jobs_by_key;
 INSERT OR IGNORE INTO written SELECT sha256, path, recipe_of, writer FROM outputs;
 INSERT OR IGNORE INTO seen SELECT substr(blob, 3, 64), path FROM files;
 """,
-    "CREATE TABLE durations (what TEXT PRIMARY KEY, seconds REAL NOT NULL, jobs INT NOT NULL) WITHOUT ROWID;",
     """
 CREATE TABLE sizes (maker TEXT, image TEXT, assumed TEXT, made TEXT NOT NULL, PRIMARY KEY (maker, image, assumed))
     WITHOUT ROWID;
 """,
+    "CREATE TABLE durations (what TEXT PRIMARY KEY, seconds REAL NOT NULL, jobs INT NOT NULL) WITHOUT ROWID;",
 )
 
 LEDGER = (

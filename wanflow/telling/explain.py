@@ -75,6 +75,8 @@ def _verdict(job: JobExplanation) -> str:
     decision = job.decision
     if decision.failed_gate:
         return f"It does not run: it failed its gate: {decision.note}."
+    if decision.reason is Reason.FROZEN and decision.note:
+        return f"It does not run: its result is stored; {decision.note}."
     why = REASONS[decision.reason] or "its result is stored"
     if decision.reason is Reason.OUTPUT_MISSING and decision.action is Action.RUN:
         why = "its stored picture is gone"

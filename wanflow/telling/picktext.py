@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.errors import inline
 from wanflow.picking import Candidates, Imported, Picking
 from wanflow.settings import shown
+from wanflow.telling.review import where
 from wanflow.telling.words import count
 
 # Of more jobs than these only the number is told, and no sharpness is measured.
@@ -26,7 +28,7 @@ def listing(picking: Picking, recipe: str, *, every: bool = False) -> str:
     if rest := len(wanted) - len(listed):
         lines += ["", f"and {rest:,} more: --all lists them"]
     if picking.open:
-        lines += ["", f"wanflow pick {recipe} {picking.open[0].job}#1 … chooses;"]
+        lines += ["", f"wanflow pick {recipe} {shlex.quote(picking.open[0].job)}#1 … chooses;"]
         lines += [f"wanflow pick {recipe} --sheet picks.html makes a page to choose in"]
     return "\n".join(inline(line) for line in lines)
 
@@ -34,7 +36,7 @@ def listing(picking: Picking, recipe: str, *, every: bool = False) -> str:
 def _head(picking: Picking) -> str:
     name, all_of = picking.planner.recipe.name, count(len(picking.candidates), "job")
     if not picking.candidates:
-        return f"{name}: there are no candidates yet; run the recipe first"
+        return f"{name}: there are no candidates {where(picking.planner.plan)} yet; run the recipe first"
     return f"{name}: {count(len(picking.open), 'pick')} open of {all_of} with candidates"
 
 
@@ -70,6 +72,8 @@ def imported_text(found: Imported, file: str) -> str:
         if jobs:
             more = f" and {len(jobs) - MOST:,} more" if len(jobs) > MOST else ""
             lines.append(inline(f"  {len(jobs):,} {words}: {', '.join(jobs[:MOST])}{more}"))
+    if found.left:
+        lines.append(f"  {count(found.left, 'line')} of takes or frozen results left there: only choices are taken in")
     return "\n".join(lines)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from wanflow.telling.words import count
 # Longer sides of the pictures in the page: of few pictures larger ones fit into the same megabytes.
 LARGE, SMALL, FEW = 1024, 480, 120
 QUALITY = 82
+# A page of more of them is too much for a browser: 1,401 took 73 MB.
+MOST = 1_500
 
 
 def write_sheet(picking: Picking, target: Path, recipe: str) -> str:
@@ -29,6 +32,8 @@ def write_sheet(picking: Picking, target: Path, recipe: str) -> str:
         raise UsageError(f"--sheet: {unwritable(target.parent, error)}") from error
     size = target.stat().st_size / 1e6
     jobs = f"{count(len(picking.candidates), 'job')} with candidates, {len(picking.open):,} open"
+    if len(shown_jobs := _those_shown(picking)) < len(picking.candidates):
+        jobs += f"; the page has the first {len(shown_jobs):,}: take in what is chosen of them, then make the next"
     done = f"wanflow pick {recipe} --import {_file(picking)}"
     return f"{shown(target.resolve(), Path.cwd())}: {jobs} ({size:.1f} MB)\nWhat the page saves is taken in by: {done}"
 
@@ -44,12 +49,13 @@ def page(picking: Picking, recipe: str) -> str:
 
     loader = PackageLoader("wanflow", "telling")
     template = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("sheet.html")
-    jobs = list(_jobs(picking))
+    those = _those_shown(picking)
     about = {"recipe": picking.file.recipe, "file": _file(picking), "sheet": picking.planner.plan.identity}
     command = f"wanflow pick {recipe} --import {_file(picking)}"
     return template.render(
         name=picking.planner.recipe.name,
-        jobs=jobs,
+        jobs=list(_jobs(picking, those)),
+        left=len(picking.candidates) - len(those),
         about=about,
         file=_file(picking),
         command=command,
@@ -66,11 +72,20 @@ def _ratio(one: Candidates) -> str:
     return f"{min(width, 2 * height)} / {min(height, 2 * width)}"
 
 
-def _jobs(picking: Picking) -> Iterator[dict[str, Any]]:
-    pictures = sum(len(one.chosen.candidates) + bool(one.before) for one in picking.candidates)
-    side = LARGE if pictures <= FEW else SMALL
-    # What is open comes first; the sort leaves the order of rows within.
-    for one in sorted(picking.candidates, key=lambda one: not one.is_open):
+def _those_shown(picking: Picking) -> list[Candidates]:
+    """As many as a page holds, and one at least: what is open first, in order of rows."""
+    ordered = sorted(picking.candidates, key=lambda one: not one.is_open)
+    sums = accumulate(map(_pictures, ordered))
+    return [one for place, (one, sum_) in enumerate(zip(ordered, sums, strict=True)) if sum_ <= MOST or not place]
+
+
+def _pictures(one: Candidates) -> int:
+    return len(one.chosen.candidates) + bool(one.before)
+
+
+def _jobs(picking: Picking, those: Sequence[Candidates]) -> Iterator[dict[str, Any]]:
+    side = LARGE if sum(map(_pictures, those)) <= FEW else SMALL
+    for one in those:
         yield {
             "row": one.row,
             "step": one.step,
