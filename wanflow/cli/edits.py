@@ -1,4 +1,4 @@
-"""check, plan, run: what is done with a recipe."""
+"""plan, run: what is done with a recipe."""
 
 from __future__ import annotations
 
@@ -18,46 +18,7 @@ if TYPE_CHECKING:
     from wanflow.planning.planned import Plan
 
 FORMS = ("text", "json", "markdown", "html")
-PROBLEM_FORMS = ("text", "json", "sarif")
 PENDING, REFUSED = 2, 3
-
-
-@main.command()
-@recipe_options
-@click.option("--format", "form", type=click.Choice(PROBLEM_FORMS), default="text", help="How to tell problems.")
-def check(recipe: Path, form: str, **flags: Any) -> int:
-    """Report every problem of a recipe, its manifest and its rows; exit 65 if there is one.
-
-    \b
-    wanflow check restore.yaml
-    wanflow check restore.yaml --format sarif > problems.sarif     for a code host
-    """
-    from wanflow import api
-    from wanflow.telling.words import count
-
-    def work() -> int:
-        if form == "sarif":
-            return _check_sarif(recipe, options(**flags))
-        plan = api.check(recipe, options(**flags))
-        rows, steps = count(len(plan.rows), "row"), count(len(plan.steps), "step")
-        say('{"problems": []}' if form == "json" else f"{recipe}: no problems; {rows}, {steps}")
-        return 0
-
-    return reported(work, form == "json")
-
-
-def _check_sarif(recipe: Path, wish: Options) -> int:
-    from wanflow import api
-    from wanflow.canon import told
-    from wanflow.errors import RecipeError
-    from wanflow.telling.sarif import sarif
-
-    try:
-        problems = api.check(recipe, wish).problems
-    except RecipeError as error:
-        problems = list(error.problems)
-    say(told(sarif(problems)))
-    return 65 if problems else 0
 
 
 @main.command()

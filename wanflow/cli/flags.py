@@ -36,18 +36,29 @@ class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
 
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The recipe, and what is set for one command."""
-    return _with_recipe(command, "-o", "--out")
+    return _with_recipe(command, _ONE, "-o", "--out")
+
+
+def checked_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for recipes and folders of them."""
+    return _with_recipe(command, _SEVERAL, "-o", "--out")
 
 
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a plan, whose -o is its file."""
-    return _with_recipe(command, "--out")
+    return _with_recipe(command, _ONE, "--out")
 
 
-def _with_recipe(command: Callable[..., Any], *out: str) -> Callable[..., Any]:
+_ONE = click.argument("recipe", type=click.Path(path_type=Path))
+_SEVERAL = click.argument(
+    "recipes", metavar="RECIPE|FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+
+
+def _with_recipe(command: Callable[..., Any], recipe: Callable[..., Any], *out: str) -> Callable[..., Any]:
     for option in reversed(
         [
-            click.argument("recipe", type=click.Path(path_type=Path)),
+            recipe,
             click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."),
             click.option(
                 "-m", "--manifest", type=click.Path(path_type=Path), help="Use these rows, not the recipe's manifest."
