@@ -82,7 +82,7 @@ def _version(project: Project, against: str) -> Iterator[tuple[Project, Read]]:
     """The other version as a project, and how its pictures are read."""
     recipe = project.recipe.relative_to(project.root)
     folder = project.here / against
-    if folder.is_dir():
+    if against and folder.is_dir():
         other = open_project(folder / recipe, project.options, folder)
         yield other, _reader(other)
         return
