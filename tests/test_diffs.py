@@ -153,6 +153,8 @@ def test_a_recipe_that_was_not_there_is_all_new(project: Reviewed) -> None:
     shutil.copy(project.recipe, project.folder / "other.yaml")
     found = diff(project.folder / "other.yaml", "HEAD", project.options())[1]
     assert (len(found.of("new")), found.same) == (9, 0)
+    # Or the reviewer of a recipe that was renamed takes all of it for new work.
+    assert diff_text(found).splitlines()[0].endswith("; the other version has no recipe of this name")
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--upload-pack=x", "HEAD:p", "", "-h"])

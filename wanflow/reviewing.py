@@ -63,8 +63,9 @@ def diff(recipe: str | Path, against: str, options: Options | None = None) -> tu
     with api.looking(recipe, options, assumes=True) as planner:
         now = api.asked(planner.project, planner.index, planner.inputs)
         with _version(planner.project, against) as (version, contents):
-            before = _before(planner, version, contents) if version.recipe.is_file() else {}
-        return planner.plan, compare(before, now, planner.plan, against)
+            known = version.recipe.is_file()
+            before = _before(planner, version, contents) if known else {}
+        return planner.plan, replace(compare(before, now, planner.plan, against), recipe_is_new=not known)
 
 
 def _before(planner: Planner, version: Project, contents: Read) -> dict[str, Request]:

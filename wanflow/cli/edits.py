@@ -67,9 +67,12 @@ def plan(
     wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
     """
     from wanflow import api
+    from wanflow.planning.saved import is_saved
 
     def work() -> int:
         wish = options(**flags)
+        if is_saved(recipe):
+            raise click.UsageError(f"{recipe} is a plan already; plan its recipe, or run it: wanflow run {recipe}")
         if against is not None and kept:
             raise click.UsageError("-o keeps a plan, and --diff makes none; leave one of them out")
         if against is not None:

@@ -71,7 +71,8 @@ class Difference:
 class Comparison:
     """What differs, in the order of the plan, what is gone last; `renamed` jobs ask for the same under another name.
 
-    `problems` keep jobs of now from asking for anything, so that they look the same, or gone.
+    `problems` keep jobs of now from asking for anything, so that they look the same, or gone; a recipe
+    that `recipe_is_new` has no file of this name in the other version.
     """
 
     recipe: str
@@ -80,6 +81,7 @@ class Comparison:
     same: int
     renamed: int
     problems: tuple[Problem, ...] = ()
+    recipe_is_new: bool = False
 
     def of(self, kind: str) -> list[Difference]:
         """Those of a kind."""

@@ -23,15 +23,16 @@ def summary(found: Comparison) -> str:
     """The whole truth in a line, in words of ours."""
     renamed = f"; {count(found.renamed, 'job')} renamed" if found.renamed else ""
     faulty = f"; {count(len(found.problems), 'problem')}, so that not all can be compared" if found.problems else ""
+    new = "; the other version has no recipe of this name" if found.recipe_is_new else ""
     if not found.differences:
-        return f"no change in requests{renamed}{faulty}"
+        return f"no change in requests{renamed}{new}{faulty}"
     counts = [f"{len(of):,} {words}" for kind, words in _KINDS.items() if (of := found.of(kind))]
     stored = sum(one.stored for one in found.differences if one.kind != "gone")
     told = [*counts, f"{found.same:,} the same"]
     costs = [dollars(found.usd)] if found.usd or not found.unpriced else []
     costs += [f"an unknown amount (no price is known for {count(found.unpriced, 'job')})"] if found.unpriced else []
     kept = f", {stored:,} stored already" if stored else ""
-    return f"{', '.join(told)}{renamed}; costs {' and '.join(costs)}{kept}{faulty}"
+    return f"{', '.join(told)}{renamed}; costs {' and '.join(costs)}{kept}{new}{faulty}"
 
 
 def grouped(found: Comparison) -> list[Changed]:
