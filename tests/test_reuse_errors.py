@@ -49,6 +49,18 @@ r.yaml:5:11: there is no file prat.yaml [file]
     )
 
 
+def test_a_recipe_is_no_url(says):
+    assert (
+        says(HEAD + USE.replace("./part.yaml", '"http://h/part.yaml"'))
+        == """\
+r.yaml:5:11: uses: "http://h/part.yaml" is not known [choice]
+        uses: "http://h/part.yaml"
+              ^
+    A recipe that is used is a file below this project's folder: ./NAME.yaml.
+"""
+    )
+
+
 def test_a_recipe_is_named_from_here(says):
     assert (
         says(HEAD + USE.replace("./part.yaml", "part.yaml"), part__yaml=PART)

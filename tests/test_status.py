@@ -209,7 +209,7 @@ def test_a_run_that_left_no_record_is_told_from_the_ledger(tmp_path: Path, alive
     found = look(project / ".wanflow", tmp_path / "accounts", now)
     line = console.status_text(found).splitlines()[0]
     how = "still at work: 2 paid tasks sent, 1 of them stored"
-    dead = "killed, or cut off: 2 paid tasks sent, 1 of them stored; run it again to go on"
+    dead = "killed, or its record is gone: 2 paid tasks sent, 1 of them stored; run it again to go on"
     assert line == f"run1  r: {how if alive else dead}"
     told = {"run": "run1", "recipe": "r", "alive": alive, "sent": 2, "stored": 1}
     assert json.loads(found.json())["unrecorded"] == [told]

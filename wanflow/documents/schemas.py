@@ -197,7 +197,10 @@ def said(error: Any, name: str) -> tuple[Rule, str, str]:
                 )
             return "type", f"{name} must be {words}, got {got}", _type_hint(kinds, error.instance)
         case "enum" if "also_called" in schema and str(error.instance).endswith((".yaml", ".yml")):
-            return "choice", f"{name}: {got} is not known", f"Recipes are named from here: ./{error.instance}."
+            hint = f"Recipes are named from here: ./{error.instance}."
+            if ":" in str(error.instance):
+                hint = "A recipe that is used is a file below this project's folder: ./NAME.yaml."
+            return "choice", f"{name}: {got} is not known", hint
         case "enum":
             hint = did_you_mean(str(error.instance), [str(choice) for choice in wanted], schema.get("also_called"))
             return "choice", f"{name}: {got} is not known", hint

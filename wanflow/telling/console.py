@@ -98,7 +98,7 @@ def _runs_text(status: Overview) -> Iterator[str]:
         yield "no runs in this folder yet"
     lines = {str(run["run_id"]): [_run_text(run), *map(_outcome_text, run.get("outcomes", ()))] for run in status.runs}
     for run in status.unrecorded:
-        how = "still at work" if run.alive else "killed, or cut off"
+        how = "still at work" if run.alive else "killed, or its record is gone"
         tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
         lines[run.run] = [f"{run.recipe}: {how}: {tasks}{'' if run.alive else '; run it again to go on'}"]
     for run_id, (text, *outcomes) in sorted(lines.items(), reverse=True):
