@@ -187,7 +187,13 @@ def test_an_invalid_recipe_goes_before_a_dear_one_and_is_told(project: Reviewed)
 
 
 def test_names_of_files_are_neither_commands_nor_markup(project: Reviewed) -> None:
-    names = ("$(touch owned).yaml", "-o x.yaml", "a\n\n# @everyone <b>.yaml", "::error::x\n::add-mask::y.yaml")
+    names = (
+        "$(touch owned).yaml",
+        "-o x.yaml",
+        "a\n\n# @everyone <b>.yaml",
+        "::error::x\n::add-mask::y.yaml",
+        "##[error]x.yaml",
+    )
     for name in names:
         (project.folder / name).write_text("wanflow: 1\nsteps: {}\n")
     (project.folder / "deploy.yaml").write_text("kind: Deployment\n")
@@ -195,6 +201,8 @@ def test_names_of_files_are_neither_commands_nor_markup(project: Reviewed) -> No
     text = (project.folder / "wanflow-review" / "report.md").read_text()
     assert (done.returncode, done.stderr) == (65, "")
     assert all(line.startswith("| ") for line in done.stdout.splitlines())
+    assert "##[" not in done.stdout
+    assert "Usage:" not in done.stdout
     assert not (project.folder / "owned").exists()
     assert "# @everyone" not in text.replace("<pre>", "\n<pre>").split("<pre>")[0]
     assert all(not line.startswith("# ") for line in text.splitlines())
