@@ -366,6 +366,16 @@ PLAN = json.dumps(
 )
 
 
+def test_away_from_its_project_a_plan_says_where_to_run_it(
+    project: Reviewed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(project)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="run it from within the project that it was made in"):
+        run(project, str(project.folder / "plan.json"))
+
+
 def test_a_saved_plan_is_not_planned_as_if_it_were_a_recipe(project: Reviewed) -> None:
     save(project)
     result = CliRunner().invoke(main, ["plan", "plan.json"])

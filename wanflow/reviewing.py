@@ -11,7 +11,7 @@ from pathlib import Path
 from wanflow import api
 from wanflow.api import Options, Project, open_project
 from wanflow.clock import Clock, RealClock
-from wanflow.errors import RecipeError, UsageError
+from wanflow.errors import RecipeError, UsageError, quoted
 from wanflow.language.recipe import ManifestSpec
 from wanflow.manifests import globs
 from wanflow.manifests.tables import is_glob
@@ -52,6 +52,11 @@ def run_saved(
     approved = read(here / file, shown((here / file).resolve(), here))
     root = find_root(here / "recipe", here)
     wish = approved.wish(options or Options(), root)
+    if not (root / approved.recipe).exists():
+        raise UsageError(
+            f"{approved.shown} is of a recipe {quoted(approved.recipe)}, which is not here; "
+            "run it from within the project that it was made in"
+        )
     return api.run(root / approved.recipe, wish, listener=listener, consent=consent, clock=clock, approved=approved)
 
 
