@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fakes import picture
 from reviewed import Reviewed, reviewed_project
 
+from wanflow.cli import main
 from wanflow.errors import UsageError
 from wanflow.planning.versions import Comparison
 from wanflow.reviewing import diff
@@ -151,12 +153,14 @@ def test_a_recipe_that_was_not_there_is_all_new(project: Reviewed) -> None:
     shutil.copy(project.recipe, project.folder / "other.yaml")
     found = diff(project.folder / "other.yaml", "HEAD", project.options())[1]
     assert (len(found.of("new")), found.same) == (9, 0)
+    # Or the reviewer of a recipe that was renamed takes all of it for new work.
+    assert diff_text(found).splitlines()[0].endswith("; the other version has no recipe of this name")
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--upload-pack=x", "HEAD:p", "", "-h"])
 def test_what_is_no_revision_is_told(project: Reviewed, ref: str) -> None:
     with pytest.raises(UsageError, match="neither a folder nor a revision"):
-        compared(project, ref or "HEAD~7")
+        compared(project, ref)
 
 
 def test_without_a_repository_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +180,28 @@ def test_json_and_markdown_tell_the_same(project: Reviewed) -> None:
     assert markdown.startswith("### <code>archive</code> against <code>HEAD</code>: 1 changed, 2 made of what changed")
     assert "@" not in markdown
     assert "<b>" not in markdown
+
+
+def test_what_has_problems_is_not_told_as_unchanged(project: Reviewed) -> None:
+    (project.folder / "b.png").unlink()
+    found = compared(project)
+    assert diff_text(found).splitlines()[0].endswith("; 1 problem, so that not all can be compared")
+    assert [problem["rule"] for problem in diff_json(found)["problems"]] == ["image-missing"]
+    markdown = diff_markdown(found)
+    assert "<summary>Problems (1)</summary>" in markdown
+    assert "row 0002" in markdown
+
+
+def test_problems_are_told_beside_a_comparison(project: Reviewed) -> None:
+    (project.folder / "b.png").unlink()
+    result = CliRunner().invoke(main, ["plan", "r.yaml", "--diff", "HEAD", "--backend", "dashscope"])
+    assert result.exit_code == 65
+    assert "b.png: there is no such file [image-missing]" in result.stderr
+
+
+def test_an_empty_revision_is_no_plan_instead(project: Reviewed) -> None:
+    # As in --diff "$BASE" where BASE is not set.
+    assert CliRunner().invoke(main, ["plan", "r.yaml", "--diff", ""]).exit_code == 64
 
 
 # -- a stranger's repository

@@ -581,7 +581,7 @@ x.png: this content is not known here
     made DATE in run run-1, free
     by draft:N; real
     prompt: wide
-    image: fetched from my.png, #2"""
+    image: my.png, #2"""
     )
 
 
@@ -633,6 +633,14 @@ def test_without_a_store_nothing_is_known(project: Project) -> None:
     result = wanflow("photos/a.png")
     assert result.exit_code == 64
     assert "there is no .wanflow" in result.stderr
+
+
+def test_a_file_that_tells_of_itself_needs_no_project(project: Project) -> None:
+    (project.folder / "x.png").write_bytes(embedded([STEP], inputs=[{"sha256": "b" * 64, "name": "my.png"}]))
+    result = wanflow("x.png")
+    assert result.exit_code == 1
+    assert "wan/expand for 1/wide of r" in result.stdout
+    assert not (project.folder / ".wanflow").exists()
 
 
 def test_a_moment_is_told_in_utc(project: Project) -> None:

@@ -9,10 +9,10 @@ import pytest
 from markdown_it import MarkdownIt
 from projects import photo, small_project
 
-from wanflow.errors import Problem
+from wanflow.errors import Mark, Problem
 from wanflow.model import Action, Change, Decision, Reason, Row
 from wanflow.planning.planned import Plan, RowPlan
-from wanflow.telling.markdown import LIMIT, code, plan_markdown
+from wanflow.telling.markdown import LIMIT, code, plan_markdown, problem_line
 
 HOSTILE = [
     "@everyone",
@@ -27,6 +27,18 @@ HOSTILE = [
     "a\n\n# heading\n- list\n\n```\nfence",
     "\u202egnp.exe \x1b[2J",
 ]
+
+
+def test_a_problem_keeps_its_rows_and_its_remedy() -> None:
+    long = "colorize: {prompt: " + "x" * 300
+    told = Problem(
+        "image-size", "too small", "r.yaml", Mark(5, 8), long, "Put a local/fit\nstep before it.", ("r0",), 15
+    )
+    assert problem_line(told) == (
+        "- <code>r.yaml&#58;5&#58;8&#58; too small &#91;image-size&#93;</code>\n"
+        "  - <code>used by 15 rows, first r0</code>\n"
+        "  - <code>Put a local/fit step before it.</code>"
+    )
 
 
 def plan_of(tmp_path: Path, rows: int, text: str, name: str = "0001") -> Plan:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from fakes import picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from projects import Heard
 from reviewed import Reviewed, reviewed_project
 
 from wanflow import api, reviewing
+from wanflow.cli import main
 from wanflow.documents.schemas import load
 from wanflow.errors import RefusedError, UsageError, WanflowError
 from wanflow.model import Status
@@ -250,6 +252,7 @@ HOSTILE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda plan: plan["options"].update(base_url="https://evil.example"), "options.base_url is not known"),
     (lambda plan: plan["options"].update(allow_paths=["/"]), "options.allow_paths is not known"),
     (lambda plan: plan["totals"].update(usd_worst=-1), "usd_worst must be"),
+    (lambda plan: plan["totals"].update(usd_worst=None), "totals.usd_worst is missing"),
     (lambda plan: plan.update(jobs={}), "it has no list of jobs"),
     (lambda plan: plan["jobs"].append(7), "jobs[9]: it names no job"),
     (lambda plan: plan["jobs"][0].update(inputs={"image": 1}), "jobs[0]: inputs are no digests"),
@@ -361,6 +364,13 @@ PLAN = json.dumps(
         ],
     }
 )
+
+
+def test_a_saved_plan_is_not_planned_as_if_it_were_a_recipe(project: Reviewed) -> None:
+    save(project)
+    result = CliRunner().invoke(main, ["plan", "plan.json"])
+    assert result.exit_code == 64
+    assert "plan.json is a plan already; plan its recipe, or run it: wanflow run plan.json" in result.stderr
 
 
 def test_a_recipe_is_no_saved_plan(project: Reviewed, tmp_path: Path) -> None:

@@ -201,12 +201,16 @@ def explain_file(file: str | Path, here: Path | None = None) -> FileExplanation:
     here = (here or Path.cwd()).resolve()
     path = Path(os.path.abspath(here / file))  # noqa: PTH100 - what is a link stays one
     roots = [find_root(path, here), find_root(here / "recipe", here)]
-    if not (root := next((root for root in roots if (root / STORE).is_dir()), None)):
-        raise UsageError(f"nothing is known of {quoted(str(file))}: there is no {STORE} above it or {here}")
-    with Index.open(root / STORE, repair=False).in_use() as index:
+    root = next((root for root in roots if (root / STORE).is_dir()), None)
+    # Who was sent a picture has no project: the file's own words, and the user's receipts, are all that there is.
+    opened = Index.open(root / STORE, repair=False) if root else Index.memory()
+    with opened.in_use() as index:
         if index.notice and not index.read_only:
             raise StoreError(index.notice)
-        return files.explain_file(index, root, path, str(file), state_folder() / "accounts")
+        found = files.explain_file(index, root or here, path, str(file), state_folder() / "accounts")
+    if not (root or found.ancestry or found.own_words):
+        raise UsageError(f"nothing is known of {quoted(str(file))}: there is no {STORE} above it or {here}")
+    return found
 
 
 def status(here: Path | None = None, select: Sequence[str] = ()) -> Status:

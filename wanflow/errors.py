@@ -65,7 +65,7 @@ class Problem:
     def text(self) -> str:
         """The problem as a person reads it: position, message, the line with a caret, rows, remedy."""
         lines = [f"{self.where()}{inline(self.message)} [{self.rule}]"]
-        note = self._rows_note()
+        note = self.rows_note()
         if self.source and self.mark:
             lines += _excerpt(self.source, self.mark.column, note)
         elif note:
@@ -97,7 +97,8 @@ class Problem:
             "hint": self.hint,
         }
 
-    def _rows_note(self) -> str:
+    def rows_note(self) -> str:
+        """Which rows it is about, and where the first one's value stands; empty when it is about none."""
         if not self.rows:
             return ""
         first = inline(self.rows[0])

@@ -63,8 +63,9 @@ def diff(recipe: str | Path, against: str, options: Options | None = None) -> tu
     with api.looking(recipe, options, assumes=True) as planner:
         now = api.asked(planner.project, planner.index, planner.inputs)
         with _version(planner.project, against) as (version, contents):
-            before = _before(planner, version, contents) if version.recipe.is_file() else {}
-        return planner.plan, compare(before, now, planner.plan, against)
+            known = version.recipe.is_file()
+            before = _before(planner, version, contents) if known else {}
+        return planner.plan, replace(compare(before, now, planner.plan, against), recipe_is_new=not known)
 
 
 def _before(planner: Planner, version: Project, contents: Read) -> dict[str, Request]:
@@ -82,7 +83,7 @@ def _version(project: Project, against: str) -> Iterator[tuple[Project, Read]]:
     """The other version as a project, and how its pictures are read."""
     recipe = project.recipe.relative_to(project.root)
     folder = project.here / against
-    if folder.is_dir():
+    if against and folder.is_dir():
         other = open_project(folder / recipe, project.options, folder)
         yield other, _reader(other)
         return

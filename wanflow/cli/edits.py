@@ -67,12 +67,15 @@ def plan(
     wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
     """
     from wanflow import api
+    from wanflow.planning.saved import is_saved
 
     def work() -> int:
         wish = options(**flags)
-        if against and kept:
+        if is_saved(recipe):
+            raise click.UsageError(f"{recipe} is a plan already; plan its recipe, or run it: wanflow run {recipe}")
+        if against is not None and kept:
             raise click.UsageError("-o keeps a plan, and --diff makes none; leave one of them out")
-        if against:
+        if against is not None:
             plan, code = _show_diff(recipe, against, wish, form, detailed)
             return _gated(plan, code, most, forbid)
         plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
@@ -103,6 +106,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
     from wanflow.errors import UsageError
     from wanflow.reviewing import diff
     from wanflow.telling import difftext
+    from wanflow.telling.console import problems_text
 
     if form == "html":
         raise UsageError("--diff is told as text, json or markdown")
@@ -111,6 +115,8 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
         say(told(difftext.diff_json(found)))
     else:
         say(difftext.diff_markdown(found) if form == "markdown" else difftext.diff_text(found))
+    if plan.problems:
+        say(problems_text(plan.problems), err=True)
     return plan, 65 if plan.problems else PENDING * (detailed and bool(found.differences))
 
 

@@ -223,6 +223,8 @@ def read(path: Path, shown: str) -> Saved:
     # The jobs are many and simple, so they are judged by hand.
     fault = next(schemas.faults({**content, "jobs": []}, schemas.load("saved-plan.schema.json")), "")
     fault = fault or next((f"jobs[{n}]: {wrong}" for n, entry in enumerate(entries) if (wrong := _wrong(entry))), "")
+    if not fault and content["totals"]["usd_worst"] is None and not content["totals"]["unpriced"]:
+        fault = "totals.usd_worst is missing, and every price is known"  # nothing would bound what its run pays
     if fault:
         raise UsageError(f"{shown} is no saved plan of this wanflow: {inline(fault)[:300]}")
     for name in ("recipe", *(name for name in ("manifest", "out") if content["options"][name])):

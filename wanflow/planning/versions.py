@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from wanflow.errors import EditError
+from wanflow.errors import EditError, Problem
 from wanflow.functions.maskrules import MaskFacts
 from wanflow.model import Action, Change, Source
 from wanflow.pictures.images import describe
@@ -69,13 +69,19 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs, in the order of the plan, what is gone last; `renamed` jobs ask for the same under another name."""
+    """What differs, in the order of the plan, what is gone last; `renamed` jobs ask for the same under another name.
+
+    `problems` keep jobs of now from asking for anything, so that they look the same, or gone; a recipe
+    that `recipe_is_new` has no file of this name in the other version.
+    """
 
     recipe: str
     against: str
     differences: tuple[Difference, ...]
     same: int
     renamed: int
+    problems: tuple[Problem, ...] = ()
+    recipe_is_new: bool = False
 
     def of(self, kind: str) -> list[Difference]:
         """Those of a kind."""
@@ -110,7 +116,7 @@ def compare(before: Mapping[str, Request], now: Mapping[str, Request], plan: Pla
         kind = "new" if old is None else "changed" if changes else "follows"
         found.append(Difference(job, kind, changes, prices.get(job, Decimal(0)), stored=job not in prices))
     found += [Difference(job, "gone") for job in gone if job not in moved.values()]
-    return Comparison(plan.recipe.name, against, tuple(found), same, len(moved))
+    return Comparison(plan.recipe.name, against, tuple(found), same, len(moved), tuple(plan.problems))
 
 
 def _moved(gone: Mapping[str, Request], new: Mapping[str, Request]) -> dict[str, str]:

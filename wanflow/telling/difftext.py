@@ -9,7 +9,7 @@ from wanflow.errors import inline
 from wanflow.model import Change
 from wanflow.planning.versions import Comparison
 from wanflow.record import money
-from wanflow.telling.markdown import CHANGES, Page, changed_line, code, ours
+from wanflow.telling.markdown import CHANGES, PROBLEMS, Page, changed_line, code, ours, problem_line
 from wanflow.telling.review import NAMED, Changed
 from wanflow.telling.worddiff import Kind, side
 from wanflow.telling.words import count, dollars
@@ -22,15 +22,17 @@ _KINDS = {"changed": "changed", "new": "new", "gone": "gone", "follows": "made o
 def summary(found: Comparison) -> str:
     """The whole truth in a line, in words of ours."""
     renamed = f"; {count(found.renamed, 'job')} renamed" if found.renamed else ""
+    faulty = f"; {count(len(found.problems), 'problem')}, so that not all can be compared" if found.problems else ""
+    new = "; the other version has no recipe of this name" if found.recipe_is_new else ""
     if not found.differences:
-        return f"no change in requests{renamed}"
+        return f"no change in requests{renamed}{new}{faulty}"
     counts = [f"{len(of):,} {words}" for kind, words in _KINDS.items() if (of := found.of(kind))]
     stored = sum(one.stored for one in found.differences if one.kind != "gone")
     told = [*counts, f"{found.same:,} the same"]
     costs = [dollars(found.usd)] if found.usd or not found.unpriced else []
     costs += [f"an unknown amount (no price is known for {count(found.unpriced, 'job')})"] if found.unpriced else []
     kept = f", {stored:,} stored already" if stored else ""
-    return f"{', '.join(told)}{renamed}; costs {' and '.join(costs)}{kept}"
+    return f"{', '.join(told)}{renamed}; costs {' and '.join(costs)}{kept}{new}{faulty}"
 
 
 def grouped(found: Comparison) -> list[Changed]:
@@ -68,6 +70,7 @@ def diff_markdown(found: Comparison) -> str:
     page = Page()
     page.add(f"### {code(found.recipe)} against {code(found.against)}: {ours(summary(found))}")
     page.folded("What changed", grouped(found), changed_line, CHANGES, "change")
+    page.folded("Problems", found.problems, problem_line, PROBLEMS, "problem")
     return page.text()
 
 
@@ -91,4 +94,5 @@ def diff_json(found: Comparison) -> dict[str, JSON]:
             }
             for one in found.differences
         ],
+        "problems": [problem.json() for problem in found.problems],
     }

@@ -300,5 +300,6 @@ def _root(root: Root) -> str:
     standing = [place.path for place in root.places if place.stands]
     gone = [place.path for place in root.places if not place.stands]
     names = [*standing, *(f"{path} (moved or changed since)" for path in gone if not standing)]
-    names += [f"fetched from {url}" for url in root.urls]
+    # A file that tells of itself names its photographs in the same place.
+    names += [f"fetched from {url}" if "://" in url else url for url in root.urls]
     return f"{' = '.join(names) or 'a picture of which no more is known, or a data URI'}, {root.sha256[:SHORT]}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from html import escape
 from typing import TypeVar
 
-from wanflow.errors import inline
+from wanflow.errors import Problem, inline
 from wanflow.model import Decision
 from wanflow.planning.planned import Plan
 from wanflow.telling import review
@@ -36,7 +36,7 @@ def plan_markdown(plan: Plan, *, detail: bool = False) -> str:
     page.listed(review.notes(plan), lambda note: f"- {code(note)}", NOTES, "note")
     page.table(review.step_lines(plan))
     page.folded("What changed", review.changed(plan), changed_line, CHANGES, "change")
-    page.folded("Problems", plan.problems, lambda problem: f"- {code(problem.text())}", PROBLEMS, "problem")
+    page.folded("Problems", plan.problems, problem_line, PROBLEMS, "problem")
     terms = [*(f"time: {time}" for time in review.times(plan)), *(f"price: {price}" for price in review.prices(plan))]
     page.folded("Time and prices", terms, lambda line: f"- {code(line)}", PRICES, "line")
     if detail:
@@ -117,6 +117,13 @@ def changed_line(entry: Changed) -> str:
     """What changed alike, as an entry of a list."""
     fields = [f"  - {code(name)}: {_sides(parts)}" for name, parts in entry.what]
     return "\n".join([f"- {code(entry.who)} {code(entry.note)}".rstrip(), *fields])
+
+
+def problem_line(problem: Problem) -> str:
+    """What has to be mended, as an entry of a list; the line with its caret has no room in a comment."""
+    told = f"{problem.where()}{problem.message} [{problem.rule}]"
+    more = [problem.rows_note(), *(f"used by {user}" for user in problem.used_by), problem.hint.replace("\n", " ")]
+    return "\n".join([f"- {code(told)}", *(f"  - {code(line)}" for line in more if line)])
 
 
 def _sides(parts: list[Part]) -> str:
