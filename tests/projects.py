@@ -152,6 +152,20 @@ def small_project(
     return Small(folder)
 
 
+def three_steps(folder: Path) -> Small:
+    """Two rows; one step, one that takes it, and one that the first row skips."""
+    return small_project(
+        folder,
+        {"1.png": photo(1), "2.png": photo(2)},
+        steps=[
+            "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
+            "tiny: {uses: local/fit, image: steps.small, with: {max_side: 8}}",
+            'odd: {uses: local/fit, image: row.photo, when: row.id == "2", otherwise: skip, with: {max_side: 9}}',
+        ],
+        outputs=['tiny: {image: steps.tiny, to: "out/${{ row.id }}.png"}'],
+    )
+
+
 def statuses(record: RunRecord) -> dict[str, str]:
     """How each job ended, by row/step."""
     return {outcome.job: outcome.status.value for outcome in record.outcomes}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from projects import Small, photo, small_project
+from projects import Small, three_steps
 
 from wanflow.errors import Mark, Problem
 from wanflow.model import Outcome, Status
@@ -28,16 +28,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Small:
-    return small_project(
-        tmp_path / "p",
-        {"1.png": photo(1), "2.png": photo(2)},
-        steps=[
-            "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
-            "tiny: {uses: local/fit, image: steps.small, with: {max_side: 8}}",
-            'odd: {uses: local/fit, image: row.photo, when: row.id == "2", otherwise: skip, with: {max_side: 9}}',
-        ],
-        outputs=['tiny: {image: steps.tiny, to: "out/${{ row.id }}.png"}'],
-    )
+    return three_steps(tmp_path / "p")
 
 
 def record(outcomes: list[Outcome], **more) -> RunRecord:

@@ -2,23 +2,14 @@ import re
 from pathlib import Path
 
 import pytest
-from projects import Small, photo, small_project
+from projects import Small, photo, small_project, three_steps
 
 from wanflow.telling.plantext import plan_text, reasons_text
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Small:
-    return small_project(
-        tmp_path / "p",
-        {"1.png": photo(1), "2.png": photo(2)},
-        steps=[
-            "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
-            "tiny: {uses: local/fit, image: steps.small, with: {max_side: 8}}",
-            'odd: {uses: local/fit, image: row.photo, when: row.id == "2", otherwise: skip, with: {max_side: 9}}',
-        ],
-        outputs=['tiny: {image: steps.tiny, to: "out/${{ row.id }}.png"}'],
-    )
+    return three_steps(tmp_path / "p")
 
 
 def test_plan_of_a_new_project(project: Small) -> None:
