@@ -151,8 +151,7 @@ class Package:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.checks: dict[str, Callable[..., object]] = {}
         self.release = "1.0"
-        for module in ("wanflow.judging.checks", "wanflow.language.expect"):
-            monkeypatch.setattr(f"{module}.entry_points", self.entry_points)
+        monkeypatch.setattr("wanflow.language.extensions.entry_points", self.entry_points)
 
     def entry_points(self, group: str, name: str | None = None) -> list[Any]:
         """What importlib.metadata would find."""

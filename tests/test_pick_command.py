@@ -188,7 +188,7 @@ def at(origin, **more):
 
 def blobs(recipe, origin):
     with api.looking(recipe, at(origin, every_row=True)) as planner:
-        [one] = picking.picking(planner).candidates
+        [one] = picking.Picking(planner).candidates
         return [blob.sha256 for blob in one.chosen.candidates]
 
 

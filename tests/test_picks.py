@@ -31,7 +31,7 @@ def choose(project, *addresses, **more):
 
 def looked(project, work, **options):
     with api.looking(project.write(), picking.everything(project.options(**options))) as planner:
-        return work(picking.picking(planner, lambda: NOON))
+        return work(picking.Picking(planner, lambda: NOON))
 
 
 def of(row, *steps):

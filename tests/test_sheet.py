@@ -27,7 +27,7 @@ def project(tmp_path):
 
 def looked(project, work):
     with api.looking(project.write(), picking.everything(project.options())) as planner:
-        return work(picking.picking(planner))
+        return work(picking.Picking(planner))
 
 
 def made(project):

@@ -24,7 +24,7 @@ def project(tmp_path):
 
 def looked(project, work, **options):
     with api.looking(project.write(), picking.everything(project.options(**options))) as planner:
-        return work(picking.picking(planner, lambda: NOON))
+        return work(picking.Picking(planner, lambda: NOON))
 
 
 def take(project, name, job="0001/clean", **options):

@@ -21,7 +21,8 @@ from wanflow.choosing.picksfile import read
 from wanflow.errors import EditError, Mark, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
 from wanflow.judging.measures import LOOK
 from wanflow.language.expand import RowError
-from wanflow.language.picks import installed
+from wanflow.language.extensions import installed
+from wanflow.language.picks import SCORERS
 from wanflow.language.recipe import PICKERS
 from wanflow.model import Action, Blob, Chosen, Decision, Reason, RefKind
 from wanflow.planning.plan import Planner
@@ -84,7 +85,7 @@ class Imported:
 class Picking:
     """The results of a recipe, as a plan finds them, to choose among."""
 
-    def __init__(self, planner: Planner, now: Now) -> None:
+    def __init__(self, planner: Planner, now: Now = lambda: datetime.now(UTC)) -> None:
         self.planner, self._now = planner, now
         self.candidates = list(_candidates(planner))
         self._by_job = {one.job: one for one in self.candidates}
@@ -133,7 +134,7 @@ class Picking:
 
     def choose_by(self, rule: str) -> list[Choice]:
         """Choose of all that are open by a rule."""
-        rules = [name for name in (*PICKERS, *installed()) if name != "hand"]
+        rules = [name for name in (*PICKERS, *installed(SCORERS)) if name != "hand"]
         if rule not in rules:
             raise UsageError(f"--by {rule}: there is no such rule. {did_you_mean(rule, rules)}")
         chosen = []
@@ -329,11 +330,6 @@ class Picking:
         return row, step, found[step]
 
 
-def picking(planner: Planner, now: Now = lambda: datetime.now(UTC)) -> Picking:
-    """What can be chosen of a plan's results."""
-    return Picking(planner, now)
-
-
 def everything(options: Options | None) -> Options:
     """The options with which all results are looked at."""
     return replace(options or Options(), every_row=True)
@@ -349,7 +345,7 @@ def pick(
 ) -> list[Choice]:
     """Choose candidates by their addresses, or (`by`) of all that are open by a rule."""
     with api.looking(recipe, everything(options)) as planner:
-        found = picking(planner, now)
+        found = Picking(planner, now)
         return found.choose_by(by) if by else found.choose(addresses)
 
 

@@ -156,9 +156,9 @@ def _with(recipe: Path, flags: dict[str, Any], work: Callable[[Picking], int]) -
 
     def done() -> int:
         from wanflow import api
-        from wanflow.picking import everything, picking
+        from wanflow.picking import Picking, everything
 
         with api.looking(recipe, everything(options(**flags))) as planner:
-            return work(picking(planner))
+            return work(Picking(planner))
 
     return reported(done)

@@ -7,11 +7,11 @@ made from (None where there is none), to None where all is well, else to what is
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from wanflow.errors import EditError, inline
 from wanflow.language.expect import CHECKS
+from wanflow.language.extensions import loaded
 
 Check = Callable[[Path, Path | None], object]
 MOST = 200
@@ -33,7 +33,9 @@ class Checks:
         try:
             said = check(picture, base)
         except Exception as error:  # somebody else's function may raise anything
-            raise EditError("CheckBroken", f"the check {name} failed: {_words(error)}") from error
+            raise EditError(
+                "CheckBroken", f"the check {name} failed: {inline(f'{type(error).__name__}: {error}')}"
+            ) from error
         if said is None:
             return ""
         if not isinstance(said, str):
@@ -42,15 +44,5 @@ class Checks:
 
     def _loaded(self, name: str) -> tuple[str, Check]:
         if name not in self._known:
-            try:
-                entry = next(iter(entry_points(group=CHECKS, name=name)))
-                release = entry.dist.version if entry.dist else ""
-                self._known[name] = f"check/{name}/{entry.value}/{release}", entry.load()
-            except Exception as error:  # an installed package may fail in any way
-                why = "it is not installed" if isinstance(error, StopIteration) else _words(error)
-                raise EditError("CheckBroken", f"the check {name} can't be loaded: {why}") from error
+            self._known[name] = loaded(CHECKS, "check", name, "CheckBroken")
         return self._known[name]
-
-
-def _words(error: Exception) -> str:
-    return inline(f"{type(error).__name__}: {error}")

@@ -71,10 +71,8 @@ class Gates:
 
     def save(self) -> None:
         """Keep in the index what checks said. Raises StoreError."""
-        if self._fresh and not self._index.read_only:
-            with self._index.transaction():
-                self._index.note_measures(self._fresh)
-            self._fresh.clear()
+        self._index.keep_measures(self._fresh)
+        self._fresh.clear()
 
     def _faults(self, expect: Expect, picture: Blob, base: Blob | None) -> Iterator[str]:
         plain = list(_plain_faults(expect, picture))

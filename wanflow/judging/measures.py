@@ -98,10 +98,8 @@ class Measures:
 
     def save(self) -> None:
         """Keep in the index what was measured. Raises StoreError."""
-        if self._fresh and not self._index.read_only:
-            with self._index.transaction():
-                self._index.note_measures(self._fresh)
-            self._fresh.clear()
+        self._index.keep_measures(self._fresh)
+        self._fresh.clear()
 
     def _look(self, blob: Blob) -> Look:
         return self._known_look(blob) or self._note_look(blob, self._looked(blob))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from wanflow.errors import EditError, inline
 from wanflow.judging.measures import Measures
+from wanflow.language.extensions import loaded
 from wanflow.language.picks import BY_LIKENESS, SCORERS
 from wanflow.model import Blob
 from wanflow.store.index import Index
@@ -63,10 +63,8 @@ class Pickers:
 
     def save(self) -> None:
         """Keep in the index what scorers said. Raises StoreError."""
-        if self._fresh and not self._index.read_only:
-            with self._index.transaction():
-                self._index.note_measures(self._fresh)
-            self._fresh.clear()
+        self._index.keep_measures(self._fresh)
+        self._fresh.clear()
 
     # -- installed scorers
 
@@ -101,11 +99,5 @@ class Pickers:
     def _loaded(self, name: str) -> tuple[str, Scorer]:
         """What scores are remembered under, and the function."""
         if name not in self._scorers:
-            try:
-                entry = next(iter(entry_points(group=SCORERS, name=name)))
-                version = entry.dist.version if entry.dist else ""
-                self._scorers[name] = f"scorer/{name}/{entry.value}/{version}", entry.load()
-            except Exception as error:
-                why = "it is not installed" if isinstance(error, StopIteration) else f"{type(error).__name__}: {error}"
-                raise EditError("ScorerFailed", f"the scorer {name} can't be loaded: {inline(why)}") from error
+            self._scorers[name] = loaded(SCORERS, "scorer", name, "ScorerFailed")
         return self._scorers[name]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import Rule, did_you_mean
 from wanflow.functions.catalog import Function
+from wanflow.language.extensions import installed
 
 CHECKS = "wanflow.checks"
 _UNITS = {"KB": 1_000, "MB": 1_000_000, "MiB": 1024 * 1024}
@@ -84,7 +84,7 @@ def faults(name: str, entry: Mapping[str, Any], function: Function) -> Iterator[
             f"{name} takes no image that its picture could be compared with",
             "Leave it out.",
         )
-    unknown = [check for check in said.get("checks", ()) if check not in (known := installed())]
+    unknown = [check for check in said.get("checks", ()) if check not in (known := installed(CHECKS))]
     for check in unknown:
         hint = f"{did_you_mean(check, known)} A check is a Python package with an entry point in the group {CHECKS}: "
         hint += "pip install it where wanflow is installed (docs/gates.md)."
@@ -102,8 +102,3 @@ def _reroll_faults(name: str, entry: Mapping[str, Any], function: Function) -> I
     elif "seed" not in function.properties:
         message = f"{function.name} has no seed: made again from the same image, its picture is the same again"
         yield ("reroll",), "reroll", message, "Leave reroll out; otherwise: says what becomes of such a row."
-
-
-def installed() -> list[str]:
-    """The names of installed checks; none of them is loaded."""
-    return sorted({entry.name for entry in entry_points(group=CHECKS)})

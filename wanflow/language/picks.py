@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import Rule, did_you_mean
 from wanflow.functions.narrow import most_candidates
+from wanflow.language.extensions import installed
 from wanflow.language.recipe import PICKERS, Pick
 
 SCORERS = "wanflow.scorers"
@@ -45,12 +45,7 @@ def faults(name: str, entry: Mapping[str, Any], model: str | None) -> Iterator[F
     if pick.by == BY_LIKENESS and not {"image", "images"} & entry.keys():
         message = f"{name} takes no image that its candidates could be similar to"
         yield ("pick", "by"), "pick", message, "Pick by hand, first or sharpest."
-    if pick.by not in PICKERS and pick.by not in (scorers := installed()):
+    if pick.by not in PICKERS and pick.by not in (scorers := installed(SCORERS)):
         hint = f"{did_you_mean(pick.by, [*PICKERS, *scorers])}\n"
         hint += f"Another is had by pip install of a package that has it as an entry point in the group {SCORERS}."
         yield ("pick", "by"), "pick", f"by: there is no scorer {pick.by}", hint
-
-
-def installed() -> list[str]:
-    """The names of installed scorers; none of them is loaded."""
-    return sorted({entry.name for entry in entry_points(group=SCORERS)})

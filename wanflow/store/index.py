@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,12 @@ class Index(Sightings, History, Durations):
             raise StoreError(f"{message}; {MEND}. Stored pictures and outputs stay") from error
         finally:
             self.close()
+
+    def keep_measures(self, entries: Mapping[tuple[str, str, str], Sequence[float] | str]) -> None:
+        """Note measures as `note_measures` does, for good, where anything can be written. Raises StoreError."""
+        if entries and not self.read_only:
+            with self.transaction():
+                self.note_measures(entries)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
