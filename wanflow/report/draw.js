@@ -23,7 +23,7 @@ const difference = parts => parts.map(([kind, text]) => (DIFFERENCE[kind] ? make
 /** Everything that is known of a job, as a list of names and values. */
 function facts(job) {
   return make("dl", {class: "facts"},
-    job.prompt && fact("prompt", job.prompt, "text"),
+    job.prompt && fact("prompt", job.prompt, "words"),
     fact("function", job.function),
     job.params.map(([name, value]) => fact(name, value)),
     job.error && [fact("error", `${job.error.code}: ${job.error.message}`, "bad"), job.error.remedy && fact("what to do", job.error.remedy)],
@@ -34,7 +34,7 @@ function facts(job) {
     job.reused_from && fact("reused from", job.reused_from),
     job.task_id && fact("task", job.task_id),
     job.attempts > 1 && fact("attempts", job.attempts),
-    job.compare && job.compare.params.map(([name, parts]) => [make("dt", {}, name || "prompt"), make("dd", {class: "text", dir: "auto"}, difference(parts))]),
+    job.compare && job.compare.params.map(([name, parts]) => [make("dt", {}, `changed: ${name || "prompt"}`), make("dd", {class: "words", dir: "auto"}, difference(parts))]),
     fact("address", job.job, "text"));
 }
 

@@ -156,9 +156,13 @@ document.addEventListener("click", event => {
   const link = event.target.closest('a[href^="#"]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  if (link.classList.contains("skip")) { document.getElementById("rows").focus(); return; }
   const asks = new URLSearchParams(link.getAttribute("href").slice(1));
-  // Links of rows lead among what is found; links of failures and of the table name a page of all rows.
+  if (!asks.has("row")) {  // a part of the page: the address keeps telling what is shown
+    const part = document.getElementById(link.getAttribute("href").slice(1));
+    part.scrollIntoView();
+    part.focus({preventScroll: true});
+    return;
+  }
   visited(asks, () => { if (!asks.has("stage")) setAddress({row: asks.get("row")}); });
 });
 document.addEventListener("keydown", event => {
