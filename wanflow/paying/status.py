@@ -23,6 +23,8 @@ from wanflow.store.tasks import RESERVED, State, Task
 RUNS = 5
 DAY_S = 86_400.0
 MOST = 10**15
+# What a record says of single rows, of which there may be thousands.
+_LONG = ("outcomes", "rows", "unchanged", "problems")
 # What a user may have to do something about.
 OPEN = (State.INTENT, State.SENDING, State.SUBMITTED, State.DONE, State.UNCERTAIN, State.LOST)
 
@@ -162,7 +164,7 @@ def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
         if not _is_number(number):
             raise ValueError(f"{name} is no number")
     if not whole:
-        return {name: value for name, value in record.items() if name != "outcomes"}
+        return {name: value for name, value in record.items() if name not in _LONG}
     if not isinstance(outcomes := record.get("outcomes"), list) or not all(map(_is_outcome, outcomes)):
         raise ValueError("its outcomes are none")
     return record

@@ -1,4 +1,4 @@
-"""The values that a report's page is given: JSON and nothing else, every text plain, every address relative to the page.
+"""The values that a report's page is given: JSON, every text plain, every address relative to the page.
 
 A page's script may only set them as text or attributes. Numbers of money are texts, since they are there to be read.
 """
@@ -9,8 +9,8 @@ from typing import TypedDict
 
 
 class Picture(TypedDict):
-    """A picture in a page: its digest and size in pixels, and where a small copy (at most 320 px a side) and a larger one
-    (1280 px) lie: an address relative to the page, a data: URI, or "" when there is none, for which `note` says why.
+    """A picture in a page: its digest and size in pixels, and where a small copy (at most 320 px a side) and a larger
+    one (1280 px) lie: an address relative to the page, a data: URI, or "" when there is none; `note` says why.
 
     One that was not looked at has the size 0 x 0.
     """
@@ -137,7 +137,6 @@ class StatusName(TypedDict):
     kind: str
 
 
-# From and to in seconds after the run's start, then job, step, status.
 class Bar(TypedDict, total=False):
     """A job in a lane: `start` and `end` in seconds after the run's start, on the slot of that number (from 0).
 
