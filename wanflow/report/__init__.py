@@ -1,1 +1,1 @@
-"""A run as a page that people open: what its record, the records before it, the index and the pictures tell of it."""
+"""A run's record -> a static page of pictures that people open, filter and compare."""

@@ -1,4 +1,4 @@
-"""The values that a report's page is given: JSON, every text plain, every address relative to the page.
+"""The values that a report's page is given: JSON, every text fit to be shown, every address relative to the page.
 
 A page's script may only set them as text or attributes. Numbers of money are texts, since they are there to be read.
 """
@@ -9,10 +9,8 @@ from typing import TypedDict
 
 
 class Picture(TypedDict):
-    """A picture in a page: its digest and size in pixels, and where a small copy (at most 320 px a side) and a larger
-    one (1280 px) lie: an address relative to the page, a data: URI, or "" when there is none; `note` says why.
-
-    One that was not looked at has the size 0 x 0.
+    """A picture in a page: its digest and size in pixels (0 x 0 where that is not known), and the addresses of a small
+    copy and of a larger one, empty where there is none; then `note` says why.
     """
 
     sha256: str
@@ -33,43 +31,50 @@ class Error(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One try of a step with a gate: why it was unfit, empty where it wasn't, and what it cost, as text."""
+    """One try of a step with a gate: why it was unfit, empty where it wasn't, and what it cost."""
 
     unfit: str
     usd: str
 
 
 class Written(TypedDict):
-    """An output file: its path in the project, and its address relative to the page (empty when it is not there)."""
+    """An output file: its path in the project, and its address, percent-encoded; empty where it is not there."""
 
     path: str
     href: str
 
 
+# A parameter that differs: its name, and the parts of both values (kind: same, old or new; text).
+ParamChange = tuple[str, list[tuple[str, str]]]
+
+
 class JobChange(TypedDict):
     """How a job differs from the run that a report compares with: `change` is same, changed, new or gone; the other
-    run's pictures (those that went on), and each parameter that differs: name, old, new.
+    run's pictures that went on, and each parameter that differs.
     """
 
     change: str
     pictures: list[Picture]
-    params: list[tuple[str, str, str]]
+    params: list[ParamChange]
 
 
 class Job(TypedDict):
-    """One step of one row. `pictures` are its candidates in order, of which the `picked` (numbers from 1) go on.
+    """One step of one row: `job` is its address, `label` what stands over its picture. `pictures` are its candidates in
+    order, of which the `picked` (numbers from 1) go on, as `by` chose.
 
-    `by` says who or what chose: "by hand", "by rule: sharpest"; `reused_from` is the id of the run that made it, empty
-    where that is this one or not known. `seconds` is None where no work was done.
+    `reused_from` is the run that made it, empty where that is this one or not known. `seconds` (in words: `time`) is
+    None where no work was done. `fidelity` is a word for people: "draft" of a stamped one, else empty.
     """
 
     job: str
+    label: str
     step: str
     status: str
     function: str
     fidelity: str
     usd: str
     seconds: float | None
+    time: str
     task_id: str
     attempts: int
     warnings: list[str]
@@ -98,7 +103,7 @@ class Input(TypedDict):
 class Row(TypedDict):
     """A row with all that became of it; `statuses` are those of its jobs, each once, the worst first.
 
-    `note` says what is not known of it, in words; mostly empty.
+    `note` says what is not known of it; mostly empty.
     """
 
     key: str
@@ -109,13 +114,13 @@ class Row(TypedDict):
     note: str
 
 
-# A row for filter and search: its key, the number of its page, its statuses, its jobs' steps and tags, and a text to
-# search in (lower case: key, place, names, prompts, codes).
-IndexEntry = tuple[str, int, list[str], list[str], str]
+# A row for filter and search: its key, the number of its page, its jobs (step and status by their places in the head,
+# and with a comparison 0 same, 1 changed, 2 new, 3 gone), and a text to search in.
+IndexEntry = tuple[str, int, list[list[int]], str]
 
 
 class Step(TypedDict):
-    """A step of the recipe, with what this run did: jobs by status, money as text, and seconds of work in all."""
+    """A step of the recipe, with what this run did: jobs by status, money, and seconds of work in all."""
 
     id: str
     function: str
@@ -127,6 +132,7 @@ class Step(TypedDict):
     counts: dict[str, int]
     usd: str
     seconds: float
+    time: str
 
 
 class StatusName(TypedDict):
@@ -137,23 +143,37 @@ class StatusName(TypedDict):
     kind: str
 
 
-class Bar(TypedDict, total=False):
-    """A job in a lane: `start` and `end` in seconds after the run's start, on the slot of that number (from 0).
+class Failure(TypedDict):
+    """Jobs that ended alike: how many, and the first of their rows with their pages."""
 
-    Where there are thousands, one bar stands for the `jobs` of a span of time (told only then).
-    """
-
-    start: float
-    end: float
-    slot: int
-    job: str
     step: str
     status: str
-    jobs: int
+    code: str
+    message: str
+    remedy: str
+    count: int
+    rows: list[tuple[str, int]]
+
+
+# A job at work: seconds after the run's start. Where there are thousands, one stands for several `jobs`.
+Bar = TypedDict(
+    "Bar",
+    {
+        "from": float,
+        "to": float,
+        "job": str,
+        "row": str,
+        "page": int,
+        "step": str,
+        "status": str,
+        "time": str,
+        "jobs": int,
+    },
+)
 
 
 class Lane(TypedDict):
-    """A lane: how many slots it has, and what they did when; `folded` jobs are told together with others."""
+    """A lane: how many slots it has, and what was done in it when; `folded` jobs are told together with others."""
 
     name: str
     slots: int
@@ -162,14 +182,14 @@ class Lane(TypedDict):
 
 
 class Timeline(TypedDict):
-    """When what was done; empty lanes where the record doesn't tell."""
+    """When what was done; no lanes where the record doesn't tell."""
 
     seconds: float
     lanes: list[Lane]
 
 
 class Run(TypedDict):
-    """Which run it is; moments as records tell them."""
+    """Which run it is; `when` it was in words."""
 
     id: str
     recipe: str
@@ -177,6 +197,7 @@ class Run(TypedDict):
     place: str
     started: str
     finished: str
+    when: str
     interrupted: bool
     exit_code: int | None
 
@@ -207,24 +228,20 @@ class ProblemText(TypedDict):
     row_count: int
 
 
-class Fact(TypedDict):
-    """One of the few numbers at the top of the page: what is counted, and the number as people say it."""
-
-    name: str
-    value: str
-    note: str
-
-
 class Head(TypedDict):
-    """Everything of a report but its rows. `totals` are those of the run's record; `facts` are the same to be read."""
+    """Everything of a report but its rows. `totals` are those of the run's record; `figures` (name, value, note) are the
+    large ones of them, to be read.
+    """
 
     title: str
     run: Run
     summary: str
-    facts: list[Fact]
+    figures: list[tuple[str, str, str]]
     totals: dict[str, float | None]
     notes: list[str]
     problems: list[ProblemText]
+    failures: list[Failure]
+    failures_left: int
     steps: list[Step]
     statuses: list[StatusName]
     graph: str
