@@ -92,7 +92,9 @@ def archive(folder: Path, rows: int = len(ROWS)) -> Small:
         ",".join([key, _quoted(f"photos/{name}"), kind, "1.7" if key == "r07" else "0.4", _quoted(wish)])
         for key, name, kind, wish in ROWS[:rows]
     ]
-    (folder / "photos.csv").write_text("\n".join(["id,photo,kind,strength,wish", *lines]) + "\n", encoding="utf-8", newline="")
+    (folder / "photos.csv").write_text(
+        "\n".join(["id,photo,kind,strength,wish", *lines]) + "\n", encoding="utf-8", newline=""
+    )
     (folder / "wanflow.toml").write_text("jobs = 2\n", encoding="utf-8")
     (folder / "r.yaml").write_text(RECIPE, encoding="utf-8")
     return Small(folder)

@@ -148,6 +148,11 @@ def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
             yield {"run_id": path.parent.name, "fault": f"it is no record of a run: {str(error) or 'lists in lists'}"}
 
 
+def readable_record(record: Any) -> Mapping[str, Any]:
+    """A whole record, if it is one. Raises ValueError."""
+    return _read(record, whole=True)
+
+
 def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
     """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where it lacks any."""
     if not isinstance(record, dict) or not isinstance(totals := record.get("totals"), dict):
