@@ -8,7 +8,7 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
-const size = picture => `${picture.width} × ${picture.height}`;
+const size = picture => (picture?.width ? `${picture.width} × ${picture.height}` : "");
 const place = (row, stage, pick = 1) => `#row=${encodeURIComponent(row.key)}&stage=${stage}${pick > 1 ? `&pick=${pick}` : ""}`;
 
 function image(picture, alt) {
@@ -41,7 +41,7 @@ function facts(job) {
 function frame(row, stage, picture, why, pick, ...badges) {
   return picture?.thumb
     ? make("a", {class: "frame", href: place(row, stage, pick)}, image(picture, picture.alt), badges)
-    : make("a", {class: "frame", href: place(row, stage)}, make("span", {class: "none"}, why));
+    : make("a", {class: "frame", href: place(row, stage)}, make("span", {class: "none"}, picture?.note || why));
 }
 
 const shownPick = job => job.picked[0] ?? 1;
@@ -72,12 +72,12 @@ function stageOf(row, job, stage) {
 
 function inputOf(row, input, stage) {
   return make("li", {class: "stage input"}, make("figure", {}, frame(row, stage, input.picture, "no picture here", 1),
-    make("figcaption", {}, make("b", {}, input.slot), make("span", {class: "line"}, input.name, input.picture && ` · ${size(input.picture)}`))));
+    make("figcaption", {}, make("b", {}, input.slot), make("span", {class: "line"}, input.name, size(input.picture) && ` · ${size(input.picture)}`))));
 }
 
 function shape(row) {
   const first = row.inputs[0]?.picture, ratio = first && first.width / first.height;
-  return !first ? "" : ratio < 0.85 ? " tall" : ratio < 1.15 ? " square" : ratio > 1.6 ? " broad" : "";
+  return !first?.height ? "" : ratio < 0.85 ? " tall" : ratio < 1.15 ? " square" : ratio > 1.6 ? " broad" : "";
 }
 
 /** A row as the template draws it. */
@@ -86,6 +86,7 @@ function drawn(row) {
   return make("article", {class: `row${shape(row)}`, id: `row=${row.key}`, "aria-label": row.key},
     make("h3", {}, make("a", {href: `#row=${encodeURIComponent(row.key)}`}, row.key), make("span", {class: "soft"}, row.place),
       notable.map(status => make("span", {class: `state ${status.kind}`}, status.name))),
+    row.note && make("p", {class: "note"}, row.note),
     make("ol", {class: "stages"}, row.inputs.map((input, at) => inputOf(row, input, at)), row.jobs.map((job, at) => stageOf(row, job, row.inputs.length + at))),
     make("details", {class: "more"}, make("summary", {}, "Prompts and parameters", make("span", {class: "unseen"}, ` of ${row.key}`)),
       make("div", {class: "jobs"}, row.jobs.map(job => make("section", {}, make("h4", {}, job.label), facts(job))))));

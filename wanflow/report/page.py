@@ -1,8 +1,7 @@
 """A report's values -> its page: one file of HTML with style and script inside, which lets no text out of its place.
 
-The shapes of head, rows and index are the JSON that schemas of `wanflow report` write beside the page; the page's script
-draws further rows from them exactly as the template draws the first ones. Styles and scripts are allowed by their
-digests, so that nothing else in the file is ever run.
+The page's script draws further rows exactly as the template draws the first ones. Styles and scripts are allowed by
+their digests, so that nothing else in the file is ever run.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
+from wanflow.report.model import Head, IndexEntry, Lane, Row
 from wanflow.telling.words import count, duration
 
 _SCRIPTS = ("data.js", "draw.js", "view.js", "sift.js")
@@ -29,12 +29,12 @@ _THINNEST = 0.002
 class Embedded:
     """What a page that stands alone holds besides its first rows; `pictures` are data URIs by their address."""
 
-    index: Sequence[Any]
-    pages: Sequence[Sequence[Any]]
+    index: Sequence[IndexEntry]
+    pages: Sequence[Sequence[Row]]
     pictures: Mapping[str, str] = field(repr=False)
 
 
-def html(head: Mapping[str, Any], rows: Sequence[Any], embedded: Embedded | None = None) -> Iterator[str]:
+def html(head: Head, rows: Sequence[Row], embedded: Embedded | None = None) -> Iterator[str]:
     """The page in pieces; `rows` are those of the first data page."""
     style, script = _asset("report.css"), "\n".join(map(_asset, _SCRIPTS))
     pictures = embedded.pictures if embedded else {}
@@ -64,12 +64,19 @@ def html(head: Mapping[str, Any], rows: Sequence[Any], embedded: Embedded | None
 
 
 def _policy(style: str, script: str, *, alone: bool) -> str:
-    # Data pages are loaded by the script that is allowed; 'strict-dynamic' lets these in wherever the folder lies, which
-    # 'self' does not mean the same for in all browsers where it is opened as a file.
-    scripts = f"script-src {_digest(script)}" + ("" if alone else " 'strict-dynamic'")
-    images = "img-src data:" if alone else "img-src 'self' file:"
-    trusted = "require-trusted-types-for 'script'; trusted-types " + ("'none'" if alone else "wanflow")
-    return f"default-src 'none'; {images}; style-src {_digest(style)}; {scripts}; base-uri 'none'; form-action 'none'; {trusted}"
+    allowed = {
+        "default-src": "'none'",
+        "style-src": _digest(style),
+        # Data pages are loaded by the script that is allowed; 'strict-dynamic' lets these in wherever the folder lies,
+        # which 'self' does not mean the same for in all browsers where a page is opened as a file.
+        "script-src": _digest(script) + ("" if alone else " 'strict-dynamic'"),
+        "img-src": "data:" if alone else "'self' file:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'" if alone else "wanflow",
+    }
+    return "; ".join(f"{name} {value}" for name, value in allowed.items())
 
 
 def _digest(text: str) -> str:
@@ -99,17 +106,17 @@ def embeddable(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _embedded(head: Mapping[str, Any], embedded: Embedded | None, shown: set[str]) -> Iterator[tuple[str, Any]]:
+def _embedded(head: Head, embedded: Embedded | None, shown: set[str]) -> Iterator[tuple[str, Any]]:
     """The data elements by their id. Asked for last, when it's known which pictures the first rows show."""
-    script_head = {name: head[name] for name in ("steps", "statuses", "pages", "compare")}
-    yield "head", {**script_head, "alone": embedded is not None}
+    known = {"steps": head["steps"], "statuses": head["statuses"], "pages": head["pages"]}
+    yield "head", {**known, "alone": embedded is not None}
     if embedded:
         yield "index", embedded.index
         yield from ((f"rows-{number}", page) for number, page in enumerate(embedded.pages, start=1))
         yield "pictures", {address: uri for address, uri in embedded.pictures.items() if address not in shown}
 
 
-def _states(head: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _states(head: Head) -> list[dict[str, Any]]:
     """The statuses that occur, each with its number of jobs."""
     jobs: Counter[str] = Counter()
     for step in head["steps"]:
@@ -117,7 +124,7 @@ def _states(head: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**status, "jobs": jobs[status["id"]]} for status in head["statuses"] if jobs[status["id"]]]
 
 
-def _packed(lane: Mapping[str, Any], whole: float) -> dict[str, Any]:
+def _packed(lane: Lane, whole: float) -> dict[str, Any]:
     """A lane's bars, each in the first slot that is free when it starts."""
     free: list[float] = []
     bars = []

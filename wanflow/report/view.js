@@ -55,7 +55,7 @@ function drawSides(sides, right, label) {
     part(".side.left").textContent = left.name;
     part(".side.right").textContent = label;
   }
-  if (right) canvas.style.setProperty("--ratio", right.width / right.height);
+  if (right?.height) canvas.style.setProperty("--ratio", right.width / right.height);
   slide();
 }
 
@@ -67,7 +67,7 @@ function drawView() {
   part(".none").hidden = Boolean(right && (right.view || right.thumb));
   part(".none").replaceChildren(...(job?.error
     ? [make("p", {class: "bad"}, `${job.error.code}: ${job.error.message}`), make("p", {}, job.error.remedy)]
-    : [make("p", {}, right ? "The picture is not in this report." : status?.name ?? "no picture here")]));
+    : [make("p", {}, right ? right.note || "The picture is not in this report." : status?.name ?? "no picture here")]));
   part(".candidates").replaceChildren(...(pictures.length > 1 ? pictures.map((picture, at) => make("li", {}, choice(job, picture, at + 1, pick))) : []));
   part(".panel").replaceChildren(...aboutStage(one, status, right));
   part(".panel").scrollTop = 0;
@@ -81,8 +81,8 @@ function choice(job, picture, number, pick) {
 }
 
 function aboutStage({job, input}, status, right) {
-  if (input) return [make("dl", {class: "facts"}, fact("file", input.name), right && fact("size", size(right)))];
-  return [make("p", {}, make("span", {class: `state ${status.kind}`}, status.name), job.time && ` · ${job.time}`, job.usd && ` · ${job.usd}`, right && ` · ${size(right)}`, job.fidelity && ` · ${job.fidelity}`), facts(job)];
+  if (input) return [make("dl", {class: "facts"}, fact("file", input.name), size(right) && fact("size", size(right)))];
+  return [make("p", {}, make("span", {class: `state ${status.kind}`}, status.name), job.time && ` · ${job.time}`, job.usd && ` · ${job.usd}`, size(right) && ` · ${size(right)}`, job.fidelity && ` · ${job.fidelity}`), facts(job)];
 }
 
 /** Where a button leads: {at} of another row or {stage}; null where there is none. */
