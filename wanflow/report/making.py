@@ -156,9 +156,7 @@ def _views(store: Path, workers: Workers) -> Iterator[Views]:
 def _notes(record: Record, lookup: Lookup) -> list[str]:
     notes = []
     if record.is_old:
-        notes.append(
-            "An older version recorded this run: it doesn't tell when what was done, or who picked."
-        )
+        notes.append("An older version recorded this run: it doesn't tell when what was done, or who picked.")
         if unchanged := record.head.get("unchanged_rows"):
             notes.append(f"{unchanged:,} rows in which nothing changed are not shown: its record doesn't name them.")
     if lookup.lost:
@@ -187,9 +185,7 @@ class _Maker:
                 folder.rows(number, rows)
                 first = first or rows
             if len(self._large) >= MOST_VIEWS:
-                self._notes.append(
-                    f"The first {MOST_VIEWS:,} pictures can be enlarged; further ones are shown small."
-                )
+                self._notes.append(f"The first {MOST_VIEWS:,} pictures can be enlarged; further ones are shown small.")
             folder.index(self._tally.index)
             folder.page(page.html(self._head(len(self._rows)), first))
             if ignored:
