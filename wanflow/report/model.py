@@ -10,7 +10,8 @@ from typing import TypedDict
 
 class Picture(TypedDict):
     """A picture in a page: its digest and size in pixels (that of the small copy where its own is not known, 0 x 0
-    where there is none), and the addresses of a small copy and of a larger one, empty where there is none; `note` says why.
+    where there is none), and the addresses of a small copy and of a larger one, empty where there is none; then `note`
+    says why.
     """
 
     sha256: str
