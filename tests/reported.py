@@ -48,7 +48,12 @@ steps:
     with: {prompt: "Make it brighter. ${{ row.wish }}", strength: "${{ row.strength }}"}
     expect: {max_similarity: 0.985}
     reroll: 1
-  best: {uses: wan/stylization_all, image: steps.prep, candidates: 2, pick: {by: sharpest}, with: {prompt: gold foil art}}
+  best:
+    uses: wan/stylization_all
+    image: steps.prep
+    candidates: 2
+    pick: {by: sharpest}
+    with: {prompt: gold foil art}
   web: {uses: local/crop, image: steps.look, with: {ratio: "16:9"}, tags: [web]}
   sheet: {uses: local/contact_sheet, images: steps.prep.all, per: run, with: {columns: 4}}
 outputs:

@@ -9,8 +9,9 @@ from typing import TypedDict
 
 
 class Picture(TypedDict):
-    """A picture in a page: its digest and size in pixels (0 x 0 where that is not known), and the addresses of a small
-    copy and of a larger one, empty where there is none; then `note` says why.
+    """A picture in a page: its digest and size in pixels (that of the small copy where its own is not known, 0 x 0
+    where there is none), and the addresses of a small copy and of a larger one, empty where there is none; then `note`
+    says why.
     """
 
     sha256: str
@@ -229,8 +230,8 @@ class ProblemText(TypedDict):
 
 
 class Head(TypedDict):
-    """Everything of a report but its rows. `totals` are those of the run's record; `figures` (name, value, note) are the
-    large ones of them, to be read.
+    """Everything of a report but its rows. `totals` are those of the run's record; `figures` (name, value, note) are
+    the large ones of them, to be read.
     """
 
     title: str

@@ -142,9 +142,10 @@ def record_of(head: Entry) -> Record:
 
 
 def _record_of(head: Entry) -> Record:
-    told: list[tuple[int, RowEntry]] = []
-    for entry in head.get("rows", ()):
-        told.append((int(entry["at"]), RowEntry(_text(entry["row"]), _text(entry["place"]), list(entry["inputs"]))))
+    told = [
+        (int(entry["at"]), RowEntry(_text(entry["row"]), _text(entry["place"]), list(entry["inputs"])))
+        for entry in head.get("rows", ())
+    ]
     for entry in head.get("unchanged", ()):
         at, shape = int(entry["at"]), _text(entry["shape"])
         told += [(at + number, RowEntry(_text(key), shape=shape)) for number, key in enumerate(entry["rows"])]
@@ -155,7 +156,7 @@ def _record_of(head: Entry) -> Record:
         rows.setdefault(row, RowEntry(row)).outcomes[step] = outcome
     if RUN in rows:
         rows[RUN] = rows.pop(RUN)
-    steps = [dict(step) for step in head["steps"]] if "steps" in head else _steps(rows)
+    steps: list[Entry] = [dict(step) for step in head["steps"]] if "steps" in head else _steps(rows)
     return Record(
         {name: value for name, value in head.items() if name not in ("rows", "unchanged", "outcomes")}, rows, steps
     )

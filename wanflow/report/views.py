@@ -57,6 +57,13 @@ class Views:
         """Where the copy of a picture lies, whether or not it is there."""
         return self.folder / sha256[:2] / f"{sha256}-{side}.webp"
 
+    def size(self, sha256: str) -> tuple[int, int]:
+        """Width and height of a picture's small copy, for the shape of one whose own size isn't known."""
+        from PIL import Image
+
+        with Image.open(self.path(sha256, SMALL)) as image:
+            return image.size
+
     def make(self, wanted: Mapping[str, Sequence[Path]], sides: Collection[int] = (SMALL, LARGE)) -> None:
         """Make what isn't there yet of these pictures, which lie at one of these paths each. Raises EditError where
         nothing can be written.
