@@ -11,7 +11,7 @@ const share = page => page.locator(".canvas input").inputValue();
 
 test("every row stands there with every stage, and each picture is seen", async () => {
   const page = await open(made.report);
-  assert.equal((await keysOf(page)).length, 12);
+  assert.equal((await keysOf(page)).length, made.rows);
   const stages = await page.locator("#gallery .row").first().locator(".stage figcaption b").allTextContents();
   assert.deepEqual(stages.slice(0, 3), made.stages);
   for (const row of await page.locator("#gallery .row").all()) await row.scrollIntoViewIfNeeded();
@@ -36,7 +36,7 @@ test("the script draws rows as the template does", async () => {
 
 test("without JavaScript the rows and their pictures are there to read", async () => {
   const page = await open(made.report, {javaScriptEnabled: false});
-  assert.equal(await page.locator("#gallery .row").count(), 12);
+  assert.equal(await page.locator("#gallery .row").count(), made.rows);
   assert.equal(await page.locator("#find").isVisible(), false);
   assert.ok(await page.getByText("Prompts and parameters").first().isVisible());
 });
@@ -135,21 +135,21 @@ test("failures stand at the top with code, message and remedy, and lead to their
 test("search and filters leave the rows that have all of it, and stay in the address", async () => {
   const page = await open(made.report);
   await page.getByLabel("State").selectOption("failed");
-  await counted(page, `${made.failed.length} of 12 rows`);
+  await counted(page, `${made.failed.length} of ${made.rows} rows`);
   assert.deepEqual(await keysOf(page), made.failed);
   assert.match(page.url(), /#state=failed$/);
   await page.reload();
-  await counted(page, `${made.failed.length} of 12 rows`);
+  await counted(page, `${made.failed.length} of ${made.rows} rows`);
   assert.equal(await page.getByLabel("State").inputValue(), "failed");
   await page.getByRole("button", {name: "Show all"}).click();
-  await counted(page, "12 rows");
+  await counted(page, `${made.rows} rows`);
   assert.doesNotMatch(page.url(), /#/);
   await page.getByRole("searchbox").fill(made.search.text.toUpperCase());
-  await counted(page, `${made.search.rows.length} of 12 rows`);
+  await counted(page, `${made.search.rows.length} of ${made.rows} rows`);
   assert.deepEqual(await keysOf(page), made.search.rows);
   await page.getByLabel("Step").selectOption(made.search.step);
   await page.getByLabel("State").selectOption("failed");
-  await counted(page, "0 of 12 rows");
+  await counted(page, `0 of ${made.rows} rows`);
   assert.ok(await page.getByText("No row has all of that.").isVisible());
 });
 
@@ -157,7 +157,7 @@ test("a tag leaves the rows with jobs of its steps", async () => {
   const page = await open(made.report);
   await page.getByLabel("Tag").selectOption(made.tag.name);
   await page.getByLabel("State").selectOption(made.tag.state);
-  await counted(page, `${made.tag.rows.length} of 12 rows`);
+  await counted(page, `${made.tag.rows.length} of ${made.rows} rows`);
   assert.deepEqual(await keysOf(page), made.tag.rows);
 });
 
@@ -169,7 +169,7 @@ test("all of it goes by keyboard", async () => {
   assert.match(await focused(page), /^<section id="rows"/);
   await page.keyboard.press("/");
   await page.keyboard.type(made.picked);
-  await counted(page, "1 of 12 rows");
+  await counted(page, `1 of ${made.rows} rows`);
   for (let presses = 0; presses < 12 && !/class="frame"/.test(await focused(page)); presses += 1) await page.keyboard.press("Tab");
   assert.match(await focused(page), new RegExp(`class="frame" href="#row=${made.picked}&amp;stage=0"`));
   await page.keyboard.press("Enter");
@@ -187,7 +187,7 @@ test("all of it goes by keyboard", async () => {
 test("a comparison shows what changed: both pictures in the slider, and the words", async () => {
   const page = await open(made.compared);
   await page.getByLabel(/^Compared with/).selectOption("changed");
-  await counted(page, `${made.changed.rows.length} of 12 rows`);
+  await counted(page, `${made.changed.rows.length} of ${made.rows} rows`);
   assert.deepEqual(await keysOf(page), made.changed.rows);
   await page.locator(".stage:has(.change) .frame:has(img)").first().click();
   assert.equal(await page.locator("#view select").inputValue(), "other run");
@@ -205,7 +205,7 @@ test("a page that stands alone has it all", async () => {
   for (const row of await page.locator("#gallery .row").all()) await row.scrollIntoViewIfNeeded();
   await page.waitForFunction(() => [...document.querySelectorAll("#gallery img")].every(image => image.complete && image.naturalWidth));
   await page.getByRole("searchbox").fill(made.picked);
-  await counted(page, "1 of 12 rows");
+  await counted(page, `1 of ${made.rows} rows`);
   await page.locator(".frame").nth(1).click();
   await page.waitForFunction(() => [...document.querySelectorAll(".canvas img:not([hidden])")].every(image => image.naturalWidth > 1));
 });

@@ -1,0 +1,30 @@
+// Light, dark, on a phone: what axe finds, and that nothing has to be pushed sideways.
+import assert from "node:assert/strict";
+import {test} from "node:test";
+import {barriers, made, open} from "./browser.mjs";
+
+const LOOKS = [
+  ["light", {colorScheme: "light"}],
+  ["dark", {colorScheme: "dark"}],
+  ["phone", {width: 360, height: 740, colorScheme: "light", hasTouch: true, isMobile: true}],
+];
+const serious = found => found.filter(one => /^(serious|critical)/.test(one));
+const sideways = page => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+for (const [name, look] of LOOKS) {
+  for (const [what, file, hash] of [
+    ["report", made.report, ""],
+    ["comparison", made.compared, "#change=changed"],
+    ["large view", made.report, `#row=${made.picked}&stage=${made.pickedStage}`],
+    ["large view of a failure", made.report, `#row=${made.failure.row}&stage=2`],
+    ["plan", made.plan, ""],
+    ["sheet of picks", made.sheet, ""],
+  ]) {
+    test(`${what}, ${name}: no barrier, nothing beyond the edge`, async () => {
+      const page = await open(file, {hash, ...look});
+      if (/stage/.test(hash)) await page.locator("#view[open]").waitFor();
+      assert.deepEqual(serious(await barriers(page)), []);
+      assert.ok(await sideways(page) <= 0, `${await sideways(page)} px too wide`);
+    });
+  }
+}
