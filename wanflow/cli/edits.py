@@ -224,11 +224,12 @@ def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
     from wanflow.planning.saved import is_saved
     from wanflow.reviewing import run_saved
     from wanflow.telling import console
+    from wanflow.telling import narrator as telling
     from wanflow.telling.words import count
 
-    began = console.now()
+    began = telling.now()
     do = run_saved if is_saved(recipe) else api.run
-    with console.Narrator() as narrator:
+    with telling.Narrator() as narrator:
         plan, record = do(
             recipe,
             wish,
@@ -244,7 +245,7 @@ def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
     if as_json:
         sys.stdout.writelines(record.json())
     else:
-        say(console.record_text(record, console.now() - began))
+        say(console.record_text(record, telling.now() - began))
         if waiting := console.picks_text(record, again()):
             say(waiting)
     return record.exit_code
