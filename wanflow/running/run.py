@@ -107,8 +107,8 @@ class Run:
     def _lane_use(self, lane: str, slots: int, taken: int) -> LaneUse:
         if not (self.payments and lane in self._far):
             return LaneUse(lane, slots, taken)
-        there = self.payments.at_provider[lane]
-        return LaneUse(lane, slots, min(there, slots), max(0, there - slots), self.payments.sent[lane])
+        queued = max(0, self.payments.at_provider[lane] - slots)
+        return LaneUse(lane, slots, min(taken, slots), queued, self.payments.sent[lane])
 
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from wanflow.errors import RefusedError, inline
+from wanflow.errors import Problem, RefusedError, inline
 from wanflow.model import Outcome, Status
 from wanflow.planning.planned import Plan
+from wanflow.record import RunRecord
 from wanflow.running.listener import Usage
 from wanflow.settings import wants_plain
 from wanflow.telling import review
+from wanflow.telling.console import problems_text
 from wanflow.telling.plantext import plan_text
 from wanflow.telling.words import count, duration
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 class Narrator:
     """A listener that writes to `stream`: live, unless the stream is no terminal, or `plain` lines are wanted.
 
-    Of equal warnings of a step only the first is told; `unsaid` counts the others.
+    Of equal warnings of a step only the first is told; the others are counted at the end.
     """
 
     def __init__(self, stream: TextIO | None = None, *, plain: bool = False) -> None:
@@ -62,6 +64,17 @@ class Narrator:
         if self._live:
             self._live.close()
             self._live = None
+
+    def problems(self, problems: list[Problem]) -> None:
+        """What is wrong with single rows."""
+        if problems:
+            print(problems_text(problems), file=self.stream, flush=True)
+
+    def ended(self, record: RunRecord) -> None:
+        """How a run went."""
+        if self.unsaid:
+            place = f".wanflow/runs/{record.run_id}/run.json"
+            self._say(f"  {count(self.unsaid, 'more warning')} like these; all are in {place}")
 
     # -- what a run tells
 
