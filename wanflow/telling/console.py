@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline, printable
@@ -171,11 +172,15 @@ class Narrator:
         self.unsaid = 0
         self._began = now()
 
-    def consent(self, plan: Plan, yes: bool) -> bool:
-        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may.
+    def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
+        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may. Of an `approved`
+        plan's file it is told first what is done, for whoever runs it need not have written it.
 
         Raises RefusedError where nobody can be asked.
         """
+        if approved:
+            more = f"; with {review.said(plan)}" if plan.flags else ""
+            self._say_line(f"{approved}: {review.headline(plan)}{more}")
         if plan.totals.paid_tasks and not yes:
             cost = f"{review.cost(plan)} for {count(plan.totals.images_paid, 'image')} {review.where(plan)}"
             if not (sys.stdin.isatty() and self.stream.isatty()):
