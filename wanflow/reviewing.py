@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -86,23 +87,44 @@ def _before(planner: Planner, version: Project, contents: Read) -> dict[str, Req
 @contextlib.contextmanager
 def _version(project: Project, against: str) -> Iterator[tuple[Project, Read]]:
     """The other version as a project, and how its pictures are read."""
-    recipe = project.recipe.relative_to(project.root)
+    recipe, options = project.recipe.relative_to(project.root), _from_root(project)
     folder = project.here / against
-    if against and folder.is_dir():
-        other = open_project(folder / recipe, project.options, folder)
+    if against and _is_folder(folder):
+        other = open_project(folder / recipe, options, folder)
         yield other, _reader(other)
         return
     revision = Revision(project.root, against)
     with tempfile.TemporaryDirectory(prefix="wanflow-diff-") as temporary:
         root = Path(temporary).resolve()
         revision.write_texts(root)
-        other = replace(open_project(root / recipe, project.options, root), root=root)
+        other = replace(open_project(root / recipe, options, root), root=root)
         # What is frozen lies in the store.
         if project.store.is_dir() and not (root / STORE).exists():
             (root / STORE).symlink_to(project.store)
         if other.recipe.is_file():
             _add_unversioned(project, other, revision)
         yield other, lambda name: revision.read(name) if name in revision.files else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long is no folder's
+        return False
+
+
+def _from_root(project: Project) -> Options:
+    """The same options, whose paths start from the project's folder, so that they mean a version's own files."""
+    options = project.options
+
+    def moved(path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        whole = Path(os.path.normpath(project.here / path))
+        return whole.relative_to(project.root) if whole.is_relative_to(project.root) else whole
+
+    allowed = [path for path in map(moved, options.allow_paths) if path]
+    return replace(options, manifest=moved(options.manifest), out=moved(options.out), allow_paths=allowed)
 
 
 def _reader(other: Project) -> Read:
@@ -118,6 +140,8 @@ def _add_unversioned(project: Project, other: Project, revision: Revision) -> No
     if not (spec := api.manifest_of(other)):
         return
     folder = other.recipe.parent.relative_to(other.root)
+    if Path(spec.source).is_absolute():  # as a flag says it
+        spec = replace(spec, source=os.path.relpath(spec.source, other.recipe.parent))
     for name in _named(project, spec, folder):
         path = other.root / name
         if not is_plain(name) or path.exists() or revision.added(name):
@@ -129,8 +153,8 @@ def _add_unversioned(project: Project, other: Project, revision: Revision) -> No
 
 def _named(project: Project, spec: ManifestSpec, folder: Path) -> Iterator[str]:
     if not is_glob(spec.source):
-        yield from ((folder / source).as_posix() for source in (spec.source, spec.schema) if source)
+        yield from (os.path.normpath(folder / source) for source in (spec.source, spec.schema) if source)
         return
     with contextlib.suppress(ValueError, OSError):
         for name in globs.find(project.root / folder, spec.source, project.reach.has):
-            yield (folder / name).as_posix()
+            yield os.path.normpath(folder / name)

@@ -34,12 +34,13 @@ def check(recipes: tuple[Path, ...], form: str, **flags: Any) -> int:
     def work() -> int:
         from wanflow.errors import RecipeError
 
-        problems: list[Problem] = []
+        several: dict[Problem, None] = {}
         for recipe in _recipes(recipes):
             found, line = _checked(recipe, options(**flags))
-            problems += [problem for problem in found if problem not in problems]
+            several |= dict.fromkeys(found)
             if line and form == "text":
                 say(line)
+        problems = list(several)
         if form == "sarif":
             return _say_sarif(problems)
         if problems:
