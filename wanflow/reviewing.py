@@ -16,12 +16,11 @@ from wanflow.errors import RecipeError, UsageError, quoted
 from wanflow.language.recipe import ManifestSpec
 from wanflow.manifests import globs
 from wanflow.manifests.tables import is_glob
-from wanflow.opening import asked, looking, manifest_of
+from wanflow.opening import anew, asked, looking, manifest_of
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan
-from wanflow.planning.resolved import Request
 from wanflow.planning.saved import Saved, read, saved
-from wanflow.planning.versions import Comparison, VersionInputs, compare
+from wanflow.planning.versions import Asked, Comparison, VersionInputs, asked_of, compare
 from wanflow.record import RunRecord
 from wanflow.revisions import Revision, is_plain
 from wanflow.running.listener import Listener
@@ -68,19 +67,19 @@ def diff(recipe: str | Path, against: str, options: Options | None = None) -> tu
     Raises RecipeError as `api.plan` does, UsageError, StoreError.
     """
     with looking(recipe, options, assumes=True) as planner:
-        now = asked(planner.project, planner.index, planner.inputs)
+        now = asked_of(anew(planner.project, planner.index, planner.inputs))
         with _version(planner.project, against) as (version, contents):
             known = version.recipe.is_file()
-            before = _before(planner, version, contents) if known else {}
+            before = _before(planner, version, contents) if known else Asked()
         return planner.plan, replace(compare(before, now, planner.plan, against), recipe_is_new=not known)
 
 
-def _before(planner: Planner, version: Project, contents: Read) -> dict[str, Request]:
+def _before(planner: Planner, version: Project, contents: Read) -> Asked:
     project, index = planner.project, planner.index
     inputs = VersionInputs(version.root, index, version.reach, Blobs(project.store), project.hosts)
     inputs.read_by(contents, planner.inputs)
     try:
-        return asked(version, index, inputs)
+        return asked_of(anew(version, index, inputs))
     except RecipeError as error:
         raise UsageError(f"--diff: the other version of the recipe can't be used:\n{error}") from error
 
