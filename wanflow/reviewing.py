@@ -14,11 +14,13 @@ from wanflow.api import Options, Project, open_project
 from wanflow.clock import Clock, RealClock
 from wanflow.errors import RecipeError, UsageError, quoted
 from wanflow.language.recipe import ManifestSpec
+from wanflow.language.selection import Wish
 from wanflow.manifests import globs
 from wanflow.manifests.tables import is_glob
-from wanflow.opening import anew, asked, looking, manifest_of
+from wanflow.opening import anew, asked, looking, make_planner, manifest_of, open_store
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan
+from wanflow.planning.resolved import requests
 from wanflow.planning.saved import Saved, read, saved
 from wanflow.planning.versions import Asked, Comparison, VersionInputs, asked_of, compare
 from wanflow.record import RunRecord
@@ -32,9 +34,13 @@ Read = Callable[[str], bytes | None]
 
 def save(recipe: str | Path, options: Options | None = None, clock: Clock | None = None) -> tuple[Plan, Saved]:
     """A plan, and the same to be kept and approved; `run_saved` does that and nothing else. Raises as `plan` does."""
-    clock = clock or RealClock()
-    with looking(recipe, options, assumes=True) as planner:
-        requested = asked(planner.project, planner.index, planner.inputs)
+    clock, project = clock or RealClock(), open_project(recipe, options or Options())
+    with open_store(project, create=False) as index:
+        # Where nothing is stored and all of it is wished for, what is planned is what is asked for.
+        is_all = index.is_blank and project.options.wish.is_everything and not project.options.force
+        everything = Wish() if is_all else None
+        planner = make_planner(project, index, clock, with_key=False, assumes=True, explained=everything)
+        requested = requests(planner) if is_all else asked(planner.project, index, planner.inputs)
         return planner.plan, saved(planner.project, planner, requested, clock.now())
 
 

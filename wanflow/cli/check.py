@@ -34,13 +34,12 @@ def check(recipes: tuple[Path, ...], form: str, **flags: Any) -> int:
     def work() -> int:
         from wanflow.errors import RecipeError
 
-        several: dict[Problem, None] = {}
+        problems: list[Problem] = []
         for recipe in _recipes(recipes):
             found, line = _checked(recipe, options(**flags))
-            several |= dict.fromkeys(found)
+            problems += [problem for problem in found if problem not in problems]
             if line and form == "text":
                 say(line)
-        problems = list(several)
         if form == "sarif":
             return _say_sarif(problems)
         if problems:
