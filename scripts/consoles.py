@@ -7,6 +7,7 @@ A page is read from above. What counts in it:
     ```yaml title="looks.yaml"           a file, written where the shell is then; any language will do
     <!-- $ command -->                   typed too, and not shown to readers
 
+A hidden `cp out/sheet.jpg "$SHOWN/tutorial-sheet.jpg"` keeps a picture that the page shows; $WANFLOW is this repository.
 One shell goes through the whole page, so that `cd`, `export` and variables hold. Standard output is compared, of a command
 that fails also what it says on standard error; then `echo $?` has to follow. A quoted line "…" stands for any lines, a "…"
 in a line for anything. Times, sizes and digests differ from run to run and are not compared.
@@ -32,7 +33,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PORT = "8765"
 # What differs from run to run or, like the digests of drafts, from one version of a library to the next.
 UNSTEADY = (
-    r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\b20\d{6}T\d{6}Z-[0-9a-f]{16}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\([0-9a-f]{6}\)|\b20\d{6}T\d{6}Z-[0-9a-f]{16}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     r"|20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z| UTC)|\b\d[\d.,]* [kM]B\b"
     r"|(?:(?:\d+ (?:h|min) )?\b\d[\d.]* (?:s|min|h|ms)\b)"
 )
@@ -59,7 +60,13 @@ class Shell:
     process: subprocess.Popen[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.shown.mkdir(exist_ok=True)
         self.process = self._started()
+
+    @property
+    def shown(self) -> Path:
+        """What the page keeps of its pictures."""
+        return self.folder / ".shown"
 
     def __enter__(self) -> Shell:
         return self
@@ -83,6 +90,7 @@ class Shell:
             "NO_PROXY": "*",
             "GIT_CONFIG_NOSYSTEM": "1",
             "WANFLOW": str(ROOT),
+            "SHOWN": str(self.shown),
             # `make` finds everything installed.
             "MAKEFLAGS": f"--no-print-directory -- BIN={BIN} READY=",
             "PYTHONUNBUFFERED": "1",
