@@ -4,7 +4,8 @@ import difflib
 
 from choosers import Project
 
-from wanflow import api, picking
+from wanflow import picking
+from wanflow.opening import looking
 
 ROWS = 200
 PICKED = range(1, ROWS + 1, 4)
@@ -27,7 +28,7 @@ def test_fifty_of_two_hundred_picks_run_what_hangs_on_them(tmp_path):
     project = Project(tmp_path, rows=ROWS)
     assert project.run(jobs=8) == [f"{number:04}/clean" for number in range(1, ROWS + 1)]
     assert (project.record.exit_code, project.record.open_picks) == (4, {"clean": ROWS})
-    with api.looking(project.write(), picking.everything(project.options())) as planner:
+    with looking(project.write(), picking.everything(project.options())) as planner:
         found = picking.Picking(planner).take_in(saved(project, tmp_path))
     assert (len(found.taken), found.problems) == (50, ())
     before = project.picks.read_text().splitlines(keepends=True)

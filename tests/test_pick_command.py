@@ -17,6 +17,7 @@ from wanflow.emulator.chance import times
 from wanflow.emulator.faults import Fault
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
+from wanflow.opening import looking
 
 RECIPE = """\
 wanflow: 1
@@ -187,7 +188,7 @@ def at(origin, **more):
 
 
 def blobs(recipe, origin):
-    with api.looking(recipe, at(origin, every_row=True)) as planner:
+    with looking(recipe, at(origin, every_row=True)) as planner:
         [one] = picking.Picking(planner).candidates
         return [blob.sha256 for blob in one.chosen.candidates]
 

@@ -13,6 +13,7 @@ from wanflow.choosing.picks import Choice, Picks, picks_of, text_of
 from wanflow.documents.source import parse
 from wanflow.errors import RecipeError, StoreError, UsageError
 from wanflow.model import Action, Reason
+from wanflow.opening import looking
 from wanflow.planning.planned import Unchanged
 from wanflow.telling import console, picktext, plantext
 
@@ -30,7 +31,7 @@ def choose(project, *addresses, **more):
 
 
 def looked(project, work, **options):
-    with api.looking(project.write(), picking.everything(project.options(**options))) as planner:
+    with looking(project.write(), picking.everything(project.options(**options))) as planner:
         return work(picking.Picking(planner, lambda: NOON))
 
 

@@ -156,7 +156,7 @@ def test_a_higher_price_is_refused(project: Reviewed) -> None:
 def test_a_run_pays_at_most_what_was_approved(project: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = save(project)
     caps = []
-    monkeypatch.setattr("wanflow.api.Budget", lambda cap: caps.append(cap) or Budget(cap))
+    monkeypatch.setattr("wanflow.executing.Budget", lambda cap: caps.append(cap) or Budget(cap))
     from wanflow.limits.budget import Budget
 
     run(project)

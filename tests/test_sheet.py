@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 import pytest
 from choosers import Project
 
-from wanflow import api, picking
+from wanflow import picking
 from wanflow.errors import UsageError
+from wanflow.opening import looking
 from wanflow.telling import sheet
 from wanflow.telling.sheet import page, write_sheet
 
@@ -26,7 +27,7 @@ def project(tmp_path):
 
 
 def looked(project, work):
-    with api.looking(project.write(), picking.everything(project.options())) as planner:
+    with looking(project.write(), picking.everything(project.options())) as planner:
         return work(picking.Picking(planner))
 
 

@@ -10,6 +10,7 @@ from fakes import PRICE
 from wanflow import api, cache, picking
 from wanflow.errors import StoreError, UsageError
 from wanflow.model import Action, Reason
+from wanflow.opening import looking
 from wanflow.telling import explain, picktext, plantext
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -23,7 +24,7 @@ def project(tmp_path):
 
 
 def looked(project, work, **options):
-    with api.looking(project.write(), picking.everything(project.options(**options))) as planner:
+    with looking(project.write(), picking.everything(project.options(**options))) as planner:
         return work(picking.Picking(planner, lambda: NOON))
 
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from wanflow import api
 from wanflow.api import Options
 from wanflow.choosing.gallery import Gallery
 from wanflow.choosing.picks import FIRST_TAKE, Choice, Frozen, NamedTake, Picks, picks_of, stamp
@@ -25,6 +24,7 @@ from wanflow.language.extensions import installed
 from wanflow.language.picks import SCORERS
 from wanflow.language.recipe import PICKERS
 from wanflow.model import Action, Blob, Chosen, Decision, Reason, RefKind
+from wanflow.opening import looking
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import RowPlan
 from wanflow.settings import shown
@@ -344,7 +344,7 @@ def pick(
     now: Now = lambda: datetime.now(UTC),
 ) -> list[Choice]:
     """Choose candidates by their addresses, or (`by`) of all that are open by a rule."""
-    with api.looking(recipe, everything(options)) as planner:
+    with looking(recipe, everything(options)) as planner:
         found = Picking(planner, now)
         return found.choose_by(by) if by else found.choose(addresses)
 

@@ -15,6 +15,7 @@ from wanflow.errors import RecipeError, UsageError, quoted
 from wanflow.language.recipe import ManifestSpec
 from wanflow.manifests import globs
 from wanflow.manifests.tables import is_glob
+from wanflow.opening import asked, looking, manifest_of
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan
 from wanflow.planning.resolved import Request
@@ -32,8 +33,8 @@ Read = Callable[[str], bytes | None]
 def save(recipe: str | Path, options: Options | None = None, clock: Clock | None = None) -> tuple[Plan, Saved]:
     """A plan, and the same to be kept and approved; `run_saved` does that and nothing else. Raises as `plan` does."""
     clock = clock or RealClock()
-    with api.looking(recipe, options, assumes=True) as planner:
-        requested = api.asked(planner.project, planner.index, planner.inputs)
+    with looking(recipe, options, assumes=True) as planner:
+        requested = asked(planner.project, planner.index, planner.inputs)
         return planner.plan, saved(planner.project, planner, requested, clock.now())
 
 
@@ -65,8 +66,8 @@ def diff(recipe: str | Path, against: str, options: Options | None = None) -> tu
 
     Raises RecipeError as `api.plan` does, UsageError, StoreError.
     """
-    with api.looking(recipe, options, assumes=True) as planner:
-        now = api.asked(planner.project, planner.index, planner.inputs)
+    with looking(recipe, options, assumes=True) as planner:
+        now = asked(planner.project, planner.index, planner.inputs)
         with _version(planner.project, against) as (version, contents):
             known = version.recipe.is_file()
             before = _before(planner, version, contents) if known else {}
@@ -78,7 +79,7 @@ def _before(planner: Planner, version: Project, contents: Read) -> dict[str, Req
     inputs = VersionInputs(version.root, index, version.reach, Blobs(project.store), project.hosts)
     inputs.read_by(contents, planner.inputs)
     try:
-        return api.asked(version, index, inputs)
+        return asked(version, index, inputs)
     except RecipeError as error:
         raise UsageError(f"--diff: the other version of the recipe can't be used:\n{error}") from error
 
@@ -115,7 +116,7 @@ def _reader(other: Project) -> Read:
 
 def _add_unversioned(project: Project, other: Project, revision: Revision) -> None:
     """What a version reads and git never had is taken as it is now: a manifest, and pictures that a glob finds."""
-    if not (spec := api.manifest_of(other)):
+    if not (spec := manifest_of(other)):
         return
     folder = other.recipe.parent.relative_to(other.root)
     for name in _named(project, spec, folder):

@@ -155,10 +155,10 @@ def _with(recipe: Path, flags: dict[str, Any], work: Callable[[Picking], int]) -
     """Do something with the results of a recipe."""
 
     def done() -> int:
-        from wanflow import api
+        from wanflow.opening import looking
         from wanflow.picking import Picking, everything
 
-        with api.looking(recipe, everything(options(**flags))) as planner:
+        with looking(recipe, everything(options(**flags))) as planner:
             return work(Picking(planner))
 
     return reported(done)

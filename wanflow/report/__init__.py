@@ -1,0 +1,1 @@
+"""A run's record -> a static page of pictures that people open, filter and compare."""
