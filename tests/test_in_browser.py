@@ -46,7 +46,9 @@ class Brush:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self.store = workers.store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._workers, name)
 
     async def perform(self, call: Call) -> Result:
         if not call.function.startswith("wan/"):
@@ -64,7 +66,7 @@ class Brush:
         buffer = BytesIO()
         image.save(buffer, "PNG")
         data = buffer.getvalue()
-        return Blob(Blobs(self.store).put(data), *image.size, "PNG", len(data))
+        return Blob(Blobs(self._workers.store).put(data), *image.size, "PNG", len(data))
 
 
 def studio(**more: object) -> api.Options:
