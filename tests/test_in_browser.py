@@ -57,7 +57,7 @@ class Brush:
         with Image.open(path) as found:
             grey = ImageOps.grayscale(found.convert("RGB"))
         made = [
-            self._kept(ImageOps.colorize(grey, (20, 30 * place, hash(call.key) % 80), "wheat"))
+            self._kept(ImageOps.colorize(grey, (20, 30 * place, int(call.key[:2], 16) % 80), "wheat"))
             for place in range(call.parameters.get("n", 1))
         ]
         return Result(tuple(made), "proxy")
@@ -101,7 +101,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object
         run(recipe)
         picking.pick(recipe, ["r01/look#2", "r02/look#1", "r03/look#3", "r04/look#2"], studio())
         chosen = run(recipe)
-        last = run(recipe, params={"style": "gold foil art"})
+        gold = {"style": "gold foil art"}
+        run(recipe, params=gold)
+        picking.pick(recipe, ["r01/look#3"], studio(params=gold))
+        last = run(recipe, params=gold)
         wanflow("report", chosen.run_id, "-o", folder / "report", cwd=recipe.parent)
         wanflow("report", chosen.run_id, "--single-file", "-o", folder / "alone.html", cwd=recipe.parent)
         wanflow("report", last.run_id, "--compare", chosen.run_id, "-o", folder / "compared", cwd=recipe.parent)
@@ -133,7 +136,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object
             },
             "search": {"text": "a ginger cat", "rows": ["r02"], "step": "clean"},
             "tag": {"name": "web", "state": "done", "rows": rows(chosen, "web", Status.DONE)},
-            "changed": {"rows": ["r01", "r02", "r03", "r04"], "old": "French picture book", "new": "gold foil art"},
+            "changed": {"row": "r01", "old": "French picture book", "new": gold["style"]},
             "hostile": {"row": "r08", "text": "<script>alert(1)</script>", "file": "we'ird <b> #1?100%.png"},
         }
 

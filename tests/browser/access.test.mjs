@@ -12,15 +12,19 @@ const LOOKS = [
 const serious = found => found.filter(one => /^(serious|critical)/.test(one));
 const sideways = page => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
+const PAGES = [
+  ["report", made.report, ""],
+  ["large view", made.report, `#row=${made.picked}&stage=${made.pickedStage}`],
+  ["plan", made.plan, ""],
+  ["sheet of picks", made.sheet, ""],
+];
+const MORE = [
+  ["comparison", made.compared, "#change=changed"],
+  ["large view of a failure", made.report, `#row=${made.failure.row}&stage=2`],
+];
+
 for (const [name, look, options] of LOOKS) {
-  for (const [what, file, hash] of [
-    ["report", made.report, ""],
-    ["comparison", made.compared, "#change=changed"],
-    ["large view", made.report, `#row=${made.picked}&stage=${made.pickedStage}`],
-    ["large view of a failure", made.report, `#row=${made.failure.row}&stage=2`],
-    ["plan", made.plan, ""],
-    ["sheet of picks", made.sheet, ""],
-  ]) {
+  for (const [what, file, hash] of name === "light" ? [...PAGES, ...MORE] : PAGES) {
     test(`${what}, ${name}: no barrier, nothing beyond the edge`, async () => {
       const page = await open(file, {hash, ...look});
       if (/stage/.test(hash)) await page.locator("#view[open]").waitFor();

@@ -15,7 +15,7 @@ for (const [name, page_] of [["folder", made.report], ["single file", made.alone
     assert.ok(drawn.includes(text));
     assert.ok(drawn.includes("\\x1b[31m") && drawn.includes("\\x07"), "control characters are seen");
     await page.locator(`[id="row=${row}"] .frame`).nth(2).click();
-    assert.ok((await page.locator("#view .panel").textContent()).includes(text));
+    await page.locator("#view .panel", {hasText: text}).waitFor();
     assert.equal(await page.locator("#gallery script, #view script").count(), 0);
   });
 }
