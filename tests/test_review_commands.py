@@ -124,6 +124,17 @@ def test_names_of_files_are_addresses_in_a_log(project: Reviewed) -> None:
     assert place["artifactLocation"]["uri"] == "my%20r%231.yaml"
 
 
+def test_a_file_beyond_the_folder_that_one_stands_in_is_a_whole_address(
+    project: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.change("width: 300", "width: -1")
+    (project.folder / "below").mkdir()
+    monkeypatch.chdir(project.folder / "below")
+    _, log = sarif("../r.yaml")
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == project.recipe.as_uri()
+
+
 def test_a_plan_needs_no_photos_that_were_read_before(project: Reviewed) -> None:
     (project.folder / ".wanflow").mkdir()  # a plan makes none, and remembers nothing without
     for name in "abc":
