@@ -68,7 +68,7 @@ def forecast(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limit
     more_slots = replace(one, slots=2 * one.slots)
     rate = 2 * one.per_second if one.per_second else None
     others = [limits[decisive], replace(more_slots, per_second=rate), more_slots, replace(one, per_second=rate)]
-    times = [_seconds(works, rest, {**limits, decisive: other}) for other in others]
+    times = [duration(works, rest, {**limits, decisive: other}) for other in others]
     return Forecast(times[0], lanes, *times[1:])
 
 
@@ -95,7 +95,8 @@ def _full(jobs: int, seconds: float, limits: Limits) -> float:
     return max(seconds / max(limits.slots, 1), jobs * least_gap_s(limits))
 
 
-def _seconds(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limits: Mapping[str, Limits]) -> float:
+def duration(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limits: Mapping[str, Limits]) -> float:
+    """How long a run takes, in seconds; what it is told as in `forecast`."""
     more = max((_full(number, seconds, limits[lane]) for lane, (number, seconds) in rest.items()), default=0.0)
     return played(works, limits) + more
 
