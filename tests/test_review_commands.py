@@ -41,7 +41,7 @@ def test_exit_codes_tell_whether_there_is_something_to_do(project: Reviewed) -> 
     [
         (["--max-cost", "0.15"], 0, ""),
         (["--max-cost", "0.15", "--detailed-exitcode"], 2, ""),
-        (["--max-cost", "0.14"], 3, "wanflow: this may cost $0.146223, and --max-cost is $0.14\n"),
+        (["--max-cost", "0.14"], 3, "wanflow: this may cost $0.1463, and --max-cost is $0.14\n"),
         (["--forbid", "paid"], 3, "wanflow: 6 tasks would be paid for, and --forbid paid was given\n"),
         (["--forbid", "paid", "--backend", "draft"], 0, ""),
     ],
