@@ -75,18 +75,14 @@ def forecast(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limit
 def _lanes(
     works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limits: Mapping[str, Limits]
 ) -> tuple[LaneForecast, ...]:
-    jobs, seconds, longest = defaultdict[str, int](int), defaultdict[str, float](float), defaultdict[str, float](float)
+    alone = defaultdict[str, list[Work]](list)
     for work in works:
-        jobs[work.lane] += 1
-        seconds[work.lane] += work.seconds
-        longest[work.lane] = max(longest[work.lane], work.seconds)
-    for lane, (number, more) in rest.items():
-        jobs[lane] += number
-        seconds[lane] += more
-    found = [
-        LaneForecast(lane, number, limits[lane], max(longest[lane], _full(number, seconds[lane], limits[lane])))
-        for lane, number in jobs.items()
-    ]
+        alone[work.lane].append(replace(work, needs=()))
+    found = []
+    for lane in dict.fromkeys([*alone, *rest]):
+        number, seconds = rest.get(lane, (0, 0.0))
+        more = _full(number, seconds, limits[lane])
+        found.append(LaneForecast(lane, len(alone[lane]) + number, limits[lane], played(alone[lane], limits) + more))
     return tuple(sorted(found, key=lambda lane: (-lane.seconds, lane.lane)))
 
 
