@@ -16,8 +16,8 @@ from wanflow.telling.words import count, dollars
 
 if TYPE_CHECKING:
     from wanflow.api import Options
-    from wanflow.cli.run import Voice
     from wanflow.planning.planned import Plan
+    from wanflow.telling.narrator import Voice
 
 # Changes that follow each other so soon are one; whoever never stops changing waits no longer than the second.
 QUIET_MS, MOST_MS = 100, 1600
