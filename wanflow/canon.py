@@ -25,7 +25,7 @@ def lined(head: Mapping[str, JSON], **lists: Iterable[JSON]) -> Iterator[str]:
         yield f",\n {json.dumps(name)}: ["
         glue = "\n  "
         for entry in entries:
-            yield glue + _shown(json.dumps(entry, ensure_ascii=False, allow_nan=False))
+            yield glue + on_one_line(entry)
             glue = ",\n  "
         yield "\n ]"
     yield "\n}\n"
@@ -34,6 +34,11 @@ def lined(head: Mapping[str, JSON], **lists: Iterable[JSON]) -> Iterator[str]:
 def told(value: JSON) -> str:
     """JSON text for people and programs, a member a line; what a terminal would obey stands escaped in its strings."""
     return _shown(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def on_one_line(value: JSON) -> str:
+    """The same on a single line, as logs have it."""
+    return _shown(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 _ODD = re.compile(r"[^\n -~]")
