@@ -37,10 +37,10 @@ def _runs_by_itself(file: Path) -> bool:
         data = parse(raw.decode(errors="replace"), str(file)).data
     except RecipeError:
         return True  # a recipe to be mended
-    return not (isinstance(data, dict) and _is_part(data))
+    return not (isinstance(data, dict) and is_part(data))
 
 
-def _is_part(data: dict[str, Any]) -> bool:
+def is_part(data: dict[str, Any]) -> bool:
     """Whether an input has no default, or an output no path: only a recipe that others use can do without."""
     lacking = (("inputs", "default"), ("outputs", "to"))
     kept = ((data.get(key), need) for key, need in lacking)
