@@ -166,8 +166,7 @@ def recipe_alone(project: Project) -> tuple[Recipe, bool]:
     recipe, problems = _load(project)
     if not problems:
         return recipe, True
-    data = recipe.document.data
-    if not (isinstance(data, dict) and is_part(data)):
+    if not is_part(project.recipe):
         raise RecipeError(problems)
     part, problems = build_part(recipe.document, project.recipe, Library(project.reach, project.here))
     if problems:

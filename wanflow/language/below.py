@@ -47,10 +47,10 @@ def _kind(file: Path) -> str:
         data = parse(raw.decode(errors="replace"), str(file)).data
     except RecipeError:
         return "recipe"  # to be mended
-    return "part" if isinstance(data, dict) and is_part(data) else "recipe"
+    return "part" if isinstance(data, dict) and _lacks(data) else "recipe"
 
 
-def is_part(data: dict[str, Any]) -> bool:
+def _lacks(data: dict[str, Any]) -> bool:
     """Whether an input has no default, or an output no path: only a recipe that others use can do without."""
     lacking = (("inputs", "default"), ("outputs", "to"))
     kept = ((data.get(key), need) for key, need in lacking)
