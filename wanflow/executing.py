@@ -46,6 +46,8 @@ from wanflow.store.uploads import Kept
 
 # Differences from an approved plan that are told.
 MOST_TOLD = 20
+# How often a listener is told that time went by, for views that move.
+PULSE_S = 0.25
 
 
 def require_approval(project: Project, planner: Planner, approved: Saved) -> None:
@@ -171,7 +173,17 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, interrupt)
-    return await work.run(run_id)
+    pulse = loop.create_task(_pulse(listener))
+    try:
+        return await work.run(run_id)
+    finally:
+        pulse.cancel()
+
+
+async def _pulse(listener: Listener) -> None:
+    while True:
+        await asyncio.sleep(PULSE_S)  # people's time, whatever the run's clock says
+        listener.passed()
 
 
 def _recorded(project: Project, work: Run, record: RunRecord) -> RunRecord:

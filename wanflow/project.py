@@ -37,6 +37,7 @@ class Options:
     A recipe reads and writes below its project's folder, the caller's manifest and output folder, and `allow_paths`;
     URLs of pictures lead to public hosts, and to `allow_hosts`. With `every_row`, rows that are as they were are looked
     at all the same. Paths in `params` are the caller's own word, unless they come from a file (`trusts_params`).
+    `asked` collects the paths of all that the recipe reads, those of folders that are looked through with a slash.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Options:
     allow_hosts: Sequence[str] = ()
     trusts_params: bool = True
     backends: Backends = field(default_factory=lambda: BACKENDS)
+    asked: set[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _reach(root: Path, recipe: Path, here: Path, options: Options) -> tuple[Reac
     said = [here / folder for folder in (*options.allow_paths, *([options.out] if options.out else []))]
     if options.manifest:
         said.append((here / fixed_part(str(options.manifest))).parent)
-    return Reach([project, *said]), Reach([root, *said])
+    return Reach([project, *said], options.asked), Reach([root, *said])
 
 
 def require_own_store(store: Path, reach: Reach) -> None:

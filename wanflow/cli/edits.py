@@ -1,4 +1,4 @@
-"""plan, run: what is done with a recipe."""
+"""plan: what would be done with a recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import Money, again, options, plan_options, recipe_options, selecting
+from wanflow.cli.flags import Money, options, plan_options, selecting
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -79,7 +79,7 @@ def plan(
             plan, code = _show_diff(recipe, against, wish, form, detailed)
             return _gated(plan, code, most, forbid)
         plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
-        code = _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
+        code = show_plan(plan, form, detail, api.open_project(recipe, wish).root)
         return _gated(plan, code or PENDING * (detailed and not plan.nothing_to_do), most, forbid)
 
     return reported(work, form == "json")
@@ -137,7 +137,8 @@ def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
     return plan
 
 
-def _show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
+def show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
+    """Print a plan; its problems go to the error stream. Returns the exit code."""
     from wanflow.telling.console import problems_text
 
     match form:
@@ -170,81 +171,3 @@ def _say_plan(plan: Plan, detail: bool) -> None:
         say("")
         for line in detail_text(plan):
             say(line)
-
-
-@main.command()
-@recipe_options
-@selecting
-@click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
-@click.option(
-    "-k/-K",
-    "--keep-going/--stop-on-failure",
-    default=True,
-    help="A failed or refused row never stops the others (default), or stop at the first.",
-)
-@click.option("-B", "--force", is_flag=True, help="Make every selected job anew, also those whose result is stored.")
-@click.option("-y", "--yes", is_flag=True, help="Don't ask before work that costs money.")
-@click.option("--max-cost", type=Money(), metavar="USD", help="Agree to so much, and start nothing that exceeds it.")
-@click.option("--retry-refused", is_flag=True, help="Send again what the service refused for its content.")
-@click.option("--top-up", is_flag=True, help="Ask for candidates that never came; each is paid.")
-@click.option(
-    "--resubmit-uncertain",
-    is_flag=True,
-    help="Send again what the service may have taken already: it may be paid twice.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> int:
-    """Do what the plan says. A rerun does only what changed.
-
-    \b
-    wanflow run restore.yaml
-    wanflow run restore.yaml -m my-photos.csv -o restored
-    wanflow run restore.yaml -p upscale=4 -j 2
-    wanflow run restore.yaml --pilot 5
-    wanflow run restore.yaml -B -s 0003/colorize+
-    wanflow run restore.yaml --backend dashscope --max-cost 2.50
-    wanflow run plan.json            what was approved (plan -o plan.json), once, and nothing else
-
-    Ctrl-C finishes what is under way; a second one stops at once.
-    """
-    from wanflow import api
-    from wanflow.planning.saved import is_saved
-
-    if dry_run:
-        if is_saved(recipe):
-            raise click.UsageError(f"{recipe} is a plan already; -n is for recipes")
-        form = "json" if as_json else "text"
-        return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form, False, Path()), as_json)
-    return reported(lambda: _run(recipe, options(**flags), yes, as_json), as_json)
-
-
-def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
-    from wanflow import api
-    from wanflow.planning.saved import is_saved
-    from wanflow.reviewing import run_saved
-    from wanflow.telling import console
-    from wanflow.telling.words import count
-
-    began = console.now()
-    do = run_saved if is_saved(recipe) else api.run
-    with console.Narrator() as narrator:
-        plan, record = do(
-            recipe,
-            wish,
-            listener=narrator,
-            consent=lambda plan: narrator.consent(plan, yes or wish.max_cost is not None),
-        )
-    assert record  # noqa: S101 - told to mypy; who doesn't consent raises
-    if plan.problems:
-        say(console.problems_text(plan.problems), err=True)
-    if narrator.unsaid:
-        place = f".wanflow/runs/{record.run_id}/run.json"
-        say(f"  {count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
-    if as_json:
-        sys.stdout.writelines(record.json())
-    else:
-        say(console.record_text(record, console.now() - began))
-        if waiting := console.picks_text(record, again()):
-            say(waiting)
-    return record.exit_code

@@ -10,7 +10,7 @@ from wanflow.cli.door import main, reported
 @main.command()
 @click.argument("name", required=False)
 def schema(name: str | None) -> int:
-    """Print a JSON Schema: of recipes, or of a function (wan/expand), plan, run, explain or provenance.
+    """Print a JSON Schema: of recipes, or of a function (wan/expand), plan, run, log, explain or provenance.
 
     \b
     wanflow schema > recipe.schema.json

@@ -428,7 +428,7 @@ def plan_json(plan: Plan) -> Iterator[str]:
     """The plan as JSON text in pieces, so that a hundred thousand jobs need no memory of their own."""
     functions = {step.id: step.function.name for step in plan.steps}
     decisions = (_decision(plan, row, decision, functions[decision.step]) for row, decision in plan.decisions())
-    return lined(plan_head(plan), "decisions", decisions)
+    return lined(plan_head(plan), decisions=decisions)
 
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Saved:
 
     def text(self) -> Iterator[str]:
         """The file's text, in pieces."""
-        return lined(self.head, "jobs", self.entries)
+        return lined(self.head, jobs=self.entries)
 
     def wish(self, given: Options, root: Path) -> Options:
         """What the plan was made with, in place of what a caller gave; the rest is the caller's."""

@@ -102,7 +102,7 @@ def compare(before: Mapping[str, Request], now: Mapping[str, Request], plan: Pla
     """Hold two versions' requests against each other; `plan` is that of now, with what is stored and what it costs."""
     gone = [job for job in before if job not in now]
     moved = _moved({job: before[job] for job in gone}, {job: now[job] for job in now if job not in before})
-    prices = _prices(plan)
+    prices, stored = _prices(plan), _stored(plan)
     found: list[Difference] = []
     same = 0
     for job, request in now.items():
@@ -114,7 +114,7 @@ def compare(before: Mapping[str, Request], now: Mapping[str, Request], plan: Pla
             continue
         changes = request.changes(old) if old else ()
         kind = "new" if old is None else "changed" if changes else "follows"
-        found.append(Difference(job, kind, changes, prices.get(job, Decimal(0)), stored=job not in prices))
+        found.append(Difference(job, kind, changes, prices.get(job, Decimal(0)), job in stored))
     found += [Difference(job, "gone") for job in gone if job not in moved.values()]
     return Comparison(plan.recipe.name, against, tuple(found), same, len(moved), tuple(plan.problems))
 
@@ -136,3 +136,8 @@ def _prices(plan: Plan) -> dict[str, Decimal | None]:
             free = not plan.costs(decision) or not plan.is_paid(decision.step)
             found[f"{row}/{decision.step}"] = Decimal(0) if free else None if usd is None else usd * decision.images
     return found
+
+
+def _stored(plan: Plan) -> set[str]:
+    """The jobs whose pictures are there, by address."""
+    return {f"{row}/{one.step}" for row, one in plan.looked_at() if one.action is Action.REUSE}
