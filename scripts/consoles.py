@@ -207,4 +207,3 @@ def differences(page: str, folder: Path) -> Iterator[tuple[Typed, str]]:
 
 def _code(shell: Shell) -> int:
     return shell._answer("(exit $code)")[1]
-

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wanflow.errors import EditError, Problem
 from wanflow.functions.maskrules import MaskFacts
-from wanflow.model import Action, Change, Source
+from wanflow.model import Action, Change, Reason, Source
 from wanflow.pictures.images import describe
 from wanflow.planning.inputs import Inputs, facts_in
 from wanflow.planning.planned import Plan
@@ -102,7 +102,7 @@ def compare(before: Mapping[str, Request], now: Mapping[str, Request], plan: Pla
     """Hold two versions' requests against each other; `plan` is that of now, with what is stored and what it costs."""
     gone = [job for job in before if job not in now]
     moved = _moved({job: before[job] for job in gone}, {job: now[job] for job in now if job not in before})
-    prices, stored = _prices(plan), _stored(plan)
+    prices, waiting = _prices(plan), _waiting(plan)
     found: list[Difference] = []
     same = 0
     for job, request in now.items():
@@ -114,7 +114,8 @@ def compare(before: Mapping[str, Request], now: Mapping[str, Request], plan: Pla
             continue
         changes = request.changes(old) if old else ()
         kind = "new" if old is None else "changed" if changes else "follows"
-        found.append(Difference(job, kind, changes, prices.get(job, Decimal(0)), job in stored))
+        stored = job not in prices and job not in waiting
+        found.append(Difference(job, kind, changes, prices.get(job, Decimal(0)), stored))
     found += [Difference(job, "gone") for job in gone if job not in moved.values()]
     return Comparison(plan.recipe.name, against, tuple(found), same, len(moved), tuple(plan.problems))
 
@@ -138,6 +139,6 @@ def _prices(plan: Plan) -> dict[str, Decimal | None]:
     return found
 
 
-def _stored(plan: Plan) -> set[str]:
-    """The jobs whose pictures are there, by address."""
-    return {f"{row}/{one.step}" for row, one in plan.looked_at() if one.action is Action.REUSE}
+def _waiting(plan: Plan) -> set[str]:
+    """The jobs that can't be known before somebody picks, by address."""
+    return {f"{row}/{one.step}" for row, one in plan.looked_at() if one.reason is Reason.PARKED}
