@@ -48,7 +48,7 @@ def load(name: str) -> Any:
 
 def named(name: str) -> Any:
     """A schema that users may ask for: of recipe, plan, run and so on, or a function's name. Raises UsageError."""
-    names = ("recipe", "picks", "plan", "saved-plan", "run", "explain", "provenance")
+    names = ("recipe", "picks", "settings", "plan", "saved-plan", "run", "explain", "provenance")
     files = {name: f"{name}.schema.json" for name in names}
     if name in files:
         return load(files[name])
@@ -249,7 +249,8 @@ def said(error: Any, name: str) -> tuple[Rule, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", _plain_hint(error.instance)
+            like = schema.get("title") or " or ".join(examples)
+            return "pattern", f"{name} must be like {like}, got {got}", _plain_hint(error.instance)
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":
