@@ -27,7 +27,7 @@ $(READY): pyproject.toml
 $(OLDEST_READY): pyproject.toml scripts/oldest.py
 	$(call environment,$(OLDEST))
 	$(OLDEST)/bin/python scripts/oldest.py > $(OLDEST)/constraints.txt
-	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[emulator]' dashscope hypothesis pytest pytest-xdist
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[emulator,watch]' dashscope hypothesis pyte pytest pytest-xdist
 	@touch $@
 
 ## demo: run the example twice; the second run has nothing to do

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from wanflow import api
 from wanflow.model import Outcome
 from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
+from wanflow.running.listener import Usage
 
 FIT = "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}"
 ROWS = "id,photo\n0001,a.png\n"
@@ -76,8 +77,16 @@ class Heard:
     kept: list[tuple[str, str]] = field(default_factory=list)
     published_paths: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    started_jobs: list[str] = field(default_factory=list)
+    look: Callable[[], Usage] = Usage
 
-    def started(self, job: str, step: str) -> None: ...
+    def began(self, look: Callable[[], Usage]) -> None:
+        self.look = look
+
+    def started(self, job: str, step: str) -> None:
+        self.started_jobs.append(job)
+
+    def passed(self) -> None: ...
 
     def finished(self, outcome: Outcome, step: str) -> None:
         self.outcomes.append(outcome)

@@ -9,21 +9,10 @@ from projects import Small, three_steps
 from wanflow.errors import Mark, Problem
 from wanflow.model import Outcome, Status
 from wanflow.record import RunRecord
-from wanflow.telling.console import (
-    MAX_PROBLEMS,
-    Narrator,
-    problems_text,
-    record_text,
-)
+from wanflow.telling.console import MAX_PROBLEMS, problems_text, record_text
+from wanflow.telling.narrator import Narrator
 
 STARTED = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -70,7 +59,6 @@ def test_record_names_only_what_happened() -> None:
 def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
     stream = io.StringIO()
     narrator = Narrator(stream)
-    narrator._counts["small"] = Counter()
     narrator.finished(outcome("1/small", Status.DONE, seconds=0.5, warnings=("grey already",)), "small")
     narrator.finished(outcome("2/small", Status.FAILED, error_code="Deadline", error_message="not done"), "small")
     narrator.finished(outcome("3/small", Status.REUSED), "small")
@@ -87,33 +75,6 @@ def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
         "  6/small left in flight: at home\n"
         "  out/2.png was not as wanflow left it; what stood there is kept as kept/2.png\n"
     )
-
-
-@pytest.mark.parametrize(("stream", "times"), [(io.StringIO(), 7), (Terminal(), 6)], ids=["plain", "terminal"])
-def test_nothing_from_a_row_reaches_the_terminal_as_a_command(project: Small, stream: io.StringIO, times: int) -> None:
-    hostile = "\x1b]0;owned\x07\x9b2J\u202e"
-    with Narrator(stream) as narrator:
-        narrator.consent(project.plan(), yes=False)
-        narrator.finished(outcome(f"{hostile}/small", Status.DONE, warnings=(hostile,)), "small")
-        narrator.finished(outcome("x", Status.FAILED, error_code="E", error_message=hostile), "small")
-        narrator.published(hostile, hostile)
-        narrator.note(hostile)
-    said = stream.getvalue()
-    assert said.count("\\x1b]0;owned\\x07\\x9b2J\\u202e") == times
-    assert not any(char in said for char in ("\x07", "\x9b", "\u202e", "\x1b]"))
-
-
-def test_terminal_gets_bars_and_notes_between_them(project: Small) -> None:
-    stream = Terminal()
-    with Narrator(stream) as narrator:
-        narrator.consent(project.plan(), yes=False)
-        narrator.finished(outcome("1/small", Status.DONE), "small")
-        narrator.note("[red]a note[/red] with 3 numbers")
-    said = stream.getvalue()
-    assert "[red]a note[/red] with 3 numbers" in said
-    assert "small" in said
-    assert "1/2" in said
-    assert "1/small  local/fit" not in said
 
 
 def test_notes_of_the_plan_are_told_when_it_begins(project: Small) -> None:

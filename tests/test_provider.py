@@ -33,7 +33,7 @@ from wanflow.language.recipe import Step
 from wanflow.model import Status
 from wanflow.planning.planned import plan_head
 from wanflow.settings import FLAG, ModelSettings, ProviderSettings
-from wanflow.telling.console import Narrator
+from wanflow.telling.narrator import Narrator
 from wanflow.telling.plantext import plan_text
 
 ROOT = Path(__file__).parents[1]

@@ -26,7 +26,7 @@ from wanflow.planning.planned import Plan, plan_json
 from wanflow.settings import ProviderSettings, state_folder
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner, State
-from wanflow.telling.console import Narrator
+from wanflow.telling.narrator import Narrator
 from wanflow.telling.plantext import plan_text
 
 __all__ = ["recipe"]

@@ -18,20 +18,27 @@ def canonical(value: JSON) -> str:
     return _encode(value)
 
 
-def lined(head: Mapping[str, JSON], name: str, entries: Iterable[JSON]) -> Iterator[str]:
-    """JSON text of an object whose last member is a long list, an entry a line: readable, diffable, and never whole."""
+def lined(head: Mapping[str, JSON], **lists: Iterable[JSON]) -> Iterator[str]:
+    """JSON text of an object that ends with long lists, an entry a line: readable, diffable, and never whole."""
     yield told(head).removesuffix("\n}")
-    yield f",\n {json.dumps(name)}: ["
-    glue = "\n  "
-    for entry in entries:
-        yield glue + _shown(json.dumps(entry, ensure_ascii=False, allow_nan=False))
-        glue = ",\n  "
-    yield "\n ]\n}\n"
+    for name, entries in lists.items():
+        yield f",\n {json.dumps(name)}: ["
+        glue = "\n  "
+        for entry in entries:
+            yield glue + on_one_line(entry)
+            glue = ",\n  "
+        yield "\n ]"
+    yield "\n}\n"
 
 
 def told(value: JSON) -> str:
     """JSON text for people and programs, a member a line; what a terminal would obey stands escaped in its strings."""
     return _shown(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def on_one_line(value: JSON) -> str:
+    """The same on a single line, as logs have it."""
+    return _shown(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 _ODD = re.compile(r"[^\n -~]")

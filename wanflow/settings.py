@@ -110,6 +110,12 @@ def state_folder() -> Path:
     return (Path(given) if given and Path(given).is_absolute() else Path.home() / ".local" / "state") / "wanflow"
 
 
+def wants_plain() -> bool:
+    """Whether this user's environment asks for lines without colour and movement: NO_COLOR, TERM=dumb, or CI."""
+    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    return bool(in_ci or os.environ.get("NO_COLOR") or os.environ.get("TERM", "") in ("", "dumb", "unknown"))
+
+
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

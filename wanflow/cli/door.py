@@ -13,7 +13,7 @@ import click
 from wanflow import __version__
 
 if TYPE_CHECKING:
-    from wanflow.errors import Problem
+    from wanflow.errors import Problem, WanflowError
 
 USAGE = 64
 
@@ -30,9 +30,14 @@ class _Group(click.Group):
             error.show()
             sys.exit(USAGE)
         except click.UsageError as error:
-            if _wants_json(words):
+            if _wants(words, "--format", "json") or "--json" in words:
                 say_error("usage", error.format_message(), USAGE)
-            error.show()
+            if _wants(words, "--log-format", "json"):
+                from wanflow.telling.log import Log
+
+                Log().error("usage", error.format_message(), USAGE)
+            else:
+                error.show()
             sys.exit(USAGE)
         except click.Abort:
             click.echo("aborted", err=True)
@@ -72,6 +77,7 @@ def main() -> None:
     wanflow run recipe.yaml        do it; a rerun does only what changed
     wanflow pick recipe.yaml       choose among candidates
     wanflow explain FILE           where a picture comes from; with a recipe and a job, why that runs
+    wanflow report                 the last run as a page of pictures
     wanflow status                 paid tasks: what is in flight, what was spent
     wanflow emulate                the provider's service on this machine, to try things for nothing
     """
@@ -84,24 +90,34 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(printable(text), err=err)
 
 
-def reported(work: Callable[[], int], as_json: bool = False) -> int:
-    """The exit code of a command; what the user has to mend goes to the error stream (or, as JSON, to the output)."""
-    from wanflow.errors import RecipeError, WanflowError
+def reported(work: Callable[[], int], as_json: bool = False, log_json: bool = False) -> int:
+    """The exit code of a command; what the user has to mend is `told`."""
+    from wanflow.errors import WanflowError
 
     try:
         return work()
-    except RecipeError as error:
-        from wanflow.telling.console import problems_text
-
-        if as_json:
-            say_error("recipe", problems_text(error.problems), error.exit_code, error.problems)
-        say(problems_text(error.problems), err=True)
-        return error.exit_code
     except WanflowError as error:
-        if as_json:
-            say_error(_KINDS[error.exit_code], str(error), error.exit_code)
-        say(f"wanflow: {error}", err=True)
-        return error.exit_code
+        return told(error, as_json, log_json)
+
+
+def told(error: WanflowError, as_json: bool = False, log_json: bool = False) -> int:
+    """The exit code of an error, which goes to the error stream, in words or as events of a JSON log; and to the output
+    where that is JSON.
+    """
+    from wanflow.errors import RecipeError
+    from wanflow.telling.console import problems_text
+
+    problems = error.problems if isinstance(error, RecipeError) else []
+    message = problems_text(problems) if problems else str(error)
+    if as_json:
+        say_error(_KINDS[error.exit_code], message, error.exit_code, problems)
+    if log_json:
+        from wanflow.telling.log import Log
+
+        Log().error(_KINDS[error.exit_code], message, error.exit_code, problems)
+    else:
+        say(message if problems else f"wanflow: {message}", err=True)
+    return error.exit_code
 
 
 _KINDS = {1: "store", 3: "refused", USAGE: "usage", 65: "recipe"}
@@ -115,6 +131,6 @@ def say_error(kind: str, message: str, exit_code: int, problems: Iterable[Proble
     say(told({"error": error, "problems": [problem.json() for problem in problems]}))
 
 
-def _wants_json(words: Sequence[str]) -> bool:
-    """Whether a command line asks for JSON, though it may be wrong otherwise."""
-    return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
+def _wants(words: Sequence[str], flag: str, value: str) -> bool:
+    """Whether a command line says this, though it may be wrong otherwise."""
+    return f"{flag}={value}" in words or (flag, value) in pairwise(words)

@@ -1,7 +1,8 @@
-"""plan, run: what is done with a recipe."""
+"""plan: what would be done with a recipe."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import Money, again, options, plan_options, recipe_options, selecting
+from wanflow.cli.flags import Money, options, plan_options, selecting
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -67,19 +68,16 @@ def plan(
     wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
     """
     from wanflow import api
-    from wanflow.planning.saved import is_saved
 
     def work() -> int:
         wish = options(**flags)
-        if is_saved(recipe):
-            raise click.UsageError(f"{recipe} is a plan already; plan its recipe, or run it: wanflow run {recipe}")
         if against is not None and kept:
             raise click.UsageError("-o keeps a plan, and --diff makes none; leave one of them out")
         if against is not None:
             plan, code = _show_diff(recipe, against, wish, form, detailed)
             return _gated(plan, code, most, forbid)
         plan = _keep_plan(recipe, wish, kept) if kept else api.plan(recipe, wish)
-        code = _show_plan(plan, form, detail, api.open_project(recipe, wish).root)
+        code = show_plan(plan, form, detail, api.open_project(recipe, wish).root)
         return _gated(plan, code or PENDING * (detailed and not plan.nothing_to_do), most, forbid)
 
     return reported(work, form == "json")
@@ -87,6 +85,7 @@ def plan(
 
 def _gated(plan: Plan, code: int, most: Decimal | None, forbid: str | None) -> int:
     """The exit code of a plan, unless it is not allowed."""
+    from wanflow.amounts import dollars, exact
     from wanflow.telling.words import count
 
     totals, why = plan.totals, ""
@@ -95,7 +94,7 @@ def _gated(plan: Plan, code: int, most: Decimal | None, forbid: str | None) -> i
     elif most is not None and totals.unpriced:
         why = f"no price is known for {count(totals.unpriced, 'image')}, and --max-cost was given"
     elif most is not None and totals.usd_worst > most:
-        why = f"this may cost ${totals.usd_worst}, and --max-cost is ${most}"
+        why = f"this may cost {dollars(totals.usd_worst)}, and --max-cost is {exact(most)}"
     if why:
         say(f"wanflow: {why}", err=True)
     return REFUSED if why and code != 65 else code
@@ -121,7 +120,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
 
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
-    from wanflow.errors import StoreError, UsageError, unwritable
+    from wanflow.errors import StoreError, UsageError, WanflowError, unwritable
     from wanflow.reviewing import save
     from wanflow.store.blobs import write_whole
 
@@ -129,15 +128,30 @@ def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
         raise UsageError(
             f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
         )
-    plan, saved = save(recipe, wish)
     try:
+        plan, saved = save(recipe, wish)
         write_whole(file.absolute(), (text.encode() for text in saved.text()))
+    except WanflowError:
+        _remove_older(file)
+        raise
     except OSError as error:
+        _remove_older(file)
         raise StoreError(f"the plan is not kept: {unwritable(file.parent, error)}") from error
     return plan
 
 
-def _show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
+def _remove_older(file: Path) -> None:
+    """What would be run now in place of the plan that could not be made is no plan of what is here."""
+    from wanflow.planning.saved import is_saved
+
+    with contextlib.suppress(OSError):
+        if is_saved(file):
+            file.unlink()
+            say(f"wanflow: {file} was an older plan, and was removed: no plan was made", err=True)
+
+
+def show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
+    """Print a plan; its problems go to the error stream. Returns the exit code."""
     from wanflow.telling.console import problems_text
 
     match form:
@@ -170,81 +184,3 @@ def _say_plan(plan: Plan, detail: bool) -> None:
         say("")
         for line in detail_text(plan):
             say(line)
-
-
-@main.command()
-@recipe_options
-@selecting
-@click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
-@click.option(
-    "-k/-K",
-    "--keep-going/--stop-on-failure",
-    default=True,
-    help="A failed or refused row never stops the others (default), or stop at the first.",
-)
-@click.option("-B", "--force", is_flag=True, help="Make every selected job anew, also those whose result is stored.")
-@click.option("-y", "--yes", is_flag=True, help="Don't ask before work that costs money.")
-@click.option("--max-cost", type=Money(), metavar="USD", help="Agree to so much, and start nothing that exceeds it.")
-@click.option("--retry-refused", is_flag=True, help="Send again what the service refused for its content.")
-@click.option("--top-up", is_flag=True, help="Ask for candidates that never came; each is paid.")
-@click.option(
-    "--resubmit-uncertain",
-    is_flag=True,
-    help="Send again what the service may have taken already: it may be paid twice.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(recipe: Path, dry_run: bool, yes: bool, as_json: bool, **flags: Any) -> int:
-    """Do what the plan says. A rerun does only what changed.
-
-    \b
-    wanflow run restore.yaml
-    wanflow run restore.yaml -m my-photos.csv -o restored
-    wanflow run restore.yaml -p upscale=4 -j 2
-    wanflow run restore.yaml --pilot 5
-    wanflow run restore.yaml -B -s 0003/colorize+
-    wanflow run restore.yaml --backend dashscope --max-cost 2.50
-    wanflow run plan.json            what was approved (plan -o plan.json), once, and nothing else
-
-    Ctrl-C finishes what is under way; a second one stops at once.
-    """
-    from wanflow import api
-    from wanflow.planning.saved import is_saved
-
-    if dry_run:
-        if is_saved(recipe):
-            raise click.UsageError(f"{recipe} is a plan already; -n is for recipes")
-        form = "json" if as_json else "text"
-        return reported(lambda: _show_plan(api.plan(recipe, options(**flags)), form, False, Path()), as_json)
-    return reported(lambda: _run(recipe, options(**flags), yes, as_json), as_json)
-
-
-def _run(recipe: Path, wish: Options, yes: bool, as_json: bool) -> int:
-    from wanflow import api
-    from wanflow.planning.saved import is_saved
-    from wanflow.reviewing import run_saved
-    from wanflow.telling import console
-    from wanflow.telling.words import count
-
-    began = console.now()
-    do = run_saved if is_saved(recipe) else api.run
-    with console.Narrator() as narrator:
-        plan, record = do(
-            recipe,
-            wish,
-            listener=narrator,
-            consent=lambda plan: narrator.consent(plan, yes or wish.max_cost is not None),
-        )
-    assert record  # noqa: S101 - told to mypy; who doesn't consent raises
-    if plan.problems:
-        say(console.problems_text(plan.problems), err=True)
-    if narrator.unsaid:
-        place = f".wanflow/runs/{record.run_id}/run.json"
-        say(f"  {count(narrator.unsaid, 'more warning')} like these; all are in {place}", err=True)
-    if as_json:
-        sys.stdout.writelines(record.json())
-    else:
-        say(console.record_text(record, console.now() - began))
-        if waiting := console.picks_text(record, again()):
-            say(waiting)
-    return record.exit_code

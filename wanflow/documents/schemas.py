@@ -48,7 +48,7 @@ def load(name: str) -> Any:
 
 def named(name: str) -> Any:
     """A schema that users may ask for: of recipe, plan, run and so on, or a function's name. Raises UsageError."""
-    names = ("recipe", "picks", "settings", "plan", "saved-plan", "run", "explain", "provenance")
+    names = ("recipe", "picks", "settings", "plan", "saved-plan", "run", "log", "explain", "provenance")
     files = {name: f"{name}.schema.json" for name in names}
     if name in files:
         return load(files[name])

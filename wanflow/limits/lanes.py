@@ -29,3 +29,7 @@ class Lanes:
     def free(self, lane: str) -> None:
         """Give a slot back."""
         self._taken[lane] -= 1
+
+    def use(self) -> Iterator[tuple[str, int, int]]:
+        """Each lane, its slots, and how many are taken; those of jobs that only wait at the provider count, too."""
+        return ((name, limit.slots, self._taken[name]) for name, limit in self._limits.items())

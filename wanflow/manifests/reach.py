@@ -12,7 +12,9 @@ FLAG = "--allow-path"
 class Reach:
     """Folders, and single files, of this machine. Links are followed before a path is judged."""
 
-    def __init__(self, places: Iterable[Path]) -> None:
+    def __init__(self, places: Iterable[Path], asked: set[str] | None = None) -> None:
+        """`asked` collects what is asked for, whatever the answer: all that a recipe reads."""
+        self._asked = asked
         self._places = [os.path.realpath(place) for place in places]
         self._folders: dict[str, bool] = {}
 
@@ -23,6 +25,8 @@ class Reach:
 
     def has(self, path: Path | str) -> bool:
         """Whether a file lies within reach; nothing of it is read."""
+        if self._asked is not None:
+            self._asked.add(str(path))
         folder = os.path.dirname(path)  # noqa: PTH120 - half the cost of Path.parent, and called for every row
         try:
             if folder not in self._folders:

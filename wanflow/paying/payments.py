@@ -62,6 +62,8 @@ class Payments:
         self._search = Search(service, ledger, retries, self._news, self._failed)
         self.closed: dict[str, EditError] = {}  # lanes in which this account can't go on, and why
         self._attended: Counter[str] = Counter()  # keys that jobs see to
+        self.at_provider: Counter[str] = Counter()  # tasks whose end is waited for, by lane
+        self.sent: Counter[str] = Counter()  # submissions that were taken, by lane
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
@@ -282,6 +284,7 @@ class Payments:
             return None
         moment = self.now()
         await self.write(self.ledger.accepted, task, order, ticket.task_id or None, moment)
+        self.sent[order.lane] += 1
         return replace(task, state=State.SUBMITTED, task_id=ticket.task_id or None, submitted_at=moment), ticket
 
     async def _claimed(self, order: Order, passed_over: Collection[State]) -> Task:
@@ -374,7 +377,11 @@ class Payments:
 
     async def _ended(self, task: Task, ticket: Any) -> tuple[Task, Ending | None]:
         """Wait for a task's end and note it. Raises EditError for one that failed."""
-        ending = await self.service.wait(ticket)
+        self.at_provider[task.lane] += 1
+        try:
+            ending = await self.service.wait(ticket)
+        finally:
+            self.at_provider[task.lane] -= 1
         if ending.error is None:
             if task.state is State.SUBMITTED:
                 if await self.write(self.ledger.move, task, State.DONE, self.now(), task.detail, billed=ending.billed):

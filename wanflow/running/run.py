@@ -13,6 +13,7 @@ from wanflow.backends import Backend
 from wanflow.backends.draft import FREE
 from wanflow.errors import Again, EditError, StoreError, unwritable
 from wanflow.language.expand import RowError
+from wanflow.limits.budget import Budget
 from wanflow.limits.lanes import Lanes
 from wanflow.model import Call, Reason, Result, Status
 from wanflow.paying.attempts import NoRoom, NotStarted, OverBudget, Performed, Retries
@@ -29,7 +30,7 @@ from wanflow.running.fetching import LANE, Fetching
 from wanflow.running.halt import Halt
 from wanflow.running.keeping import Keeping
 from wanflow.running.leaders import Leaders
-from wanflow.running.listener import Listener
+from wanflow.running.listener import LaneUse, Listener, Usage
 from wanflow.running.progress import Progress
 from wanflow.running.publishing import Publishing
 from wanflow.running.putoff import PutOff
@@ -62,6 +63,7 @@ class Run:
             raise ValueError(f"no limits are set for the lanes {unknown}")
         self.backend, self.lanes, self.clock, self.halt = backend, lanes, retries.clock, halt
         self.retries, self.payments = retries, payments
+        self.listener = listener
         self.progress = Progress(planner, listener, self.halt)
         self.tries = Tries(planner, self.progress)
         self.calls = Calls(planner, self.progress, self.tries)
@@ -75,6 +77,8 @@ class Run:
         self.put_off = PutOff(listener.note)
         self._leaders = Leaders()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._began = 0.0
+        self._far = {self._lane(number) for number, step in enumerate(self.steps) if not step.function.is_local}
 
     # -- from outside
 
@@ -95,9 +99,22 @@ class Run:
         """How many tasks at the provider are waited for."""
         return self.payments.service.waiting if self.payments else 0
 
+    def usage(self) -> Usage:
+        """What it uses now."""
+        lanes = tuple(self._lane_use(*use) for use in self.lanes.use())
+        budget = self.payments.budget if self.payments else Budget()
+        return Usage(lanes, budget.spent, budget.in_flight, budget.cap, self.halt.stopping, self.halt.interrupted)
+
+    def _lane_use(self, lane: str, slots: int, taken: int) -> LaneUse:
+        if not (self.payments and lane in self._far):
+            return LaneUse(lane, slots, taken)
+        queued = max(0, self.payments.at_provider[lane] - slots)
+        return LaneUse(lane, slots, min(taken, slots), queued, self.payments.sent[lane])
+
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
         started, self.keeping.run_id = self.clock.now(), run_id
+        self._began = self.clock.monotonic()
         for key, sha256 in self.plan.damaged.items():
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
@@ -108,6 +125,7 @@ class Run:
         self._urls = list(self.progress.fetches)
         for state in self.progress.rows.values():
             self.publishing.add(state, state.entry.restores)
+        self.listener.began(self.usage)
         try:
             with self.halt.guard():
                 await self._with_salvage()
@@ -185,6 +203,7 @@ class Run:
             except (RowError, EditError) as error:
                 self._endings.fail(job, as_edit_error(error))
                 continue
+            self.progress.rows[job[0]].requests[self.steps[job[1]].id] = parts
             if self._leaders.follow(job, call.key):
                 continue
             if result := self._known(job, call.key):
@@ -221,6 +240,8 @@ class Run:
             return
         self._leaders.lead(job, call.key)
         self.lanes.take(self._lane(job[1]))
+        step = self.steps[job[1]].id
+        self.listener.started(self.progress.rows[job[0]].address(step), step)
         self._spawn(self._perform(job, call, parts, claim))
 
     async def _wait_for_other(self, job: Job) -> None:
@@ -245,16 +266,20 @@ class Run:
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
         step = self.steps[job[1]]
         began = self.clock.monotonic()
+        span = self.progress.rows[job[0]].begin(step.id, began - self._began)
         try:
             await self.planner.supplier.check_made(step, call.inputs)
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
         except OverBudget as over:
             self.put_off.add([job, *self._leaders.release(job)], over)
+            span.clear()
         except NoRoom as full:
+            span.clear()
             self.halt.for_store(StoreError(str(full)))
             self._leaders.release(job)
         except NotStarted:
+            span.clear()
             self._leaders.release(job)
         except EditError as error:
             self.keeping.note_refusal(call.key, error)
@@ -264,6 +289,7 @@ class Run:
         else:
             await self._finish(job, call, parts, performed, self.clock.monotonic() - began)
         finally:
+            span[1:] = [self.clock.monotonic() - began] * len(span[1:])  # what never began has none
             self.claims.free(call.key, claim)
             self.lanes.free(self._lane(job[1]))
 

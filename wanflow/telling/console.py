@@ -1,33 +1,24 @@
-"""Plan, progress and problems -> terminal. The only voice; rich is imported late and only for a live terminal."""
+"""Problems, run records and the state of paid tasks -> text for a terminal."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
-from wanflow.errors import Problem, RefusedError, inline, printable
-from wanflow.model import Action, Outcome, Status
+from wanflow.errors import Problem, inline, printable
+from wanflow.model import Status
 from wanflow.paying.status import Held, Spent
 from wanflow.paying.status import Status as Overview
-from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
 from wanflow.store.books import KEPT_S
 from wanflow.store.tasks import State
-from wanflow.telling import review
-from wanflow.telling.plantext import plan_text
 from wanflow.telling.words import count, dollars, duration
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 MAX_PROBLEMS = 30
 
 
-def problems_text(problems: list[Problem]) -> str:
+def problems_text(problems: Sequence[Problem]) -> str:
     """All problems, or the first of very many with the count of the rest."""
     shown = [problem.text() for problem in problems[:MAX_PROBLEMS]]
     if rest := len(problems) - len(shown):
@@ -153,116 +144,3 @@ def _held_text(held: Held) -> str:
             return f"lost       {what}: {task.detail}"
     holder = f"run {task.run} holds its slot" if held.alive else "its run is dead; the next run takes it up"
     return f"{task.state.value:<9}  {what}: for {age}, {duration(held.left_s)} left; {holder}"
-
-
-class Narrator:
-    """Tells how a run goes: live bars by step on a terminal, plain lines elsewhere.
-
-    Of equal warnings of a step only the first is told; `unsaid` counts the others.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        self._counts: dict[str, Counter[Status]] = {}
-        self._expected: dict[str, int] = {}
-        self._live: Progress | None = None
-        self._bars: dict[str, TaskID] = {}
-        self._warned: set[tuple[str, str]] = set()
-        self.unsaid = 0
-        self._began = now()
-
-    def consent(self, plan: Plan, yes: bool) -> bool:
-        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may.
-
-        Raises RefusedError where nobody can be asked.
-        """
-        if plan.totals.paid_tasks and not yes:
-            cost = f"{review.cost(plan)} for {count(plan.totals.images_paid, 'image')} {review.where(plan)}"
-            if not (sys.stdin.isatty() and self.stream.isatty()):
-                raise RefusedError(f"this would cost {cost}; nothing was started. Say --yes to agree.")
-            print(plan_text(plan), file=self.stream)
-            print(f"\nThis costs {cost}. Go on? [y/N] ", end="", file=self.stream, flush=True)
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                raise RefusedError("nothing was started")
-        self._begin(plan)
-        return True
-
-    def _begin(self, plan: Plan) -> None:
-        for note in plan.notes:
-            self.note(note)
-        for step in plan.steps:
-            counts = plan.by_step[step.id]
-            self._counts[step.id] = Counter()
-            self._expected[step.id] = counts[Action.RUN] + counts[Action.LATER]
-        if self.stream.isatty() and any(self._expected.values()):
-            self._begin_live()
-
-    def __enter__(self) -> Narrator:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
-
-    def _begin_live(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-        self._live = Progress(*columns, TextColumn("{task.fields[more]}"), console=Console(file=self.stream))
-        for step, expected in self._expected.items():
-            if expected:
-                self._bars[step] = self._live.add_task(step, total=expected, more="")
-        self._live.start()
-
-    def finished(self, outcome: Outcome, step: str) -> None:
-        """A job ended."""
-        self._counts[step][outcome.status] += 1
-        if self._live and step in self._bars:
-            self._update(step)
-        if outcome.status is Status.FAILED:
-            self.note(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
-        elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
-            self.note(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
-        elif outcome.status is Status.SKIPPED and outcome.error_code:
-            self.note(f"{outcome.job} skipped: {outcome.error_code}: {outcome.error_message}")
-        elif outcome.status is Status.LEFT:
-            self.note(f"{outcome.job} left in flight: {str(outcome.error_message).removeprefix('left ')}")
-        elif outcome.status is Status.DONE and not self._live:
-            self._say_line(f"{outcome.job}  {outcome.function}  {duration(outcome.seconds)}")
-        for warning in outcome.warnings if outcome.status is Status.DONE else ():
-            if (step, warning) in self._warned:
-                self.unsaid += 1
-                continue
-            self._warned.add((step, warning))
-            self.note(f"{outcome.job}: {warning}")
-
-    def _update(self, step: str) -> None:
-        counts = self._counts[step]
-        ended = counts[Status.DONE] + counts[Status.FAILED] + counts[Status.BLOCKED]
-        parts = [f"{counts[status]:,} {status.value}" for status in (Status.REUSED, Status.FAILED) if counts[status]]
-        if elapsed := now() - self._began:
-            parts.insert(0, f"{counts[Status.DONE] / elapsed * 60:.0f}/min")
-        assert self._live  # noqa: S101 - told to mypy; only called while live
-        self._live.update(self._bars[step], completed=min(ended, self._expected[step]), more=", ".join(parts))
-
-    def published(self, path: str, kept: str) -> None:
-        """A file appeared."""
-        if kept:
-            self.note(f"{path} was not as wanflow left it; what stood there is kept as {kept}")
-
-    def note(self, text: str) -> None:
-        """Something the user should know, at once."""
-        self._say_line(f"  {text}")
-
-    def _say_line(self, text: str) -> None:
-        text = inline(text)  # keys of rows, and words of services, come from strangers
-        if self._live:
-            self._live.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, file=self.stream, flush=True)
-
-
-def now() -> float:
-    """Seconds for showing how long something took."""
-    return time.monotonic()

@@ -1,0 +1,1 @@
+"""The steps of a recipe as a picture: one value, and a writer for each format."""
