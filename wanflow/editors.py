@@ -87,6 +87,7 @@ def _is_ours(file: Path) -> bool:
 def _named(file: Path, root: Path, schema: str, known: re.Pattern[bytes], comment: Any, here: Path) -> str:
     """Let the first line of a file name its schema."""
     raw, shown = file.read_bytes(), _shown(file, here)
+    bom, raw = (_BOM, raw.removeprefix(_BOM)) if raw.startswith(_BOM) else (b"", raw)
     if found := known.search(raw):
         other = file.parent / os.fsdecode(found[1])
         if other.name == schema and other.is_file() and _is_ours(other):
@@ -94,9 +95,8 @@ def _named(file: Path, root: Path, schema: str, known: re.Pattern[bytes], commen
         return f"{shown} names {os.fsdecode(found[1])} already"
     end = "\r\n" if b"\r\n" in raw.partition(b"\n")[0] + b"\n" else "\n"
     line = comment(os.path.relpath(root / FOLDER / schema, file.parent).replace(os.sep, "/"))
-    bom = _BOM if raw.startswith(_BOM) else b""
     mode = file.stat().st_mode
-    write_whole(file, [bom, f"{line}{end}".encode(), raw.removeprefix(_BOM)])
+    write_whole(file, [bom, f"{line}{end}".encode(), raw])
     file.chmod(mode)
     return f"{shown} names it in its first line"
 
