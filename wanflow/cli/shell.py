@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from wanflow.cli.door import main, reported, say
+from wanflow.cli.flags import offered
 
 
 @main.command()
-@click.argument("names", metavar="[NAME]|RECIPE|FOLDER...", nargs=-1)
+@click.argument("names", metavar="[NAME]|RECIPE|FOLDER...", nargs=-1, shell_complete=offered("schemas"))
 @click.option("--install", is_flag=True, help="Let editors know the schema of these recipes; without any: all here.")
 @click.option(
     "--vscode/--modeline",
@@ -68,9 +69,7 @@ def completion(shell: str) -> int:
     eval "$(wanflow completion bash)"
     wanflow completion fish > ~/.config/fish/completions/wanflow.fish
     """
-    from click.shell_completion import get_completion_class
+    from wanflow.cli.completion import SHELLS
 
-    kind = get_completion_class(shell)
-    assert kind  # noqa: S101 - told to mypy; the choice above allows only shells that click has
-    click.echo(kind(main, {}, "wanflow", "_WANFLOW_COMPLETE").source())
+    click.echo(SHELLS[shell](main, {}, "wanflow", "_WANFLOW_COMPLETE").source(), nl=False)
     return 0

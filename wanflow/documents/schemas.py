@@ -48,14 +48,17 @@ def load(name: str) -> Any:
 
 def named(name: str) -> Any:
     """A schema that users may ask for: of recipe, plan, run and so on, or a function's name. Raises UsageError."""
-    names = ("recipe", "picks", "settings", "plan", "saved-plan", "run", "log", "explain", "provenance")
-    files = {name: f"{name}.schema.json" for name in names}
-    if name in files:
-        return load(files[name])
-    functions = {file.stem.replace(".", "/", 1): file for file in shipped("schemas", "functions").glob("*.json")}
-    if name not in functions:
-        raise UsageError(f"there is no schema {name}. {did_you_mean(name, [*files, *functions])}")
-    return json.loads(functions[name].read_text(encoding="utf-8"))["parameters"]
+    if name not in names():
+        raise UsageError(f"there is no schema {name}. {did_you_mean(name, names())}")
+    if "/" not in name:
+        return load(f"{name}.schema.json")
+    return load(f"functions/{name.replace('/', '.')}.json")["parameters"]
+
+
+def names() -> list[str]:
+    """Of all schemas that users may ask for."""
+    functions = sorted(file.stem.replace(".", "/", 1) for file in shipped("schemas", "functions").glob("*.json"))
+    return ["recipe", "picks", "settings", "plan", "saved-plan", "run", "log", "explain", "provenance", *functions]
 
 
 @cache
