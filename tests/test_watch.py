@@ -94,7 +94,7 @@ def test_each_change_runs_again_and_ctrl_c_ends_it(
     with (project.folder / "photos.csv").open("a", encoding="utf-8") as manifest:
         manifest.write("3,photos/3.png\n")
     said = watch.idle()
-    assert "changed: photos.csv" in said and "there is no file photos/3.png" in said
+    assert "changed: photos.csv" in said and "photos/3.png: there is no such file" in said
     replacement = tmp_path / "new.png"  # as editors do: written beside it, then moved into its place
     replacement.write_bytes(photo(3))
     replacement.rename(project.folder / "photos" / "3.png")
@@ -157,7 +157,7 @@ def test_everything_that_a_recipe_reads_is_watched(tmp_path: Path) -> None:
         steps=[
             "small: {uses: local/fit, image: row.photo, with: {max_side: 48}}",
             "marked: {uses: local/composite, image: steps.small, images: [file:logo.png], with: {scale: 0.5}}",
-            "shared: {uses: parts/part.yaml, image: steps.marked}",
+            "shared: {uses: ./parts/part.yaml, image: steps.marked}",
         ],
         outputs=['shared: {image: steps.shared, to: "out/${{ row.id }}.png"}'],
     )
