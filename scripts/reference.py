@@ -1,4 +1,4 @@
-"""Writes docs/recipe-reference.md from the schemas, the functions and the models (make schemas)."""
+"""Writes the reference pages of docs/ from the schemas, the functions, the models, the commands and the rules (make schemas)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,43 @@ from wanflow.documents import schemas
 from wanflow.functions import catalog
 from wanflow.functions.catalog import Function, Model
 
-TARGET = Path(__file__).parent.parent / "docs" / "recipe-reference.md"
-HEAD = """\
+DOCS = Path(__file__).parent.parent / "docs"
+LANGUAGE = """\
 # Recipe reference
-Every key of a recipe, every function and every model, written from the schemas by `make schemas`. A value in `with`
-may be an expression, `${{ … }}`, wherever a plain value of the same kind may stand; the README tells how to read them.
+Look up what may stand where in a recipe. Written from the schema by `make schemas`; [the guide](recipe.md) explains it
+with examples. A value in `with` may be an expression, `${{ … }}`, wherever a plain value of the same kind may stand.
+"""
+FUNCTIONS = """\
+# Functions
+Look up what a step can do: what it takes, each parameter with its range, and what the free draft engine makes of it.
+Written from `schemas/functions/` by `make schemas`. `wan/*` functions are the provider's models, paid for by the image,
+or the free draft engine; `local/*` functions run on this machine and cost nothing.
+
+What a **fidelity** means: *real* is the edit itself; *approximate* does it by rules, so look at it before you use it; a
+*proxy* is no edit, and stamped DRAFT. [The draft engine](draft-engine.md) tells more.
+"""
+MODELS = """\
+# Models
+Look up what an image costs, where a model is sold, how fast an account may ask, and what a model takes. Written from
+`schemas/models.json` by `make schemas`. Prices and limits are as last known, with their date; `wanflow.toml` sets what
+your account has instead ([the real service](provider.md)).
 """
 TYPES = {"array": "list", "object": "map", "string": "text", "boolean": "true, false", "number": "number"}
 
 
-def written() -> str:
-    """The whole page."""
-    return "\n".join([HEAD, *_language(), *_functions(), *_models()]) + "\n"
+def pages() -> dict[str, str]:
+    """The text of each page by its file's name."""
+    from reference_commands import commands
+    from reference_errors import errors
+
+    parts = {
+        "recipe-reference.md": [LANGUAGE, *_language()],
+        "functions.md": [FUNCTIONS, *_functions()],
+        "models.md": [MODELS, *_models()],
+        "commands.md": commands(),
+        "errors.md": errors(),
+    }
+    return {name: "\n".join(lines).rstrip() + "\n" for name, lines in parts.items()}
 
 
 # -- the language
@@ -59,15 +84,12 @@ def _resolved(rule: Mapping[str, Any], grammar: Mapping[str, Any]) -> Mapping[st
 
 
 def _functions() -> Iterator[str]:
-    yield "\n## Functions\n"
-    yield "`wan/*` functions are the provider's models, paid for by the image, or the free draft engine; `local/*`"
-    yield "functions run on this machine and cost nothing.\n"
     for function in catalog.functions().values():
         yield from _function(function)
 
 
 def _function(function: Function) -> Iterator[str]:
-    yield f"### {function.name}\n"
+    yield f"## {function.name}\n"
     yield f"{function.title}. {function.description}\n"
     yield f"- Takes {_listed([_slot(name, rule) for name, rule in function.inputs.items()]) or 'no image'}."
     if function.models:
@@ -116,20 +138,56 @@ def _slot(name: str, rule: Mapping[str, Any]) -> str:
 
 
 def _models() -> Iterator[str]:
-    yield "## Models\n"
-    yield "Prices and limits as last known, by region; `wanflow.toml` sets what your account has instead.\n"
-    yield "| model | region | USD an image | as of | submissions a second | tasks at once | seconds, about |"
-    yield "|---|---|---|---|---|---|---|"
-    for model in catalog.models().values():
+    models = catalog.models().values()
+    for model in models:
+        yield f"## {model.name}\n"
+        yield f"{model.title}. Serves {_listed([_link(name) for name in _served(model)])}.\n"
+        yield from _takes(model)
+        yield ""
+        yield "| region | USD an image | as of | sure | submissions a second | tasks at once |"
+        yield "|---|---|---|---|---|---|"
         yield from _offers(model)
+        yield ""
+
+
+def _served(model: Model) -> list[str]:
+    return [function.name for function in catalog.functions().values() if model.name in function.models]
+
+
+def _link(function: str) -> str:
+    return f"[`{function}`](functions.md#{function.replace('/', '')})"
+
+
+def _takes(model: Model) -> Iterator[str]:
+    yield f"- A picture takes about {model.typical_seconds[0]:g} to {model.typical_seconds[1]:g} s there."
+    yield f"- Prompt: {model.prompt['max_length']:,} characters at most; the service cuts what is longer."
+    if model.images and model.images["min"]:
+        rule = model.images
+        count = f"{rule['min']} to {rule['max']}" if rule["max"] > 1 else "1"
+        alpha = "" if rule["alpha"] else ", without transparency"
+        sides = f"{rule['min_side']:,} to {rule['max_side']:,} px a side, at most {rule['max_bytes'] / 1024**2:g} MB"
+        yield f"- Images: {count}; {sides}; {', '.join(rule['formats'])}{alpha}."
+    if size := model.size:
+        yield f"- Size: {_listed(list(_sizes(size)))}."
+
+
+def _sizes(size: Mapping[str, Any]) -> Iterator[str]:
+    if choices := size.get("choices"):
+        yield f"one of {', '.join(choices)}"
+    if "min_side" in size:
+        yield f"{size['min_side']:,} to {size['max_side']:,} px a side"
+    if "min_pixels" in size:
+        yield f"{size['min_pixels']:,} to {size['max_pixels']:,} pixels in all"
+    if "max_ratio" in size:
+        yield f"at most {size['max_ratio']:g} times as long as wide"
 
 
 def _offers(model: Model) -> Iterator[str]:
-    seconds = f"{model.typical_seconds[0]:g}-{model.typical_seconds[1]:g}"
     for region, offer in model.offers.items():
-        price, date = (f"{offer.price.usd:f}", offer.price.date) if offer.price else ("not known", "")
-        limits = f"{offer.submissions_per_second or ''} | {offer.concurrent_tasks or ''}"
-        yield f"| `{model.name}` | {region} | {price} | {date} | {limits} | {seconds} |"
+        price = offer.price
+        cells = (f"{price.usd:f}", price.date, price.source) if price else ("not known", "", "")
+        limits = offer.submissions_per_second or "not known", offer.concurrent_tasks or "not known"
+        yield f"| {' | '.join(str(cell) for cell in (region, *cells, *limits))} |"
 
 
 # -- words
@@ -189,5 +247,6 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(written(), encoding="utf-8")
-    print(f"wrote {TARGET.name}")
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from wanflow import api
 from wanflow.errors import UsageError
@@ -59,3 +60,33 @@ def test_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         list(create(tmp_path / "archive"))
     assert str(caught.value) == f"{tmp_path / 'archive'} is a file; choose another folder"
+
+
+def photographs(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        Image.new("L", (600, 600), 90).save(folder / name)
+    return folder
+
+
+def test_a_project_of_ones_own_photographs_has_a_row_of_each(tmp_path: Path) -> None:
+    scans = photographs(tmp_path / "scans", "b.png", "a.JPG")
+    (scans / "notes.txt").write_text("mine")
+    (scans / ".hidden.png").write_text("not one")
+    (scans / "more").mkdir()
+    told = list(create(tmp_path / "new", scans))
+    assert told[0] == f"{tmp_path / 'new'}: photos.yaml, photos/ (photographs copied: 2; other files left out: 1)"
+    assert told[-1] == "  wanflow run photos.yaml"
+    plan = api.check(tmp_path / "new" / "photos.yaml")
+    assert (plan.problems, [row.key for row in plan.rows]) == ([], ["a", "b"])
+    assert plan.totals.run + plan.totals.later == 2 * 3 + 1
+    assert sorted(path.name for path in scans.iterdir()) == [".hidden.png", "a.JPG", "b.png", "more", "notes.txt"]
+
+
+def test_a_folder_without_photographs_makes_no_project(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    with pytest.raises(UsageError, match="holds no photographs"):
+        list(create(tmp_path / "new", tmp_path / "scans"))
+    with pytest.raises(UsageError, match="No such file or directory; --from takes a folder"):
+        list(create(tmp_path / "new", tmp_path / "nowhere"))
+    assert not (tmp_path / "new").exists()

@@ -18,15 +18,17 @@ def canonical(value: JSON) -> str:
     return _encode(value)
 
 
-def lined(head: Mapping[str, JSON], name: str, entries: Iterable[JSON]) -> Iterator[str]:
-    """JSON text of an object whose last member is a long list, an entry a line: readable, diffable, and never whole."""
+def lined(head: Mapping[str, JSON], **lists: Iterable[JSON]) -> Iterator[str]:
+    """JSON text of an object that ends with long lists, an entry a line: readable, diffable, and never whole."""
     yield told(head).removesuffix("\n}")
-    yield f",\n {json.dumps(name)}: ["
-    glue = "\n  "
-    for entry in entries:
-        yield glue + on_one_line(entry)
-        glue = ",\n  "
-    yield "\n ]\n}\n"
+    for name, entries in lists.items():
+        yield f",\n {json.dumps(name)}: ["
+        glue = "\n  "
+        for entry in entries:
+            yield glue + on_one_line(entry)
+            glue = ",\n  "
+        yield "\n ]"
+    yield "\n}\n"
 
 
 def told(value: JSON) -> str:

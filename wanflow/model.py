@@ -396,7 +396,12 @@ class Try:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one job. `tries` are all that its gate had to judge; `usd` is the price of all of them."""
+    """What became of one job. `tries` are all that its gate had to judge; `usd` is the price of all of them.
+
+    `worked` are the spans of time in which it was at work: seconds after the run's start, and how many. `chosen` is
+    what goes on of its candidates, `picked_by` who chose (hand, frozen, or the rule); `request` the key parts of one
+    that has no result, of which the store knows nothing.
+    """
 
     job: str
     function: str
@@ -413,6 +418,10 @@ class Outcome:
     error_message: str | None = None
     tries: tuple[Try, ...] = ()
     images: int = 0
+    worked: list[list[float]] = field(default_factory=list)
+    chosen: Chosen | None = None
+    picked_by: str | None = None
+    request: str = ""
 
 
 @dataclass(slots=True)

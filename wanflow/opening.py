@@ -138,6 +138,11 @@ def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[
     """What every job of a project asks for, whatever is stored; `inputs` read its pictures. Raises RecipeError for what
     is wrong as a whole.
     """
+    return requests(anew(project, index, inputs))
+
+
+def anew(project: Project, index: Index, inputs: Inputs | None = None) -> Planner:
+    """A project planned whole, as if nothing were stored. Raises as `asked` does."""
     everything = _everything(project)
     recipe, manifest, problems = _opened(everything)
     if problems:
@@ -145,7 +150,7 @@ def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[
     backend = _backend(everything)
     planner = Planner(everything, recipe, manifest, Blank(index), backend, explained=Wish(), inputs=inputs)
     planner.decide()
-    return requests(planner)
+    return planner
 
 
 def manifest_of(project: Project) -> ManifestSpec | None:

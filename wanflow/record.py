@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from wanflow.canon import JSON, lined
-from wanflow.model import Outcome, Status
+from wanflow.model import Chosen, Outcome, Status
 
 FORMAT_VERSION = 1
 _UNDONE = (Status.FAILED, Status.BLOCKED, Status.REFUSED, Status.NOT_STARTED, Status.LEFT)
@@ -23,6 +24,9 @@ class RunRecord:
     `place` is where requests and money went, "" when nothing left this machine. `written_to` is the folder that
     holds all files written, as the user who started the run would call it. `fetched` counts tasks that another run paid
     for, `open_picks` the rows, by step, for which a person has to choose among candidates.
+
+    `identity` is the recipe over this manifest, as the store knows it; what `steps`, `rows` and `unchanged` hold is
+    told by the schema.
     """
 
     run_id: str
@@ -44,6 +48,11 @@ class RunRecord:
     fetched: int = 0
     open_picks: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    identity: str = ""
+    told_problems: list[dict[str, JSON]] = field(default_factory=list)
+    steps: list[JSON] = field(default_factory=list)
+    rows: list[JSON] = field(default_factory=list)
+    unchanged: list[JSON] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -74,23 +83,27 @@ class RunRecord:
 
     def json(self) -> Iterator[str]:
         """The record as JSON text, in pieces."""
-        return lined(self.head(), "outcomes", map(_outcome, self.outcomes))
+        outcomes = map(_outcome, self.outcomes)
+        return lined(self.head(), steps=self.steps, rows=self.rows, unchanged=self.unchanged, outcomes=outcomes)
 
     def head(self) -> dict[str, JSON]:
-        """Everything of the record but its outcomes."""
+        """Everything of the record but its steps, rows and outcomes."""
         return {
             "format_version": FORMAT_VERSION,
             "run_id": self.run_id,
             "recipe": self.recipe,
+            "identity": self.identity,
             "backend": self.backend,
             "place": self.place,
             "started": stamp(self.started),
             "finished": stamp(self.finished),
             "interrupted": self.interrupted,
+            "exit_code": self.exit_code,
             "unchanged_rows": self.unchanged_rows,
             "totals": self._totals(),
             "open_picks": dict(self.open_picks),
             "notes": self.notes,
+            "problems": self.told_problems,
         }
 
     def _totals(self) -> dict[str, JSON]:
@@ -136,6 +149,7 @@ def _paid_tasks(outcome: Outcome) -> int:
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     error = {"code": outcome.error_code, "message": outcome.error_message} if outcome.error_code else None
+    chosen = outcome.chosen or Chosen((), ())
     return {
         "job": outcome.job,
         "function": outcome.function,
@@ -156,4 +170,19 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
             for made in outcome.tries
         ],
         "error": error,
+        "worked": [[round(moment, 3) for moment in span] for span in outcome.worked if span],
+        "candidates": [
+            {"sha256": blob.sha256, "width": blob.width, "height": blob.height} for blob in chosen.candidates
+        ],
+        "picked": [chosen.candidates.index(blob) + 1 for blob in chosen.pictures],
+        "picked_by": outcome.picked_by,
+        "request": _request(outcome.request),
     }
+
+
+def _request(parts: str) -> JSON:
+    """What was asked for, of key parts (see language.expand.key_parts)."""
+    if not parts:
+        return None
+    _, _, engine, parameters, inputs, *_ = json.loads(parts)
+    return {"engine": engine, "parameters": parameters, "inputs": inputs}

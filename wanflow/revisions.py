@@ -22,6 +22,7 @@ TEXTS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv", ".toml", ".txt")
 _SETTINGS = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "core.attributesFile": os.devnull}
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "none",  # nothing is fetched, whatever protocols the repository's settings allow
+    "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -44,10 +45,13 @@ class Revision:
 
     def __init__(self, folder: Path, ref: str) -> None:
         self.folder, self.ref = folder, ref
+        self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
         commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if not commit:
-            raise UsageError(f"--diff: {quoted(ref)} is neither a folder nor a revision of the git repository here")
-        self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
+            shallow = _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
+            remedy = "; this copy of it is shallow, so fetch it first (git fetch --unshallow)" if shallow else ""
+            nowhere = f"{quoted(ref)} is neither a folder nor a revision of the git repository here"
+            raise UsageError(f"--diff: {nowhere}{remedy}")
         self.files = self._listed(os.fsdecode(commit.strip()))
 
     def _listed(self, commit: str) -> Mapping[str, Entry]:
@@ -87,7 +91,7 @@ class Revision:
 
     def added(self, path: str) -> bool:
         """Whether git has a file of this name now; of a file that it never had, nobody knows what it was."""
-        return path not in self.files and bool(_git(self.folder, "ls-files", "-z", "--", f":(literal){path}"))
+        return path not in self.files and bool(_git(self.folder, "ls-files", "-z", "--", path))
 
 
 def is_plain(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""`wanflow init`: a working example project, copied from what ships with wanflow."""
+"""`wanflow init`: a working project, of the photographs that ship with wanflow or of one's own."""
 
 from __future__ import annotations
 
@@ -10,38 +10,71 @@ from pathlib import Path
 from wanflow.documents.schemas import shipped
 from wanflow.errors import UsageError, unwritable
 
-_MANIFEST = "photos.csv"
-_WRITTEN = ("restore.yaml", _MANIFEST, "photos", "wanflow.toml", ".gitignore")
+_ALWAYS = ("photos", "wanflow.toml", ".gitignore")
+# What the draft engine and the provider read; a glob of the recipe takes all that lies in photos/.
+_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
-def create(folder: Path) -> Iterator[str]:
-    """Write the example into a folder and tell what to do next. Raises UsageError; overwrites nothing."""
-    example = shipped("examples", "restore")
+def create(folder: Path, photographs: Path | None = None) -> Iterator[str]:
+    """Write a project into a folder and tell what to do next. Raises UsageError; overwrites nothing.
+
+    Without `photographs` it is the example; of a folder of photographs those directly in it are copied.
+    """
+    if photographs is None:
+        yield from _written(folder, "restore", shipped("examples", "restore", "photos"), ["photos.csv"])
+    else:
+        yield from _written(folder, "photos", photographs, [])
+
+
+def _written(folder: Path, recipe: str, photographs: Path, tables: list[str]) -> Iterator[str]:
+    copied, rest = _pictures(photographs)
+    recipe_file = f"{recipe}.yaml"
     try:
         if folder.is_file():
             raise UsageError(f"{folder} is a file; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        if taken := [name for name in _WRITTEN if (folder / name).exists()]:
+        if taken := [name for name in (recipe_file, *tables, *_ALWAYS) if (folder / name).exists()]:
             raise UsageError(f"{folder} already holds {', '.join(taken)}; choose another folder")
         (folder / "photos").mkdir()
-        for photo in (example / "photos").iterdir():
+        for photo in copied:
             shutil.copyfile(photo, folder / "photos" / photo.name)
-        shutil.copyfile(example / _MANIFEST, folder / _MANIFEST)
-        recipe = shipped("recipes", "restore.yaml").read_text(encoding="utf-8")
-        text = recipe.partition("\n")[2].replace(f"../examples/restore/{_MANIFEST}", _MANIFEST)
-        (folder / "restore.yaml").write_text(f"{_MODELINE}\n{text}", "utf-8")
+        for table in tables:
+            shutil.copyfile(shipped("examples", "restore", table), folder / table)
+        (folder / recipe_file).write_text(_recipe(recipe_file), encoding="utf-8")
         schema = shipped("schemas", "recipe.schema.json")
         shutil.copyfile(schema, folder / schema.name)
         (folder / "wanflow.toml").write_text(_SETTINGS, encoding="utf-8")
         (folder / ".gitignore").write_text("/.wanflow/\n/out/\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(unwritable(folder, error)) from error
-    yield f"{folder}: restore.yaml, {_MANIFEST}, photos/"
+    left_out = f"; other files left out: {rest:,}" if rest else ""
+    counted = f" (photographs copied: {len(copied):,}{left_out})" if not tables else ""
+    yield f"{folder}: {', '.join([recipe_file, *tables, 'photos/'])}{counted}"
     yield "Next:"
     if folder.resolve() != Path.cwd():
         yield f"  cd {shlex.quote(str(folder))}"
-    yield "  wanflow plan restore.yaml"
-    yield "  wanflow run restore.yaml"
+    yield f"  wanflow plan {recipe_file}"
+    yield f"  wanflow run {recipe_file}"
+
+
+def _pictures(folder: Path) -> tuple[list[Path], int]:
+    """The photographs directly in a folder, by name, and how many other files are there. Raises UsageError."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise UsageError(f"{folder} can't be read: {error.strerror}; --from takes a folder of photographs") from error
+    pictures = [path for path in files if path.suffix.lower() in _ENDINGS]
+    if not pictures:
+        known = ", ".join(sorted(_ENDINGS))
+        raise UsageError(f"{folder} holds no photographs ({known}); --from takes the folder that they are in")
+    return pictures, len(files) - len(pictures)
+
+
+def _recipe(name: str) -> str:
+    """A recipe as it ships, with its manifest beside it."""
+    text = shipped("recipes", name).read_text(encoding="utf-8").partition("\n")[2]
+    text = text.replace("../examples/restore/photos/*.jpg", "photos/*").replace("../examples/restore/", "")
+    return f"{_MODELINE}\n{text}"
 
 
 # Editors with a YAML language server check and complete recipes by this line.

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from wanflow.errors import Again, EditError, describe_os_error, unwritable
 from wanflow.functions.catalog import models
@@ -24,6 +24,8 @@ from wanflow.store.blobs import Blobs, read_checked
 
 if TYPE_CHECKING:
     from wanflow.pixels.engine import Edited, Hint, Picture
+
+T = TypeVar("T")
 
 LANE = "this machine"
 # The slowest edit promised takes 90 s for 17 million pixels; ten times that is a hang.
@@ -60,12 +62,18 @@ class Workers:
 
     async def perform(self, call: Call) -> Result:
         """Perform one call in a worker of its own. Raises EditError."""
-        worker = self._idle.pop() if self._idle else self._start()
-        self._busy.add(worker)
         pixels = (call.pixels or MAX_PIXELS) * call.parameters.get("n", 1)
         deadline_s = self._least_s + self._seconds_per_megapixel * pixels / 1e6
+        return await self.do(
+            self._work, call, self.store, deadline_s=deadline_s, too_slow=self._too_slow(call, deadline_s)
+        )
+
+    async def do(self, work: Callable[..., T], *given: object, deadline_s: float, too_slow: str) -> T:
+        """Let a worker of its own do something, in so many seconds. Raises EditError."""
+        worker = self._idle.pop() if self._idle else self._start()
+        self._busy.add(worker)
         try:
-            running = asyncio.get_running_loop().run_in_executor(worker, self._work, call, self.store)
+            running = asyncio.get_running_loop().run_in_executor(worker, work, *given)
             result = await asyncio.wait_for(running, deadline_s)
         except BrokenProcessPool as error:
             self._drop(worker)
@@ -73,7 +81,7 @@ class Workers:
             raise EditError("WorkerDied", message, Again.SOON) from error
         except TimeoutError as error:
             self._drop(worker)
-            raise EditError("Deadline", self._too_slow(call, deadline_s)) from error
+            raise EditError("Deadline", too_slow) from error
         except OSError as error:
             self._drop(worker)
             message = f"no worker process can be started: {describe_os_error(error)}"

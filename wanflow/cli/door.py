@@ -77,6 +77,7 @@ def main() -> None:
     wanflow run recipe.yaml        do it; a rerun does only what changed
     wanflow pick recipe.yaml       choose among candidates
     wanflow explain FILE           where a picture comes from; with a recipe and a job, why that runs
+    wanflow report                 the last run as a page of pictures
     wanflow status                 paid tasks: what is in flight, what was spent
     wanflow emulate                the provider's service on this machine, to try things for nothing
     """

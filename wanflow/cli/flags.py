@@ -49,9 +49,26 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_recipe(command, _ONE, "--out")
 
 
-_ONE = click.argument("recipe", type=click.Path(path_type=Path))
+def _no_plan(context: click.Context, _: click.Parameter, value: Any) -> Any:
+    """What was given, unless it is a plan's file, which only `run` takes."""
+    paths = value if isinstance(value, tuple) else (value,)
+    if context.command.name != "run" and any(path.suffix == ".json" for path in paths):
+        from wanflow.planning.saved import is_saved
+
+        for path in filter(is_saved, paths):
+            command = context.command.name
+            raise click.UsageError(f"{path} is a plan already; {command} its recipe, or run it: wanflow run {path}")
+    return value
+
+
+_ONE = click.argument("recipe", type=click.Path(path_type=Path), callback=_no_plan)
 _SEVERAL = click.argument(
-    "recipes", metavar="RECIPE|FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "recipes",
+    metavar="RECIPE|FOLDER...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    callback=_no_plan,
 )
 
 

@@ -11,17 +11,25 @@ from wanflow.cli.door import main, reported, say
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("wanflow-example"))
-def init(folder: Path) -> int:
-    """Make a working example project: photographs, a manifest and a recipe.
+@click.option(
+    "--from",
+    "photographs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Copy the photographs of this folder, and begin with these instead of the example's.",
+)
+def init(folder: Path, photographs: Path | None) -> int:
+    """Make a working project: photographs, and a recipe for them; your own photographs with --from.
 
     \b
     wanflow init my-archive
     cd my-archive && wanflow run restore.yaml
+    wanflow init my-photos --from ~/scans
     """
     from wanflow.starter import create
 
     def work() -> int:
-        for line in create(folder):
+        for line in create(folder, photographs):
             say(line)
         return 0
 

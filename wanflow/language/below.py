@@ -26,21 +26,31 @@ def recipes_below(folder: Path) -> list[Path]:
     return sorted(file for file in found if _runs_by_itself(file))
 
 
+def is_part(file: Path) -> bool:
+    """Whether only other recipes can use a file, which have the pictures for it. Raises OSError."""
+    return _kind(file) == "part"
+
+
 def _runs_by_itself(file: Path) -> bool:
+    return _kind(file) == "recipe"
+
+
+def _kind(file: Path) -> str:
+    """What a file is: a recipe, a part of others, or nothing of ours."""
     if not file.is_file():
-        return False
+        return ""
     with file.open("rb") as opened:
         raw = opened.read(MAX_BYTES)
     if not _FIRST_KEY.search(raw):
-        return False
+        return ""
     try:
         data = parse(raw.decode(errors="replace"), str(file)).data
     except RecipeError:
-        return True  # a recipe to be mended
-    return not (isinstance(data, dict) and _is_part(data))
+        return "recipe"  # to be mended
+    return "part" if isinstance(data, dict) and _lacks(data) else "recipe"
 
 
-def _is_part(data: dict[str, Any]) -> bool:
+def _lacks(data: dict[str, Any]) -> bool:
     """Whether an input has no default, or an output no path: only a recipe that others use can do without."""
     lacking = (("inputs", "default"), ("outputs", "to"))
     kept = ((data.get(key), need) for key, need in lacking)

@@ -23,6 +23,8 @@ from wanflow.store.tasks import RESERVED, State, Task
 RUNS = 5
 DAY_S = 86_400.0
 MOST = 10**15
+# What a record says of single rows, of which there may be thousands.
+_LONG = ("outcomes", "rows", "unchanged", "problems")
 # What a user may have to do something about.
 OPEN = (State.INTENT, State.SENDING, State.SUBMITTED, State.DONE, State.UNCERTAIN, State.LOST)
 
@@ -146,6 +148,11 @@ def _runs(folder: Path, *, whole: bool) -> Iterator[Mapping[str, Any]]:
             yield {"run_id": path.parent.name, "fault": f"it is no record of a run: {str(error) or 'lists in lists'}"}
 
 
+def readable_record(record: Any) -> Mapping[str, Any]:
+    """A whole record, if it is one. Raises ValueError."""
+    return _read(record, whole=True)
+
+
 def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
     """What a record says of a run, and of its jobs if they are asked for. Raises ValueError where it lacks any."""
     if not isinstance(record, dict) or not isinstance(totals := record.get("totals"), dict):
@@ -162,7 +169,7 @@ def _read(record: Any, *, whole: bool) -> Mapping[str, Any]:
         if not _is_number(number):
             raise ValueError(f"{name} is no number")
     if not whole:
-        return {name: value for name, value in record.items() if name != "outcomes"}
+        return {name: value for name, value in record.items() if name not in _LONG}
     if not isinstance(outcomes := record.get("outcomes"), list) or not all(map(_is_outcome, outcomes)):
         raise ValueError("its outcomes are none")
     return record

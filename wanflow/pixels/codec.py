@@ -39,16 +39,17 @@ def _is_lossless(image: Image.Image, raw: bytes) -> bool:
 
 
 def _channels(image: Image.Image) -> tuple[Array, Array | None]:
-    image = _eight_bit(image)
+    image = eight_bit(image)
     alpha = None
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         alpha = np.asarray(image.convert("RGBA").getchannel("A"))
         if alpha.min() == 255:
             alpha = None
-    return np.ascontiguousarray(_srgb(image)), alpha
+    return np.ascontiguousarray(srgb(image)), alpha
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
+    """The same with at most 8 bits a channel."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.float32)
         # "I" holds 16-bit greys as read from PNG and TIFF; 8-bit values in a wide file stay what they are.
@@ -65,7 +66,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 _PROFILED = {"RGB": "RGB", "RGBA": "RGB", "P": "RGB", "CMYK": "CMYK", "L": "L", "LA": "L"}
 
 
-def _srgb(image: Image.Image) -> Array:
+def srgb(image: Image.Image) -> Array:
+    """Its colours as sRGB, (h, w, 3) uint8, by its profile where it has one."""
     profile = image.info.get("icc_profile")
     if profile and image.mode in _PROFILED:
         base = image.convert(_PROFILED[image.mode])

@@ -89,7 +89,7 @@ class Planner:
         self._refuse_checks()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
         self._underway = underway or Underway()
-        self.plan.resubmits = project.options.resubmit_uncertain
+        self.plan.resubmits, self.plan.flags = project.options.resubmit_uncertain, project.flags()
         judging = (self.chooser, self.kept, self.gates)
         self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
         self.plan.terms = {step.id: self._learnt(step) for step in self.plan.steps}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from wanflow.amounts import dollars, exact
 from wanflow.canon import lined
 from wanflow.errors import Problem
 from wanflow.language.recipe import Recipe, Step
@@ -71,7 +72,7 @@ class Unchanged:
 class Plan:
     """The list of what would happen. Text, JSON and the run itself are drawn from this one value.
 
-    `resubmits` says that what is uncertain is sent again.
+    `resubmits` says that what is uncertain is sent again; `flags` tell what was said beside the recipe.
     """
 
     recipe: Recipe
@@ -92,6 +93,7 @@ class Plan:
     terms: dict[str, Terms] = field(default_factory=dict)
     forecast: Forecast = field(default_factory=Forecast)
     resubmits: bool = False
+    flags: list[str] = field(default_factory=list)
     _sent: Counter[str] = field(default_factory=Counter)
     _rerolls: Counter[str] = field(default_factory=Counter)
     _reroll_images: Counter[str] = field(default_factory=Counter)
@@ -177,8 +179,8 @@ class Plan:
         if budget is None or not (totals.usd_worst > budget or totals.unpriced):
             return ""
         if totals.unpriced:
-            return f"{totals.unpriced} images have no known price, and the recipe's budget is ${budget}"
-        return f"this may cost ${totals.usd_worst}, and the recipe's budget is ${budget}"
+            return f"{totals.unpriced} images have no known price, and the recipe's budget is {exact(budget)}"
+        return f"this may cost {dollars(totals.usd_worst)}, and the recipe's budget is {exact(budget)}"
 
     def decisions(self) -> Iterator[tuple[str, Decision]]:
         """Every (row key, decision) in order; those of unchanged rows are made on the way."""
@@ -355,6 +357,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
         "recipe": plan.recipe.name,
         "backend": plan.backend,
         "place": plan.place,
+        "flags": plan.flags,
         "totals": {
             "jobs": totals.jobs,
             "run": totals.run,
@@ -428,7 +431,7 @@ def plan_json(plan: Plan) -> Iterator[str]:
     """The plan as JSON text in pieces, so that a hundred thousand jobs need no memory of their own."""
     functions = {step.id: step.function.name for step in plan.steps}
     decisions = (_decision(plan, row, decision, functions[decision.step]) for row, decision in plan.decisions())
-    return lined(plan_head(plan), "decisions", decisions)
+    return lined(plan_head(plan), decisions=decisions)
 
 
 def _decision(plan: Plan, row: str, decision: Decision, function: str) -> dict[str, Any]:

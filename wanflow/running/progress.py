@@ -35,6 +35,7 @@ from wanflow.planning.planned import EXCLUDED, Unchanged, shape_of
 from wanflow.planning.rowmemory import File
 from wanflow.planning.targets import published_as
 from wanflow.record import RunRecord
+from wanflow.running import recorded
 from wanflow.running.halt import Halt
 from wanflow.running.listener import Listener
 from wanflow.running.rowstate import RowState
@@ -310,6 +311,8 @@ class Progress:
         for state in self.rows.values():
             record.open_picks.update(step for step, chosen in state.chosen.items() if chosen.is_open)
         record.problems, record.notes = len(plan.problems), list(plan.notes)
+        recorded.note_choosers(self.rows.values(), self._planner.picks)
+        recorded.describe(record, self._planner)
         return record
 
 

@@ -18,6 +18,8 @@ class RowState:
         self.chosen: dict[str, Chosen] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.tries: dict[str, list[Try]] = {}
+        self.worked: dict[str, list[list[float]]] = {}
+        self.requests: dict[str, str] = {}
         self.open_ends = 0
         self.sound = True
 
@@ -48,7 +50,10 @@ class RowState:
         function = self.level.steps[self.level.numbers[step]].function.name
         tries = self.tries.get(step, [])
         outcome = self.outcomes[step] = Outcome(self.address(step), function, status, key, tries=tuple(tries))
+        outcome.worked = self.worked.get(step, [])
         self.charge(outcome, FREE)
+        request = self.requests.pop(step, "")
+        outcome.request = "" if result else request
         if result:
             chosen = self.chosen[step] = chosen or Chosen(result.blobs[:1], result.blobs[:1])
             if chosen.pictures:
@@ -58,7 +63,14 @@ class RowState:
             outcome.outputs = [_stored(blob) for blob in chosen.pictures or chosen.candidates]
             outcome.fidelity, outcome.warnings = result.fidelity, result.warnings
             outcome.images = len(result.blobs)
+            outcome.chosen = chosen if chosen.candidates else None
         return outcome
+
+    def begin(self, step: str, at: float) -> list[float]:
+        """A job is at work from this second of the run on; gives the span, whose length is to be filled in."""
+        span = [at, 0.0]
+        self.worked.setdefault(step, []).append(span)
+        return span
 
     def charge(self, outcome: Outcome, usd: Decimal | None) -> None:
         """Note what a job cost beside what its tries did; None when that is not known."""

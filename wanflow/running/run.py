@@ -77,6 +77,7 @@ class Run:
         self.put_off = PutOff(listener.note)
         self._leaders = Leaders()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._began = 0.0
         self._far = {self._lane(number) for number, step in enumerate(self.steps) if not step.function.is_local}
 
     # -- from outside
@@ -113,6 +114,7 @@ class Run:
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""
         started, self.keeping.run_id = self.clock.now(), run_id
+        self._began = self.clock.monotonic()
         for key, sha256 in self.plan.damaged.items():
             if self.blobs.fault(sha256):  # another run may have mended it since the plan
                 self.blobs.discard(sha256)
@@ -201,6 +203,7 @@ class Run:
             except (RowError, EditError) as error:
                 self._endings.fail(job, as_edit_error(error))
                 continue
+            self.progress.rows[job[0]].requests[self.steps[job[1]].id] = parts
             if self._leaders.follow(job, call.key):
                 continue
             if result := self._known(job, call.key):
@@ -263,16 +266,20 @@ class Run:
     async def _perform(self, job: Job, call: Call, parts: str, claim: int) -> None:
         step = self.steps[job[1]]
         began = self.clock.monotonic()
+        span = self.progress.rows[job[0]].begin(step.id, began - self._began)
         try:
             await self.planner.supplier.check_made(step, call.inputs)
             performed = await self._performed(job, call, parts)
             self._require_fidelity(performed.result)
         except OverBudget as over:
             self.put_off.add([job, *self._leaders.release(job)], over)
+            span.clear()
         except NoRoom as full:
+            span.clear()
             self.halt.for_store(StoreError(str(full)))
             self._leaders.release(job)
         except NotStarted:
+            span.clear()
             self._leaders.release(job)
         except EditError as error:
             self.keeping.note_refusal(call.key, error)
@@ -282,6 +289,7 @@ class Run:
         else:
             await self._finish(job, call, parts, performed, self.clock.monotonic() - began)
         finally:
+            span[1:] = [self.clock.monotonic() - began] * len(span[1:])  # what never began has none
             self.claims.free(call.key, claim)
             self.lanes.free(self._lane(job[1]))
 

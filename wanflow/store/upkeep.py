@@ -30,6 +30,8 @@ AGAIN = "the next run that needs it makes it again"
 PAID_AGAIN = "the next run that needs it fetches it while the provider keeps it, 24 hours; after that it is paid again"
 PAID_ONCE = "the next run that needs it pays for it again: its model answered at once, and keeps no task"
 FETCHED = "the next run that needs it fetches it again from {}"
+# Where small copies of pictures are kept, by the content of these; what is missing is made again by the next report.
+THUMBNAILS = "thumbnails"
 NOBODY = "no result needs it; wanflow cache gc removes it"
 
 
@@ -71,7 +73,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file below the project that nobody needs; `kind` is picture, part or lock."""
+    """A file below the project that nobody needs; `kind` is picture, part, view (a small copy for reports) or lock."""
 
     kind: str
     path: Path
@@ -278,6 +280,7 @@ class Upkeep:
         found.results = len(keys)
         pictures = (path for path in self._objects() if path.name not in needed)
         found.items = [*_items("picture", pictures, before), *_items("part", self._parts(), dead_before)]
+        found.items += _items("view", sorted((self._store / THUMBNAILS).glob("??/*.webp")), before)
         found.items += _items("lock", sorted((self._store / "locks").glob("*")), math.inf)
         return found, keys
 
@@ -291,7 +294,8 @@ class Upkeep:
         """Files that died runs were writing, in the store and beside output files."""
         beside = {(self._root / path).parent for path, _ in self._index.outputs()}
         runs = sorted((self._store / "runs").glob("*"))
-        for folder in (self._store / "objects", *self._folders(), *runs, *sorted(beside)):
+        small = sorted((self._store / THUMBNAILS).glob("??"))
+        for folder in (self._store / "objects", *self._folders(), *small, *runs, *sorted(beside)):
             yield from folder.glob(".wanflow-*.part")
 
     # -- what there is

@@ -84,8 +84,8 @@ def collected_text(found: Collected, most: int = 20) -> str:
     if found.dry_run and len(found.items) > most:
         lines.append(f"  … and {len(found.items) - most:,} more")
     verb = "would be removed" if found.dry_run else "removed"
-    kinds = {kind: sum(item.kind == kind for item in found.items) for kind in ("picture", "part", "lock")}
-    names = {"picture": "picture", "part": "unfinished file", "lock": "dead lock"}
+    names = {"picture": "picture", "part": "unfinished file", "view": "thumbnail", "lock": "dead lock"}
+    kinds = {kind: sum(item.kind == kind for item in found.items) for kind in names}
     parts = [count(number, names[kind]) for kind, number in kinds.items() if number]
     if parts or found.results:
         forgotten = f"; {count(found.results, 'result')} forgotten" if found.results and not found.dry_run else ""

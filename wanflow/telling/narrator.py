@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline
@@ -36,7 +37,7 @@ class Voice(Listener, Protocol):
     def __exit__(self, *_: object) -> None:
         """Leave the stream as anybody may go on with."""
 
-    def consent(self, plan: Plan, yes: bool) -> bool:
+    def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
         """Whether a run may start. Raises RefusedError."""
 
     def problems(self, problems: Sequence[Problem]) -> None:
@@ -60,11 +61,15 @@ class Narrator:
         self._warned: set[tuple[str, str]] = set()
         self.unsaid = 0
 
-    def consent(self, plan: Plan, yes: bool) -> bool:
-        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may.
+    def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
+        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may. Of an `approved`
+        plan's file it is told first what is done, for whoever runs it need not have written it.
 
         Raises RefusedError where nobody can be asked.
         """
+        if approved:
+            more = f"; with {review.said(plan)}" if plan.flags else ""
+            self._say(f"{approved}: {review.headline(plan)}{more}")
         if plan.totals.paid_tasks and not yes:
             if not (sys.stdin.isatty() and self.stream.isatty()):
                 raise unasked(plan)

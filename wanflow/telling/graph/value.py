@@ -96,6 +96,11 @@ class Cluster:
         """The step's own id."""
         return self.path[-1]
 
+    @property
+    def words(self) -> str:
+        """All of it on a line: "restore · ./parts/restore.yaml"."""
+        return " · ".join([self.title, *([self.about] if self.about else []), *self.marks])
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
