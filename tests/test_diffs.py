@@ -397,6 +397,14 @@ def test_names_in_a_tree_stay_below_the_folder(repo: Path, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["good.yaml"]
 
 
+@pytest.mark.parametrize("names", [["a" * 300 + ".yaml"], ["a", "a/b.yaml"]])
+def test_a_tree_that_no_folder_can_hold_ends_in_words(names: list[str], repo: Path, tmp_path: Path) -> None:
+    git(repo, "init", "-q")
+    revision = Revision(repo, written(repo, [("100644", name, "wanflow: 1\n") for name in names]))
+    with pytest.raises(UsageError, match="can't be compared: File"):
+        revision.write_texts(tmp_path / "out")
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/../b", "/a", ".git/config", "a/.GIT/hooks/x", ".wanflow/index.sqlite"])
 def test_what_is_no_plain_name(name: str) -> None:
     assert not is_plain(name)
