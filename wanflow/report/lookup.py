@@ -48,6 +48,11 @@ class Found:
         return tuple(self.pictures[number - 1] for number in self.picked)
 
     @property
+    def shown(self) -> tuple[Seen, ...]:
+        """The same, or while nobody has picked, all that may go on."""
+        return self.gone_on or self.pictures
+
+    @property
     def base(self) -> str:
         """The digest of the picture that it was made from; empty where there is none."""
         return self.inputs.get("image") or self.inputs.get("images.0") or ""

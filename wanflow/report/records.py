@@ -13,6 +13,7 @@ from wanflow.documents.schemas import faults, load
 from wanflow.errors import StoreError, UsageError, describe_os_error, did_you_mean, inline, is_text
 from wanflow.model import RUN
 from wanflow.paying.status import Unrecorded, readable_record
+from wanflow.store.blobs import stat_of
 
 FILE = "run.json"
 LAST, PREVIOUS = "last", "previous"
@@ -70,8 +71,9 @@ class Runs:
         self._opened: list[Path] = []
 
     def ids(self) -> list[str]:
-        """All of them, the newest first; their names begin with the time."""
-        return sorted((path.parent.name for path in self._folder.glob(f"*/{FILE}")), reverse=True)
+        """All of them, the newest first; their names begin with the second in which they began."""
+        ended = {path.parent.name: stat.mtime_ns for path in self._folder.glob(f"*/{FILE}") if (stat := stat_of(path))}
+        return sorted(ended, key=lambda run: (run.partition("-")[0], ended[run]), reverse=True)
 
     def find(self, wanted: str) -> Record:
         """The run of this id, or of the only one that begins so, or the last. Raises UsageError, StoreError."""
@@ -101,8 +103,11 @@ class Runs:
 
     def before(self, record: Record) -> Iterator[Record]:
         """The readable records of earlier runs of the same recipe, the newest first."""
-        for run in self.ids():
-            if run < record.run_id:
+        ids = self.ids()
+        # One that lies elsewhere is older than what began after it.
+        known = record.run_id in ids
+        for run in ids[ids.index(record.run_id) + 1 :] if known else ids:
+            if known or run < record.run_id:
                 try:
                     earlier = self.read(run)
                 except StoreError:

@@ -114,7 +114,7 @@ class Rows:
         known = {sha256: Seen(sha256, picture["width"], picture["height"]) for sha256, picture in sizes.items()}
         known |= {seen.sha256: seen for _, one in found for seen in one.pictures}
         jobs = [self._job(row.key, step, one, known, theirs.pop(str(step["id"]), None)) for step, one in found]
-        jobs += [self._gone_job(row.key, step, one) for step, one in theirs.values() if one.gone_on]
+        jobs += [self._gone_job(row.key, step, one) for step, one in theirs.values() if one.shown]
         lost = row.shape.strip("x") and told is row
         note = "nothing changed in this row, and no record is left of the run that made its pictures" if lost else ""
         return Row(
@@ -197,7 +197,7 @@ class Rows:
     def _gone_job(self, row: str, step: Entry, found: Found) -> Job:
         prompt, params = _told_parameters(found)
         label = _label(str(step["id"]))
-        pictures = self._pictures(row, f"{label}, other run", found.gone_on, found.outcome)
+        pictures = self._pictures(row, f"{label}, other run", found.shown, found.outcome)
         made = self._job(row, step, Found(GONE, {}, None, {}, {}), {}, None)
         made["prompt"], made["params"] = prompt, params
         made["compare"] = JobChange(change=GONE, pictures=pictures, params=[])
@@ -241,8 +241,8 @@ class Rows:
 
     def _change(self, row: str, label: str, mine: Found, theirs: tuple[Entry, Found] | None) -> JobChange:
         step, other = theirs or ({}, None)
-        before = [seen.sha256 for seen in other.gone_on] if other else []
-        now = [seen.sha256 for seen in mine.gone_on]
+        before = [seen.sha256 for seen in other.shown] if other else []
+        now = [seen.sha256 for seen in mine.shown]
         if other is None:
             change = "new"
         elif now == before:
@@ -250,7 +250,7 @@ class Rows:
         else:
             change = "changed" if now and before else "new" if now else GONE
         shows = other is not None and change in ("changed", GONE)
-        pictures = self._pictures(row, f"{label}, other run", other.gone_on, other.outcome) if other and shows else []
+        pictures = self._pictures(row, f"{label}, other run", other.shown, other.outcome) if other and shows else []
         params = list(_differences(other, step, mine)) if other else []
         return JobChange(change=change, pictures=pictures, params=params)
 
