@@ -16,10 +16,7 @@ from wanflow.cli.flags import Money, again, options, recipe_options, selecting
 if TYPE_CHECKING:
     from wanflow.api import Options
     from wanflow.planning.planned import Plan
-    from wanflow.telling.log import Log
-    from wanflow.telling.narrator import Narrator
-
-    Voice = Narrator | Log
+    from wanflow.telling.narrator import Voice
 
 
 @main.command()
