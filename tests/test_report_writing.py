@@ -300,7 +300,7 @@ def test_a_worker_that_dies_costs_one_picture(tmp_path: Path) -> None:
     workers = Workers(1, tmp_path)
     views = Views(tmp_path / "views", workers)
     try:
-        views.make({sha256: [path], "x": []})
+        views.make({sha256: [str(path)], "x": []})
     finally:
         workers.close()
     assert views.faults == {sha256: "too large to show", "x": "not known"}

@@ -55,7 +55,7 @@ class Album:
     root: Path
     index: Index
     blobs: Blobs
-    paths: dict[str, list[Path]] = field(default_factory=dict)
+    paths: dict[str, list[str]] = field(default_factory=dict)
     shown: dict[str, list[Picture]] = field(default_factory=dict)
 
     def picture(self, seen: Seen, alt: str, *names: str) -> Picture:
@@ -65,10 +65,8 @@ class Album:
         )
         self.shown.setdefault(seen.sha256, []).append(made)
         if seen.sha256 not in self.paths:
-            self.paths[seen.sha256] = [self.blobs.path(seen.sha256)]
-        self.paths[seen.sha256] += [
-            self.root / name for name in names if self.root / name not in self.paths[seen.sha256]
-        ]
+            self.paths[seen.sha256] = [str(self.blobs.path(seen.sha256))]
+        self.paths[seen.sha256] += [f"{self.root}/{name}" for name in names]
         return made
 
     def take(self) -> dict[str, list[Picture]]:
@@ -76,12 +74,12 @@ class Album:
         shown, self.shown = self.shown, {}
         return shown
 
-    def places(self, sha256: str) -> list[Path]:
+    def places(self, sha256: str) -> list[str]:
         """Where a picture may lie; what the index remembers is asked only where it lies nowhere else."""
-        paths = self.paths.pop(sha256, [])
-        if DIGEST.fullmatch(sha256) and not any(path.is_file() for path in paths):
-            paths += [self.root / name for name in self.index.seen(sha256)]
-            paths += [self.root / written.path for written in self.index.written(sha256)]
+        paths = list(dict.fromkeys(self.paths.pop(sha256, [])))
+        if DIGEST.fullmatch(sha256) and not any(map(os.path.isfile, paths)):
+            paths += [f"{self.root}/{name}" for name in self.index.seen(sha256)]
+            paths += [f"{self.root}/{written.path}" for written in self.index.written(sha256)]
         return paths
 
 
