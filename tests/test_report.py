@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import reported
 from jsonschema import Draft202012Validator
 from PIL import Image
-from projects import Heard, Small, small_project, three_steps
+from projects import Heard, Small, coded, photo, small_project, three_steps
 
 from wanflow import api, report
 from wanflow.documents.schemas import load
@@ -173,6 +174,21 @@ def test_reused_pictures_name_the_run_that_made_them(
     assert second.job("r01/web")["reused_from"] == ""
 
 
+def test_what_failed_a_gate_is_shown_with_the_reason(tmp_path: Path) -> None:
+    blank = coded(np.full((48, 64, 3), 90, np.uint8))
+    step = "small: {uses: local/fit, image: row.photo, with: {max_side: 48}, expect: {not: [blank]}}"
+    project = small_project(tmp_path / "p", {"1.png": photo(1), "2.png": blank}, steps=[step])
+    project.run()
+    good, bad = told(project).job("1/small"), told(project).job("2/small")
+    assert [(one["unfit"], one["picture"]) for one in good["tries"]] == [("", None)]
+    [tried] = bad["tries"]
+    assert (bad["status"], bad["error"]["code"], bad["pictures"]) == ("failed", "GateFailed", [])
+    assert "blank" in tried["unfit"]
+    assert (tried["picture"]["width"], tried["picture"]["height"]) == (48, 36)
+    assert bad["before"]["sha256"] == told(project).rows["2"]["inputs"][0]["picture"]["sha256"]
+    assert "expect" in bad["error"]["remedy"]
+
+
 # -- the head
 
 
@@ -306,19 +322,13 @@ def test_rows_in_which_nothing_changed_show_what_an_earlier_run_recorded(tmp_pat
 
 
 def test_rows_keep_the_manifests_order_though_only_some_were_looked_at(tmp_path: Path) -> None:
-    photos = {f"{n}.png": reported_photo(n) for n in (1, 2, 3, 4)}
+    photos = {f"{n}.png": photo(n) for n in (1, 2, 3, 4)}
     project = small_project(tmp_path / "p", photos)
     project.run()
-    (project.folder / "photos" / "2.png").write_bytes(reported_photo(9))
+    (project.folder / "photos" / "2.png").write_bytes(photo(9))
     record = project.run()
     assert record.unchanged_rows == 3
     assert list(told(project).rows) == ["1", "2", "3", "4"]
-
-
-def reported_photo(seed: int) -> bytes:
-    from projects import photo
-
-    return photo(seed)
 
 
 def test_rows_of_which_no_record_is_left_say_so(tmp_path: Path) -> None:
@@ -423,6 +433,24 @@ def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]
         report.make(ids[0], compare="previous", here=project.folder)
     with pytest.raises(UsageError, match="is the reported run itself"):
         report.make(ids[0], compare=ids[0], here=project.folder)
+
+
+def test_a_record_far_from_its_project_is_shown_without_pictures(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    run = project.run().run_id
+    shutil.copyfile(project.store / "runs" / run / "run.json", tmp_path / "artifact.json")
+    shutil.rmtree(project.folder)
+    made = report.make("artifact.json", here=tmp_path)
+    assert (made.run, made.rows, made.pictures) == (run, 2, 0)
+    assert not (tmp_path / ".wanflow").exists()
+
+
+def test_the_record_of_a_newer_version_is_refused(three: tuple[Small, list[str]]) -> None:
+    project, ids = three
+    path = project.store / "runs" / ids[2] / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 2}), encoding="utf-8")
+    with pytest.raises(StoreError, match="its format_version is 2; a newer wanflow reads it"):
+        report.make(here=project.folder)
 
 
 def test_a_run_without_a_record_is_said_to_go_on_or_to_be_killed(tmp_path: Path) -> None:

@@ -123,6 +123,11 @@ class Lookup:
             status, outcome, made, parameters if isinstance(parameters, dict) else {}, slots, pictures, picked, of
         )
 
+    def made_by(self, key: object) -> tuple[Seen, ...]:
+        """The pictures that a key made, as far as the index knows."""
+        made = self._made(key)
+        return tuple(Seen(blob.sha256, blob.width, blob.height) for blob in made.result.blobs) if made else ()
+
     def _made(self, key: object) -> Made | None:
         """What the index knows of a key; an entry that makes no sense counts as missing."""
         if not isinstance(key, str):

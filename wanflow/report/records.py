@@ -13,6 +13,7 @@ from wanflow.documents.schemas import faults, load
 from wanflow.errors import StoreError, UsageError, describe_os_error, did_you_mean, inline, is_text
 from wanflow.model import RUN
 from wanflow.paying.status import Unrecorded, readable_record
+from wanflow.record import FORMAT_VERSION
 from wanflow.store.blobs import stat_of
 
 FILE = "run.json"
@@ -163,7 +164,9 @@ def read(path: Path) -> Record:
 
 
 def record_of(head: Entry) -> Record:
-    """A record as JSON values, sorted by rows. Raises ValueError for what no wanflow wrote."""
+    """A record as JSON values, sorted by rows. Raises ValueError for what no wanflow wrote, or one that comes later."""
+    if (version := head.get("format_version", FORMAT_VERSION)) != FORMAT_VERSION:
+        raise ValueError(f"its format_version is {version}; a newer wanflow reads it")
     try:
         return _record_of(head)
     except (LookupError, TypeError, AttributeError) as error:

@@ -182,11 +182,13 @@ class Rows:
             prompt=prompt,
             params=params,
             error=self._error(row, found),
-            before=self._before(row, label, found, known),
+            before=None if step.get("per_run") else self._before(row, label, found, known),
             pictures=self._pictures(row, label, found.pictures, outcome),
             picked=list(found.picked),
             by=_by(outcome, found),
-            tries=[Attempt(unfit=printable(one["unfit"]), usd=_usd(one["usd"])) for one in outcome.get("tries", ())],
+            tries=[
+                self._attempt(f"{row}, {label}", number, one) for number, one in enumerate(outcome.get("tries", ()), 1)
+            ],
             outputs=[self._written(str(file["path"])) for file in outcome.get("outputs", ()) if _is_visible(file)],
             reused_from=_reused_from(found),
             compare=self._change(row, label, found, theirs) if self.other else None,
@@ -200,6 +202,11 @@ class Rows:
         made["prompt"], made["params"] = prompt, params
         made["compare"] = JobChange(change=GONE, pictures=pictures, params=[])
         return made
+
+    def _attempt(self, what: str, number: int, tried: Entry) -> Attempt:
+        blobs = self.lookup.made_by(tried["key"]) if tried["unfit"] else ()
+        picture = self.album.picture(blobs[0], f"{what}, try {number}") if blobs else None
+        return Attempt(unfit=printable(str(tried["unfit"])), usd=_usd(tried["usd"]), picture=picture)
 
     def _before(self, row: str, label: str, found: Found, known: Mapping[str, Seen]) -> Picture | None:
         if not found.base or not (found.pictures or found.status in (Status.FAILED, Status.SKIPPED, Status.REFUSED)):
