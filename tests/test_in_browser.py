@@ -1,4 +1,4 @@
-"""The pages that wanflow makes, opened in a browser: tests/browser has what is done there, one file of tests a topic."""
+"""The pages that wanflow makes, opened in a browser; tests/browser has what is done there."""
 
 from __future__ import annotations
 
