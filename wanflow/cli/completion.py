@@ -125,7 +125,7 @@ def _tail(line: str) -> tuple[str, str]:
         elif char.isspace():
             word = start = place + 1
         elif char in breaks:
-            start = place + 1
+            start = place + (char != "@")  # readline counts this one to what follows
         place += 1
     before = line[word : start - 1] if quote else line[word:start]
     return (split_arg_string(before) or [""])[0], quote
