@@ -37,8 +37,8 @@ ZSH = """\
             "$words[1]" 2>/dev/null)}"; do
         value="${${line#?}%%%%$'\\t'*}" shown="${${line#?}/$'\\t'/  -- }"
         case "$line" in
-            +*) begun+=("$value") begun_shown+=("$shown") ;;
-            =*) whole+=("$value") whole_shown+=("$shown") ;;
+            '+'*) begun+=("$value") begun_shown+=("$shown") ;;
+            '='*) whole+=("$value") whole_shown+=("$shown") ;;
         esac
     done
     (( $#begun )) && compadd -U -S '' -d begun_shown -a begun

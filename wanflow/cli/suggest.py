@@ -175,11 +175,8 @@ def params(context: click.Context, begun: str) -> Iterator[Item]:
             )
             continue
         rule = declared.get(name, {})
-        values = (
-            ["true", "false"]
-            if rule.get("type") == "boolean"
-            else rule.get("enum") or [rule["default"]] * ("default" in rule)
-        )
+        values = ["true", "false"] if rule.get("type") == "boolean" else rule.get("enum") or []
+        values = values or [rule[key] for key in ("default",) if key in rule]
         yield from _items(dict.fromkeys(f"{name}={value}" for value in values), begun)
 
 
