@@ -62,7 +62,7 @@ STEPS = ["look", "look@book", "detail", "part", "part.prep", "sheet"]
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("wanflow cache s", ["stats\tCount pictures, room and money by recipe and backend."]),
+        ("wanflow completion z", ["zsh"]),
         ("wanflow plan ", ["parts/", "parts dir/", "picks/", "r.yaml"]),
         ("wanflow check parts/", ["parts/p.yaml"]),
         ("wanflow plan r.yaml -s ", [*STEPS, "tag:", "state:", "0001/", "0002/", '"my photo/', "run/"]),
