@@ -1,4 +1,4 @@
-"""Writes the reference pages of docs/ from the schemas, the functions, the models, the commands and the rules (make schemas)."""
+"""Writes the reference pages of docs/ from schemas, functions, models, commands and rules (make schemas)."""
 
 from __future__ import annotations
 

@@ -397,6 +397,14 @@ def test_names_in_a_tree_stay_below_the_folder(repo: Path, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["good.yaml"]
 
 
+@pytest.mark.parametrize("names", [["a" * 300 + ".yaml"], ["a", "a/b.yaml"]])
+def test_a_tree_that_no_folder_can_hold_ends_in_words(names: list[str], repo: Path, tmp_path: Path) -> None:
+    git(repo, "init", "-q")
+    revision = Revision(repo, written(repo, [("100644", name, "wanflow: 1\n") for name in names]))
+    with pytest.raises(UsageError, match="can't be compared: File"):
+        revision.write_texts(tmp_path / "out")
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/../b", "/a", ".git/config", "a/.GIT/hooks/x", ".wanflow/index.sqlite"])
 def test_what_is_no_plain_name(name: str) -> None:
     assert not is_plain(name)
@@ -410,3 +418,11 @@ def test_a_pointer_of_git_lfs_is_known_by_its_digest(project: Reviewed, repo: Pa
     git(repo, "commit", "-q", "-a", "-m", "lfs")
     (project.folder / "a.png").write_bytes(photo)
     assert compared(project).differences == ()
+
+
+def test_what_waits_for_a_pick_follows_and_is_not_stored(project: Reviewed) -> None:
+    project.change('row.colours }}"}}', 'row.colours }}, soft"}, candidates: 2, pick: {by: hand}}')
+    found = compared(project)
+    assert jobs(found, "changed") == ["0001/colour", "0002/colour", "0003/colour"]
+    assert len(found.of("follows")) == 6
+    assert not any(one.stored for one in found.differences)

@@ -511,6 +511,13 @@ def test_with_problems_in_rows_the_plan_holds_the_others(project: Reviewed) -> N
     assert rows == {"0001", "0003"}
 
 
+def test_a_row_that_was_mended_since_is_refused(project: Reviewed) -> None:
+    project.change("b.png", "none.png", "photos.csv")
+    save(project)
+    project.change("none.png", "b.png", "photos.csv")
+    assert refused(project)[0] == "0002/colour is not in the plan"
+
+
 def test_a_recipe_is_no_saved_plan(project: Reviewed, tmp_path: Path) -> None:
     save(project)
     assert is_saved(project.folder / "plan.json")

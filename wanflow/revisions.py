@@ -86,8 +86,13 @@ class Revision:
         if len(texts) > MAX_TEXTS or sum(self.files[path].size for path in texts) > MAX_TEXT_BYTES:
             raise UsageError(f"--diff: {self.ref} has too many or too large texts to be compared")
         for path in self.files:
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            (target / path).write_bytes(self.read(path) if path in texts else b"")
+            text = self.read(path) if path in texts else b""
+            try:
+                (target / path).parent.mkdir(parents=True, exist_ok=True)
+                (target / path).write_bytes(text)
+            except OSError as error:  # no room, or a name that no folder here can have
+                what = f"{inline(path)[:200]} of {self.ref}"
+                raise UsageError(f"--diff: {what} can't be compared: {error.strerror}") from error
 
     def added(self, path: str) -> bool:
         """Whether git has a file of this name now; of a file that it never had, nobody knows what it was."""

@@ -35,15 +35,15 @@ export async function open(file, {hash = "", width = 1280, height = 900, expecte
   return page;
 }
 
-/** What axe finds in a page that people with disabilities could not use, serious or critical. */
-export async function barriers(page) {
+/** What axe finds in a page that people with disabilities could not use, as "impact: rule: where". */
+export async function barriers(page, options = {}) {
   await page.evaluate(() => {  // all of it: what is folded or far down, too
     document.querySelectorAll("details").forEach(one => { one.open = true; });
     document.querySelectorAll(".row").forEach(one => one.style.setProperty("content-visibility", "visible"));
   });
   await page.evaluate(`${axe};0`);
-  const {violations, passes} = await page.evaluate(() => window.axe.run(document, {resultTypes: ["violations"]}));
-  assert.ok(passes.length > 10, "axe looked at the page");
+  const {violations, passes} = await page.evaluate(options => window.axe.run(document, options), {resultTypes: ["violations"], ...options});
+  assert.ok(passes.length > 0, "axe looked at the page");
   return violations.map(one => `${one.impact}: ${one.id}: ${one.nodes.map(node => node.html.slice(0, 160)).join(" | ")}`);
 }
 

@@ -320,7 +320,11 @@ class Planner:
         reasons = {
             step.id: Reason.REFUSED if step.id in chosen else Reason.EXCLUDED for step in self.plan.level(row).steps
         }
-        refused = tuple(Decision(step, Action.SKIP, reason) for step, reason in reasons.items())
+        note = "; ".join(problem.message for problem in error.problems)
+        refused = tuple(
+            Decision(step, Action.SKIP, reason, note=note if reason is Reason.REFUSED else "")
+            for step, reason in reasons.items()
+        )
         self.plan.entries.append(RowPlan(row, refused, {}))
 
     # -- what is made once for the whole run

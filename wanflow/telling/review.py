@@ -93,7 +93,8 @@ def _work(plan: Plan) -> Iterator[str]:
         yield cost(plan)
     if totals.restore:
         yield files
-    yield f"about {duration(totals.seconds)}"
+    told, worst = duration(totals.seconds), duration(totals.seconds_worst)
+    yield f"about {told}" if told == worst else f"about {told} (worst case {worst})"
 
 
 def where(plan: Plan) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wanflow.errors import inline
-from wanflow.telling.graph.value import Edge, Graph, Kind, Node, Way
+from wanflow.telling.graph.value import Edge, Graph, Node, Way
 
 _STYLES = {Way.ONE: "", Way.ALL: "penwidth=2", Way.ROWS: "penwidth=3", Way.PAST: "style=dashed"}
-_COLORS = {Kind.INPUT: "#3b82f6", Kind.LOCAL: "#808080", Kind.MODEL: "#d97706", Kind.OUTPUT: "#0d9488"}
 
 
 def dot(graph: Graph) -> str:
@@ -30,7 +29,7 @@ def _nodes(graph: Graph, path: tuple[str, ...], indent: str) -> Iterator[str]:
     for node in graph.nodes:
         if node.within == path:
             copies = ", peripheries=2" if node.copies > 1 else ""
-            color = _COLORS[node.kind]
+            color = node.kind.color
             yield f'{indent}{_quoted(node.id)} [label={_quoted(_words(node))}, color="{color}"{copies}]'
     for number, cluster in enumerate(graph.clusters):
         if cluster.path[:-1] == path:

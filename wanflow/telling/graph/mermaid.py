@@ -10,10 +10,10 @@ from wanflow.telling.graph.value import Edge, Graph, Kind, Node, Way
 
 _ARROWS = {Way.ONE: "-->", Way.ALL: "==>", Way.ROWS: "==>", Way.PAST: "-.->"}
 _FRAMES = {Kind.INPUT: ("([", "])"), Kind.LOCAL: ("[", "]"), Kind.MODEL: ("[", "]"), Kind.OUTPUT: ("([", "])")}
-# Strokes only: what is inside stays readable in light and dark.
-_CLASSES = {Kind.INPUT: "#3b82f6", Kind.LOCAL: "#808080", Kind.MODEL: "#d97706", Kind.OUTPUT: "#0d9488"}
 # All else may be syntax, or HTML, and is written as a number: #60;
 _UNSAFE = re.compile(r"[^\w \u00d7\u00b7\u2026.,/+$-]")
+# Two dollar signs would begin a formula; an empty space keeps them apart.
+_FORMULA = re.compile(r"\$(?=\$)")
 
 
 def mermaid(graph: Graph) -> str:
@@ -28,9 +28,10 @@ def _lines(graph: Graph) -> Iterator[str]:
     yield from _nodes(graph, (), ids, "  ")
     for edge in graph.edges:
         yield f"  {ids[edge.source]} {_ARROWS[edge.way]}{_label(edge)} {ids[edge.target]}"
-    for kind, color in _CLASSES.items():
+    for kind in Kind:
         if members := [ids[node.id] for node in graph.nodes if node.kind is kind]:
-            yield f"  classDef {kind.value} stroke:{color},stroke-width:2px"
+            # A stroke only: what is inside stays readable in light and dark.
+            yield f"  classDef {kind.value} stroke:{kind.color},stroke-width:2px"
             yield f"  class {','.join(members)} {kind.value}"
 
 
@@ -61,4 +62,4 @@ def _label(edge: Edge) -> str:
 
 
 def _text(text: str) -> str:
-    return _UNSAFE.sub(lambda found: f"#{ord(found[0])};", inline(text))
+    return _UNSAFE.sub(lambda found: f"#{ord(found[0])};", _FORMULA.sub("$\u200b", inline(text)))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import PurePath
 
 from wanflow.language.picks import BY_LIKENESS
 from wanflow.language.recipe import Guard, Output, Recipe, Step, plain
@@ -156,7 +157,8 @@ class _Drawing:
 
     def _origin(self, ref: Ref) -> str:
         if ref.kind is RefKind.ROW and self.manifest:
-            return self.manifest.source
+            source = PurePath(self.manifest.source)
+            return source.name if source.is_absolute() else self.manifest.source
         return {RefKind.PARAM: "a parameter", RefKind.FILE: "a file", RefKind.URL: "fetched"}.get(ref.kind, "")
 
     def _node(self, alike: Sequence[Step]) -> Node:

@@ -31,7 +31,6 @@ _TINTS = {
     Mood.BAD: ("#dc2626", 0.28),
     Mood.QUIET: ("#808080", 0.18),
 }
-_KINDS = {Kind.INPUT: "#3b82f6", Kind.LOCAL: "#808080", Kind.MODEL: "#d97706", Kind.OUTPUT: "#0d9488"}
 # A file of its own follows the reader's choice of light or dark by itself.
 _ALONE = (
     ".wanflow-graph{color:#23211d;background:#fbfaf7}"
@@ -139,7 +138,7 @@ def _rows(node: Node, width: float) -> list[list[tuple[str, Mood | None]]]:
 
 
 def _node(node: Node, at: Rect) -> Iterator[str]:
-    color = _KINDS[node.kind]
+    color = node.kind.color
     round_ = at.height / 2 if node.kind in (Kind.INPUT, Kind.OUTPUT) and at.height < 60 else 8.0
     yield f'<g class="node {node.kind.value}"><title>{_text(node.words)}</title>'
     for copy in range(min(node.copies, 3) - 1, 0, -1):

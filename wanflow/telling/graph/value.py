@@ -15,6 +15,15 @@ class Kind(StrEnum):
     MODEL = "model"
     OUTPUT = "output"
 
+    @property
+    def color(self) -> str:
+        """That of its line, the same in every format."""
+        return _COLORS[self]
+
+
+# Middle tones, to be seen on white and on black, and told apart by eyes without red or green.
+_COLORS = {Kind.INPUT: "#3b82f6", Kind.LOCAL: "#808080", Kind.MODEL: "#d97706", Kind.OUTPUT: "#0d9488"}
+
 
 class Way(StrEnum):
     """How pictures go along an edge: one for one, all of them, those of all rows; or past a step that is bypassed."""
