@@ -8,7 +8,7 @@ OLDEST_READY := $(OLDEST)/.installed
 # The oldest official SDK that the provider's pages allow; the newest is in the virtual environment itself.
 OLD_SDK := $(VENV)/dashscope-1.25.2
 
-.PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets clean
+.PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets docs clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 define environment
@@ -79,7 +79,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-## schemas: derive the authoring schema from the exact ones
+## schemas: derive the authoring schema from the exact ones, and write the reference pages of docs/
 schemas: $(READY)
 	$(BIN)/python scripts/derive_schemas.py
 	$(BIN)/python scripts/reference.py
@@ -97,5 +97,9 @@ bench-pictures: $(READY)
 sheets: $(READY)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python scripts/contact_sheets.py
 
+## docs: the documentation as a site in site/, which needs no network; FLAGS=--quiet says only what is wrong
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(FLAGS)
+
 clean:
-	rm -rf $(VENV) $(OLDEST) .tools out .wanflow
+	rm -rf $(VENV) $(OLDEST) .tools out site .wanflow
