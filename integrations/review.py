@@ -17,6 +17,7 @@ import html
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import urllib.error
@@ -24,7 +25,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ class Review:
         """The worst case in USD, or "unknown" where a price is."""
         return "unknown" if self.unpriced else str(self.usd)
 
+    @property
+    def most(self) -> str:
+        """The same in words."""
+        return "a price is not known" if self.unpriced else f"at most ${dollars(self.usd)}"
+
     def count(self, totals: Mapping[str, Any]) -> None:
         """Add the totals of a saved plan."""
         self.jobs += totals["jobs"]
@@ -86,11 +92,18 @@ class Review:
 
     def report(self) -> str:
         """The whole report: a head, and a section a recipe."""
-        cost = "a price is not known" if self.unpriced else f"at most &#36;{self.usd}"
-        head = f"**wanflow**: {self.jobs:,} jobs, {self.images:,} paid images, {cost}{kept_in(os.environ)}"
+        most = self.most.replace("$", "&#36;")
+        head = f"**wanflow**: {self.jobs:,} jobs, {self.images:,} paid images, {most}{kept_in(os.environ)}"
         if self.exit_code:
             head += f" — **not ready** (exit code {self.exit_code})"
         return BETWEEN.join([head + "".join(f"\n\n{quoted(text)}" for text in self.refusals), *self.sections]) + "\n"
+
+
+def dollars(usd: Decimal) -> str:
+    """An amount as wanflow tells it: never less than it is, to the cent, and below a dollar to four digits."""
+    digits = Decimal("0.0001") if usd < 1 else Decimal("0.01")
+    whole, _, rest = f"{usd.quantize(digits, ROUND_CEILING):,f}".partition(".")
+    return f"{whole}.{rest.rstrip('0'):0<2}"
 
 
 def kept_in(environment: Mapping[str, str]) -> str:
@@ -109,16 +122,37 @@ def in_code(name: str) -> str:
     return f"<code>{re.sub(r'[^A-Za-z0-9 ./-]', lambda found: f'&#{ord(found.group())};', name)}</code>"
 
 
-def recipes_of(patterns: str) -> list[str]:
-    """The recipes that globs, one a line, lead to; files without a key `wanflow:` are none. Raises ReviewError."""
+def recipes_of(wanflow: str, patterns: str) -> list[str]:
+    """The recipes that globs, one a line, lead to; files without a key `wanflow:` are none, and what only other recipes
+    can use is planned in these. Raises ReviewError.
+    """
     lines = [line.strip() for line in patterns.splitlines() if line.strip()]
     names = (name for line in lines for name in glob.iglob(line, recursive=True))  # noqa: PTH207 - absolute ones, too
     found = sorted({name for name in names if Path(name).is_file()})
     key = re.compile(rb"""^(?:\xef\xbb\xbf)?["']?wanflow["']?[ \t]*:""", re.MULTILINE)
     recipes = [name for name in found if key.search(Path(name).read_bytes())]
+    if recipes:
+        code, told, _ = asked(wanflow, "check", "--list", "--format", "json", "--", *recipes)
+        if code:
+            raise ReviewError(f"the recipes can't be told from their parts (exit code {code})", code)
+        listed = json.loads(told)
+        recipes = listed["recipes"]
+        for part in listed["parts"]:
+            say(f"{part}: only other recipes can use it; it is planned in these")
     if not recipes:
         raise ReviewError(f"no recipe is called {' or '.join(lines) or 'nothing'}; set `recipes`", USAGE)
-    return recipes
+    return list(recipes)
+
+
+def flags_of(text: str) -> list[str]:
+    """Further flags, as words; a shell never sees them. Raises ReviewError."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ReviewError(f"args: {error}".lower(), USAGE) from None
+    if "--" in words:  # what follows it would be taken for recipes, the flags of the gate among them
+        raise ReviewError("args are flags only; name recipes in `recipes`", USAGE)
+    return words
 
 
 def asked(wanflow: str, *words: str) -> tuple[int, str, str]:
@@ -136,18 +170,18 @@ def asked(wanflow: str, *words: str) -> tuple[int, str, str]:
 
 def plan(given: argparse.Namespace) -> int:
     """Check and plan the recipes; keep report, saved plans and SARIF in a folder; the exit code is the gate."""
-    recipes, folder = recipes_of(given.recipes), Path(given.into)
-    most = amount(given.max_cost)
+    folder, most, args = Path(given.into), amount(given.max_cost), flags_of(given.args)
+    recipes = recipes_of(given.wanflow, given.recipes)
     (folder / "plans").mkdir(parents=True, exist_ok=True)
     review = Review()
     if given.check == "true":
-        code, log, _ = asked(given.wanflow, "check", "--format", "sarif", "--", *recipes)
+        code, log, _ = asked(given.wanflow, "check", *args, "--format", "sarif", "--", *recipes)
         (folder / "check.sarif").write_text(log, encoding="utf-8")
         review.codes.add(code)
     for recipe, kept in zip(recipes, plan_files(folder / "plans", recipes), strict=True):
         review.sections.append(section(given, review, recipe, kept))
     if most is not None and review.usd > most and REFUSED not in review.codes:
-        review.refusals.append(f"all recipes together may cost ${review.usd}, and max_cost is ${most}")
+        review.refusals.append(f"all recipes together may cost ${dollars(review.usd)}, and max_cost is ${most}")
         review.codes.add(REFUSED)
     (folder / "report.md").write_text(review.report(), encoding="utf-8")
     append("GITHUB_STEP_SUMMARY", fitted(review.report(), SUMMARY_LIMIT))
@@ -155,7 +189,7 @@ def plan(given: argparse.Namespace) -> int:
         "GITHUB_OUTPUT",
         f"jobs={review.jobs}\nimages={review.images}\nusd={review.cost}\nexit_code={review.exit_code}\n",
     )
-    say(f"{review.jobs} jobs, {review.images} paid images, USD {review.cost} at most")
+    say(f"{review.jobs} jobs, {review.images} paid images, {review.most}")
     for text in review.refusals:
         say(text)
     return review.exit_code
@@ -188,12 +222,13 @@ def section(given: argparse.Namespace, review: Review, recipe: str, kept: Path) 
     kept.unlink(missing_ok=True)
     flags = [f"--max-cost={given.max_cost}"] if given.max_cost else []
     flags += [f"--forbid={given.forbid}"] if given.forbid else []
-    words = [*flags, "--format", "markdown", f"--output={kept}", "--", recipe]
+    args = flags_of(given.args)
+    words = [*args, *flags, "--format", "markdown", f"--output={kept}", "--", recipe]
     parts = [one(given, review, recipe, "plan", *words)]
     if kept.is_file():
         review.count(json.loads(kept.read_text(encoding="utf-8"), parse_float=Decimal)["totals"])
     if given.base:
-        words = [f"--diff={given.base}", "--format", "markdown", "--", recipe]
+        words = [*args, f"--diff={given.base}", "--format", "markdown", "--", recipe]
         parts.append(one(given, review, recipe, "plan", *words))
     return "\n\n".join(parts)
 
@@ -405,6 +440,11 @@ def main(words: Sequence[str] | None = None) -> int:
         ("wanflow", "wanflow", "the command"),
         ("recipes", "recipes/*.yaml", "globs, one a line"),
         ("into", "wanflow-review", "folder of report, plans and SARIF"),
+        (
+            "args",
+            "",
+            "flags of `wanflow check` and `wanflow plan`, quoted as for a shell",
+        ),
         ("base", "", "git revision that the plan is held against"),
         ("max-cost", "", "in USD, of each recipe and of all together"),
         ("forbid", "", "`paid`: nothing may be paid for"),

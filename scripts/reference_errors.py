@@ -98,4 +98,3 @@ def _failures() -> Iterator[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from fakes import Fakery, PaidBackend, PaidService
 from PIL import Image
 from projects import Small
@@ -154,9 +155,11 @@ def runs(folder: Path) -> tuple[Small, Mapping[str, RunRecord]]:
     from wanflow import picking
 
     project = archive(folder)
-    first = run(project)
-    chosen = ["r01/look#2", "r02/look#1", "r03/look#3", "r04/look#2"]
-    picking.pick(project.recipe, chosen, studio())
-    second = run(project)
-    third = run(project, params={"style": "gold foil art"})
+    with pytest.MonkeyPatch.context() as patch:  # for fixtures of a session, which have no ledger of their own
+        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        first = run(project)
+        chosen = ["r01/look#2", "r02/look#1", "r03/look#3", "r04/look#2"]
+        picking.pick(project.recipe, chosen, studio())
+        second = run(project)
+        third = run(project, params={"style": "gold foil art"})
     return project, {"first": first, "second": second, "third": third}

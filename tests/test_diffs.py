@@ -17,6 +17,7 @@ from reviewed import Reviewed, reviewed_project
 
 from wanflow.cli import main
 from wanflow.errors import UsageError
+from wanflow.language.selection import Wish
 from wanflow.planning.versions import Comparison
 from wanflow.reviewing import diff
 from wanflow.revisions import Revision, is_plain
@@ -157,7 +158,7 @@ def test_a_recipe_that_was_not_there_is_all_new(project: Reviewed) -> None:
     assert diff_text(found).splitlines()[0].endswith("; the other version has no recipe of this name")
 
 
-@pytest.mark.parametrize("ref", ["nowhere", "--upload-pack=x", "HEAD:p", "", "-h"])
+@pytest.mark.parametrize("ref", ["nowhere", "--upload-pack=x", "HEAD:p", "", "-h", "a" * 5000])
 def test_what_is_no_revision_is_told(project: Reviewed, ref: str) -> None:
     with pytest.raises(UsageError, match="neither a folder nor a revision"):
         compared(project, ref)
@@ -202,6 +203,122 @@ def test_problems_are_told_beside_a_comparison(project: Reviewed) -> None:
 def test_an_empty_revision_is_no_plan_instead(project: Reviewed) -> None:
     # As in --diff "$BASE" where BASE is not set.
     assert CliRunner().invoke(main, ["plan", "r.yaml", "--diff", ""]).exit_code == 64
+
+
+def test_files_that_are_written_elsewhere_are_told_beside_requests(project: Reviewed) -> None:
+    project.change('card: {image: steps.fused, to: "out/', 'card: {image: steps.fused, to: "cards/')
+    found = compared(project)
+    assert diff_text(found) == (
+        "archive against HEAD: no change in requests; 3 files written elsewhere\n"
+        "\n"
+        "  card: out/0001.png → cards/0001.png, and 2 more files"
+    )
+    assert "<summary>Files (1)</summary>" in diff_markdown(found)
+    assert diff_json(found)["files"][0] == {"output": "card", "old": "out/0001.png", "new": "cards/0001.png"}
+
+
+def test_files_of_an_output_that_comes_or_goes_are_told(project: Reviewed, repo: Path) -> None:
+    tint = '  tint: {image: steps.colour, to: "out/${{ row.id }}-tint.png"}\n'
+    project.change("outputs:\n", f"outputs:\n{tint}")
+    assert diff_text(compared(project)).endswith("  tint: out/0001-tint.png is new, and 2 more files")
+    git(repo, "commit", "-q", "-a", "-m", "tints")
+    project.change(tint, "")
+    assert diff_text(compared(project)) == (
+        "archive against HEAD: no change in requests; 3 files not written any more\n"
+        "\n"
+        "  tint: out/0001-tint.png is not written any more, and 2 more files"
+    )
+
+
+def test_an_output_by_another_name_and_rows_that_come_are_no_other_files(project: Reviewed) -> None:
+    project.change("  card: {image", "  postcard: {image")
+    project.change("0003,c.png", "0004,c.png,a house\n0003,c.png", "photos.csv")
+    assert compared(project).files == ()
+
+
+def test_the_files_of_a_renamed_row_lie_elsewhere(project: Reviewed) -> None:
+    project.change("0002,", "9002,", "photos.csv")
+    (one,) = compared(project).files
+    assert (one.old, one.new) == ("out/0002.png", "out/9002.png")
+
+
+def test_an_output_folder_that_a_flag_names_is_the_same_for_both(project: Reviewed, tmp_path: Path) -> None:
+    assert diff(project.recipe, "HEAD", project.options(out=tmp_path / "elsewhere"))[1].files == ()
+
+
+def test_what_waits_for_a_pick_is_not_told_as_stored(project: Reviewed, repo: Path) -> None:
+    project.change('with: {prompt: "${{ row.colours }}"}}', 'candidates: 2, pick: {by: hand}, with: {prompt: "x"}}')
+    git(repo, "commit", "-q", "-a", "-m", "picks")
+    project.run()
+    project.change("seen from above", "seen from the side")
+    told = diff_text(compared(project)).splitlines()[0]
+    assert told == ("archive against HEAD: 3 changed, 3 made of what changed, 3 the same; costs $0.00, 6 after a pick")
+
+
+def test_what_waits_for_a_pick_follows_what_it_waits_for(project: Reviewed, repo: Path) -> None:
+    project.change('with: {prompt: "${{ row.colours }}"}}', 'candidates: 2, pick: {by: hand}, with: {prompt: "x"}}')
+    git(repo, "commit", "-q", "-a", "-m", "picks")
+    project.change('{prompt: "x"}', '{prompt: "y"}')
+    found = compared(project)
+    assert [len(found.of(kind)) for kind in ("changed", "follows")] == [3, 6]
+
+
+def test_only_what_is_selected_is_compared(project: Reviewed) -> None:
+    project.change("green hills", "red hills", "photos.csv")
+    project.change("a red house", "a blue house", "photos.csv")
+    found = diff(project.recipe, "HEAD", project.options(wish=Wish(select=("0002/",))))[1]
+    assert jobs(found, "changed") == ["0002/colour"]
+    assert [one.stored for one in found.differences] == [False] * 3
+
+
+# -- from where it is asked
+
+
+def test_a_manifest_that_a_flag_names_is_that_of_the_version(
+    project: Reviewed, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.folder / "sub").mkdir()
+    rows = (project.folder / "photos.csv").read_text().replace(",a.png", ",../a.png")
+    (project.folder / "sub" / "rows.csv").write_text(rows.replace(",b.", ",../b.").replace(",c.", ",../c."))
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "other rows")
+    project.change("green hills", "red hills", "sub/rows.csv")
+    for here, named in ((project.folder / "sub", "rows.csv"), (repo, "p/sub/rows.csv")):
+        monkeypatch.chdir(here)
+        assert jobs(diff(project.recipe, "HEAD", project.options(manifest=Path(named)))[1], "changed") == [
+            "0002/colour"
+        ]
+
+
+def test_a_manifest_that_a_flag_names_and_git_does_not_have_is_taken_as_it_is(project: Reviewed) -> None:
+    shutil.copy(project.folder / "photos.csv", project.folder / "mine.csv")
+    found = diff(project.recipe, "HEAD", project.options(manifest=Path("mine.csv")))[1]
+    assert (found.same, found.differences) == (9, ())
+
+
+def test_a_shallow_copy_says_how_to_get_the_rest(project: Reviewed, repo: Path, tmp_path: Path) -> None:
+    project.change("green hills", "red hills", "photos.csv")
+    git(repo, "commit", "-q", "-a", "-m", "red")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repo}", "shallow")
+    with pytest.raises(UsageError, match="shallow, so fetch it first"):
+        Revision(tmp_path / "shallow" / "p", "HEAD^")
+    assert "p" not in Revision(tmp_path / "shallow" / "p", "HEAD").files
+
+
+def test_why_git_refuses_is_told(project: Reviewed, repo: Path) -> None:
+    shutil.rmtree(repo / ".git")
+    (repo / ".git").write_text("gitdir: /nowhere\n")
+    with pytest.raises(UsageError, match="git can't read the repository: fatal: not a git repository: /nowhere"):
+        compared(project)
+
+
+def test_a_folder_whose_name_means_something_to_git_is_only_a_folder(repo: Path) -> None:
+    git(repo, "init", "-q")
+    (repo / ":(top)").mkdir()
+    (repo / ":(top)" / "r.yaml").write_text("wanflow: 1\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "begin")
+    assert set(Revision(repo / ":(top)", "HEAD").files) == {"r.yaml"}
 
 
 # -- a stranger's repository
@@ -278,6 +395,14 @@ def test_names_in_a_tree_stay_below_the_folder(repo: Path, tmp_path: Path) -> No
     (tmp_path / "out").mkdir()
     revision.write_texts(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["good.yaml"]
+
+
+@pytest.mark.parametrize("names", [["a" * 300 + ".yaml"], ["a", "a/b.yaml"]])
+def test_a_tree_that_no_folder_can_hold_ends_in_words(names: list[str], repo: Path, tmp_path: Path) -> None:
+    git(repo, "init", "-q")
+    revision = Revision(repo, written(repo, [("100644", name, "wanflow: 1\n") for name in names]))
+    with pytest.raises(UsageError, match="can't be compared: File"):
+        revision.write_texts(tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/../b", "/a", ".git/config", "a/.GIT/hooks/x", ".wanflow/index.sqlite"])

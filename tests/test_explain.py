@@ -244,6 +244,17 @@ def test_where_a_picture_goes_says_whether_it_stands_there(project: Project) -> 
     assert "It does not run: its result is stored; output file not there." in told
 
 
+def test_of_two_outputs_of_a_job_each_is_told_as_it_is(project: Project) -> None:
+    copy = "  copy: {image: steps.large, to: 'out/${{ row.id }}-copy.png'}\n"
+    project.recipe.write_text(RECIPE.replace("outputs:\n", f"outputs:\n{copy}"))
+    project.run()
+    (project.folder / "out/a.png").write_bytes(b"mine")
+    (project.folder / "out/a-copy.png").unlink()
+    told = project.jobs("a/large")
+    assert "out/a.png (large) was edited; that is kept aside" in told
+    assert "out/a-copy.png (copy) is not there and is put in place" in told
+
+
 def test_a_stored_picture_that_is_gone_is_told(project: Project) -> None:
     project.run()
     blob = project.job("a/large").result.result.blobs[0]  # type: ignore[union-attr]
@@ -604,6 +615,22 @@ def test_what_a_stranger_embedded_ends_in_words(project: Project, change: dict[s
     told = project.told("x.png")
     assert told.startswith("x.png: this content is not known here")
     assert told.replace("\n", "").isprintable()
+
+
+def test_a_number_that_json_can_not_say_is_no_provenance(project: Project) -> None:
+    project.run()
+    endless = embedded([STEP | {"parameters": {"strength": 123456}}]).replace(b"123456", b"1e9999")
+    (project.folder / "x.png").write_bytes(endless)
+    assert file_json(project.file("x.png"))["says_of_itself"] is None
+
+
+def test_a_very_long_chain_is_told_in_a_few_columns(project: Project) -> None:
+    project.run()
+    chain = [STEP | {"sha256": f"{n:064x}", "inputs": {"image": f"{n + 1:064x}"}} for n in range(200)]
+    (project.folder / "x.png").write_bytes(embedded(chain, picture=f"{0:064x}"))
+    told = file_text(project.file("x.png"))
+    assert told.count("wan/expand") == 200
+    assert max(map(len, told.splitlines())) < 200
 
 
 # -- the command

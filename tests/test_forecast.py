@@ -80,3 +80,8 @@ def test_jobs_take_as_long_as_they_do_on_average_but_not_all_alike() -> None:
     assert sum(seconds) / 1000 == pytest.approx(10.0, rel=0.005)
     assert (min(seconds), max(seconds)) == (pytest.approx(5.0, abs=0.1), pytest.approx(15.0, abs=0.1))
     assert varied(replace(terms, spread=0.0), 7) == 10.0
+
+
+def test_a_lane_alone_takes_no_less_than_its_jobs_one_after_the_other() -> None:
+    (lane,) = forecast([Work("a", 10.0)] * 3, {}, LIMITS).lanes
+    assert (LIMITS["a"].slots, lane.seconds) == (2, 20.0)  # and not the 15 of an even share

@@ -213,6 +213,18 @@ def test_the_hook_checks_every_recipe_but_parts_and_strangers(project: Reviewed)
     assert (done.exit_code, done.stdout) == (0, "r.yaml: no problems; 3 rows, 3 steps\n")
 
 
+def test_of_several_recipes_parts_are_told_and_passed_over(project: Reviewed) -> None:
+    part = "wanflow: 1\ninputs: {photo: {}}\nsteps:\n  a: {uses: local/resize, image: inputs.photo, with: {width: 9}}\n"
+    (project.folder / "part.yaml").write_text(part + "outputs: {a: {image: steps.a}}\n")
+    done = CliRunner().invoke(main, ["check", "part.yaml", "r.yaml"])
+    told = "part.yaml: only other recipes can use it; it is checked in these\nr.yaml: no problems; 3 rows, 3 steps\n"
+    assert (done.exit_code, done.stdout) == (0, told)
+    assert CliRunner().invoke(main, ["check", "part.yaml"]).exit_code == 65  # alone, it has nobody to be checked in
+    assert CliRunner().invoke(main, ["check", "--list", "part.yaml", "."]).stdout == "r.yaml\n"
+    listed = CliRunner().invoke(main, ["check", "--list", "--format", "json", "part.yaml", "r.yaml"]).stdout
+    assert json.loads(listed) == {"recipes": ["r.yaml"], "parts": ["part.yaml"]}
+
+
 def test_a_manifest_that_spoils_two_recipes_is_told_once(project: Reviewed) -> None:
     (project.folder / "z.yaml").write_text(project.recipe.read_text().replace("out/", "out/z/"))
     (project.folder / "zz.yaml").write_text("wanflow: 1\nsteps: [\n")

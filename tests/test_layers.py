@@ -13,9 +13,9 @@ import wanflow
 PACKAGE = Path(wanflow.__file__).parent
 # Rooms (folders) and the files beside them, in the order in which they may know of each other.
 LINES = [
-    "__version__ errors canon clock links documents model record functions limits pictures settings address revisions",
-    "manifests language store wire pixels judging choosing backends emulator project planning paying running starter",
-    "opening executing cache api picking reviewing telling report cli __init__ __main__",
+    "__version__ errors amounts canon clock links documents model record functions limits pictures settings address",
+    "revisions manifests language store wire pixels judging choosing backends emulator project planning paying running",
+    "editors starter opening executing cache api picking reviewing telling report cli __init__ __main__",
 ]
 ORDER = [name for line in LINES for name in line.split()]
 

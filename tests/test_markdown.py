@@ -103,3 +103,14 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert listed + int(rest.group(1).replace(",", "")) == 3000
     assert "What changed (3,000)" in made
     assert shown
+
+
+def test_a_text_with_very_many_changes_hides_no_other(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, 3, "x")
+    same, *words = ("a" * 40, "b" * 40, "c" * 40)
+    many = [" ".join(f"{same} {word}" for _ in range(120)) for word in words]
+    first = Decision("small", Action.RUN, Reason.PARAMS_CHANGED, (Change("prompt", *many),))
+    plan.entries = [RowPlan(Row("0000", {}, 0, ""), (first,), {}), *plan.entries]
+    told = plan_markdown(plan)
+    assert "<summary>What changed (2)</summary>" in told
+    assert "more change" not in told

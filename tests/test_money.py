@@ -67,6 +67,15 @@ def test_the_plan_prices_what_runs_and_what_may_run(recipe: Path, fakery: Fakery
     assert totals.seconds == pytest.approx(40, abs=0.5)  # two rows side by side, then the third, each of two tasks
 
 
+def test_what_may_be_made_again_is_in_the_worst_time(recipe: Path, fakery: Fakery) -> None:
+    recipe.write_text(RECIPE.replace("colour: {", "colour: {expect: {min_side: 8}, reroll: 2, "))
+    plan = api.plan(recipe, fakery.paid())
+    assert plan.totals.seconds == pytest.approx(40, abs=0.5)
+    assert plan.totals.seconds_worst == pytest.approx(80, abs=0.5)  # each row has two tasks more
+    assert ", about 40 s (worst case 80 s); 0 reused" in plan_text(plan)
+    assert json.loads("".join(plan_json(plan)))["totals"]["seconds_worst"] == pytest.approx(80, abs=0.5)
+
+
 def test_the_first_line_of_a_plan_says_what_it_costs(recipe: Path, fakery: Fakery) -> None:
     first, *_ = plan_text(api.plan(recipe, fakery.paid())).splitlines()
     assert ": 6 paid tasks, 6 images, $0.1205, 3 free jobs, about 40 s; 0 reused" in first

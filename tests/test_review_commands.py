@@ -41,7 +41,7 @@ def test_exit_codes_tell_whether_there_is_something_to_do(project: Reviewed) -> 
     [
         (["--max-cost", "0.15"], 0, ""),
         (["--max-cost", "0.15", "--detailed-exitcode"], 2, ""),
-        (["--max-cost", "0.14"], 3, "wanflow: this may cost $0.146223, and --max-cost is $0.14\n"),
+        (["--max-cost", "0.14"], 3, "wanflow: this may cost $0.1463, and --max-cost is $0.14\n"),
         (["--forbid", "paid"], 3, "wanflow: 6 tasks would be paid for, and --forbid paid was given\n"),
         (["--forbid", "paid", "--backend", "draft"], 0, ""),
     ],
@@ -122,6 +122,17 @@ def test_names_of_files_are_addresses_in_a_log(project: Reviewed) -> None:
     _, log = sarif("my r#1.yaml")
     place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "my%20r%231.yaml"
+
+
+def test_a_file_beyond_the_folder_that_one_stands_in_is_a_whole_address(
+    project: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.change("width: 300", "width: -1")
+    (project.folder / "below").mkdir()
+    monkeypatch.chdir(project.folder / "below")
+    _, log = sarif("../r.yaml")
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == project.recipe.as_uri()
 
 
 def test_a_plan_needs_no_photos_that_were_read_before(project: Reviewed) -> None:

@@ -7,79 +7,25 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
+from codehosts import BOT, CodeHost, code_host
 from reviewed import Reviewed, reviewed_project
 from test_diffs import git
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "integrations" / "review.py"
 TOKEN = "ghs_neverPrintThis0123456789"  # noqa: S105 - nobody's
-BOT = {"login": "github-actions[bot]", "id": 7}
 MARK = "<!-- wanflow:plan -->"
-
-
-@dataclass
-class CodeHost:
-    """Comments as GitHub and GitLab keep them; `refusal` is answered to everything, if it is set."""
-
-    port: int = 0
-    comments: list[dict[str, Any]] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    tokens: set[str] = field(default_factory=set)
-    refusal: tuple[int, bytes, dict[str, str]] | None = None
-
-    def answer(self, method: str, path: str, body: str) -> Any:
-        place, _, query = path.partition("?")
-        if method == "GET" and place.endswith("/user"):
-            return BOT
-        if method == "GET":
-            page = int(query.rpartition("page=")[2])
-            return self.comments[(page - 1) * 100 : page * 100]
-        if method == "POST":
-            self.comments.append({"id": len(self.comments) + 1, "body": body, "user": BOT, "author": BOT})
-            return self.comments[-1]
-        found = self.comments[int(place.rpartition("/")[2]) - 1]
-        found["body"] = body
-        return found
 
 
 @pytest.fixture
 def host() -> Iterator[CodeHost]:
-    host = CodeHost()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do(self) -> None:
-            host.asked.append(f"{self.command} {self.path}")
-            host.tokens.add(self.headers.get("Authorization") or self.headers.get("PRIVATE-TOKEN") or "")
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, raw, headers = host.refusal or (200, b"", {})
-            if not host.refusal:
-                body = json.loads(sent)["body"] if sent else ""
-                raw = json.dumps(host.answer(self.command, self.path, body)).encode()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(raw)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(raw)
-
-        do_GET = do_POST = do_PATCH = do_PUT = do  # noqa: N815 - names that http.server asks for
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    host.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield host
-    server.shutdown()
-    server.server_close()
+    with code_host() as host:
+        yield host
 
 
 @pytest.fixture
@@ -147,7 +93,7 @@ def test_a_plan_is_a_summary_outputs_a_saved_plan_and_a_log(project: Reviewed, t
     assert Path(named["GITHUB_OUTPUT"]).read_text() == "jobs=9\nimages=6\nusd=0.146223\nexit_code=0\n"
     summary = Path(named["GITHUB_STEP_SUMMARY"]).read_text()
     assert summary == (project.folder / "wanflow-review" / "report.md").read_text()
-    assert summary.startswith("**wanflow**: 9 jobs, 6 paid images, at most &#36;0.146223; saved plans: run 99\n")
+    assert summary.startswith("**wanflow**: 9 jobs, 6 paid images, at most &#36;0.1463; saved plans: run 99\n")
     assert "<del><code>faded</code></del><ins><code>gold</code></ins>" in summary
     assert json.loads((project.folder / "wanflow-review" / "plans" / "r.json").read_text())["recipe"] == "r.yaml"
     log = json.loads((project.folder / "wanflow-review" / "check.sarif").read_text())
@@ -158,8 +104,8 @@ def test_a_plan_is_a_summary_outputs_a_saved_plan_and_a_log(project: Reviewed, t
     ("flags", "code", "told"),
     [
         (["--max-cost", "0.10"], 3, "--max-cost is $0.10"),
-        (["--max-cost", "0.20"], 3, "all recipes together may cost $0.292446, and max_cost is $0.20"),
-        (["--max-cost", "0.30"], 0, "18 jobs, 12 paid images, USD 0.292446 at most"),
+        (["--max-cost", "0.20"], 3, "all recipes together may cost $0.2925, and max_cost is $0.20"),
+        (["--max-cost", "0.30"], 0, "18 jobs, 12 paid images, at most $0.2925"),
         (["--forbid", "paid"], 3, "--forbid paid was given"),
         (["--max-cost", "much"], 64, "max_cost is an amount in USD"),
         (["--recipes", "none/*.yaml"], 64, "no recipe is called none/*.yaml"),
@@ -171,6 +117,38 @@ def test_the_exit_code_is_the_gate(project: Reviewed, flags: list[str], code: in
     done = review("plan", project.folder, "--recipes", "*.yaml", *flags)
     assert (done.returncode, done.stderr) == (code, "")
     assert told in done.stdout
+
+
+PART = "wanflow: 1\ninputs: {photo: {}}\nsteps:\n  a: {uses: local/resize, image: inputs.photo, with: {width: 9}}\n"
+
+
+def test_parts_of_other_recipes_are_passed_over_with_a_line(project: Reviewed) -> None:
+    (project.folder / "part.yaml").write_text(PART + "outputs: {a: {image: steps.a}}\n")
+    done = review("plan", project.folder, "--recipes", "*.yaml")
+    assert done.returncode == 0, done.stdout
+    assert "| part.yaml: only other recipes can use it; it is planned in these" in done.stdout
+    assert [path.name for path in (project.folder / "wanflow-review" / "plans").iterdir()] == ["r.json"]
+    done = review("plan", project.folder, "--recipes", "part.yaml")
+    assert (done.returncode, "no recipe is called part.yaml" in done.stdout) == (64, True)
+
+
+def test_further_flags_are_words_that_no_shell_sees(project: Reviewed) -> None:
+    project.change("steps:\n", "params: {look: {type: string}}\nsteps:\n")
+    project.change("faded ink", "${{ params.look }}")
+    assert review("plan", project.folder, "--recipes", "*.yaml").returncode == 65  # a parameter is missing
+    look = "$(touch owned)`touch owned`; touch owned"
+    done = review("plan", project.folder, "--recipes", "*.yaml", WANFLOW_ARGS=f"-p 'look={look}' --backend draft")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert not (project.folder / "owned").exists()
+    saved = json.loads((project.folder / "wanflow-review" / "plans" / "r.json").read_text())
+    assert (saved["options"]["params"], saved["options"]["backend"]) == ({"look": look}, "draft")
+    assert "touch owned" in (project.folder / "wanflow-review" / "report.md").read_text()
+
+
+@pytest.mark.parametrize("args", ["-p 'look", "--no-such-flag", "-- other.yaml"])
+def test_flags_that_are_none_are_told(project: Reviewed, args: str) -> None:
+    done = review("plan", project.folder, "--recipes", "*.yaml", WANFLOW_ARGS=args)
+    assert (done.returncode, done.stderr) == (64, ""), done.stdout
 
 
 def test_an_invalid_recipe_goes_before_a_dear_one_and_is_told(project: Reviewed) -> None:

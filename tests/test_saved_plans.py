@@ -67,7 +67,7 @@ def test_what_was_approved_runs_and_only_once(project: Reviewed) -> None:
     record = run(project)
     assert (record.exit_code, record.counts()[Status.DONE]) == (0, 9)
     (project.folder / "out" / "0001.png").unlink()
-    with pytest.raises(RefusedError, match=r"plan\.json was run already, as 2\d+T\d+Z-\w+; make a new plan"):
+    with pytest.raises(RefusedError, match=r"plan\.json was run already, as 2\d+T\d+Z-\w+\. .* make a new plan"):
         run(project)
     assert not (project.folder / "out" / "0001.png").exists()
 
@@ -77,9 +77,19 @@ def test_with_the_project_made_anew_the_account_remembers_the_plan(project: Revi
     run(project)
     shutil.rmtree(project.folder / ".wanflow")
     project.fakery.asked.clear()
-    with pytest.raises(RefusedError, match="was run already with this account"):
+    with pytest.raises(RefusedError, match=r"was run already with this account\. What it made is kept"):
         run(project)
     assert project.fakery.asked == []
+
+
+def test_a_plan_that_was_run_says_how_to_go_on_without_paying_again(project: Reviewed) -> None:
+    project.change("steps:\n", "params: {look: {type: string, default: faded}}\nsteps:\n")
+    save(project, params={"look": "a b"}, wish=api.Wish(select=("0001/",)), out=Path("made"), force=True)
+    run(project, force=True)
+    with pytest.raises(RefusedError) as caught:
+        run(project, force=True, allow_hosts=("10.0.0.1",))
+    go_on = "wanflow run r.yaml -p 'look=a b' --out made --backend dashscope -s 0001/ --allow-host 10.0.0.1 ("
+    assert f"fetched, not paid again, by the next run: {go_on}" in str(caught.value)  # and not with --force
 
 
 def test_with_half_of_it_done_the_rest_runs(project: Reviewed) -> None:
@@ -257,6 +267,10 @@ HOSTILE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda plan: plan["jobs"].append(7), "jobs[9]: it names no job"),
     (lambda plan: plan["jobs"][0].update(inputs={"image": 1}), "jobs[0]: inputs are no digests"),
     (lambda plan: plan["jobs"][0].pop("parameters"), "jobs[0]: parameters is missing"),
+    (lambda plan: plan["jobs"][0].update(take="x"), "jobs[0]: take is neither null nor a name and how many seeds"),
+    (lambda plan: plan["jobs"][0].update(take=["x", True]), "jobs[0]: take is neither null"),
+    (lambda plan: plan["jobs"][0].update(chosen={"image": 5}), "jobs[0]: chosen are no digests"),
+    (lambda plan: plan["jobs"][0].update(chosen={"image": ["5"]}), "jobs[0]: chosen are no digests"),
 ]
 
 
@@ -284,6 +298,59 @@ def test_a_job_whose_prompt_was_changed_in_the_file_is_refused(project: Reviewed
     save(project)
     changed(project, lambda plan: plan["jobs"][0]["parameters"].update(prompt="something harmless"))
     assert refused(project)[0] == '0001/colour: prompt: "something harmless" → "blue sky and a brown coat"'
+
+
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        ({"take": ["calm", 3]}, "0001/colour: take: calm → first"),
+        ({"take": [None, 3]}, "0001/colour: take: first, seed + 3 → first, seed + 0"),
+        ({"chosen": {"colour": ["a" * 64]}}, "0001/colour: pick of colour: aaaaaaaaaaaa → (none)"),
+    ],
+)
+def test_a_forged_take_or_pick_is_told_as_what_it_is(project: Reviewed, forged: dict[str, Any], told: str) -> None:
+    save(project)
+    changed(project, lambda plan: plan["jobs"][0].update(forged))
+    assert refused(project) == [told]
+
+
+def test_a_picture_of_other_work_is_told_where_that_is_stored(project: Reviewed) -> None:
+    save(project)
+    project.change("green hills", "red hills", "photos.csv")
+    project.run(wish=api.Wish(select=("0002/colour",)))
+    project.fakery.asked.clear()
+    assert refused(project) == [
+        "0002/fused takes a picture of other work than in the plan",
+        "0002/small takes a picture of other work than in the plan",
+    ]
+
+
+def test_prices_that_are_missing_are_differences(project: Reviewed) -> None:
+    save(project)
+    changed(project, lambda plan: plan.update(prices={}))
+    assert refused(project) == [
+        "an image of wan2.5-i2i-preview costs $0.028671 now, and has no price in the plan",
+        "an image of wanx2.1-imageedit costs $0.02007 now, and has no price in the plan",
+    ]
+
+
+@pytest.mark.parametrize("flag", ["force", "resubmit_uncertain"])
+def test_what_may_be_paid_twice_has_to_be_said_by_who_runs_it(project: Reviewed, flag: str) -> None:
+    save(project)
+    changed(project, lambda plan: plan["options"].update({flag: True}))
+    with pytest.raises(RefusedError) as caught:
+        run(project)
+    shown = f"--{flag.replace('_', '-')}"
+    assert f"plan.json was made with {shown}, which may pay for what is paid for already" in str(caught.value)
+    assert f"wanflow run plan.json {shown}" in str(caught.value)
+    assert project.fakery.asked == []
+    assert run(project, **{flag: True}).counts()[Status.DONE] == 9
+
+
+def test_what_a_plan_does_not_say_is_not_added_by_its_run(project: Reviewed) -> None:
+    save(project)
+    with pytest.raises(UsageError, match="leave out force, or plan anew"):
+        run(project, force=True)
 
 
 def test_a_path_in_a_parameter_gives_no_leave(project: Reviewed, tmp_path: Path) -> None:
@@ -376,11 +443,79 @@ def test_away_from_its_project_a_plan_says_where_to_run_it(
         run(project, str(project.folder / "plan.json"))
 
 
-def test_a_saved_plan_is_not_planned_as_if_it_were_a_recipe(project: Reviewed) -> None:
+@pytest.mark.parametrize(
+    "words",
+    ["plan plan.json", "check r.yaml plan.json", "explain plan.json", "explain plan.json 0001/", "pick plan.json"],
+)
+def test_a_saved_plan_is_not_taken_for_a_recipe(project: Reviewed, words: str) -> None:
     save(project)
-    result = CliRunner().invoke(main, ["plan", "plan.json"])
+    result = CliRunner().invoke(main, words.split())
+    command = words.split()[0]
     assert result.exit_code == 64
-    assert "plan.json is a plan already; plan its recipe, or run it: wanflow run plan.json" in result.stderr
+    assert f"plan.json is a plan already; {command} its recipe, or run it: wanflow run plan.json" in result.stderr
+
+
+FREE = """\
+wanflow: 1
+params: {width: {type: integer, default: 300}}
+manifest: {from: photos.csv}
+steps:
+  small: {uses: local/resize, image: row.photo, with: {width: "${{ params.width }}"}}
+outputs: {card: {image: steps.small, to: "out/${{ row.id }}.png"}}
+"""
+
+
+def test_a_run_says_first_what_it_does_and_with_what(project: Reviewed) -> None:
+    project.recipe.write_text(FREE)
+    made = CliRunner().invoke(main, ["plan", "r.yaml", "-p", "width=200", "-s", "0001/", "-o", "plan.json"])
+    assert "  with -p width=200, -s 0001/\n" in made.stdout
+    first, *_ = CliRunner().invoke(main, ["run", "plan.json"]).stderr.splitlines()
+    assert first.startswith("plan.json: r on draft: 1 job, free, about ")
+    assert first.endswith("; 0 reused; with -p width=200, -s 0001/")
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_what_was_said_beside_the_recipe_is_told_in_every_format(project: Reviewed, form: str) -> None:
+    project.recipe.write_text(FREE)
+    told = CliRunner().invoke(main, ["plan", "r.yaml", "-B", "-p", "width=200", "--format", form]).stdout
+    if form == "json":
+        assert json.loads(told)["flags"] == ["-p width=200", "--force"]
+    else:
+        told = told.replace("&#61;", "=")
+        assert "with -p width=200, --force" in told
+    plain = CliRunner().invoke(main, ["plan", "r.yaml", "--format", form]).stdout
+    assert "with -p" not in plain
+
+
+def test_a_plan_that_fails_leaves_no_older_one_to_be_run(project: Reviewed) -> None:
+    save(project)
+    project.change("local/resize", "local/none")
+    result = CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"])
+    assert result.exit_code == 65
+    assert "plan.json was an older plan, and was removed: no plan was made" in result.stderr
+    assert not (project.folder / "plan.json").exists()
+
+
+def test_a_plan_that_fails_removes_no_other_file(project: Reviewed) -> None:
+    (project.folder / "plan.json").write_text("{}")
+    project.change("local/resize", "local/none")
+    assert CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 65
+    assert (project.folder / "plan.json").read_text() == "{}"
+
+
+def test_with_problems_in_rows_the_plan_holds_the_others(project: Reviewed) -> None:
+    project.change("b.png", "none.png", "photos.csv")
+    result = CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"])
+    assert result.exit_code == 65
+    rows = {job.partition("/")[0] for job in read(project.folder / "plan.json", "plan.json").jobs}
+    assert rows == {"0001", "0003"}
+
+
+def test_a_row_that_was_mended_since_is_refused(project: Reviewed) -> None:
+    project.change("b.png", "none.png", "photos.csv")
+    save(project)
+    project.change("none.png", "b.png", "photos.csv")
+    assert refused(project)[0] == "0002/colour is not in the plan"
 
 
 def test_a_recipe_is_no_saved_plan(project: Reviewed, tmp_path: Path) -> None:

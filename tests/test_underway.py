@@ -180,7 +180,7 @@ def test_an_account_that_only_the_key_tells_is_not_guessed(recipe: Path) -> None
     plan = planned(recipe, Unnamed)
     assert (reasons(plan), plan.totals.usd) == ([Reason.NEW], PRICE)
     assert plan.notes == [
-        "tasks of 1 of these jobs ($0.020070) are in flight, or in doubt, in the ledger of a fake account (fake). "
+        "tasks of 1 of these jobs ($0.0201) are in flight, or in doubt, in the ledger of a fake account (fake). "
         "A plan reads no key, so it can't tell whether that is your account, and counts them as new; a run with that "
         "account's key does not pay for them again"
     ]
@@ -192,7 +192,7 @@ def test_a_run_says_what_is_left_at_the_account_of_another_key(recipe: Path) -> 
     options = api.Options(backends={"draft": lambda services: Rekeyed(services.workers, account)})  # type: ignore[dict-item]
     seen, _ = api.run(recipe, options, listener=heard)
     assert seen.notes == [
-        "tasks of 1 of these jobs ($0.020070) are in flight, or in doubt, in the ledger of a fake account (fake), "
+        "tasks of 1 of these jobs ($0.0201) are in flight, or in doubt, in the ledger of a fake account (fake), "
         "which is not the account of this key: they are not fetched from there, but paid for anew"
     ]
 

@@ -59,3 +59,11 @@ def test_what_is_alike_and_far_from_a_change_is_left_out() -> None:
 def test_a_change_that_is_very_long_is_cut() -> None:
     (old, new) = shortened(compared("a" * 1000, "b" * 1000), most=10)
     assert (old.text, new.text) == ("a" * 9 + "…", "b" * 9 + "…")
+
+
+def test_of_very_many_changes_the_first_are_told() -> None:
+    old, new = (" ".join(f"word {'old' if n % 2 else word}{n}" for n in range(100)) for word in ("a", "b"))
+    parts = shortened(compared(old, new), most=40)
+    assert shown(parts[:3]) == "word [-a0-][+b0+]"
+    assert parts[-1] == Part(Kind.SAME, "…")
+    assert sum(len(part.text) for part in parts) <= 121

@@ -53,7 +53,7 @@ PULSE_S = 0.25
 def require_approval(project: Project, planner: Planner, approved: Saved) -> None:
     """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
     if run_id := plans.used_by(project.store, approved.nonce):
-        raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}; make a new plan")
+        raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}. {_after(project)}")
     found = differences(approved, planner.plan, asked(project, planner.index, planner.inputs))
     if found:
         more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
@@ -61,6 +61,14 @@ def require_approval(project: Project, planner: Planner, approved: Saved) -> Non
         raise RefusedError(
             f"nothing was started: {approved.shown} is not what would be done now\n{lines}\nMake a new plan."
         )
+
+
+def _after(project: Project) -> str:
+    """What to do after a run of a saved plan, however it ended."""
+    return (
+        "What it made is kept, and what it paid for is fetched, not paid again, by the next run: "
+        f"{project.rerun} (which also does what is left). Or make a new plan."
+    )
 
 
 def save(planner: Planner) -> None:
@@ -145,7 +153,9 @@ def _payments(
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
     if approved and not ledger.use_plan(approved.nonce, run_id):
         ledger.close()
-        raise RefusedError(f"nothing was started: {approved.shown} was run already with this account; make a new plan")
+        raise RefusedError(
+            f"nothing was started: {approved.shown} was run already with this account. {_after(project)}"
+        )
     caps = (project.options.max_cost, allowed, approved.usd_worst if approved else None)
     budget = Budget(min((cap for cap in caps if cap is not None), default=None))
     again = project.options.resubmit_uncertain

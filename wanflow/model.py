@@ -447,6 +447,7 @@ class Totals:
     usd_expected: Decimal = Decimal(0)
     usd_worst: Decimal = Decimal(0)
     seconds: float = 0.0
+    seconds_worst: float = 0.0
     restore: int = 0
     unpriced: int = 0
     in_flight: int = 0

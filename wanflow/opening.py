@@ -18,9 +18,10 @@ from wanflow.errors import (
     merge,
     unwritable,
 )
-from wanflow.language.build import build
+from wanflow.language.below import is_part
+from wanflow.language.build import build, build_part
 from wanflow.language.library import Library
-from wanflow.language.recipe import ManifestSpec, Recipe, over, without
+from wanflow.language.recipe import ManifestSpec, Output, Recipe, over, without
 from wanflow.language.selection import Wish
 from wanflow.manifests.rows import Manifest
 from wanflow.model import RefKind
@@ -138,6 +139,11 @@ def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[
     """What every job of a project asks for, whatever is stored; `inputs` read its pictures. Raises RecipeError for what
     is wrong as a whole.
     """
+    return requests(anew(project, index, inputs))
+
+
+def anew(project: Project, index: Index, inputs: Inputs | None = None) -> Planner:
+    """A project planned whole, as if nothing were stored. Raises as `asked` does."""
     everything = _everything(project)
     recipe, manifest, problems = _opened(everything)
     if problems:
@@ -145,12 +151,28 @@ def asked(project: Project, index: Index, inputs: Inputs | None = None) -> dict[
     backend = _backend(everything)
     planner = Planner(everything, recipe, manifest, Blank(index), backend, explained=Wish(), inputs=inputs)
     planner.decide()
-    return requests(planner)
+    return planner
 
 
 def manifest_of(project: Project) -> ManifestSpec | None:
     """Where a recipe's rows come from, as it says itself."""
     return _load(project)[0].manifest
+
+
+def recipe_alone(project: Project) -> tuple[Recipe, bool]:
+    """A recipe without its rows, and whether it can run by itself: of one that others use, inputs and parameters are
+    yet to be given. Raises RecipeError, UsageError.
+    """
+    recipe, problems = _load(project)
+    if not problems:
+        return recipe, True
+    if not is_part(project.recipe):
+        raise RecipeError(problems)
+    part, problems = build_part(recipe.document, project.recipe, Library(project.reach, project.here))
+    if problems:
+        raise RecipeError(problems)
+    outputs = tuple(Output(name, picture.ref, "") for name, shown in part.outputs.items() for picture in shown)
+    return replace(recipe, manifest=None, steps=tuple(part.steps), outputs=outputs), False
 
 
 def _opened(project: Project) -> tuple[Recipe, Manifest | None, list[Problem]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +28,7 @@ from wanflow.settings import (
     find_root,
     read_settings,
     secret,
+    shown,
 )
 
 
@@ -61,6 +63,32 @@ class Options:
     trusts_params: bool = True
     backends: Backends = field(default_factory=lambda: BACKENDS)
     asked: set[str] | None = None
+
+
+# The flags of what decides what is done, and of what gives leave.
+_FLAGS = {
+    "params": "-p",
+    "manifest": "-m",
+    "out": "--out",
+    "backend": "--backend",
+    "region": "--region",
+    "base_url": "--base-url",
+    "select": "-s",
+    "exclude": "-x",
+    "until": "--until",
+    "pilot": "--pilot",
+    "no_proxy": "--no-proxy",
+    "force": "--force",
+    "retry_refused": "--retry-refused",
+    "top_up": "--top-up",
+    "resubmit_uncertain": "--resubmit-uncertain",
+    "allow_paths": "--allow-path",
+    "allow_hosts": "--allow-host",
+}
+# Told by a plan's first line, or meant for one machine.
+_ELSEWHERE = ("backend", "region", "base_url", "allow_paths", "allow_hosts")
+# What pays for what may be paid for already.
+PAYS_AGAIN = ("force", "resubmit_uncertain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +132,32 @@ class Project:
                 provider = replace(provider, base_url=url, base_url_by=by)
                 break
         return self.options.backends[self.backend](Services(workers, provider, secret, clock, note))
+
+    def flags(self, besides: Collection[str] = _ELSEWHERE) -> list[str]:
+        """What was said beside the recipe, as a shell takes it, a flag with its value each; `besides` is left out."""
+        return [
+            shlex.join([flag, text] if text else [flag])
+            for name, flag in _FLAGS.items()
+            if name not in besides
+            for text in self._said(getattr(self.options if hasattr(self.options, name) else self.options.wish, name))
+        ]
+
+    def _said(self, value: object) -> Iterator[str]:
+        """The words after a flag, for each time that it is said; empty for one that stands alone."""
+        if value is True:
+            yield ""
+        elif isinstance(value, Mapping):
+            yield from (f"{name}={text}" for name, text in value.items())
+        elif isinstance(value, tuple | list):
+            yield from map(str, value)
+        elif value:
+            yield shown(value, self.here) if isinstance(value, Path) else str(value)
+
+    @property
+    def rerun(self) -> str:
+        """The command that goes on with what a run began, and pays for nothing again."""
+        recipe = shlex.quote(shown(self.recipe, self.here))
+        return " ".join(["wanflow run", recipe, *self.flags(besides=PAYS_AGAIN)])
 
     def workers(self) -> Workers:
         """This machine's workers, as many as edits may run at once; none is started yet."""

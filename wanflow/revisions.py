@@ -22,6 +22,7 @@ TEXTS = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv", ".toml", ".txt")
 _SETTINGS = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "core.attributesFile": os.devnull}
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "none",  # nothing is fetched, whatever protocols the repository's settings allow
+    "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -44,10 +45,13 @@ class Revision:
 
     def __init__(self, folder: Path, ref: str) -> None:
         self.folder, self.ref = folder, ref
+        self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
         commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if not commit:
-            raise UsageError(f"--diff: {quoted(ref)} is neither a folder nor a revision of the git repository here")
-        self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
+            shallow = _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
+            remedy = "; this copy of it is shallow, so fetch it first (git fetch --unshallow)" if shallow else ""
+            nowhere = f"{quoted(ref)} is neither a folder nor a revision of the git repository here"
+            raise UsageError(f"--diff: {nowhere}{remedy}")
         self.files = self._listed(os.fsdecode(commit.strip()))
 
     def _listed(self, commit: str) -> Mapping[str, Entry]:
@@ -82,12 +86,17 @@ class Revision:
         if len(texts) > MAX_TEXTS or sum(self.files[path].size for path in texts) > MAX_TEXT_BYTES:
             raise UsageError(f"--diff: {self.ref} has too many or too large texts to be compared")
         for path in self.files:
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            (target / path).write_bytes(self.read(path) if path in texts else b"")
+            text = self.read(path) if path in texts else b""
+            try:
+                (target / path).parent.mkdir(parents=True, exist_ok=True)
+                (target / path).write_bytes(text)
+            except OSError as error:  # no room, or a name that no folder here can have
+                what = f"{inline(path)[:200]} of {self.ref}"
+                raise UsageError(f"--diff: {what} can't be compared: {error.strerror}") from error
 
     def added(self, path: str) -> bool:
         """Whether git has a file of this name now; of a file that it never had, nobody knows what it was."""
-        return path not in self.files and bool(_git(self.folder, "ls-files", "-z", "--", f":(literal){path}"))
+        return path not in self.files and bool(_git(self.folder, "ls-files", "-z", "--", path))
 
 
 def is_plain(path: str) -> bool:

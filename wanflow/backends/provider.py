@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wanflow.address import address
+from wanflow.amounts import exact
 from wanflow.backends.draft import DraftBackend, local_fingerprint
 from wanflow.backends.services import Services
 from wanflow.errors import UsageError, did_you_mean
@@ -77,7 +78,7 @@ class ProviderBackend:
         price, source = offer.price, _price_source(offer)
         if own.price_usd is not None:
             # A stranger's project may understate it, and with it whatever is bounded by --max-cost.
-            known_usd = f" in place of ${offer.price.usd.normalize():f}" if offer.price else ""
+            known_usd = f" in place of {exact(offer.price.usd)}" if offer.price else ""
             price, source = None, f"wanflow.toml{known_usd}"
         spread, unseen = (high - low) / (high + low), look_gap_s(low, high) / 2
         known = (usd, seconds, lane, limits)

@@ -3,7 +3,20 @@
 wanflow's modules are imported inside the commands: `wanflow --help` must not load jsonschema, networkx and jinja2.
 """
 
-from wanflow.cli import cache, check, choosing, edits, explain, project, report, run, service, shell
+from wanflow.cli import cache, check, choosing, edits, explain, graph, project, report, run, service, shell
 from wanflow.cli.door import main
 
-__all__ = ["cache", "check", "choosing", "edits", "explain", "main", "project", "report", "run", "service", "shell"]
+__all__ = [
+    "cache",
+    "check",
+    "choosing",
+    "edits",
+    "explain",
+    "graph",
+    "main",
+    "project",
+    "report",
+    "run",
+    "service",
+    "shell",
+]

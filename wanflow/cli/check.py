@@ -19,25 +19,33 @@ FORMS = ("text", "json", "sarif")
 
 @main.command()
 @checked_options
+@click.option("--list", "listing", is_flag=True, help="Only name those that can run by themselves, one a line.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to tell problems.")
-def check(recipes: tuple[Path, ...], form: str, **flags: Any) -> int:
+def check(recipes: tuple[Path, ...], listing: bool, form: str, **flags: Any) -> int:
     """Report every problem of recipes, their manifests and their rows; exit 65 if there is one.
 
-    A folder stands for all recipes below it; those that only others can use are checked in these.
+    A folder stands for all recipes below it. Of several, those that only others can use are checked in these.
 
     \b
     wanflow check restore.yaml
     wanflow check .
+    wanflow check --list recipes
     wanflow check restore.yaml --format sarif > problems.sarif     for a code host
     """
 
     def work() -> int:
         from wanflow.errors import RecipeError
 
+        found, parts = _recipes(recipes, apart=listing or len(recipes) > 1)
+        if listing:
+            _say_list(found, parts, form)
+            return 0
         problems: list[Problem] = []
-        for recipe in _recipes(recipes):
-            found, line = _checked(recipe, options(**flags))
-            problems += [problem for problem in found if problem not in problems]
+        for part in parts if form == "text" else ():
+            say(f"{part}: only other recipes can use it; it is checked in these")
+        for recipe in found:
+            wrong, line = _checked(recipe, options(**flags))
+            problems += [problem for problem in wrong if problem not in problems]
             if line and form == "text":
                 say(line)
         if form == "sarif":
@@ -51,18 +59,29 @@ def check(recipes: tuple[Path, ...], form: str, **flags: Any) -> int:
     return reported(work, form == "json")
 
 
-def _recipes(named: tuple[Path, ...]) -> list[Path]:
-    """What was named, and for a folder the recipes below it, each once."""
+def _recipes(named: tuple[Path, ...], *, apart: bool) -> tuple[list[Path], list[Path]]:
+    """What was named, and for a folder the recipes below it, each once; what only others can use stands `apart`."""
     from wanflow.errors import UsageError
-    from wanflow.language.below import recipes_below
+    from wanflow.language.below import is_part, recipes_below
 
     found: dict[Path, None] = {}
+    parts = [path for path in dict.fromkeys(named) if apart and is_part(path)]
     for path in named:
         below = recipes_below(path) if path.is_dir() else [path]
         if not below:
             raise UsageError(f"{path}: there is no recipe at or below this folder")
         found |= dict.fromkeys(below)
-    return list(found)
+    return [path for path in found if path not in parts], parts
+
+
+def _say_list(recipes: list[Path], parts: list[Path], form: str) -> None:
+    from wanflow.canon import told
+
+    if form == "text":
+        for path in recipes:
+            say(str(path))
+    else:
+        say(told({"recipes": [str(path) for path in recipes], "parts": [str(path) for path in parts]}))
 
 
 def _checked(recipe: Path, wish: Options) -> tuple[list[Problem], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,12 +68,9 @@ def plan(
     wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
     """
     from wanflow import api
-    from wanflow.planning.saved import is_saved
 
     def work() -> int:
         wish = options(**flags)
-        if is_saved(recipe):
-            raise click.UsageError(f"{recipe} is a plan already; plan its recipe, or run it: wanflow run {recipe}")
         if against is not None and kept:
             raise click.UsageError("-o keeps a plan, and --diff makes none; leave one of them out")
         if against is not None:
@@ -87,6 +85,7 @@ def plan(
 
 def _gated(plan: Plan, code: int, most: Decimal | None, forbid: str | None) -> int:
     """The exit code of a plan, unless it is not allowed."""
+    from wanflow.amounts import dollars, exact
     from wanflow.telling.words import count
 
     totals, why = plan.totals, ""
@@ -95,7 +94,7 @@ def _gated(plan: Plan, code: int, most: Decimal | None, forbid: str | None) -> i
     elif most is not None and totals.unpriced:
         why = f"no price is known for {count(totals.unpriced, 'image')}, and --max-cost was given"
     elif most is not None and totals.usd_worst > most:
-        why = f"this may cost ${totals.usd_worst}, and --max-cost is ${most}"
+        why = f"this may cost {dollars(totals.usd_worst)}, and --max-cost is {exact(most)}"
     if why:
         say(f"wanflow: {why}", err=True)
     return REFUSED if why and code != 65 else code
@@ -121,7 +120,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
 
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
-    from wanflow.errors import StoreError, UsageError, unwritable
+    from wanflow.errors import StoreError, UsageError, WanflowError, unwritable
     from wanflow.reviewing import save
     from wanflow.store.blobs import write_whole
 
@@ -129,12 +128,26 @@ def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
         raise UsageError(
             f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
         )
-    plan, saved = save(recipe, wish)
     try:
+        plan, saved = save(recipe, wish)
         write_whole(file.absolute(), (text.encode() for text in saved.text()))
+    except WanflowError:
+        _remove_older(file)
+        raise
     except OSError as error:
+        _remove_older(file)
         raise StoreError(f"the plan is not kept: {unwritable(file.parent, error)}") from error
     return plan
+
+
+def _remove_older(file: Path) -> None:
+    """What would be run now in place of the plan that could not be made is no plan of what is here."""
+    from wanflow.planning.saved import is_saved
+
+    with contextlib.suppress(OSError):
+        if is_saved(file):
+            file.unlink()
+            say(f"wanflow: {file} was an older plan, and was removed: no plan was made", err=True)
 
 
 def show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:

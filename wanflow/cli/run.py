@@ -16,10 +16,7 @@ from wanflow.cli.flags import Money, again, options, recipe_options, selecting
 if TYPE_CHECKING:
     from wanflow.api import Options
     from wanflow.planning.planned import Plan
-    from wanflow.telling.log import Log
-    from wanflow.telling.narrator import Narrator
-
-    Voice = Narrator | Log
+    from wanflow.telling.narrator import Voice
 
 
 @main.command()
@@ -83,7 +80,8 @@ def run(recipe: Path, dry_run: bool, yes: bool, watch: bool, as_json: bool, log:
         return _run(recipe, wish, voice, consent, as_json)
 
     def agreed(voice: Voice) -> Callable[[Plan], bool]:
-        return lambda plan: voice.consent(plan, yes or wish.max_cost is not None)
+        approved = recipe if is_saved(recipe) else None
+        return lambda plan: voice.consent(plan, yes or wish.max_cost is not None, approved)
 
     def work() -> int:
         if watch:

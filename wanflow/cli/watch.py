@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
 from wanflow.errors import RecipeError, RefusedError, UsageError, WanflowError, inline
@@ -16,8 +17,8 @@ from wanflow.telling.words import count, dollars
 
 if TYPE_CHECKING:
     from wanflow.api import Options
-    from wanflow.cli.run import Voice
     from wanflow.planning.planned import Plan
+    from wanflow.telling.narrator import Voice
 
 # Changes that follow each other so soon are one; whoever never stops changing waits no longer than the second.
 QUIET_MS, MOST_MS = 100, 1600
@@ -57,7 +58,7 @@ class Watched:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.path not in self.outputs:
-                        yield entry.path, "folder" if entry.is_dir() else _stat(entry.path)
+                        yield entry.path, _stat(entry.path)
         except OSError:
             return
 
@@ -72,7 +73,7 @@ def _stat(name: str) -> object:
         found = Path(name).stat()
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return None if S_ISDIR(found.st_mode) else (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 class Watch:
@@ -124,12 +125,12 @@ class Watch:
     def _consent(self, plan: Plan, voice: Voice) -> bool:
         self._files.leave_out(plan)
         self._note_read()
-        self._planned, self._wish = True, replace(self._wish, every_row=False, force=False)
         if plan.totals.paid_tasks:
             if self._left is None:
                 bound = "--watch pays for nothing unless --max-cost says what all its runs together may cost"
                 raise RefusedError(f"this would cost {review.cost(plan)}, and {bound}")
             voice.note(review.headline(plan))
+        self._planned, self._wish = True, replace(self._wish, every_row=False, force=False)
         return voice.consent(plan, yes=True)
 
     def _note_read(self) -> None:
@@ -150,7 +151,7 @@ class Watch:
         ):
             if events or not is_set_up:
                 now, seen = self._files.look(), self._seen
-                if changed := sorted(name for name in {*now, *seen} if now.get(name) != seen.get(name)):
+                if changed := sorted(name for name in {*now, *seen} if now.get(name, "") != seen.get(name, "")):
                     return changed
             is_set_up = True
         raise KeyboardInterrupt

@@ -41,6 +41,12 @@ def build(
     return builder.recipe(overrides), builder.text.problems
 
 
+def build_part(document: Document, file: Path, library: Library) -> tuple[Part, list[Problem]]:
+    """The recipe of a document as another one uses it, and everything that is wrong with it."""
+    builder = _Builder(document, file, library, alone=False)
+    return builder.part(), builder.text.problems
+
+
 class _Builder:
     def __init__(self, document: Document, file: Path, library: Library, *, alone: bool) -> None:
         self.text = Text(document, file, library.allowance, alone=alone)
@@ -214,8 +220,7 @@ class _Builder:
                 self.parts[name] = found
 
     def _build(self, document: Document, file: Path) -> tuple[Part, list[Problem]]:
-        builder = _Builder(document, file, self.library, alone=False)
-        return builder.part(), builder.text.problems
+        return build_part(document, file, self.library)
 
     def _used(self, name: str, entry: Mapping[str, Any]) -> list[Step] | None:
         """The steps of a recipe that a step uses, as many times as its matrix says."""

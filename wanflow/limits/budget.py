@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from wanflow.amounts import dollars, exact
+
 
 class Budget:
     """Money of one run: reserved as a task is claimed, settled when its end is known; never more than `cap` USD."""
@@ -24,10 +26,11 @@ class Budget:
 
     def complaint(self, usd: Decimal | None) -> str:
         """Why so much could not be set aside."""
+        assert self.cap is not None  # noqa: S101 - told to mypy; without a cap nothing is refused
         if usd is None:
-            return f"no price is known for the next task, and at most ${self.cap} may be spent"
-        gone = f"${self.spent} are spent and ${self.in_flight} in flight or in doubt"
-        return f"the next task costs ${usd}; of at most ${self.cap}, {gone}"
+            return f"no price is known for the next task, and at most {exact(self.cap)} may be spent"
+        gone = f"{dollars(self.spent)} are spent and {dollars(self.in_flight)} in flight or in doubt"
+        return f"the next task costs {dollars(usd)}; of at most {exact(self.cap)}, {gone}"
 
     def settle(self, usd: Decimal | None, spent: Decimal = Decimal(0)) -> None:
         """Of what was set aside, so much was spent; the rest is free again."""

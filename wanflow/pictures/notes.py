@@ -6,7 +6,6 @@ specification part 3), to which it is added when there is one. BMP has no place 
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -45,9 +44,8 @@ def note_of(raw: bytes, kind: str) -> str | None:
         if kind == "PNG":
             bodies = [body for name, body in _png_chunks(raw) if name == b"iTXt" and body.startswith(KEYWORD + b"\0")]
             return bodies[0].split(b"\0", 5)[5].decode() if bodies else None
-        packet = _READERS[kind](raw) if kind in _READERS else b""
-        found = re.search(re.escape(_START) + rb"(.*?)" + re.escape(_END), packet, re.DOTALL)
-        return unescape(found.group(1).decode()) if found else None
+        _, text, _ = _parted(_READERS[kind](raw) if kind in _READERS else b"")
+        return None if text is None else unescape(text.decode())
     except (struct.error, IndexError, ValueError, OverflowError):
         return None
 
@@ -81,13 +79,21 @@ def _png(raw: bytes, text: str) -> bytes:
 # -- XMP
 
 
+def _parted(packet: bytes) -> tuple[bytes, bytes | None, bytes]:
+    """A packet before, within and after the text that it holds; None where it holds none. It is read only once, since
+    a stranger may have written it.
+    """
+    before, _, rest = packet.partition(_START)
+    text, end, after = rest.partition(_END)
+    return (before, text, after) if end else (packet, None, b"")
+
+
 def _packet(text: str, existing: bytes) -> bytes:
     """An XMP packet that holds the text, beside what an existing one holds."""
     entry = _START + escape(text).encode() + _END
-    if existing:
-        known = re.sub(re.escape(_START) + rb".*?" + re.escape(_END), lambda _: entry, existing, flags=re.DOTALL)
-        if known != existing or entry in existing:
-            return known
+    before, known, after = _parted(existing)
+    if known is not None:
+        return before + entry + after
     about = f'<rdf:Description rdf:about="" xmlns:wanflow="{NAMESPACE}">'.encode() + entry + b"</rdf:Description>"
     if existing:
         head, end, tail = existing.rpartition(b"</rdf:RDF>")

@@ -112,7 +112,7 @@ class Decider:
         if self.explained and step.id in self.explained.of(row.key):
             self.resolved[job.address] = self._resolved(job, symbols, taken, region)
         if any(supply.absent for supply in taken.values()):
-            return self._parked(job, size) if selected else left_out(step)
+            return self._parked(job, symbols, size) if selected else left_out(step)
         return self._tried(job, symbols, taken, size) if selected else self._stored(job, symbols, taken)
 
     def _check_texts(self, job: Job, size: sizes.Size | None) -> None:
@@ -126,11 +126,12 @@ class Decider:
         except sizes.SizeError as error:
             raise self._expansion.misfit(job, error) from error
 
-    def _parked(self, job: Job, size: tuple[int, int] | None) -> tuple[Decision, Supply]:
+    def _parked(self, job: Job, symbols: Mapping[str, str], size: tuple[int, int] | None) -> tuple[Decision, Supply]:
         """A person has to choose first."""
         step = job.step
         decision = Decision(step.id, Action.SKIP, Reason.PARKED, images=step.candidates, rerolls=step.reroll)
-        return decision, Supply(step=job.step.id, size=size, absent=Reason.PARKED)
+        symbol = f"?{self.requests.asked(job, symbols).key}"
+        return decision, Supply(symbol, step=step.id, size=size, absent=Reason.PARKED)
 
     def _resolved(
         self, job: Job, symbols: Mapping[str, str], taken: Mapping[str, Supply], region: hints.Region | None

@@ -14,11 +14,12 @@ from typing import Any
 from wanflow.canon import JSON, canonical
 from wanflow.language.expand import key_of
 from wanflow.language.recipe import Step
-from wanflow.model import RUN, Action, Blob, Call, Decision, Reason, Ref, RefKind, Terms
+from wanflow.model import RUN, Action, Blob, Call, Decision, Publication, Reason, Ref, RefKind, Terms
 from wanflow.planning.decide import Resolved
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan, origin
 from wanflow.planning.supply import Supply
+from wanflow.planning.targets import out_of_place
 from wanflow.record import money, stamp
 from wanflow.store.history import Made
 
@@ -184,7 +185,7 @@ class _Explainer:
     # -- where it goes
 
     def _targets(self) -> Iterator[Target]:
-        out_of_place = {restore.path: restore.step for restore in self._entry.restores}
+        restores = {restore.path: restore for restore in self._entry.restores}
         level = self._plan.level(self._entry)
         for output in self._planner.targets.of(self._entry.row):
             path = self._entry.paths.get(output.name)
@@ -192,14 +193,15 @@ class _Explainer:
             if path is None or ref.kind is not RefKind.STEP or ref.name not in level.numbers:
                 continue
             if origin(ref, self._entry.decisions, level) == Ref(RefKind.STEP, self._step.id):
-                yield Target(output.name, path, self._state(path, out_of_place))
+                yield Target(output.name, path, self._state(restores.get(path)))
 
-    def _state(self, path: str, out_of_place: Mapping[str, Any]) -> str:
+    def _state(self, restore: Publication | None) -> str:
         if self._decision.result is None:
             return "to_come"
-        if path not in out_of_place:
+        if restore is None:
             return "stands"
-        return "edited" if self._decision.reason is Reason.OUTPUT_MODIFIED else "missing"
+        why = out_of_place(restore, self._planner.project.root, self._index)
+        return "edited" if why is Reason.OUTPUT_MODIFIED else "missing"
 
 
 def _named(components: list[Any]) -> dict[str, JSON]:

@@ -68,25 +68,21 @@ def forecast(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limit
     more_slots = replace(one, slots=2 * one.slots)
     rate = 2 * one.per_second if one.per_second else None
     others = [limits[decisive], replace(more_slots, per_second=rate), more_slots, replace(one, per_second=rate)]
-    times = [_seconds(works, rest, {**limits, decisive: other}) for other in others]
+    times = [duration(works, rest, {**limits, decisive: other}) for other in others]
     return Forecast(times[0], lanes, *times[1:])
 
 
 def _lanes(
     works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limits: Mapping[str, Limits]
 ) -> tuple[LaneForecast, ...]:
-    jobs, seconds, longest = defaultdict[str, int](int), defaultdict[str, float](float), defaultdict[str, float](float)
+    alone = defaultdict[str, list[Work]](list)
     for work in works:
-        jobs[work.lane] += 1
-        seconds[work.lane] += work.seconds
-        longest[work.lane] = max(longest[work.lane], work.seconds)
-    for lane, (number, more) in rest.items():
-        jobs[lane] += number
-        seconds[lane] += more
-    found = [
-        LaneForecast(lane, number, limits[lane], max(longest[lane], _full(number, seconds[lane], limits[lane])))
-        for lane, number in jobs.items()
-    ]
+        alone[work.lane].append(replace(work, needs=()))
+    found = []
+    for lane in dict.fromkeys([*alone, *rest]):
+        number, seconds = rest.get(lane, (0, 0.0))
+        more = _full(number, seconds, limits[lane])
+        found.append(LaneForecast(lane, len(alone[lane]) + number, limits[lane], played(alone[lane], limits) + more))
     return tuple(sorted(found, key=lambda lane: (-lane.seconds, lane.lane)))
 
 
@@ -95,7 +91,8 @@ def _full(jobs: int, seconds: float, limits: Limits) -> float:
     return max(seconds / max(limits.slots, 1), jobs * least_gap_s(limits))
 
 
-def _seconds(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limits: Mapping[str, Limits]) -> float:
+def duration(works: Sequence[Work], rest: Mapping[str, tuple[int, float]], limits: Mapping[str, Limits]) -> float:
+    """How long a run takes, in seconds; what it is told as in `forecast`."""
     more = max((_full(number, seconds, limits[lane]) for lane, (number, seconds) in rest.items()), default=0.0)
     return played(works, limits) + more
 

@@ -39,7 +39,8 @@ class Handover:
             Supply(f"?{key}#{number}", step=step.id, size=size) for number in range(1, (step.pick.top or count) + 1)
         )
         if self._chooser.will_wait(step, job.row.key):
-            return Supply(step=step.id, size=size, absent=Reason.PARKED, every=() if step.pick.top else every)
+            several = () if step.pick.top else every
+            return Supply(f"?{key}", step=step.id, size=size, absent=Reason.PARKED, every=several)
         return Supply(f"?{key}", step=step.id, size=size, every=every)
 
     def chosen(self, job: Job, blobs: Sequence[Blob], base: Blob | None) -> Chosen:

@@ -89,7 +89,7 @@ class Planner:
         self._refuse_checks()
         parts = (self.plan, self.expansion, self.supplier, self._fan_in)
         self._underway = underway or Underway()
-        self.plan.resubmits = project.options.resubmit_uncertain
+        self.plan.resubmits, self.plan.flags = project.options.resubmit_uncertain, project.flags()
         judging = (self.chooser, self.kept, self.gates)
         self.decider = Decider(project.options, *parts, manifest, index, backend, self._underway, *judging)
         self.plan.terms = {step.id: self._learnt(step) for step in self.plan.steps}
@@ -320,7 +320,11 @@ class Planner:
         reasons = {
             step.id: Reason.REFUSED if step.id in chosen else Reason.EXCLUDED for step in self.plan.level(row).steps
         }
-        refused = tuple(Decision(step, Action.SKIP, reason) for step, reason in reasons.items())
+        note = "; ".join(problem.message for problem in error.problems)
+        refused = tuple(
+            Decision(step, Action.SKIP, reason, note=note if reason is Reason.REFUSED else "")
+            for step, reason in reasons.items()
+        )
         self.plan.entries.append(RowPlan(row, refused, {}))
 
     # -- what is made once for the whole run

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import repeat
 from typing import Any
 
+from wanflow.amounts import dollars, exact
 from wanflow.canon import lined
 from wanflow.errors import Problem
 from wanflow.language.recipe import Recipe, Step
 from wanflow.links.urls import Url
 from wanflow.model import RUN, Action, Decision, Publication, Reason, Ref, RefKind, Row, Source, Terms, Totals
-from wanflow.planning.forecast import PLAYED, Forecast, Work, forecast, varied
+from wanflow.planning.forecast import PLAYED, Forecast, Work, duration, forecast, varied
 from wanflow.record import money
 
 FORMAT_VERSION = 1
@@ -71,7 +73,7 @@ class Unchanged:
 class Plan:
     """The list of what would happen. Text, JSON and the run itself are drawn from this one value.
 
-    `resubmits` says that what is uncertain is sent again.
+    `resubmits` says that what is uncertain is sent again; `flags` tell what was said beside the recipe.
     """
 
     recipe: Recipe
@@ -92,6 +94,7 @@ class Plan:
     terms: dict[str, Terms] = field(default_factory=dict)
     forecast: Forecast = field(default_factory=Forecast)
     resubmits: bool = False
+    flags: list[str] = field(default_factory=list)
     _sent: Counter[str] = field(default_factory=Counter)
     _rerolls: Counter[str] = field(default_factory=Counter)
     _reroll_images: Counter[str] = field(default_factory=Counter)
@@ -177,8 +180,8 @@ class Plan:
         if budget is None or not (totals.usd_worst > budget or totals.unpriced):
             return ""
         if totals.unpriced:
-            return f"{totals.unpriced} images have no known price, and the recipe's budget is ${budget}"
-        return f"this may cost ${totals.usd_worst}, and the recipe's budget is ${budget}"
+            return f"{totals.unpriced} images have no known price, and the recipe's budget is {exact(budget)}"
+        return f"this may cost {dollars(totals.usd_worst)}, and the recipe's budget is {exact(budget)}"
 
     def decisions(self) -> Iterator[tuple[str, Decision]]:
         """Every (row key, decision) in order; those of unchanged rows are made on the way."""
@@ -236,32 +239,39 @@ class Plan:
             self._count_step(step)
         limits = {terms.lane: terms.limits for terms in self.terms.values()}
         self.forecast = forecast(*self._works(), limits)
-        totals.seconds = self.forecast.seconds
+        totals.seconds = totals.seconds_worst = self.forecast.seconds
+        if self._rerolls.total():
+            totals.seconds_worst = max(totals.seconds, duration(*self._works(worst=True), limits))
 
-    def _works(self) -> tuple[list[Work], dict[str, tuple[int, float]]]:
-        """The first open jobs, and the number and the seconds of the others, by lane."""
+    def _works(self, *, worst: bool = False) -> tuple[list[Work], dict[str, tuple[int, float]]]:
+        """The first open jobs, and the number and the seconds of the others, by lane; in the `worst` case with all that
+        may have to be made again, one after the other.
+        """
         works: list[Work] = []
         numbers: dict[tuple[int, str], int] = {}
         rest: dict[str, tuple[int, float]] = {}
         for place, entry in enumerate(self.entries):
-            for step in self._open(entry):
+            for step, is_again in self._open(entry, worst=worst):
                 terms = self.terms[step.id]
                 if len(works) < PLAYED:
                     sources = {(at, ref.name) for at, ref in self.sources(place, step).values()}
-                    numbers[place, step.id] = len(works)
+                    sources = {(place, step.id)} if is_again else sources
                     needs = [numbers[one] for one in sources if one in numbers]
+                    numbers[place, step.id] = len(works)
                     works.append(Work(terms.lane, varied(terms, len(works)), needs, terms.unseen))
                 else:
                     number, seconds = rest.get(terms.lane, (0, 0.0))
                     rest[terms.lane] = (number + 1, seconds + terms.seconds)
         return works, rest
 
-    def _open(self, entry: RowPlan | Unchanged) -> Iterator[Step]:
-        """The steps of an entry that are to be done, or may be."""
+    def _open(self, entry: RowPlan | Unchanged, *, worst: bool) -> Iterator[tuple[Step, bool]]:
+        """The steps of an entry that are to be done, or may be, and in the `worst` case again."""
         if isinstance(entry, RowPlan):
             for step, decision in zip(self.level(entry).steps, entry.decisions, strict=True):
                 if decision.action in (Action.RUN, Action.LATER):
-                    yield step
+                    yield step, False
+                if worst and decision.action is not Action.SKIP:
+                    yield from repeat((step, True), decision.rerolls)
 
     def is_paid(self, step: str) -> bool:
         """Whether jobs of a step cost somebody's money, if any are to be done."""
@@ -355,6 +365,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
         "recipe": plan.recipe.name,
         "backend": plan.backend,
         "place": plan.place,
+        "flags": plan.flags,
         "totals": {
             "jobs": totals.jobs,
             "run": totals.run,
@@ -379,6 +390,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
             "images_after_picks": totals.images_after,
             "usd_after_picks": money(totals.usd_after),
             "seconds": round(totals.seconds, 1),
+            "seconds_worst": round(totals.seconds_worst, 1),
         },
         "lanes": _lanes(plan),
         "prices": _prices(plan),

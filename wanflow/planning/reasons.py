@@ -22,7 +22,7 @@ def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]
         *_backend_differences(str(old_backend), str(backend)),
         *_map_differences(old_inputs, inputs, short=True),
         *_map_differences(old_parameters, parameters),
-        *_differences("take", _take(old_take), _take(take)),
+        *_differences("take", *_takes(old_take, take)),
     ]
     if old_function != function:
         return Reason.FUNCTION_CHANGED, tuple(changes)
@@ -34,10 +34,18 @@ def compare(old: Sequence[JSON], parts: str) -> tuple[Reason, tuple[Change, ...]
     return Reason.PARAMS_CHANGED if old_parameters != parameters else Reason.TAKE, tuple(changes)
 
 
-def _take(parts: Sequence[JSON]) -> str:
-    """A take's name."""
-    named = parts[0] if parts else None
-    return str(named[0]) if isinstance(named, list) and named and named[0] else "first"
+def _takes(old: Sequence[JSON], new: Sequence[JSON]) -> tuple[str, str]:
+    """Two takes' names, or their seeds where the names are alike."""
+    (name, ahead), (other, other_ahead) = _take(old), _take(new)
+    return (name, other) if name != other else (f"{name}, seed + {ahead}", f"{other}, seed + {other_ahead}")
+
+
+def _take(parts: Sequence[JSON]) -> tuple[str, JSON]:
+    """A take's name, and how many seeds it is ahead."""
+    match parts[0] if parts else None:
+        case [name, ahead]:
+            return str(name or "first"), ahead
+    return "first", 0
 
 
 def _differences(name: str, old: object, new: object) -> list[Change]:

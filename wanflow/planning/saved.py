@@ -17,10 +17,11 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from wanflow.amounts import exact
 from wanflow.canon import JSON, lined
 from wanflow.documents import schemas
 from wanflow.documents.source import read_text
-from wanflow.errors import RecipeError, UsageError, inline, quoted
+from wanflow.errors import RecipeError, RefusedError, UsageError, inline, quoted
 from wanflow.language.expand import KEY_VERSION
 from wanflow.language.selection import Wish
 from wanflow.links.urls import Url
@@ -29,11 +30,12 @@ from wanflow.model import Action, Decision
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.resolved import Request
-from wanflow.project import Options, Project
+from wanflow.project import PAYS_AGAIN, Options, Project
 from wanflow.record import money
 
 FORMAT_VERSION = 1
 MAX_BYTES = 200_000_000
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _OPEN = (Action.RUN, Action.LATER)
 _PART = {"function": str, "by": str, "parameters": dict, "inputs": dict, "chosen": dict}
 _WISHES = ("select", "exclude", "until", "pilot")
@@ -72,13 +74,25 @@ class Saved:
         return lined(self.head, jobs=self.entries)
 
     def wish(self, given: Options, root: Path) -> Options:
-        """What the plan was made with, in place of what a caller gave; the rest is the caller's."""
+        """What the plan was made with, in place of what a caller gave; the rest is the caller's. What may pay twice
+        has to be said by both.
+
+        Raises UsageError, RefusedError.
+        """
         said = self.head["options"]
-        twice = [name for name in ("params", "manifest", "out", "backend", "region", *_FLAGS) if getattr(given, name)]
+        agreed = [name for name in PAYS_AGAIN if said[name]]
+        names = ("params", "manifest", "out", "backend", "region", *_FLAGS)
+        twice = [name for name in names if getattr(given, name) and name not in agreed]
         twice += [] if given.wish.is_everything else ["the selection"]
         if twice:
             said_so = ", ".join(name.replace("_", "-") for name in twice)
             raise UsageError(f"{self.shown} says with what it was planned; leave out {said_so}, or plan anew")
+        if unsaid := [f"--{name.replace('_', '-')}" for name in agreed if not getattr(given, name)]:
+            flags = " ".join(unsaid)
+            raise RefusedError(
+                f"nothing was started: {self.shown} was made with {flags}, which may pay for what is paid for already. "
+                f"A file gives no leave for that: say it again, wanflow run {self.shown} {flags}, or plan without"
+            )
         several = {name: tuple(said[name]) for name in ("select", "exclude")}
         # What gives leave (addresses, folders, hosts, money) stays as the caller gave it.
         return replace(
@@ -245,7 +259,24 @@ def _wrong(entry: Any) -> str:
             return f"{name} is missing, or of the wrong kind"
     if not all(isinstance(symbol, str) for symbol in entry["inputs"].values()):
         return "inputs are no digests"
+    if not _is_take(entry.get("take")):
+        return "take is neither null nor a name and how many seeds it is ahead"
+    if not all(map(_are_digests, entry["chosen"].values())):
+        return "chosen are no digests"
     return ""
+
+
+def _is_take(value: Any) -> bool:
+    match value:
+        case None:
+            return True
+        case [str() | None, int() as ahead]:
+            return not isinstance(ahead, bool)
+    return False
+
+
+def _are_digests(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in value)
 
 
 def _request(entry: Mapping[str, Any]) -> Request:
@@ -272,24 +303,26 @@ def _setting_differences(approved: Saved, plan: Plan) -> Iterator[str]:
         was = approved.head["place"] or "this machine"
         yield f"the work would be done at {plan.place or 'this machine'}, and was planned at {was}"
     for model, usd in prices(plan).items():
-        was = approved.head["prices"].get(model, usd)
-        if usd != was:
+        if model not in approved.head["prices"]:
+            yield f"an image of {model} costs {_price(usd)} now, and has no price in the plan"
+        elif usd != (was := approved.head["prices"][model]):
             yield f"an image of {model} costs {_price(usd)} now, and {_price(was)} in the plan"
     totals, before = plan.totals, approved.head["totals"]
     worst = Decimal(str(money(totals.usd_worst)))
     if totals.unpriced > before["unpriced"]:
         yield f"the price of {totals.unpriced:,} images is not known now, and of {before['unpriced']:,} in the plan"
     elif approved.usd_worst is not None and worst > approved.usd_worst:
-        yield f"it may cost ${worst} now, and ${approved.usd_worst} in the plan"
+        yield f"it may cost {exact(worst)} now, and {exact(approved.usd_worst)} in the plan"
 
 
 def _price(usd: float | None) -> str:
-    return "an unknown amount" if usd is None else f"${usd}"
+    return "an unknown amount" if usd is None else exact(Decimal(str(usd)))
 
 
 def _job_differences(approved: Saved, plan: Plan, asked: Mapping[str, Request]) -> Iterator[str]:
     known = {request.identity for request in approved.jobs.values()}
-    following = 0
+    following: list[str] = []
+    told = False
     for row, decision in plan.looked_at():
         if decision.action not in _OPEN:
             continue
@@ -300,9 +333,14 @@ def _job_differences(approved: Saved, plan: Plan, asked: Mapping[str, Request]) 
         if request is None or before is None:
             why = "; ".join(map(str, decision.changes))  # since it was last done, so that it was no work for the plan
             yield f"{address} is not in the plan{f': {why}' if why else ''}"
+            told = True
         elif changes := request.changes(before):
             yield from (f"{address}: {change}" for change in changes)
+            told = True
         else:
-            following += 1
-    if following:
-        yield f"{following:,} job{'' if following == 1 else 's'} take{'s' if following == 1 else ''} what these make"
+            following.append(address)
+    if not told:  # what was made before them is stored already, or the file was changed by hand
+        yield from (f"{address} takes a picture of other work than in the plan" for address in following)
+    elif following:
+        one = len(following) == 1
+        yield f"{len(following):,} job{'' if one else 's'} take{'s' if one else ''} what these make"

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
+from wanflow.amounts import dollars
 from wanflow.errors import StoreError
 from wanflow.model import Account
 from wanflow.store.books import FILE, KEPT_S, Books
@@ -66,7 +67,7 @@ class Underway:
         for name, tasks in self._met.items():
             usd = sum((task.usd for task in tasks.values()), Decimal(0))
             jobs = "1 of these jobs" if len(tasks) == 1 else f"{len(tasks):,} of these jobs"
-            at = f"tasks of {jobs} (${usd}) are in flight, or in doubt, in the ledger of {name}"
+            at = f"tasks of {jobs} ({dollars(usd)}) are in flight, or in doubt, in the ledger of {name}"
             if self._certain:
                 yield f"{at}, which is not the account of this key: they are not fetched from there, but paid for anew"
             else:

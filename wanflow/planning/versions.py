@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from wanflow.errors import EditError, Problem
 from wanflow.functions.maskrules import MaskFacts
-from wanflow.model import Action, Change, Reason, Source
+from wanflow.model import Action, Change, Decision, Reason, Source
 from wanflow.pictures.images import describe
 from wanflow.planning.inputs import Inputs, facts_in
-from wanflow.planning.planned import Plan
-from wanflow.planning.resolved import Request
+from wanflow.planning.plan import Planner
+from wanflow.planning.planned import Plan, RowPlan
+from wanflow.planning.resolved import Request, requests
 
 # What git keeps of a file whose content lies elsewhere (git-lfs pointer files, version 1).
 LFS = b"version https://git-lfs.github.com/spec/v1\n"
@@ -57,7 +58,8 @@ class VersionInputs(Inputs):
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One job that asks for something else than before: `kind` is new, gone, changed, or follows (what it takes is
-    made by one that changed). `usd` is what it costs now (None: not known), 0 for what is stored or gone.
+    made by one that changed). `usd` is what it costs now (None: not known), 0 for what is not to be done now; `stored`
+    where its picture is there already, `parked` while it waits for a pick.
     """
 
     job: str
@@ -65,14 +67,45 @@ class Difference:
     changes: tuple[Change, ...] = ()
     usd: Decimal | None = Decimal(0)
     stored: bool = False
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An output's file of a row that both versions have: where it was and is written; empty where it is not."""
+
+    output: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one version asks for: every job's request by address, and every file that it writes by row and output."""
+
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    files: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def asked_of(planner: Planner) -> Asked:
+    """What a planner that knows of no result found."""
+    # Folders that a flag names are the same for both versions, but lie elsewhere as each sees it.
+    prefix = planner.targets.prefix if planner.project.options.out else ""
+    files = {
+        (entry.key, output): path.removeprefix(prefix)
+        for entry in planner.plan.entries
+        if isinstance(entry, RowPlan)
+        for output, path in entry.paths.items()
+    }
+    return Asked(requests(planner), files)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs, in the order of the plan, what is gone last; `renamed` jobs ask for the same under another name.
 
-    `problems` keep jobs of now from asking for anything, so that they look the same, or gone; a recipe
-    that `recipe_is_new` has no file of this name in the other version.
+    `files` are written elsewhere. `problems` keep jobs of now from asking for anything, so that they look the same, or
+    gone; a recipe that `recipe_is_new` has no file of this name in the other version.
     """
 
     recipe: str
@@ -80,6 +113,7 @@ class Comparison:
     differences: tuple[Difference, ...]
     same: int
     renamed: int
+    files: tuple[Moved, ...] = ()
     problems: tuple[Problem, ...] = ()
     recipe_is_new: bool = False
 
@@ -98,26 +132,43 @@ class Comparison:
         return sum(one.usd is None for one in self.differences)
 
 
-def compare(before: Mapping[str, Request], now: Mapping[str, Request], plan: Plan, against: str) -> Comparison:
-    """Hold two versions' requests against each other; `plan` is that of now, with what is stored and what it costs."""
-    gone = [job for job in before if job not in now]
-    moved = _moved({job: before[job] for job in gone}, {job: now[job] for job in now if job not in before})
-    prices, waiting = _prices(plan), _waiting(plan)
+def compare(before: Asked, now: Asked, plan: Plan, against: str) -> Comparison:
+    """Hold two versions against each other; `plan` is that of now, with what is stored and what it costs. What is not
+    selected in it is left out.
+    """
+    decisions = {f"{row}/{decision.step}": decision for row, decision in plan.decisions()}
+    excluded = {job for job, decision in decisions.items() if decision.reason is Reason.EXCLUDED}
+    asked = {job: request for job, request in now.requests.items() if job not in excluded}
+    gone = {job: request for job, request in before.requests.items() if job not in now.requests}
+    moved = _moved(gone, {job: asked[job] for job in asked if job not in before.requests})
     found: list[Difference] = []
     same = 0
-    for job, request in now.items():
+    for job, request in asked.items():
         if job in moved:
             continue
-        old = before.get(job)
+        old = before.requests.get(job)
         if old and old.identity == request.identity:
             same += 1
             continue
         changes = request.changes(old) if old else ()
         kind = "new" if old is None else "changed" if changes else "follows"
-        stored = job not in prices and job not in waiting
-        found.append(Difference(job, kind, changes, prices.get(job, Decimal(0)), stored))
+        found.append(_difference(job, kind, changes, plan, decisions.get(job)))
     found += [Difference(job, "gone") for job in gone if job not in moved.values()]
-    return Comparison(plan.recipe.name, against, tuple(found), same, len(moved), tuple(plan.problems))
+    rows = {job.partition("/")[0]: old.partition("/")[0] for job, old in moved.items()}
+    files = tuple(_elsewhere(before.files, now.files, rows))
+    return Comparison(plan.recipe.name, against, tuple(found), same, len(moved), files, tuple(plan.problems))
+
+
+def _difference(job: str, kind: str, changes: tuple[Change, ...], plan: Plan, decision: Decision | None) -> Difference:
+    if decision is None:
+        return Difference(job, kind, changes)
+    # What is another job's work has a key, but no result yet; what is recognised whole has neither.
+    stored = decision.action is Action.REUSE and bool(decision.result or not decision.key)
+    usd: Decimal | None = Decimal(0)
+    if plan.costs(decision) and plan.is_paid(decision.step):
+        price = plan.terms[decision.step].usd
+        usd = None if price is None else price * decision.images
+    return Difference(job, kind, changes, usd, stored, decision.reason is Reason.PARKED)
 
 
 def _moved(gone: Mapping[str, Request], new: Mapping[str, Request]) -> dict[str, str]:
@@ -128,17 +179,16 @@ def _moved(gone: Mapping[str, Request], new: Mapping[str, Request]) -> dict[str,
     return {job: known[request.identity].pop() for job, request in new.items() if known.get(request.identity)}
 
 
-def _prices(plan: Plan) -> dict[str, Decimal | None]:
-    """What each job costs that is to be done, by address."""
-    found: dict[str, Decimal | None] = {}
-    for row, decision in plan.looked_at():
-        if decision.action in (Action.RUN, Action.LATER):
-            usd = plan.terms[decision.step].usd
-            free = not plan.costs(decision) or not plan.is_paid(decision.step)
-            found[f"{row}/{decision.step}"] = Decimal(0) if free else None if usd is None else usd * decision.images
-    return found
+_Files = Mapping[tuple[str, str], str]
 
 
-def _waiting(plan: Plan) -> set[str]:
-    """The jobs that can't be known before somebody picks, by address."""
-    return {f"{row}/{one.step}" for row, one in plan.looked_at() if one.reason is Reason.PARKED}
+def _elsewhere(before: _Files, now: _Files, renamed: Mapping[str, str]) -> Iterator[Moved]:
+    """Files of rows that both versions have; a row may have been renamed. An output that was is no other file."""
+    here = {(renamed.get(row, row), output): path for (row, output), path in now.items()}
+    rows = {row for row, _ in here} & {row for row, _ in before}
+    kept = {*before.values()} & {*now.values()}
+    for row, output in dict.fromkeys([*here, *before]):
+        old, new = before.get((row, output), ""), here.get((row, output), "")
+        is_renamed = not (old and new) and (old or new) in kept
+        if row in rows and old != new and not is_renamed:
+            yield Moved(output, old, new)

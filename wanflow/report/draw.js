@@ -70,9 +70,11 @@ function stageOf(row, job, stage) {
     many > 1 && candidates(row, job, stage));
 }
 
+const slotOf = input => input.slot.replace(/^row\./, "");
+
 function inputOf(row, input, stage) {
   return make("li", {class: "stage input"}, make("figure", {}, frame(row, stage, input.picture, "no picture here", 1),
-    make("figcaption", {}, make("b", {}, input.slot), make("span", {class: "line"}, input.name, size(input.picture) && ` · ${size(input.picture)}`))));
+    make("figcaption", {}, make("b", {}, slotOf(input)), make("span", {class: "line"}, input.name, size(input.picture) && ` · ${size(input.picture)}`))));
 }
 
 function shape(row) {

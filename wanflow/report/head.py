@@ -108,7 +108,9 @@ class Tally:
     def failures(self) -> list[Failure]:
         """What failed alike, the most frequent first."""
         rank = [str(status) for status in _FAILURES].index
-        return sorted(self._failures.values(), key=lambda one: (-one["count"], rank(one["status"])))
+        # What only waits for another comes after what it waits for.
+        known = self._failures.values()
+        return sorted(known, key=lambda one: (one["status"] == Status.BLOCKED, -one["count"], rank(one["status"])))
 
 
 def _sought(row: Row) -> str:

@@ -18,7 +18,7 @@ from wanflow.report import page, writing
 from wanflow.report.head import Tally, head
 from wanflow.report.lookup import Lookup
 from wanflow.report.model import Head, Pages, Picture, Row
-from wanflow.report.records import FILE, LAST, PREVIOUS, Record, Runs, read
+from wanflow.report.records import FILE, LAST, PREVIOUS, Record, Runs
 from wanflow.report.rows import Album, Rows
 from wanflow.report.views import LARGE, SMALL, Views
 from wanflow.settings import STORE, cores, find_root, state_folder
@@ -70,6 +70,7 @@ def make(
     target = _target(root, out, here, single=single_file)
     writing.require_replaceable(target, single=single_file)
     with contextlib.ExitStack() as held:
+        held.enter_context(runs.blamed())
         workers = Workers(cores(), store)
         held.callback(workers.close)
         index = held.enter_context(_index(store).in_use())
@@ -108,7 +109,7 @@ def _record(runs: Runs, run: str | Path, here: Path) -> Record:
     path = path / FILE if path.is_dir() else path
     if not path.exists():
         raise UsageError(f"there is no file {run}; name a run, or the run.json of one")
-    return read(path)
+    return runs.open(path)
 
 
 def _compared(runs: Runs, record: Record, compare: str | Path, here: Path) -> Record:

@@ -50,7 +50,7 @@ def html(head: Head, rows: Sequence[Row], embedded: Embedded | None = None) -> I
         states=_states(head),
         tags=sorted({tag for step in head["steps"] for tag in step["tags"]}),
         lanes=[_packed(lane, head["timeline"]["seconds"]) for lane in head["timeline"]["lanes"]],
-        many="many" if len(head["steps"]) > 5 else "some" if len(head["steps"]) > 2 else "few",
+        columns=min(sum(not step["per_run"] for step in head["steps"]) + 1, 7),
         policy=_policy(style, script, alone=embedded is not None),
         style=style,
         script=script,
@@ -97,6 +97,7 @@ def _template() -> Any:
     page.filters["embedded"] = embeddable
     # As JavaScript's encodeURIComponent: the script draws the same addresses.
     page.filters["component"] = partial(quote, safe="!~*'()")
+    page.filters["slot"] = lambda slot: slot.removeprefix("row.")
     return page.get_template("report.html")
 
 

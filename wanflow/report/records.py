@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wanflow.documents.schemas import faults, load
 from wanflow.errors import StoreError, UsageError, describe_os_error, did_you_mean, inline, is_text
 from wanflow.model import RUN
 from wanflow.paying.status import Unrecorded, readable_record
@@ -65,6 +67,7 @@ class Runs:
 
     def __init__(self, store: Path, unrecorded: Collection[Unrecorded] = ()) -> None:
         self._folder, self._unrecorded = store / "runs", unrecorded
+        self._opened: list[Path] = []
 
     def ids(self) -> list[str]:
         """All of them, the newest first; their names begin with the time."""
@@ -115,7 +118,28 @@ class Runs:
 
     def read(self, run: str) -> Record:
         """A run by its whole id. Raises StoreError."""
-        return read(self._folder / run / FILE)
+        return self.open(self._folder / run / FILE)
+
+    def open(self, path: Path) -> Record:
+        """The record in a file. Raises StoreError."""
+        self._opened.append(path)
+        return read(path)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What goes wrong while records are shown is a record's fault if one of those that were read breaks the schema.
+
+        Holding ten thousand rows against it takes longer than showing them, so that is done only then.
+        """
+        try:
+            yield
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            for path in self._opened:
+                with suppress(OSError, ValueError):
+                    record = json.loads(path.read_text(encoding="utf-8"))
+                    if fault := next(iter(faults(record, load("run.schema.json"))), None):
+                        raise StoreError(f"{path} is no record of a run: {fault}") from error
+            raise
 
 
 def _some(ids: Collection[str]) -> str:

@@ -9,7 +9,7 @@ let leftName = "";   // what the user compared with last; kept from row to row
 /** What a row's stages show: its inputs, then its jobs. */
 function stagesOf(row) {
   return [
-    ...row.inputs.map(input => ({label: input.slot, input, pictures: input.picture ? [input.picture] : [], shown: 1})),
+    ...row.inputs.map(input => ({label: slotOf(input), input, pictures: input.picture ? [input.picture] : [], shown: 1})),
     ...row.jobs.map(job => ({label: job.label, job, pictures: job.pictures.length ? job.pictures : job.compare?.pictures ?? [], shown: shownPick(job)})),
   ];
 }

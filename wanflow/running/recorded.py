@@ -58,8 +58,15 @@ def _step(planner: Planner, step: Step) -> JSON:
 
 
 def _row(planner: Planner, at: int, entry: RowPlan) -> JSON:
-    inputs = list(_inputs(planner, entry))
-    return {"at": at, "row": entry.key, "place": entry.row.place, "inputs": inputs}
+    return {"at": at, "row": entry.key, "place": _place(planner, entry), "inputs": list(_inputs(planner, entry))}
+
+
+def _place(planner: Planner, entry: RowPlan) -> str:
+    """What messages call a row's place, wherever wanflow was started: photos.csv:3, or the file that a glob found."""
+    manifest, spec = planner.manifest, planner.recipe.manifest
+    if not manifest or not spec or manifest.of_files or not entry.row.place:
+        return entry.row.place
+    return f"{planner.inputs.relative(planner.recipe.folder / spec.source)}:{entry.row.line}"
 
 
 def _inputs(planner: Planner, entry: RowPlan) -> Iterator[JSON]:

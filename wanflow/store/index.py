@@ -203,6 +203,11 @@ class Index(Sightings, History, Durations):
         found = self._db.execute("SELECT made FROM results WHERE key = ?", (key,)).fetchone()
         return (self._sound(found[0], result_of) or self._receipted(key)) if found else None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no result is known at all."""
+        return self._db.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
+
     def _receipted(self, key: str) -> Result | None:
         found = None
         with suppress(OSError):

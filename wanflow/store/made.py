@@ -7,6 +7,7 @@ blob: [sha256, width, height, format, bytes]
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -90,13 +91,20 @@ def parts_of(components: Any) -> list[Any]:
 def read(raw: Any, judge: Callable[[Any], T]) -> T:
     """What a JSON text holds, as `judge` takes it. Raises ValueError."""
     try:
-        return judge(json.loads(text(raw), parse_constant=_no_number))
+        return judge(json.loads(text(raw), parse_constant=_no_number, parse_float=_finite))
     except RecursionError as error:
         raise ValueError("lists in lists without end") from error
 
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # 1e999, which no JSON text of ours could hold
+        raise ValueError(digits[:20])
+    return number
 
 
 def listed(value: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from wanflow.telling.words import count, dollars, duration
 MAX_PROBLEMS = 30
 
 
-def problems_text(problems: list[Problem]) -> str:
+def problems_text(problems: Sequence[Problem]) -> str:
     """All problems, or the first of very many with the count of the rest."""
     shown = [problem.text() for problem in problems[:MAX_PROBLEMS]]
     if rest := len(problems) - len(shown):

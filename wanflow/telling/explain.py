@@ -26,6 +26,8 @@ from wanflow.telling.words import count, dollars, duration
 MOST_JOBS = 10
 MOST_IMAGES = 12
 MOST_LETTERS = 2_000
+# Of a chain as long as its project is old, or as a stranger says, not each link can stand further right.
+DEEPEST = 24
 DRAFT = "a DRAFT: stamped, and no edit"
 
 _STATES = {
@@ -222,7 +224,7 @@ def _tree(ancestry: Ancestry, stored: frozenset[str]) -> Iterator[str]:
     waiting: list[tuple[int, str, str]] = [(1, "", ancestry.sha256)]
     while waiting:
         depth, slot, sha256 = waiting.pop()
-        indent, head = "  " * depth, f"{slot}: " if slot else ""
+        indent, head = "  " * min(depth, DEEPEST), f"{slot}: " if slot else ""
         if not sha256:  # what stands for many
             yield f"{indent}{slot}"
         elif root := ancestry.roots.get(sha256):

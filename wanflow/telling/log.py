@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
 from wanflow.canon import JSON, on_one_line
@@ -37,12 +38,14 @@ class Log:
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    def consent(self, plan: Plan, yes: bool) -> bool:
+    def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
         """Whether a run may start: what is free, or was agreed to with --yes; nobody is asked. Raises RefusedError."""
         totals = plan.totals
         self._tell(
             "plan",
             recipe=plan.recipe.name,
+            approved=None if approved is None else str(approved),
+            flags=list(plan.flags),
             backend=plan.backend,
             place=plan.place,
             run=totals.run,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from wanflow.errors import Problem, RefusedError, inline
 from wanflow.model import Outcome, Status
 from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
-from wanflow.running.listener import Usage
+from wanflow.running.listener import Listener, Usage
 from wanflow.settings import wants_plain
 from wanflow.telling import review
 from wanflow.telling.console import problems_text
@@ -21,6 +22,29 @@ from wanflow.telling.words import count, duration
 
 if TYPE_CHECKING:
     from wanflow.telling.live import Live
+
+
+class Voice(Listener, Protocol):
+    """A listener that tells a person, or a program, and asks before money is spent. It holds the stream while it is
+    entered.
+    """
+
+    usage: Callable[[], Usage]
+
+    def __enter__(self) -> Voice:
+        """Begin."""
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the stream as anybody may go on with."""
+
+    def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
+        """Whether a run may start. Raises RefusedError."""
+
+    def problems(self, problems: Sequence[Problem]) -> None:
+        """Tell what is wrong with single rows."""
+
+    def ended(self, record: RunRecord) -> None:
+        """Tell how a run went, as far as the record's own words don't."""
 
 
 class Narrator:
@@ -37,11 +61,15 @@ class Narrator:
         self._warned: set[tuple[str, str]] = set()
         self.unsaid = 0
 
-    def consent(self, plan: Plan, yes: bool) -> bool:
-        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may.
+    def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
+        """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may. Of an `approved`
+        plan's file it is told first what is done, for whoever runs it need not have written it.
 
         Raises RefusedError where nobody can be asked.
         """
+        if approved:
+            more = f"; with {review.said(plan)}" if plan.flags else ""
+            self._say(f"{approved}: {review.headline(plan)}{more}")
         if plan.totals.paid_tasks and not yes:
             if not (sys.stdin.isatty() and self.stream.isatty()):
                 raise unasked(plan)
@@ -65,7 +93,7 @@ class Narrator:
             self._live.close()
             self._live = None
 
-    def problems(self, problems: list[Problem]) -> None:
+    def problems(self, problems: Sequence[Problem]) -> None:
         """What is wrong with single rows."""
         if problems:
             print(problems_text(problems), file=self.stream, flush=True)
@@ -137,7 +165,7 @@ class Narrator:
 
 def can_move(stream: TextIO) -> bool:
     """Whether what was written to a stream can be written over."""
-    if not stream.isatty() or wants_plain() or sys.platform == "win32" or stream.encoding.lower() != "utf-8":
+    if not stream.isatty() or wants_plain() or sys.platform == "win32" or (stream.encoding or "").lower() != "utf-8":
         return False
     try:
         return os.get_terminal_size(stream.fileno()).columns > 0

@@ -14,6 +14,8 @@ from wanflow.pictures.thumbnails import data_uri, thumbnail
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.store.blobs import read_checked
 from wanflow.telling import review
+from wanflow.telling.graph.steps import recipe_graph
+from wanflow.telling.graph.svg import svg
 from wanflow.telling.plantext import because
 from wanflow.telling.words import count
 
@@ -44,6 +46,7 @@ def plan_html(plan: Plan, root: Path, *, detail: bool = False) -> Iterator[str]:
         where=review.where(plan),
         summary=review.summary(plan),
         steps=review.step_lines(plan),
+        graph=_graph(plan),
         notes=review.notes(plan),
         times=review.times(plan),
         prices=review.prices(plan),
@@ -59,6 +62,13 @@ def plan_html(plan: Plan, root: Path, *, detail: bool = False) -> Iterator[str]:
     )
     page.enable_buffering(64)
     yield from page
+
+
+def _graph(plan: Plan) -> Any:
+    """The drawing of the steps, safe as it is: every text in it is escaped."""
+    from markupsafe import Markup
+
+    return Markup(svg(recipe_graph(plan.recipe, plan)))  # noqa: S704
 
 
 def _template() -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
+from wanflow.amounts import exact
 from wanflow.language.recipe import Step
 from wanflow.model import Action, Change, Decision, Reason
 from wanflow.planning.forecast import Forecast, LaneForecast
@@ -49,6 +50,8 @@ OPEN = (Action.RUN, Action.LATER)
 NAMED, MOST_DOUBTFUL = 3, 12
 # What takes less than so much of the time is worth telling.
 WORTH = 0.95
+# Characters of a flag with its value that are told.
+LONGEST = 120
 
 
 # -- the first line
@@ -90,7 +93,8 @@ def _work(plan: Plan) -> Iterator[str]:
         yield cost(plan)
     if totals.restore:
         yield files
-    yield f"about {duration(totals.seconds)}"
+    told, worst = duration(totals.seconds), duration(totals.seconds_worst)
+    yield f"about {told}" if told == worst else f"about {told} (worst case {worst})"
 
 
 def where(plan: Plan) -> str:
@@ -249,13 +253,19 @@ def opened(plan: Plan) -> Iterator[tuple[str, Decision]]:
 
 def notes(plan: Plan) -> list[str]:
     """What else should be known before a plan is agreed to."""
-    found = []
+    found = [f"with {said(plan)}"] if plan.flags else []
     if plan.totals.restore:
         found.append(f"{count(plan.totals.restore, 'output file')} to put in place from the store")
     found += [*_sent_before(plan), *_picks(plan)]
     if plan.over_budget:
         found.append(f"over budget: {plan.over_budget}; a run is refused")
     return [*found, *(f"note: {note}" for note in plan.notes)]
+
+
+def said(plan: Plan) -> str:
+    """What was said beside the recipe, in a line; long words are cut."""
+    flags = (flag if len(flag) <= LONGEST else f"{flag[: LONGEST - 1]}…" for flag in plan.flags)
+    return ", ".join(flags)
 
 
 def _sent_before(plan: Plan) -> Iterator[str]:
@@ -339,5 +349,5 @@ def prices(plan: Plan) -> list[str]:
 
 
 def _price(usd: Decimal | None, source: str) -> str:
-    amount = "its price is not known" if usd is None else f"${usd.normalize():f} an image"
+    amount = "its price is not known" if usd is None else f"{exact(usd)} an image"
     return f"{amount} ({source})" if source else amount

@@ -31,7 +31,9 @@ def _result(problem: Problem, rule: int) -> dict[str, JSON]:
 
 
 def _location(problem: Problem) -> dict[str, JSON]:
-    physical: dict[str, JSON] = {"artifactLocation": {"uri": quote(PurePath(problem.path).as_posix())}}
+    path = PurePath(problem.path)
+    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    physical: dict[str, JSON] = {"artifactLocation": {"uri": uri}}
     if problem.mark:
         physical["region"] = {"startLine": max(problem.mark.line, 1), "startColumn": max(problem.mark.column, 1)}
     return {"physicalLocation": physical}

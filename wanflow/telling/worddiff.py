@@ -74,10 +74,15 @@ def _joined(parts: list[Part]) -> Iterator[Part]:
 
 
 def shortened(parts: Sequence[Part], most: int = 400) -> list[Part]:
-    """The same with an ellipsis for what is alike and far from any change, and for what is very long."""
-    return [
-        Part(part.kind, _short(part, place == 0, place == len(parts) - 1, most)) for place, part in enumerate(parts)
-    ]
+    """The same with an ellipsis for what is alike and far from any change, for what is long, and after many changes."""
+    shown: list[Part] = []
+    room = 3 * most
+    for place, part in enumerate(parts):
+        text = _short(part, place == 0, place == len(parts) - 1, most)
+        if (room := room - len(text)) < 0:
+            return [*shown, Part(Kind.SAME, "…")]
+        shown.append(Part(part.kind, text))
+    return shown
 
 
 def _short(part: Part, first: bool, last: bool, most: int) -> str:

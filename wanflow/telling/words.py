@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal
+from wanflow.amounts import dollars as dollars  # said with the others here
 
 
 def count(number: int, noun: str) -> str:
@@ -18,10 +18,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def dollars(usd: Decimal) -> str:
-    """An amount, never told as less than it is: to the cent, and below a dollar to four digits where they differ."""
-    digits = Decimal("0.0001") if usd < 1 else Decimal("0.01")
-    cents, _, rest = f"{usd.quantize(digits, ROUND_CEILING):,.4f}".partition(".")
-    return f"${cents}.{rest.rstrip('0'):0<2}"

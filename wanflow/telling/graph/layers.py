@@ -9,12 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from wanflow.language import graph
 
-SWEEPS = 12
-# A link that passes a rank is worth keeping straight there; a box may stand a little aside.
-_STRAIGHT, _BOX = 4.0, 1.0
+# How often ranks are ordered, and settled; they are settled when nothing moves by more than so many pixels.
+SWEEPS, MOST_SWEEPS, SETTLED = 12, 201, 0.02
+# Links arrive at boxes so many pixels straight.
+STRAIGHT = 18.0
+# A link that passes ranks is worth keeping straight there; what nothing pulls gives way.
+STIFF, LOOSE = 4.0, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Box:
 @dataclass(frozen=True, slots=True)
 class Link:
     """From a box to another; `out` and `into` are where on the boxes' sides, None: wherever it is best. `room` is what
-    its end needs beside others.
+    its end needs beside others, `pull` how much it is worth to have it straight.
     """
 
     source: str
@@ -39,6 +43,7 @@ class Link:
     out: float | None = None
     into: float | None = None
     room: float = 12.0
+    pull: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,6 @@ class _Spot:
     """A box in its rank, or the place where a long link passes one."""
 
     width: float
-    weight: float
     aside: float
     x: float = 0.0  # its middle
     above: list[_Joint] = field(default_factory=list)
@@ -83,6 +87,7 @@ class _Joint:
 
     upper: _Spot
     lower: _Spot
+    pull: float = 1.0
     out: float = 0.0
     into: float = 0.0
 
@@ -91,7 +96,7 @@ class _Layers:
     def __init__(self, boxes: Sequence[Box], links: Sequence[Link], aside: float, gap: float) -> None:
         self.boxes, self.links, self.aside, self.gap = {box.id: box for box in boxes}, links, aside, gap
         self.rank = _ranks(boxes, links)
-        self.spots = {box.id: _Spot(box.width, _BOX, aside) for box in boxes}
+        self.spots = {box.id: _Spot(box.width, aside) for box in boxes}
         self.ranks: list[list[_Spot]] = [[] for _ in range(max(self.rank.values(), default=-1) + 1)]
         for box in boxes:
             self.ranks[self.rank[box.id]].append(self.spots[box.id])
@@ -111,10 +116,14 @@ class _Layers:
         out, into = (link.out, link.into) if upper == link.source else (link.into, link.out)
         spots = [self.spots[upper]]
         for rank in range(self.rank[upper] + 1, self.rank[lower]):
-            spots.append(_Spot(0.0, _STRAIGHT, self.aside * 0.6))
+            spots.append(_Spot(0.0, self.aside * 0.6))
             self.ranks[rank].append(spots[-1])
         spots.append(self.spots[lower])
-        joints = [_Joint(one, other) for one, other in zip(spots, spots[1:], strict=False)]
+        passing = {id(spot) for spot in spots[1:-1]}
+        joints = [
+            _Joint(one, other, link.pull * (STIFF if {id(one), id(other)} <= passing else 1.0))
+            for one, other in pairwise(spots)
+        ]
         if joints:
             joints[0].out = 0.0 if out is None else out - self.boxes[upper].width / 2
             joints[-1].into = 0.0 if into is None else into - self.boxes[lower].width / 2
@@ -195,10 +204,14 @@ class _Layers:
             for spot in rank:
                 spot.x = x + spot.width / 2
                 x += spot.width + spot.aside
-        for sweep in range(3 * SWEEPS):
-            down = sweep % 2 == 0
-            for rank in self.ranks if down else reversed(self.ranks):
-                _settle(rank, [_wanted(spot, down=down, both=sweep >= SWEEPS) for spot in rank])
+        for sweep in range(MOST_SWEEPS):
+            down, both = sweep % 2 == 0, sweep >= SWEEPS
+            moves = [
+                _settle(rank, [_wanted(spot, down=down, both=both) for spot in rank])
+                for rank in (self.ranks if down else reversed(self.ranks))
+            ]
+            if both and max(moves, default=0.0) < SETTLED:
+                break
 
     def _drawn(self) -> Drawing:
         left = min((spot.x - spot.width / 2 for rank in self.ranks for spot in rank), default=0.0)
@@ -243,7 +256,9 @@ class _Layers:
         stations = [Station(chain[0].upper.x + chain[0].out, self._end(upper, corners), bands[first][1])]
         for number, joint in enumerate(chain[1:], start=first + 1):
             stations.append(Station(joint.upper.x, *bands[number]))
-        stations.append(Station(chain[-1].lower.x + chain[-1].into, bands[first + len(chain)][0], corners[lower][1]))
+        end = corners[lower][1]
+        straight = bands[first + len(chain)][0] - (STRAIGHT if self.boxes[lower].height else 0.0)
+        stations.append(Station(chain[-1].lower.x + chain[-1].into, straight, end))
         if upper != link.source:
             return [Station(one.x, one.end, one.start) for one in reversed(stations)]
         return stations
@@ -293,16 +308,18 @@ def _crossed(left: _Spot, right: _Spot, place: Mapping[int, int]) -> int:
     return found
 
 
-def _wanted(spot: _Spot, *, down: bool, both: bool) -> float:
-    above = [joint.upper.x + joint.out - joint.into for joint in spot.above]
-    below = [joint.lower.x + joint.into - joint.out for joint in spot.below]
+def _wanted(spot: _Spot, *, down: bool, both: bool) -> tuple[float, float]:
+    """Where a spot is wanted, and how much: the middle of its neighbours, each as strong as their joint pulls."""
+    above = [(joint.upper.x + joint.out - joint.into, joint.pull) for joint in spot.above]
+    below = [(joint.lower.x + joint.into - joint.out, joint.pull) for joint in spot.below]
     near = [*above, *below] if both else (above if down else below)
-    return sum(near) / len(near) if near else spot.x
+    pull = sum(pull for _, pull in near)
+    return (sum(x * pull for x, pull in near) / pull, pull) if near else (spot.x, LOOSE)
 
 
-def _settle(rank: Sequence[_Spot], wanted: Sequence[float]) -> None:
+def _settle(rank: Sequence[_Spot], wanted: Sequence[tuple[float, float]]) -> float:
     """Move the spots of a rank as near to where they are wanted as their order and widths allow: least squares with
-    distances, which is isotonic regression (pool adjacent violators, Ayer et al. 1955).
+    distances, which is isotonic regression (pool adjacent violators, Ayer et al. 1955). Gives the longest move.
     """
     offsets, offset = [], 0.0
     for number, spot in enumerate(rank):
@@ -311,12 +328,15 @@ def _settle(rank: Sequence[_Spot], wanted: Sequence[float]) -> None:
             offset += (before.width + spot.width) / 2 + max(before.aside, spot.aside)
         offsets.append(offset)
     pools: list[tuple[float, float, int]] = []  # mean, weight, members
-    for spot, x, shift in zip(rank, wanted, offsets, strict=True):
-        mean, weight, members = x - shift, spot.weight, 1
+    for (x, pull), shift in zip(wanted, offsets, strict=True):
+        mean, weight, members = x - shift, pull, 1
         while pools and pools[-1][0] > mean:
             other, more, count = pools.pop()
             mean, weight, members = (mean * weight + other * more) / (weight + more), weight + more, members + count
         pools.append((mean, weight, members))
     means = [mean for mean, _, members in pools for _ in range(members)]
+    moved = 0.0
     for spot, mean, shift in zip(rank, means, offsets, strict=True):
+        moved = max(moved, abs(mean + shift - spot.x))
         spot.x = mean + shift
+    return moved

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from wanflow.telling.graph import letters
 from wanflow.telling.graph.layers import Box, Link, Station, layered
-from wanflow.telling.graph.value import Edge, Graph, Node
+from wanflow.telling.graph.value import Edge, Graph, Kind, Node, Way
 
 Path = tuple[str, ...]
 Point = tuple[float, float]
@@ -76,6 +76,7 @@ class _Arranging:
     def __init__(self, graph: Graph, sizes: Mapping[str, Point], *, down: bool) -> None:
         self.graph, self.down = graph, down
         self.sizes = {name: size if down else size[::-1] for name, size in sizes.items()}
+        self.kinds = {node.id: node.kind for node in graph.nodes}
         self.within = {node.id: node.within for node in graph.nodes}
         self.abouts = {cluster.path: cluster for cluster in graph.clusters}
         # What every area has around its content: across and along, in front and behind.
@@ -136,8 +137,7 @@ class _Arranging:
 
     def _title(self, path: Path) -> float:
         cluster = self.abouts.get(path)
-        words = f"{path[-1]}  {cluster.about}{''.join(cluster.marks)}" if cluster else path[-1]
-        return letters.width(words, 13) + 2 * PAD
+        return letters.width(cluster.words if cluster else path[-1], 12) + 2 * PAD
 
     def _child(self, path: Path, node: Node) -> str:
         return node.id if node.within == path else _named(node.within[: len(path) + 1])
@@ -165,9 +165,15 @@ class _Arranging:
             inner = next((one for path, one in area.inner.items() if _named(path) == end), None)
             names.append(end)
             at.append(inner.ports.get((number, way)) if inner else None)
-        label = letters.width(edge.label, LABEL) + 12 if edge.label else 0.0
-        room = max(14.0, label if self.down else 16.0 if label else 0.0)
-        return Link(names[0], names[1], at[0], at[1], room)
+        label = letters.width(edge.label, LABEL) + 14 if edge.label else 0.0
+        room = max(16.0, label if self.down else 18.0 if label else 0.0)
+        return Link(names[0], names[1], at[0], at[1], room, self._pull(edge))
+
+    def _pull(self, edge: Edge) -> float:
+        """What goes on to another step makes a straight line, files that come out stand beside it."""
+        if edge.way is Way.PAST:
+            return 0.2
+        return 0.35 if self.kinds[edge.target] is Kind.OUTPUT else 1.0
 
     # -- together
 

@@ -39,3 +39,10 @@ def cut(text: str, size: float, most: float, *, mono: bool = False) -> str:
             break
         kept += 1
     return f"{text[:kept].rstrip()}…"
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import PurePath
 
 from wanflow.language.picks import BY_LIKENESS
-from wanflow.language.recipe import Guard, ManifestSpec, Output, Recipe, Step, plain
+from wanflow.language.recipe import Guard, Output, Recipe, Step, plain
 from wanflow.language.templates import Template
 from wanflow.model import Action, Ref, RefKind
 from wanflow.planning.planned import Plan
@@ -23,6 +25,8 @@ _ACTIONS = (
     (Action.REUSE, "reuse", Mood.REUSED),
     (Action.SKIP, "skip", Mood.QUIET),
 )
+# In paths, values of a row and the like are told by their name alone: out/{id}.png
+_VALUE = re.compile(r"\$\{\{\s*(?:row|matrix|params)\.(\w+)\s*\}\}")
 # A condition that is longer than this is told by its beginning.
 _LONG = 34
 
@@ -62,6 +66,10 @@ def told_graph(title: str, steps: Iterable[Told], summary: str = "") -> Graph:
         if need in paths and paths[need] != path
     ]
     return Graph(title, nodes, list(dict.fromkeys(edges)), _clusters(nodes, {}), summary)
+
+
+def _told_way(source_once: bool, target_once: bool) -> Way:
+    return Way.ROWS if target_once and not source_once else Way.ONE
 
 
 # A point before a name begins a step of a recipe within; other points stand in the values of a matrix.
@@ -108,22 +116,15 @@ def _sum(costs: Iterable[str]) -> str:
 def recipe_graph(recipe: Recipe, plan: Plan | None = None) -> Graph:
     """The graph of a recipe, with what a plan of it says of each step."""
     summary = f"{review.where(plan)}: {review.summary(plan)}" if plan else ""
-    return _Drawing(recipe.name, recipe.steps, recipe.outputs, recipe.manifest, plan).graph(summary)
+    return _Drawing(recipe, plan).graph(summary)
 
 
 class _Drawing:
-    def __init__(
-        self,
-        name: str,
-        steps: Sequence[Step],
-        outputs: Sequence[Output],
-        manifest: ManifestSpec | None,
-        plan: Plan | None,
-    ) -> None:
-        self.name, self.outputs, self.manifest, self.plan = name, outputs, manifest, plan
-        self.steps = {step.id: step for step in steps}
+    def __init__(self, recipe: Recipe, plan: Plan | None) -> None:
+        self.recipe, self.outputs, self.manifest, self.plan = recipe, recipe.outputs, recipe.manifest, plan
+        self.steps = {step.id: step for step in recipe.steps}
         self.named: dict[str, list[Step]] = {}
-        for step in steps:
+        for step in recipe.steps:
             self.named.setdefault(step.name, []).append(step)
 
     def graph(self, summary: str) -> Graph:
@@ -133,7 +134,7 @@ class _Drawing:
         steps = [self._node(alike) for alike in self.named.values()]
         nodes = [*self._inputs(edges), *steps, *self._out_nodes()]
         marks = {path: tuple(marks) for path, marks in self._guards().items()}
-        return Graph(self.name, nodes, edges, _clusters(steps, marks), summary)
+        return Graph(self.recipe.name, nodes, edges, _clusters(steps, marks, self.recipe), summary)
 
     # -- nodes
 
@@ -156,7 +157,8 @@ class _Drawing:
 
     def _origin(self, ref: Ref) -> str:
         if ref.kind is RefKind.ROW and self.manifest:
-            return self.manifest.source
+            source = PurePath(self.manifest.source)
+            return source.name if source.is_absolute() else self.manifest.source
         return {RefKind.PARAM: "a parameter", RefKind.FILE: "a file", RefKind.URL: "fetched"}.get(ref.kind, "")
 
     def _node(self, alike: Sequence[Step]) -> Node:
@@ -210,7 +212,7 @@ class _Drawing:
                 named.setdefault(plain(output.name), []).append(output)
         for name, alike in named.items():
             to = alike[0].to
-            where = to.source if isinstance(to, Template) else to
+            where = _VALUE.sub(r"{\1}", to.source if isinstance(to, Template) else to)
             yield Node(f"out {name}", name, Kind.OUTPUT, where, copies=len(alike))
 
     # -- edges
@@ -257,9 +259,21 @@ class _Drawing:
                     yield Edge(self._source(instead), target, way=Way.PAST)
 
 
-def _clusters(nodes: Iterable[Node], marks: Mapping[tuple[str, ...], tuple[str, ...]]) -> list[Cluster]:
+def _clusters(
+    nodes: Iterable[Node], marks: Mapping[tuple[str, ...], tuple[str, ...]], recipe: Recipe | None = None
+) -> list[Cluster]:
     paths = dict.fromkeys(node.within[:length] for node in nodes for length in range(1, len(node.within) + 1))
-    return [Cluster(path, "", marks.get(path, ())) for path in paths]
+    return [Cluster(path, _file(recipe, path) if recipe else "", marks.get(path, ())) for path in paths]
+
+
+def _file(recipe: Recipe, path: tuple[str, ...]) -> str:
+    """The recipe that a step uses, as it names it."""
+    steps, folder, said = recipe.document.data["steps"], "", ""
+    for step in path:
+        said = steps[step]["uses"]
+        name = posixpath.normpath(posixpath.join(folder, said))
+        folder, steps = posixpath.dirname(name), recipe.used[name]["steps"]
+    return said
 
 
 def _cost(plan: Plan, alike: Sequence[Step]) -> str:

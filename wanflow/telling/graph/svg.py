@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil
 
 from wanflow.errors import inline
 from wanflow.telling.graph import letters
@@ -18,10 +19,10 @@ from wanflow.telling.graph.value import Cluster, Edge, Graph, Kind, Mood, Node, 
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', sans-serif"
 MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Noto Sans Mono CJK SC', monospace"
 TITLE, ABOUT, MARK, PILL = 13.5, 11.0, 11.0, 11.0
-LEAST, MOST, INSET = 132.0, 270.0, 12.0
+LEAST, MOST, INSET = 132.0, 320.0, 12.0
 MARGIN = 12.0
 COPY = 4.0
-# Tints that are told apart by eyes that don't see red or green, on white and on black; the words beside them say it all.
+# Tints that eyes without red or green tell apart, on white and on black; the words in them say it all.
 _TINTS = {
     Mood.OPEN: ("#d97706", 0.24),
     Mood.WAITING: ("#8b5cf6", 0.22),
@@ -30,7 +31,6 @@ _TINTS = {
     Mood.BAD: ("#dc2626", 0.28),
     Mood.QUIET: ("#808080", 0.18),
 }
-_KINDS = {Kind.INPUT: "#3b82f6", Kind.LOCAL: "#808080", Kind.MODEL: "#d97706", Kind.OUTPUT: "#0d9488"}
 # A file of its own follows the reader's choice of light or dark by itself.
 _ALONE = (
     ".wanflow-graph{color:#23211d;background:#fbfaf7}"
@@ -57,6 +57,7 @@ def svg(graph: Graph, *, alone: bool = False) -> str:
     """
     sizes = {node.id: _size(node) for node in graph.nodes}
     layout = arranged(graph, sizes)
+    names = _names(graph, layout)
     head = _heading(graph) if alone else []
     top = MARGIN + sum(line.height for line in head) + (10.0 if head else 0.0)
     width = max([layout.width, *(letters.width(line.text, line.size) for line in head)]) + 2 * MARGIN
@@ -71,7 +72,7 @@ def svg(graph: Graph, *, alone: bool = False) -> str:
         *_lines(head, MARGIN, MARGIN),
         f'<g transform="translate({_n((width - layout.width) / 2)} {_n(top)})">',
         *(part for cluster in graph.clusters for part in _cluster(cluster, layout)),
-        *(part for number, edge in enumerate(graph.edges) for part in _edge(edge, layout, number)),
+        *(part for number, edge in enumerate(graph.edges) for part in _edge(edge, layout, number, names)),
         *(part for node in graph.nodes for part in _node(node, layout.nodes[node.id])),
         "</g></svg>",
     ]
@@ -97,9 +98,13 @@ def _size(node: Node) -> Point:
     badge = _badge(node)
     first = letters.width(lines[0].text, TITLE) * 1.06 + (letters.width(badge, PILL) + 20 if badge else 0.0)
     widths = [first, *(letters.width(line.text, line.size, mono=line.mono) for line in lines[1:]), _pills_width(node)]
-    width = min(MOST, max(LEAST, *(width + 2 * INSET for width in widths)))
+    width = min(MOST, max(LEAST, *(width + 2 * _inset(node) for width in widths)))
     pills = 22.0 * len(_rows(node, width)) + 2.0 if node.counts or node.cost else 0.0
-    return round(width), sum(line.height for line in lines) + pills + 14.0
+    return ceil(width), sum(line.height for line in lines) + pills + 14.0
+
+
+def _inset(node: Node) -> float:
+    return INSET + (4.0 if node.kind in (Kind.INPUT, Kind.OUTPUT) else 0.0)
 
 
 def _badge(node: Node) -> str:
@@ -133,7 +138,7 @@ def _rows(node: Node, width: float) -> list[list[tuple[str, Mood | None]]]:
 
 
 def _node(node: Node, at: Rect) -> Iterator[str]:
-    color = _KINDS[node.kind]
+    color = node.kind.color
     round_ = at.height / 2 if node.kind in (Kind.INPUT, Kind.OUTPUT) and at.height < 60 else 8.0
     yield f'<g class="node {node.kind.value}"><title>{_text(node.words)}</title>'
     for copy in range(min(node.copies, 3) - 1, 0, -1):
@@ -142,14 +147,13 @@ def _node(node: Node, at: Rect) -> Iterator[str]:
         f'<rect x="{_n(at.x)}" y="{_n(at.y)}" width="{_n(at.width)}" height="{_n(at.height)}" rx="{_n(round_)}" '
         f'fill="{color}" fill-opacity=".09" stroke="{color}" stroke-opacity=".75" stroke-width="1.2"/>'
     )
-    inset = INSET + (4 if round_ > 8 else 0)
-    room = at.width - 2 * inset
+    room = at.width - 2 * _inset(node)
     badge, lines = _badge(node), _content(node)
     if badge:
         width = _pill_width(badge)
         yield from _pill(badge, None, at.x + at.width - 8 - width, at.y + 7)
         lines[0] = Line(letters.cut(lines[0].text, TITLE, room - width), TITLE, bold=lines[0].bold, height=18)
-    yield from _lines(lines, at.x + inset, at.y + 5, room)
+    yield from _lines(lines, at.x + _inset(node), at.y + 5, room)
     y = at.y + 7 + sum(line.height for line in lines)
     for row in _rows(node, at.width) if _pills(node) else ():
         x = at.x + INSET - 4
@@ -210,45 +214,54 @@ def _cluster(cluster: Cluster, layout: Layout) -> Iterator[str]:
     at = layout.clusters.get(cluster.path)
     if not at:
         return
-    yield f'<g class="cluster"><title>{_text(_cluster_words(cluster))}</title>'
+    yield f'<g class="cluster"><title>{_text(cluster.words)}</title>'
     yield (
         f'<rect x="{_n(at.x)}" y="{_n(at.y)}" width="{_n(at.width)}" height="{_n(at.height)}" rx="12" '
         f'fill="currentColor" fill-opacity=".03" stroke="currentColor" stroke-opacity=".32" stroke-dasharray="2 3"/>'
     )
-    yield from _lines([Line(_cluster_words(cluster), 12, soft=True, height=20)], at.x + 12, at.y + 4, at.width - 24)
+    yield from _lines([_name(cluster)], at.x + INSET, at.y + 4, at.width - 2 * INSET)
     yield "</g>"
 
 
-def _cluster_words(cluster: Cluster) -> str:
-    return "  ".join([cluster.title, *([cluster.about] if cluster.about else []), *cluster.marks])
+def _name(cluster: Cluster) -> Line:
+    return Line(cluster.words, 12, soft=True, height=20)
+
+
+def _names(graph: Graph, layout: Layout) -> list[Rect]:
+    """Where the names of clusters stand; lines pass behind them."""
+    found = []
+    for cluster in graph.clusters:
+        if at := layout.clusters.get(cluster.path):
+            wide = min(letters.width(_name(cluster).text, 12), at.width - 2 * INSET)
+            found.append(Rect(at.x + INSET - 4, at.y + 3, wide + 8, 22))
+    return found
 
 
 _DASHES = {Way.PAST: ' stroke-dasharray="5 4"', Way.ALL: "", Way.ROWS: "", Way.ONE: ""}
 _WIDTHS = {Way.PAST: 1.3, Way.ALL: 2.4, Way.ROWS: 3.4, Way.ONE: 1.3}
 
 
-def _edge(edge: Edge, layout: Layout, number: int) -> Iterator[str]:
+def _edge(edge: Edge, layout: Layout, number: int, names: Sequence[Rect]) -> Iterator[str]:
     parts = layout.routes[number]
     if not parts:
         return
     yield (
-        f'<path class="edge {edge.way.value}" d="{_path(parts, layout.down)}" stroke="currentColor" '
+        f'<path class="edge {edge.way.value}" d="{_path(parts, layout.down, names)}" stroke="currentColor" '
         f'stroke-opacity=".5" stroke-width="{_WIDTHS[edge.way]}"{_DASHES[edge.way]}/>'
     )
-    (x, y), size = parts[-1][1], 4.0 + _WIDTHS[edge.way]
+    (x, y), size = parts[-1][1], 4.5 + _WIDTHS[edge.way]
     wing = size * 0.55
     head = f"l{_n(-wing)} {_n(-size)}h{_n(2 * wing)}z" if layout.down else f"l{_n(-size)} {_n(-wing)}v{_n(2 * wing)}z"
-    yield f'<path d="M{_n(x)} {_n(y)}{head}" fill="currentColor" fill-opacity=".6"/>'
+    yield f'<path d="M{_n(x)} {_n(y)}{head}" fill="currentColor" fill-opacity=".7"/>'
     if edge.label:
-        left, base = (x + 7, y - 9) if layout.down else (x - 9, y - 5)
-        anchor = "start" if layout.down else "end"
+        left, base = (x - 6, y - 7) if layout.down else (x - 10, y - 5)
         yield (
-            f'<text x="{_n(left)}" y="{_n(base)}" font-size="{LABEL:g}" text-anchor="{anchor}" fill="currentColor" '
+            f'<text x="{_n(left)}" y="{_n(base)}" font-size="{LABEL:g}" text-anchor="end" fill="currentColor" '
             f'fill-opacity=".72">{_text(edge.label)}</text>'
         )
 
 
-def _path(parts: Sequence[tuple[Point, Point]], down: bool) -> str:
+def _path(parts: Sequence[tuple[Point, Point]], down: bool, names: Sequence[Rect]) -> str:
     """Straight parts, and curves between them that leave and arrive straight."""
     (x, y), _ = parts[0]
     words = [f"M{_n(x)} {_n(y)}"]
@@ -258,6 +271,9 @@ def _path(parts: Sequence[tuple[Point, Point]], down: bool) -> str:
             middle = (y0 + y1) / 2 if down else (x0 + x1) / 2
             bend = (x0, middle, x1, middle) if down else (middle, y0, middle, y1)
             words.append(f"C{' '.join(map(_n, (*bend, x1, y1)))}")
+        for name in names if down else ():
+            if name.x < x1 < name.x + name.width and y1 <= name.y and name.y + name.height <= y2:
+                words += [f"V{_n(name.y)}", f"M{_n(x1)} {_n(name.y + name.height)}"]
         if (x2, y2) != (x1, y1):
             words.append(f"V{_n(y2)}" if down else f"H{_n(x2)}")
         x0, y0 = x2, y2

@@ -15,6 +15,15 @@ class Kind(StrEnum):
     MODEL = "model"
     OUTPUT = "output"
 
+    @property
+    def color(self) -> str:
+        """That of its line, the same in every format."""
+        return _COLORS[self]
+
+
+# Middle tones, to be seen on white and on black, and told apart by eyes without red or green.
+_COLORS = {Kind.INPUT: "#3b82f6", Kind.LOCAL: "#808080", Kind.MODEL: "#d97706", Kind.OUTPUT: "#0d9488"}
+
 
 class Way(StrEnum):
     """How pictures go along an edge: one for one, all of them, those of all rows; or past a step that is bypassed."""
@@ -95,6 +104,11 @@ class Cluster:
     def title(self) -> str:
         """The step's own id."""
         return self.path[-1]
+
+    @property
+    def words(self) -> str:
+        """All of it on a line: "restore · ./parts/restore.yaml"."""
+        return " · ".join([self.title, *([self.about] if self.about else []), *self.marks])
 
 
 @dataclass(frozen=True, slots=True)
