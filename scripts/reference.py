@@ -98,7 +98,8 @@ def _function(function: Function) -> Iterator[str]:
         if function.best_fidelity != drawn:
             drawn = f"{function.best_fidelity} or {drawn}, by the prompt"
         yield f"- Models: {', '.join(f'`{model}`' for model in function.models)}. The draft engine: {drawn}."
-        sheets = sorted((DOCS / "pictures").glob(f"sheet-{function.name.removeprefix('wan/')}*.jpg"))
+        name = function.name.removeprefix("wan/")
+        sheets = [*DOCS.glob(f"pictures/sheet-{name}.jpg"), *sorted(DOCS.glob(f"pictures/sheet-{name}-?.jpg"))]
         shown = [f"[{number}](pictures/{sheet.name})" for number, sheet in enumerate(sheets, 1)]
         yield f"- What the draft engine makes of six photographs: sheet {', '.join(shown)}."
     yield ""
