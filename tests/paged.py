@@ -77,7 +77,12 @@ def row(place: int) -> Any:
 def entry(place: int, made: Row) -> IndexEntry:
     ids = [status for status, _, _ in STATUSES]
     jobs = [[number, ids.index(one["status"])] for number, one in enumerate(made["jobs"])]
-    return made["key"], place // SIZE + 1, jobs, f"{made['place']} {made['inputs'][0]['name']} {made['jobs'][0]['prompt']}"
+    return (
+        made["key"],
+        place // SIZE + 1,
+        jobs,
+        f"{made['place']} {made['inputs'][0]['name']} {made['jobs'][0]['prompt']}",
+    )
 
 
 def head(rows: int) -> Head:
