@@ -3,14 +3,15 @@
 A page is read from above. What counts in it:
 
     ```console                           commands after "$ ", and under each what it prints
-    ```console title="Another terminal"  the same in a shell of its own that is not waited for once the quoted lines are there
+    ```console title="Another terminal"  in a shell of its own, not waited for once the quoted lines are there
     ```yaml title="looks.yaml"           a file, written where the shell is then; any language will do
     <!-- $ command -->                   typed too, and not shown to readers
+    <!-- redo $ command -->              the same, only when quotations are rewritten: pictures go to $SHOWN
 
-A hidden `cp out/sheet.jpg "$SHOWN/tutorial-sheet.jpg"` keeps a picture that the page shows; $WANFLOW is this repository.
-One shell goes through the whole page, so that `cd`, `export` and variables hold. Standard output is compared, of a command
-that fails also what it says on standard error; then `echo $?` has to follow. A quoted line "…" stands for any lines, a "…"
-in a line for anything. Times, sizes and digests differ from run to run and are not compared.
+One shell goes through the whole page, so that `cd`, `export` and variables hold; $WANFLOW is this repository. Standard
+output is compared, of a command that fails also what it says on standard error; then `echo $?` has to follow. A quoted
+line "…" stands for any lines, a "…" in a line for anything. Times, sizes and digests differ from run to run and are not
+compared.
 """
 
 from __future__ import annotations
@@ -159,11 +160,13 @@ def _free_port() -> str:
         return str(listening.getsockname()[1])
 
 
-def typed_on(page: str) -> Iterator[Typed]:
+def typed_on(page: str, *, redo: bool = False) -> Iterator[Typed]:
     """Everything of a page that is typed, from above."""
-    parts = r"^```(?P<kind>\w+)(?P<flags>[^\n]*)\n(?P<body>.*?)^```$|^<!-- \$ (?P<hidden>[^\n]*) -->$"
+    parts = r"^```(?P<kind>\w+)(?P<flags>[^\n]*)\n(?P<body>.*?)^```$|^<!-- (?P<redo>redo )?\$ (?P<hidden>[^\n]*) -->$"
     for found in re.finditer(parts, page, flags=re.MULTILINE | re.DOTALL):
         title = re.search(r'title="([^"]+)"', found["flags"] or "")
+        if found["redo"] and not redo:
+            continue
         if found["hidden"]:
             yield Typed(found["hidden"])
         elif found["kind"] == "console":
@@ -192,9 +195,9 @@ def as_quoted(said: str, printed: str) -> bool:
     return re.fullmatch(pattern, steady(said)) is not None
 
 
-def differences(page: str, folder: Path) -> Iterator[tuple[Typed, str]]:
-    """Each command of a page that says something else, and what it says. Raises AssertionError where one fails unsaid."""
-    typed: Sequence[Typed] = list(typed_on(page))
+def differences(page: str, folder: Path, *, redo: bool = False) -> Iterator[tuple[Typed, str]]:
+    """Each command of a page that says something else, and what it says. Raises AssertionError where one just fails."""
+    typed: Sequence[Typed] = list(typed_on(page, redo=redo))
     with Shell(folder) as shell:
         for one, following in zip(typed, [*typed[1:], None], strict=True):
             said = shell.type(one)

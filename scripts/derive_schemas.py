@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from wanflow.functions.catalog import authoring_schema
+from wanflow.functions.authoring import authoring_schema
 
 TARGET = Path(__file__).parent.parent / "schemas" / "recipe.schema.json"
 

@@ -3,8 +3,8 @@
     python scripts/redo_docs.py                 all pages
     python scripts/redo_docs.py docs/picks.md   one
 
-How a page is read stands in consoles.py. What differs only in times, sizes and digests is left as it is. The pictures that
-a page keeps are scaled and go to docs/pictures.
+How a page is read stands in consoles.py. What differs only in times, sizes and digests is left as it is.
+The pictures that a page keeps are scaled and go to docs/pictures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def redo(page: Path) -> int:
     """How many quotations of a page were rewritten."""
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        found = list(differences(text, Path(folder).resolve()))
+        found = list(differences(text, Path(folder).resolve(), redo=True))
         for picture in (Path(folder).resolve() / ".shown").iterdir():
             keep(picture)
     for typed, said in reversed(found):

@@ -1,4 +1,4 @@
-"""Writes the reference pages of docs/ from the schemas, the functions, the models, the commands and the rules (make schemas)."""
+"""Writes the reference pages of docs/ from schemas, functions, models, commands and rules (make schemas)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def _language() -> Iterator[str]:
 def _table(part: Mapping[str, Any], grammar: Mapping[str, Any]) -> Iterator[str]:
     yield "| key | value | meaning |"
     yield "|---|---|---|"
-    for name, rule in part["properties"].items():
+    for name, wrapped in part["properties"].items():
+        rule = wrapped["allOf"][0] if "allOf" in wrapped else wrapped
         whole = _resolved(rule, grammar)
         needed = " (needed)" if name in part.get("required", ()) else ""
         yield f"| `{name}`{needed} | {_kind(rule, grammar)} | {_cell(whole.get('description', ''))} |"

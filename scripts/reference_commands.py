@@ -10,8 +10,8 @@ import click
 
 HEAD = """\
 # Commands
-Look up any command and flag. Written from the commands themselves by `make schemas`; `wanflow COMMAND --help` says the same.
-What a command's exit code means stands in [Exit codes](errors.md#exit-codes).
+Look up any command and flag. Written from the commands themselves by `make schemas`; `wanflow COMMAND --help`
+says the same. What a command's exit code means stands in [Exit codes](errors.md#exit-codes).
 """
 
 

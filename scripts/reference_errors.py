@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from wanflow.documents.schemas import load
 from wanflow.errors import Rule
+from wanflow.telling.remedies import REMEDIES
 
 GRAMMAR = Path(__file__).parent.parent / "tests" / "grammar"
 HEAD = """\
 # Errors and exit codes
-Find out what a message means and what to do. What is wrong with a recipe, its manifest or its rows is told before anything
-runs, all at once, with file, line, rule and remedy; what goes wrong in a run is told with the job it went wrong for, and
-never stops the others.
+Find out what a message means and what to do. What is wrong with a recipe, its manifest or its rows is told before
+anything runs, all at once, with file, line, rule and remedy; what goes wrong in a run is told with the job it went wrong
+for, and never stops the others.
 
 ## Exit codes
 | code | meaning | what to do |
@@ -22,21 +23,49 @@ never stops the others.
 | 0 | done, or nothing to do | |
 | 1 | some jobs failed, or the project's store can't be used | read the messages; run again: only what failed runs |
 | 2 | there is something to do (`plan --detailed-exitcode` only) | |
-| 3 | refused, or not all of it done, for what it costs | agree with `--yes`, raise `--max-cost` or `budget:`, or plan less |
+| 3 | refused, or not all of it done, for what it costs | agree with `--yes`, raise `--max-cost` or `budget:`, plan less |
 | 4 | candidates wait for a pick | [`wanflow pick`](picks.md) |
 | 5 | the account can't go on: its key, its quota, its debts | see to the account, then run again |
 | 64 | a flag, an argument or `wanflow.toml` is wrong | the message says which |
 | 65 | invalid recipe, manifest or rows | see [Rules](#rules) |
 | 130 | interrupted | run again; it goes on from there |
 
-With `--json` or `--format json` an error is JSON on the output: `{"error": {"kind": "refused", "message": …, "exit_code":
-3}, "problems": […]}`; `kind` is `usage`, `recipe`, `refused` or `store`.
+With `--json` or `--format json` an error is JSON on the output: `{"error": {"kind": "refused", "message": …,
+"exit_code": 3}, "problems": […]}`; `kind` is `usage`, `recipe`, `refused` or `store`.
 """
 RULES = """\
 ## Rules
 Each problem ends with its rule in brackets. Below is every rule, what it asks for, and one way to break it with what
 `wanflow check` says then; the last lines are the remedy.
 """
+
+
+FAILURES = """\
+## Failures of a job
+A job that fails has a code. It stands in the run's messages, in `wanflow status -s state:failed` and in the
+[report](report.md), with what helps.
+
+### Found by wanflow
+
+| code | what helps |
+|---|---|
+"""
+SERVICE = """
+### Told by the service
+
+| code | what it means | what helps | sent again |
+|---|---|---|---|
+"""
+AGAIN = {
+    "permanent": "no",
+    "transient": "by itself",
+    "throttled": "by itself, later",
+    "account": "no; the run stops",
+    "model": "no; its model stops",
+    "moderation": "when the request changes, or with `--retry-refused`",
+    "ambiguous": "with `--resubmit-uncertain`",
+    "lost": "by the next run",
+}
 
 
 def errors() -> list[str]:
@@ -58,9 +87,14 @@ def _rule(rule: str) -> Iterator[str]:
 
 
 def _failures() -> Iterator[str]:
-    return iter(())
+    own = [f"| `{code}` | {_cell(remedy)} |" for code, remedy in sorted(REMEDIES.items())]
+    told = [
+        f"| `{code}` | {_cell(one['title'])} | {_cell(one.get('remedy', ''))} | {AGAIN[one['again']]} |"
+        for code, one in sorted(load("errors.json")["codes"].items())
+    ]
+    yield FAILURES + "\n".join(own)
+    yield SERVICE + "\n".join(told) + "\n"
 
 
-def rules_told(page: str) -> set[str]:
-    """The rules that a page tells of."""
-    return set(re.findall(r"^### (\S+)$", page, flags=re.MULTILINE))
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

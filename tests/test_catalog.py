@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from legal import legal
 
-from wanflow.functions import catalog
+from wanflow.functions import authoring, catalog
 from wanflow.functions.sizes import resulting
 
 
@@ -35,7 +35,7 @@ def test_a_price_is_exact():
 
 
 def test_the_authoring_schema_names_every_function_and_its_parameters():
-    schema = catalog.authoring_schema()
+    schema = authoring.authoring_schema()
     functions, recipes = schema["$defs"]["step"]["properties"]["uses"]["anyOf"]
     assert functions["enum"] == sorted(catalog.functions())
     assert "pattern" in recipes
@@ -44,11 +44,11 @@ def test_the_authoring_schema_names_every_function_and_its_parameters():
 
 
 def test_defaults_take_the_parameters_of_wan_steps_only():
-    defaults = catalog.authoring_schema()["$defs"]["defaults"]["properties"]
+    defaults = authoring.authoring_schema()["$defs"]["defaults"]["properties"]
     assert "seed" in defaults and "max_side" not in defaults
 
 
 def test_deriving_the_schema_changes_no_exact_schema():
     before = json.dumps([dict(function.parameters) for function in catalog.functions().values()])
-    catalog.authoring_schema()
+    authoring.authoring_schema()
     assert json.dumps([dict(function.parameters) for function in catalog.functions().values()]) == before

@@ -418,3 +418,11 @@ def test_a_pointer_of_git_lfs_is_known_by_its_digest(project: Reviewed, repo: Pa
     git(repo, "commit", "-q", "-a", "-m", "lfs")
     (project.folder / "a.png").write_bytes(photo)
     assert compared(project).differences == ()
+
+
+def test_what_waits_for_a_pick_follows_and_is_not_stored(project: Reviewed) -> None:
+    project.change('row.colours }}"}}', 'row.colours }}, soft"}, candidates: 2, pick: {by: hand}}')
+    found = compared(project)
+    assert jobs(found, "changed") == ["0001/colour", "0002/colour", "0003/colour"]
+    assert len(found.of("follows")) == 6
+    assert not any(one.stored for one in found.differences)

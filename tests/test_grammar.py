@@ -126,8 +126,8 @@ def used(part: Any, value: Any, whole: Mapping[str, Any], name: str = "") -> Ite
         name = part["$ref"].removeprefix("#/$defs/").replace("~1", "/")
         part = whole["$defs"][name]
     for case in part.get("allOf", ()):
-        if Draft202012Validator(case["if"]).is_valid(value):
-            yield from used(case["then"], value, whole, name)
+        if Draft202012Validator(case.get("if", {})).is_valid(value):
+            yield from used(case.get("then", case), value, whole, name)
     for form in part.get("anyOf", ()):
         yield from used(form, value, whole, name)
     if isinstance(value, dict):

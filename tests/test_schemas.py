@@ -9,7 +9,7 @@ from wanflow.documents import schemas
 from wanflow.documents.schemas import shipped
 from wanflow.documents.source import parse
 from wanflow.errors import UsageError
-from wanflow.functions import catalog
+from wanflow.functions import authoring, catalog
 
 FILES = [*sorted(shipped("schemas").glob("*.schema.json")), shipped("schemas", "grammar.json")]
 FUNCTIONS = catalog.functions().values()
@@ -34,7 +34,7 @@ def test_every_function_has_a_closed_valid_schema(function):
 
 def test_the_authoring_schema_is_fresh():
     written = shipped("schemas", "recipe.schema.json").read_text(encoding="utf-8")
-    assert written == json.dumps(catalog.authoring_schema(), indent=1, ensure_ascii=False) + "\n", "run make schemas"
+    assert written == json.dumps(authoring.authoring_schema(), indent=1, ensure_ascii=False) + "\n", "run make schemas"
 
 
 def step_with(function, name, value):
@@ -73,6 +73,87 @@ def test_the_authoring_and_the_exact_schema_agree_on_literals(function, name, ru
 def test_the_authoring_schema_takes_an_expression_for_every_parameter(function, name, rule):
     step = step_with(function, name, "${{ row.b }}")
     assert schemas.recipe_validator().is_valid({"wanflow": 1, "steps": {"a": step}})
+
+
+def properties(schema, whole, place=""):
+    """Every property that a schema allows, with its place and its rule: references and `allOf` of one followed."""
+    for part in schemas.children(schema):
+        for name, rule in part.get("properties", {}).items():
+            if not isinstance(rule, dict) or rule.get("not") == {} or not rule.keys() - {"const", "pattern"}:
+                continue  # not allowed here, or a condition
+            for wrapped in rule.get("allOf", []):
+                rule = rule | wrapped
+            if "$ref" in rule:
+                named = rule["$ref"].removeprefix("#/$defs/").replace("~1", "/")
+                rule = whole["$defs"][named] | rule
+            yield name, rule
+
+
+EDITED = [(name, schemas.named(name)) for name in ("recipe", "picks", "settings")]
+RULES = [(file, name, rule, schema) for file, schema in EDITED for name, rule in properties(schema, schema)]
+
+
+def alternatives(rule):
+    return [rule, *rule.get("anyOf", [])]
+
+
+def test_an_editor_can_tell_what_every_property_is():
+    assert [f"{file}: {name}" for file, name, rule, _ in RULES if not rule.get("description")] == []
+
+
+def test_an_editor_can_show_a_value_of_every_property():
+    shown = {"examples", "enum", "const", "defaultSnippets"}
+    lacking = [
+        f"{file}: {name}"
+        for file, name, rule, _ in RULES
+        if not any(shown & one.keys() or one.get("type") == "boolean" for one in alternatives(rule))
+        and not (name == "with" and "properties" in rule)  # its own properties have values
+    ]
+    assert lacking == []
+    assert len(RULES) > 300
+
+
+def test_every_example_and_every_default_keeps_its_rule():
+    wrong = []
+    for file, name, rule, whole in RULES:
+        for one in alternatives(rule):
+            judge = schemas.validator({"$defs": whole.get("$defs", {}), "allOf": [one, rule]})
+            given = [*one.get("examples", []), *([one["default"]] if "default" in one else [])]
+            wrong += [f"{file}: {name}: {value}" for value in given if not judge.is_valid(value)]
+    for name, part in schemas.named("recipe")["$defs"].items():
+        judge = schemas.validator(
+            {"$defs": schemas.named("recipe")["$defs"], "$ref": f"#/$defs/{name.replace('/', '~1')}"}
+        )
+        wrong += [f"{name}: {value}" for value in part.get("examples", []) if not judge.is_valid(value)]
+    assert wrong == []
+
+
+def test_every_choice_that_is_explained_is_explained_whole():
+    explained = [part for _, schema in EDITED for part in schemas.children(schema) if "enumDescriptions" in part]
+    assert explained and all(len(part["enum"]) == len(part["enumDescriptions"]) for part in explained)
+
+
+def suggested(function):
+    """The keys of a step that editors offer once its function is known."""
+    step = schemas.named("recipe")["$defs"]["step"]
+    rules = next(rule for rule in step["allOf"] if rule["if"]["properties"]["uses"].get("const") == function)["then"]
+    every = [*step["properties"].items(), *rules["properties"].items()]
+    return {key for key, rule in every if not rule.get("doNotSuggest")}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_an_editor_suggests_the_pictures_that_a_function_takes_and_no_others(function):
+    slots = {"image", "mask", "images", "hint", "inputs"}
+    assert suggested(function.name) & slots == set(function.inputs)
+    assert ("candidates" in suggested(function.name)) is not function.is_local
+    assert {"when", "matrix", "expect", "with"} <= suggested(function.name)
+
+
+def test_a_fault_of_a_step_is_told_once():
+    # What suggests keys to editors repeats no rule.
+    text = "wanflow: 1\nsteps:\n  a: {uses: wan/expand, image: 5, candidates: x, per: 3, pick: {by: 4}, model: m}\n"
+    found = [where for where, _ in schemas.document_problems(parse(text, "r.yaml"), schemas.recipe_validator())]
+    assert sorted(where[2] for where in found) == ["candidates", "image", "model", "per", "pick"]
 
 
 def test_every_shipped_recipe_meets_the_authoring_schema():

@@ -22,7 +22,10 @@ def test_the_file_is_read_with_a_byte_order_mark_too(tmp_path):
         ("jobs = 0", "wanflow.toml: jobs must be between 1 and 256, got 0"),
         ("out = 3", "wanflow.toml: out must be text, got 3"),
         ("[dashscope]\nkey = 'sk-1'", "wanflow.toml: dashscope.key is not known. Known here: account, base_url,"),
-        ("[dashscope]\nbase_url = 'ftp://x'", 'wanflow.toml: dashscope.base_url: "ftp://x" does not have the form'),
+        (
+            "[dashscope]\nbase_url = 'ftp://x'",
+            "wanflow.toml: dashscope.base_url must be like http://127.0.0.1:8765/api/v1, got",
+        ),
         (
             "[dashscope.models.m]\nprice_usd = -1\nconcurrent_tasks = 0",
             "wanflow.toml: dashscope.models.m.price_usd must be at least 0, got -1\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wanflow.documents.schemas import shipped
+from wanflow.editors import FOLDER, RECIPE, SETTINGS, directive, modeline, write_schema
 from wanflow.errors import UsageError, unwritable
 
 _ALWAYS = ("photos", "wanflow.toml", ".gitignore")
@@ -35,15 +36,16 @@ def _written(folder: Path, recipe: str, photographs: Path, tables: list[str]) ->
         folder.mkdir(parents=True, exist_ok=True)
         if taken := [name for name in (recipe_file, *tables, *_ALWAYS) if (folder / name).exists()]:
             raise UsageError(f"{folder} already holds {', '.join(taken)}; choose another folder")
+        for schema in (RECIPE, SETTINGS):
+            write_schema(folder, schema)
         (folder / "photos").mkdir()
         for photo in copied:
             shutil.copyfile(photo, folder / "photos" / photo.name)
         for table in tables:
             shutil.copyfile(shipped("examples", "restore", table), folder / table)
         (folder / recipe_file).write_text(_recipe(recipe_file), encoding="utf-8")
-        schema = shipped("schemas", "recipe.schema.json")
-        shutil.copyfile(schema, folder / schema.name)
-        (folder / "wanflow.toml").write_text(_SETTINGS, encoding="utf-8")
+        settings = f"{directive(f'{FOLDER}/{SETTINGS}')}\n{_SETTINGS}"
+        (folder / "wanflow.toml").write_text(settings, encoding="utf-8")
         (folder / ".gitignore").write_text("/.wanflow/\n/out/\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(unwritable(folder, error)) from error
@@ -74,11 +76,9 @@ def _recipe(name: str) -> str:
     """A recipe as it ships, with its manifest beside it."""
     text = shipped("recipes", name).read_text(encoding="utf-8").partition("\n")[2]
     text = text.replace("../examples/restore/photos/*.jpg", "photos/*").replace("../examples/restore/", "")
-    return f"{_MODELINE}\n{text}"
+    return f"{modeline(f'{FOLDER}/{RECIPE}')}\n{text}"
 
 
-# Editors with a YAML language server check and complete recipes by this line.
-_MODELINE = "# yaml-language-server: $schema=recipe.schema.json"
 _SETTINGS = """\
 # Settings of this project; flags go before them.
 backend = "draft"   # free, on this machine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import again, options, recipe_options
+from wanflow.cli.flags import again, offered, options, recipe_options
 
 if TYPE_CHECKING:
     from wanflow.picking import Picking
@@ -17,9 +17,20 @@ if TYPE_CHECKING:
 
 @main.command()
 @recipe_options
-@click.argument("choices", nargs=-1, metavar="[ROW/STEP#NUMBER]...")
-@click.option("--by", metavar="RULE", help="Choose of all that are open: first, sharpest, most_similar or a scorer.")
-@click.option("--undo", multiple=True, metavar="ROW/STEP", help="Take a choice back. Repeatable.")
+@click.argument("choices", nargs=-1, metavar="[ROW/STEP#NUMBER]...", shell_complete=offered("candidates"))
+@click.option(
+    "--by",
+    metavar="RULE",
+    shell_complete=offered("pickers"),
+    help="Choose of all that are open: first, sharpest, most_similar or a scorer.",
+)
+@click.option(
+    "--undo",
+    multiple=True,
+    metavar="ROW/STEP",
+    shell_complete=offered("chosen"),
+    help="Take a choice back. Repeatable.",
+)
 @click.option("--all", "every", is_flag=True, help="List also what is chosen.")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to choose in.")
 @click.option(
@@ -82,7 +93,7 @@ def _import(picking: Picking, file: Path) -> int:
 
 @main.command()
 @recipe_options
-@click.argument("address", required=False, metavar="[ROW/STEP]")
+@click.argument("address", required=False, metavar="[ROW/STEP]", shell_complete=offered("addresses"))
 @click.argument("name", required=False)
 @click.option("--use", metavar="NAME", help="Let this take go on; first: the one that was there first.")
 @click.option("--list", "listed", is_flag=True, help="List the jobs that have several takes.")
@@ -117,7 +128,7 @@ def take(recipe: Path, address: str | None, name: str | None, use: str | None, l
 
 @main.command()
 @recipe_options
-@click.argument("address", metavar="ROW/STEP")
+@click.argument("address", metavar="ROW/STEP", shell_complete=offered("addresses"))
 def freeze(recipe: Path, address: str, **flags: Any) -> int:
     """Keep a result whatever the recipe says; the plan tells when it differs. ROW/STEP#2 keeps that candidate.
 
@@ -135,7 +146,7 @@ def freeze(recipe: Path, address: str, **flags: Any) -> int:
 
 @main.command()
 @recipe_options
-@click.argument("address", metavar="ROW/STEP")
+@click.argument("address", metavar="ROW/STEP", shell_complete=offered("frozen"))
 def thaw(recipe: Path, address: str, **flags: Any) -> int:
     """Let the recipe decide again about a result that is frozen.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -23,6 +24,8 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
+        if "_WANFLOW_COMPLETE" in os.environ:
+            from wanflow.cli import completion  # noqa: F401 - knows the shells
         words = list(args[0] if args and args[0] is not None else extra.get("args") or sys.argv[1:])
         try:
             sys.exit(super().main(*args, **extra) or 0)

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import options, recipe_options
+from wanflow.cli.flags import offered, options, recipe_options
 
 
 @main.command()
 @recipe_options
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=offered("jobs"))
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def explain(recipe: Path, jobs: tuple[str, ...], as_json: bool, **flags: Any) -> int:
     """Tell why a job of RECIPE runs or not and what would be sent, or, given a file alone, where that comes from.

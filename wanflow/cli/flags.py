@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 MOST_USD = 1_000_000
 
 
+def offered(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """What a shell offers behind TAB: the function of this name in wanflow.cli.suggest, loaded when it is asked."""
+
+    def shell_complete(context: click.Context, param: click.Parameter, begun: str) -> Any:
+        from wanflow.cli import suggest
+
+        return suggest.quietly(getattr(suggest, what), context, begun)
+
+    return shell_complete
+
+
 class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     """An amount in USD."""
 
@@ -61,7 +72,9 @@ def _no_plan(context: click.Context, _: click.Parameter, value: Any) -> Any:
     return value
 
 
-_ONE = click.argument("recipe", type=click.Path(path_type=Path), callback=_no_plan)
+_ONE = click.argument(
+    "recipe", type=click.Path(path_type=Path), callback=_no_plan, shell_complete=offered("to_work_on")
+)
 _SEVERAL = click.argument(
     "recipes",
     metavar="RECIPE|FOLDER...",
@@ -69,6 +82,7 @@ _SEVERAL = click.argument(
     required=True,
     type=click.Path(path_type=Path),
     callback=_no_plan,
+    shell_complete=offered("recipes"),
 )
 
 
@@ -76,11 +90,23 @@ def _with_recipe(command: Callable[..., Any], recipe: Callable[..., Any], *out: 
     for option in reversed(
         [
             recipe,
-            click.option("-p", "--param", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."),
+            click.option(
+                "-p",
+                "--param",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Set a parameter of the recipe.",
+                shell_complete=offered("params"),
+            ),
             click.option(
                 "-m", "--manifest", type=click.Path(path_type=Path), help="Use these rows, not the recipe's manifest."
             ),
-            click.option(*out, type=click.Path(path_type=Path), help="Folder that output paths start from."),
+            click.option(
+                *out,
+                type=click.Path(path_type=Path),
+                help="Folder that output paths start from.",
+                shell_complete=offered("folders"),
+            ),
             click.option(
                 "--no-proxy", is_flag=True, help="Refuse what the draft engine can only return stamped DRAFT."
             ),
@@ -88,6 +114,7 @@ def _with_recipe(command: Callable[..., Any], recipe: Callable[..., Any], *out: 
                 "--backend",
                 metavar="NAME",
                 help="Who performs wan/* steps: draft (free, on this machine) or dashscope (paid).",
+                shell_complete=offered("backends"),
             ),
             click.option(
                 "--allow-path",
@@ -95,6 +122,7 @@ def _with_recipe(command: Callable[..., Any], recipe: Callable[..., Any], *out: 
                 multiple=True,
                 type=click.Path(path_type=Path),
                 metavar="DIR",
+                shell_complete=offered("folders"),
                 help="Let the recipe read and write below this folder too, not only below its project's. Repeatable.",
             ),
             click.option(
@@ -104,7 +132,12 @@ def _with_recipe(command: Callable[..., Any], recipe: Callable[..., Any], *out: 
                 metavar="HOST",
                 help="Let URLs of pictures lead to this host too, though it is not public. Repeatable.",
             ),
-            click.option("--region", metavar="NAME", help="Where the account at DashScope is, e.g. cn-beijing."),
+            click.option(
+                "--region",
+                metavar="NAME",
+                help="Where the account at DashScope is, e.g. cn-beijing.",
+                shell_complete=offered("regions"),
+            ),
             click.option("--base-url", metavar="URL", help="Another address of the service, e.g. an emulator's."),
         ]
     ):
@@ -143,12 +176,23 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--select",
                 multiple=True,
                 metavar="WHAT",
+                shell_complete=offered("jobs"),
                 help='Only these jobs: detail, 0001/, 0001/detail, +x, x+, tag:web, state:failed; "x y", "x,y".',
             ),
             click.option(
-                "-x", "--exclude", multiple=True, metavar="WHAT", help="All but these jobs, written likewise."
+                "-x",
+                "--exclude",
+                multiple=True,
+                metavar="WHAT",
+                help="All but these jobs, written likewise.",
+                shell_complete=offered("jobs"),
             ),
-            click.option("--until", metavar="STEP", help="Only this step and what it needs."),
+            click.option(
+                "--until",
+                metavar="STEP",
+                help="Only this step and what it needs.",
+                shell_complete=offered("step_names"),
+            ),
             click.option(
                 "--pilot",
                 type=click.IntRange(1),

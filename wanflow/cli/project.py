@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from wanflow.cli.door import main, reported, say
+from wanflow.cli.flags import offered
 
 
 @main.command()
@@ -44,6 +45,7 @@ def init(folder: Path, photographs: Path | None) -> int:
     "--select",
     multiple=True,
     metavar="WHAT",
+    shell_complete=offered("jobs"),
     help="Only these jobs, and how they ended: detail, 0001/, 0001/detail, state:failed.",
 )
 def status(as_json: bool, billing: bool, select: tuple[str, ...]) -> int:

@@ -7,15 +7,21 @@ from pathlib import Path
 import click
 
 from wanflow.cli.door import main, reported, say
+from wanflow.cli.flags import offered
 
 
 @main.command()
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=offered("runs"))
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where to; else report in the project's folder."
 )
 @click.option("--single-file", is_flag=True, help="Make one file of it, to be sent or kept: -o FILE.html.")
-@click.option("--compare", metavar="RUN", help="Show what differs from another run; previous: the one before.")
+@click.option(
+    "--compare",
+    metavar="RUN",
+    shell_complete=offered("runs"),
+    help="Show what differs from another run; previous: the one before.",
+)
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
 def report(run: str, out: Path | None, single_file: bool, compare: str | None, opens: bool) -> int:
     """Make a page of a run: every picture of every row, what was picked, what failed and what helps, times and costs.

@@ -8,12 +8,19 @@ from typing import Any
 import click
 
 from wanflow.cli.door import main, reported, say
+from wanflow.cli.flags import offered
 
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0: any free one.")
-@click.option("--region", default="cn-beijing", show_default=True, help="Whose models, limits and prices.")
+@click.option(
+    "--region",
+    shell_complete=offered("regions"),
+    default="cn-beijing",
+    show_default=True,
+    help="Whose models, limits and prices.",
+)
 @click.option("--speed", type=float, default=1.0, show_default=True, help="How many times as fast its time runs.")
 @click.option("--service", metavar="TIMES", help="Seconds of work on a task, e.g. uniform:5:15; else the model's own.")
 @click.option("--latency", metavar="TIMES", help="Seconds before each answer, e.g. lognormal:0.2:0.5.")

@@ -48,14 +48,17 @@ def load(name: str) -> Any:
 
 def named(name: str) -> Any:
     """A schema that users may ask for: of recipe, plan, run and so on, or a function's name. Raises UsageError."""
-    names = ("recipe", "picks", "plan", "saved-plan", "run", "log", "explain", "provenance")
-    files = {name: f"{name}.schema.json" for name in names}
-    if name in files:
-        return load(files[name])
-    functions = {file.stem.replace(".", "/", 1): file for file in shipped("schemas", "functions").glob("*.json")}
-    if name not in functions:
-        raise UsageError(f"there is no schema {name}. {did_you_mean(name, [*files, *functions])}")
-    return json.loads(functions[name].read_text(encoding="utf-8"))["parameters"]
+    if name not in names():
+        raise UsageError(f"there is no schema {name}. {did_you_mean(name, names())}")
+    if "/" not in name:
+        return load(f"{name}.schema.json")
+    return load(f"functions/{name.replace('/', '.')}.json")["parameters"]
+
+
+def names() -> list[str]:
+    """Of all schemas that users may ask for."""
+    functions = sorted(file.stem.replace(".", "/", 1) for file in shipped("schemas", "functions").glob("*.json"))
+    return ["recipe", "picks", "settings", "plan", "saved-plan", "run", "log", "explain", "provenance", *functions]
 
 
 @cache
@@ -249,7 +252,8 @@ def said(error: Any, name: str) -> tuple[Rule, str, str]:
         case "pattern" if wanted == r"\S":
             return "length", f"{name} must not be empty", "There are only spaces." if error.instance else ""
         case "pattern" if examples := schema.get("examples"):
-            return "pattern", f"{name} must be like {' or '.join(examples)}, got {got}", _plain_hint(error.instance)
+            like = schema.get("title") or " or ".join(examples)
+            return "pattern", f"{name} must be like {like}, got {got}", _plain_hint(error.instance)
         case "pattern":
             return "pattern", f"{name}: {got} does not have the form {wanted}", ""
         case "format" if wanted == "regex":

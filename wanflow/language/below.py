@@ -12,6 +12,8 @@ from wanflow.errors import RecipeError
 
 MAX_BYTES = 1_000_000
 _FIRST_KEY = re.compile(rb"""^(?:\xef\xbb\xbf)?["']?wanflow["']?[ \t]*:""", re.MULTILINE)
+# A file of picks is of the same version, and names its recipe.
+_OF_PICKS = re.compile(rb"^recipe[ \t]*:", re.MULTILINE)
 
 
 def recipes_below(folder: Path) -> list[Path]:
@@ -19,11 +21,22 @@ def recipes_below(folder: Path) -> list[Path]:
 
     Links to folders are not followed. Raises OSError.
     """
+    return [file for file in every_recipe(folder) if _kind(file) == "recipe"]
+
+
+def every_recipe(folder: Path) -> list[Path]:
+    """These, and parts of others."""
     found = []
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(here) / name for name in names if name.endswith((".yaml", ".yml"))]
-    return sorted(file for file in found if _runs_by_itself(file))
+    return sorted(file for file in found if is_recipe(file))
+
+
+def is_recipe(file: Path) -> bool:
+    """Whether a file says that it is a recipe, sound or not, whole or a part of others. Raises OSError."""
+    raw = _start(file)
+    return bool(_FIRST_KEY.search(raw)) and not _OF_PICKS.search(raw)
 
 
 def is_part(file: Path) -> bool:
@@ -31,20 +44,19 @@ def is_part(file: Path) -> bool:
     return _kind(file) == "part"
 
 
-def _runs_by_itself(file: Path) -> bool:
-    return _kind(file) == "recipe"
+def _start(file: Path) -> bytes:
+    if not file.is_file():
+        return b""
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES)
 
 
 def _kind(file: Path) -> str:
     """What a file is: a recipe, a part of others, or nothing of ours."""
-    if not file.is_file():
-        return ""
-    with file.open("rb") as opened:
-        raw = opened.read(MAX_BYTES)
-    if not _FIRST_KEY.search(raw):
+    if not is_recipe(file):
         return ""
     try:
-        data = parse(raw.decode(errors="replace"), str(file)).data
+        data = parse(_start(file).decode(errors="replace"), str(file)).data
     except RecipeError:
         return "recipe"  # to be mended
     return "part" if isinstance(data, dict) and _lacks(data) else "recipe"

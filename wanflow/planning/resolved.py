@@ -20,6 +20,8 @@ from wanflow.planning.reasons import compare
 
 # How a key names a picture that is still to be made: by the key of the request that makes it.
 MADE = "?"
+# And one that is still to be chosen: by nothing.
+PICKED = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def _chosen(picks: Picks, row: str, steps: set[str]) -> dict[str, JSON]:
 
 
 def _is_made(symbol: str | None) -> bool:
-    return symbol is not None and symbol.startswith(MADE)
+    return symbol is not None and symbol[:1] in (MADE, PICKED)
 
 
 def _shown(digests: JSON) -> str:

@@ -16,7 +16,7 @@ _SMALLER = "Put a local/fit step before it, with a smaller max_side."
 _LATER = "Run again later; a task that failed costs nothing."
 
 # Those that wanflow itself finds; the provider's are in schemas/errors.json.
-_REMEDIES: Mapping[str, str] = {
+REMEDIES: Mapping[str, str] = {
     "BadAnswer": _LATER,
     "Blocked": _NEEDED,
     "Canceled": _AGAIN,
@@ -67,7 +67,7 @@ _REMEDIES: Mapping[str, str] = {
 
 def remedied(code: str, message: str) -> tuple[str, str]:
     """A failure's words without the remedy that they may end with, and what helps; empty where nothing is known."""
-    if own := _REMEDIES.get(code):
+    if own := REMEDIES.get(code):
         return message, own
     entry: Mapping[str, Any] = _codes().get(code) or _codes().get(code.rpartition(".")[0]) or {}
     known = [entry, *entry.get("texts", {}).values()] if entry else []
