@@ -11,7 +11,7 @@ OLD_SDK := $(VENV)/dashscope-1.25.2
 # Reports, plans and sheets of picks are tried in a browser too; where none can be had, those tests say so and are skipped.
 BROWSER := tests/browser/node_modules/.installed
 
-.PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets clean
+.PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets docs clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
 define environment
@@ -85,7 +85,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-## schemas: derive the authoring schema from the exact ones
+## schemas: derive the authoring schema from the exact ones, and write the reference pages of docs/
 schemas: $(READY)
 	$(BIN)/python scripts/derive_schemas.py
 	$(BIN)/python scripts/reference.py
@@ -103,5 +103,9 @@ bench-pictures: $(READY)
 sheets: $(READY)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python scripts/contact_sheets.py
 
+## docs: the documentation as a site in site/, which needs no network; FLAGS=--quiet says only what is wrong
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(FLAGS)
+
 clean:
-	rm -rf $(VENV) $(OLDEST) .tools out .wanflow tests/browser/node_modules
+	rm -rf $(VENV) $(OLDEST) .tools out site .wanflow tests/browser/node_modules
