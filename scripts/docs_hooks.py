@@ -22,8 +22,7 @@ def on_files(files: Files, config: Any) -> Files:
         if page.src_uri.count("/") == 0
     }
     for path in sorted(linked):
-        # Served as text: a browser shows what it would otherwise save.
-        files.append(File.generated(config, f"source/{path}.txt", abs_src_path=str(ROOT / path)))
+        files.append(File.generated(config, _place(path), abs_src_path=str(ROOT / path)))
     return files
 
 
@@ -31,4 +30,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Lead these links to where they are in the site."""
     if page.file.src_uri.count("/"):
         return markdown
-    return OUTSIDE.sub(lambda found: f"](source/{found['path']}.txt)", markdown)
+    return OUTSIDE.sub(lambda found: f"]({_place(found['path'])})", markdown)
+
+
+def _place(path: str) -> str:
+    # As text a browser shows what it would otherwise save; names with a dot before them are not copied.
+    return f"source/{path.replace('/.', '/').removeprefix('.')}.txt"

@@ -85,7 +85,7 @@ def _resolved(rule: Mapping[str, Any], grammar: Mapping[str, Any]) -> Mapping[st
 
 
 def _functions() -> Iterator[str]:
-    for function in catalog.functions().values():
+    for function in sorted(catalog.functions().values(), key=lambda function: function.is_local):
         yield from _function(function)
 
 
@@ -98,6 +98,10 @@ def _function(function: Function) -> Iterator[str]:
         if function.best_fidelity != drawn:
             drawn = f"{function.best_fidelity} or {drawn}, by the prompt"
         yield f"- Models: {', '.join(f'`{model}`' for model in function.models)}. The draft engine: {drawn}."
+        name = function.name.removeprefix("wan/")
+        sheets = [*DOCS.glob(f"pictures/sheet-{name}.jpg"), *sorted(DOCS.glob(f"pictures/sheet-{name}-?.jpg"))]
+        shown = [f"[{number}](pictures/{sheet.name})" for number, sheet in enumerate(sheets, 1)]
+        yield f"- What the draft engine makes of six photographs: sheet {', '.join(shown)}."
     yield ""
     if ways := function.parameters.get("oneOf"):
         choice = "; ".join(" or ".join(f"`{name}`" for name in schemas.way(one)) for one in ways)

@@ -14,8 +14,8 @@ GRAMMAR = Path(__file__).parent.parent / "tests" / "grammar"
 HEAD = """\
 # Errors and exit codes
 Find out what a message means and what to do. What is wrong with a recipe, its manifest or its rows is told before
-anything runs, all at once, with file, line, rule and remedy; what goes wrong in a run is told with the job it went wrong
-for, and never stops the others.
+anything runs, all at once, with file, line, rule and remedy. What goes wrong in a run is told with its job, and never
+stops the others.
 
 ## Exit codes
 | code | meaning | what to do |
@@ -23,7 +23,7 @@ for, and never stops the others.
 | 0 | done, or nothing to do | |
 | 1 | some jobs failed, or the project's store can't be used | read the messages; run again: only what failed runs |
 | 2 | there is something to do (`plan --detailed-exitcode` only) | |
-| 3 | refused, or not all of it done, for what it costs | agree with `--yes`, raise `--max-cost` or `budget:`, plan less |
+| 3 | refused, or not all of it done, for what it costs | agree: `--yes`, a higher `--max-cost` or `budget:` |
 | 4 | candidates wait for a pick | [`wanflow pick`](picks.md) |
 | 5 | the account can't go on: its key, its quota, its debts | see to the account, then run again |
 | 64 | a flag, an argument or `wanflow.toml` is wrong | the message says which |

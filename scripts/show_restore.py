@@ -5,33 +5,34 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-HEIGHT, GAP = 230, 8
+WIDTH, GAP = 1400, 8
 
 
 def main() -> None:
-    rows = []
+    pairs = []
     for before in sorted((ROOT / "examples/restore/photos").glob("*.jpg")):
         after = ROOT / "out/restore" / f"{before.name[:4]}-wide.webp"
-        rows.append([scaled(Image.open(path).convert("RGB")) for path in (before, after)])
-    left, right = rows[::2], rows[1::2]
-    width = max(line_width([*a, *b]) for a, b in zip(left, right, strict=True))
-    sheet = Image.new("RGB", (width, (HEIGHT + GAP) * len(left) - GAP), "white")
-    for number, line in enumerate([*a, *b] for a, b in zip(left, right, strict=True)):
-        place = 0
-        for image in line:
-            sheet.paste(image, (place, number * (HEIGHT + GAP)))
-            place += image.width + GAP
-    target = ROOT / "docs/pictures/restore.jpg"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(target, quality=88)
+        pairs.append([Image.open(path).convert("RGB") for path in (before, after)])
+    lines = [line([*left, *right]) for left, right in zip(pairs[::2], pairs[1::2], strict=True)]
+    sheet = Image.new("RGB", (WIDTH, sum(image.height + GAP for image in lines) - GAP), "white")
+    top = 0
+    for image in lines:
+        sheet.paste(image, (0, top))
+        top += image.height + GAP
+    sheet.save(ROOT / "docs/pictures/restore.jpg", quality=86)
 
 
-def scaled(image: Image.Image) -> Image.Image:
-    return image.resize((round(image.width * HEIGHT / image.height), HEIGHT), Image.Resampling.LANCZOS)
-
-
-def line_width(line: list[Image.Image]) -> int:
-    return sum(image.width for image in line) + GAP * (len(line) - 1)
+def line(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures side by side, as high as makes them as wide as the sheet."""
+    room = WIDTH - GAP * (len(pictures) - 1)
+    height = round(room / sum(picture.width / picture.height for picture in pictures))
+    drawn = Image.new("RGB", (WIDTH, height), "white")
+    left = 0
+    for picture in pictures:
+        width = round(picture.width * height / picture.height)
+        drawn.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, 0))
+        left += width + GAP
+    return drawn
 
 
 if __name__ == "__main__":
