@@ -278,13 +278,14 @@ try:
     wanflow.check("r.yaml")
 except wanflow.RecipeError as error:
     print(error.problems[0].message)
-reveal_type(wanflow.make_report)
 """
 
 
 @pytest.mark.slow
 def test_programs_are_checked_by_its_types(tmp_path: Path) -> None:
-    (tmp_path / "good.py").write_text(PROGRAM)
+    guide = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+    (tmp_path / "good.py").write_text(PROGRAM + told)
     (tmp_path / "bad.py").write_text(
         'import wanflow\nwanflow.plan("r.yaml", selct="x")\nwanflow.run("r.yaml").ok + "x"\n'
     )
