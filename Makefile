@@ -8,6 +8,9 @@ OLDEST_READY := $(OLDEST)/.installed
 # The oldest official SDK that the provider's pages allow; the newest is in the virtual environment itself.
 OLD_SDK := $(VENV)/dashscope-1.25.2
 
+# Reports, plans and sheets of picks are tried in a browser too; where none can be had, those tests say so and are skipped.
+BROWSER := tests/browser/node_modules/.installed
+
 .PHONY: demo test test-oldest explore chaos fuzz check format schemas bench bench-pictures sheets docs clean
 
 # Debian's python3 may lack ensurepip; virtualenv, fetched into a folder of its own, needs neither it nor root.
@@ -48,12 +51,15 @@ $(OLD_SDK)/dashscope/version.py: $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLD_SDK) dashscope==1.25.2
 	@touch $@
 
+$(BROWSER): tests/browser/package.json
+	@scripts/browser.sh || echo 'no browser: what needs one is not tried' >&2
+
 ## test: the whole test suite
-test: $(READY) $(OLD_SDK)/dashscope/version.py
+test: $(READY) $(OLD_SDK)/dashscope/version.py $(BROWSER)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 ## test-oldest: the test suite on the lower bounds of the dependencies; numpy's needs Python 3.11 or 3.12
-test-oldest: $(OLDEST_READY) $(OLD_SDK)/dashscope/version.py
+test-oldest: $(OLDEST_READY) $(OLD_SDK)/dashscope/version.py $(BROWSER)
 	OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2
 
 ## explore: the property tests with other, and ten times as many, examples
@@ -102,4 +108,4 @@ docs: $(READY)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(FLAGS)
 
 clean:
-	rm -rf $(VENV) $(OLDEST) .tools out site .wanflow
+	rm -rf $(VENV) $(OLDEST) .tools out site .wanflow tests/browser/node_modules

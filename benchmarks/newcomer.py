@@ -47,7 +47,9 @@ def main() -> None:
             subprocess.run(shlex.split(command), cwd=place, env=environment, check=True, stdout=subprocess.DEVNULL)
             load, _, _ = os.getloadavg()
             print(f"{time.perf_counter() - started:7.1f} s  {command}  (load {load:.1f})", flush=True)
-        print(f"{time.perf_counter() - began:7.1f} s  in all, {os.cpu_count()} cores, {len(list(photos.iterdir()))} files")
+        print(
+            f"{time.perf_counter() - began:7.1f} s  in all, {os.cpu_count()} cores, {len(list(photos.iterdir()))} files"
+        )
 
 
 if __name__ == "__main__":

@@ -63,3 +63,10 @@ def says(tmp_path, monkeypatch):
         return f"{len(plan.rows)} rows are fine\n"
 
     return check
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say loudly what was not tried at all: a skip among thousands of dots is not seen."""
+    reasons = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())}
+    for reason in sorted(reason for reason in reasons if "NOT TRIED" in reason):
+        terminalreporter.write_line(reason.removeprefix("Skipped: "), red=True, bold=True)

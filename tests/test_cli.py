@@ -244,11 +244,12 @@ def test_schema_without_a_name_is_that_of_recipes() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_script_asks_wanflow(shell: str) -> None:
-    assert f"_WANFLOW_COMPLETE={shell}_complete" in wanflow("completion", shell).stdout
+    said = wanflow("completion", shell).stdout
+    assert "_WANFLOW_COMPLETE" in said and f"{shell}_complete" in said
 
 
 def test_completion_knows_the_commands() -> None:
-    asked = {"_WANFLOW_COMPLETE": "bash_complete", "COMP_WORDS": "wanflow pl", "COMP_CWORD": "1"}
+    asked = {"_WANFLOW_COMPLETE": "bash_complete", "COMP_LINE": "wanflow pl"}
     said = subprocess.run(
         [WANFLOW[0], "-c", "from wanflow.cli import main; main(prog_name='wanflow')"],
         env={**os.environ, **asked},
@@ -256,7 +257,7 @@ def test_completion_knows_the_commands() -> None:
         text=True,
         timeout=60,
     )
-    assert said.stdout == "plain,plan\n"
+    assert said.stdout == "plan \n"
 
 
 def test_init_makes_a_project_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

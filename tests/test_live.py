@@ -151,8 +151,8 @@ def test_forty_columns_are_enough(view: View) -> None:
         "  small  2/2  1 done, 1 failed",
         "  tiny   2/2  1 reused, 1 blocked",
         "  odd    0/1",
-        "  this machine   1 of 2 slots, 2 done/m…",
-        "  cn-beijing/图  2 of 2 slots, 3 queued…",
+        "  this machine  1 of 2 slots, 2 done/min",
+        "  图像          2 of 2 slots, 3 queued,…",
         "  ✗ 2/small failed: Deadline: not done",
         "  a note",
     ]
@@ -214,6 +214,18 @@ def test_a_window_that_became_narrower_leaves_nothing_behind() -> None:
         screen.draw([Text("z")])
         # Such a line takes three rows now, as terminals break it, and the other one.
         assert terminal.read()[before:].startswith("\r\x1b[4Az\x1b[K")
+
+
+def test_a_window_without_any_room_harms_nothing(plan: Plan) -> None:
+    with Terminal(80, 10) as terminal, terminal.text() as stream:
+        with Narrator(stream) as narrator:
+            narrator.consent(plan, yes=False)
+            terminal.resize(0, 0)
+            narrator.note("a note")
+            narrator.passed()
+            terminal.resize(80, 10)
+        terminal.read()
+    assert "  a note" in terminal.lines()
 
 
 @pytest.fixture

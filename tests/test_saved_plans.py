@@ -515,7 +515,7 @@ def test_a_row_that_was_mended_since_is_refused(project: Reviewed) -> None:
     project.change("b.png", "none.png", "photos.csv")
     save(project)
     project.change("none.png", "b.png", "photos.csv")
-    assert refused(project)[0] == "0002/colour is not in the plan"
+    assert "0002/colour is not in the plan" in refused(project)
 
 
 def test_a_recipe_is_no_saved_plan(project: Reviewed, tmp_path: Path) -> None:

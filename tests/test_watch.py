@@ -276,3 +276,47 @@ def test_ctrl_c_during_a_run_ends_the_watch(tmp_path: Path, slow_service: str) -
         rest = process.stderr.read()
         assert process.wait(PATIENCE_S) == 130
     assert "watching" not in rest
+
+
+# -- --open
+
+
+def browser(folder: Path) -> dict[str, str]:
+    """An environment whose browser writes down what it is to open."""
+    script = folder / "browser.sh"
+    script.write_text(f'#!/bin/sh\necho "$1" >> "{folder}/opened.txt"\n', encoding="utf-8")
+    script.chmod(0o755)
+    return {**os.environ, "BROWSER": str(script)}
+
+
+def test_open_shows_the_report_of_the_run(project: Small, tmp_path: Path) -> None:
+    done = project.command("run", "r.yaml", "--open", env=browser(tmp_path))
+    assert done.returncode == 0
+    page = project.folder / "report" / "index.html"
+    assert (tmp_path / "opened.txt").read_text(encoding="utf-8").split() == [page.as_uri()]
+    assert "small" in page.read_text(encoding="utf-8")
+
+
+def test_where_there_is_no_browser_its_address_is_told(project: Small) -> None:
+    env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = project.command("run", "r.yaml", "--open", env={**env, "BROWSER": "/bin/false"})
+    assert done.returncode == 0
+    assert f"no browser was found; open {(project.folder / 'report' / 'index.html').as_uri()}" in done.stderr
+
+
+def test_a_watch_makes_the_report_anew_and_opens_it_once(
+    project: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watching: Callable[..., Watching]
+) -> None:
+    monkeypatch.setenv("BROWSER", browser(tmp_path)["BROWSER"])
+    watch = watching("--open")
+    watch.idle()
+    page = project.folder / "report" / "index.html"
+    before = page.read_bytes()
+    edit(project.recipe, "48", "40")
+    watch.idle()
+    assert page.read_bytes() != before
+    assert len((tmp_path / "opened.txt").read_text(encoding="utf-8").split()) == 1
+
+
+def test_nothing_is_opened_of_a_plan(project: Small) -> None:
+    assert project.command("run", "r.yaml", "-n", "--open").returncode == 64

@@ -37,8 +37,8 @@ ZSH = """\
             "$words[1]" 2>/dev/null)}"; do
         value="${${line#?}%%%%$'\\t'*}" shown="${${line#?}/$'\\t'/  -- }"
         case "$line" in
-            +*) begun+=("$value") begun_shown+=("$shown") ;;
-            =*) whole+=("$value") whole_shown+=("$shown") ;;
+            '+'*) begun+=("$value") begun_shown+=("$shown") ;;
+            '='*) whole+=("$value") whole_shown+=("$shown") ;;
         esac
     done
     (( $#begun )) && compadd -U -S '' -d begun_shown -a begun
@@ -73,12 +73,13 @@ class _Shell(ShellComplete):
         """Whole words, also of --flag=value; files and folders are listed here, alike for all shells."""
         flag, equals, begun = incomplete.partition("=")
         flag, begun = (flag + equals, begun) if equals and flag.startswith("--") else ("", incomplete)
-        found, here = [], click.Context(self.cli)
+        found: dict[str, Item] = {}
+        here = click.Context(self.cli)
         for item in super().get_completions(args, incomplete):
             listed = {"file": suggest.files, "dir": suggest.folders}.get(item.type)
-            for one in suggest.quietly(listed, here, begun) if listed else [item]:
-                found.append(Item(flag + one.value, one.type, one.help))
-        return found
+            whole = suggest.quietly(listed, here, begun) if listed else [item]
+            found |= {one.value: Item(flag + one.value, one.type, one.help) for one in whole}
+        return list(found.values())
 
 
 class Bash(_Shell):
@@ -124,7 +125,7 @@ def _tail(line: str) -> tuple[str, str]:
         elif char.isspace():
             word = start = place + 1
         elif char in breaks:
-            start = place + 1
+            start = place + (char != "@")  # readline counts this one to what follows
         place += 1
     before = line[word : start - 1] if quote else line[word:start]
     return (split_arg_string(before) or [""])[0], quote
@@ -149,7 +150,7 @@ class Fish(_Shell):
 
     def format_completion(self, item: Item) -> str:
         """A line of the answer."""
-        return item.value + (f"\t{item.help}" if item.help else "")
+        return f"{item.value}\t{item.help}" if item.help else str(item.value)
 
 
 SHELLS = {"bash": Bash, "zsh": Zsh, "fish": Fish}

@@ -19,8 +19,24 @@ if TYPE_CHECKING:
 USAGE = 64
 
 
+class _Command(click.Command):
+    """While a shell asks what may follow -s, click would forget the words before it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words apart."""
+        if ctx.resilient_parsing and args and any(args[-1] in param.opts for param in self.params if _takes(param)):
+            args = args[:-1]
+        return super().parse_args(ctx, args)
+
+
+def _takes(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and not param.is_flag and not param.count
+
+
 class _Group(click.Group):
     """A usage error is exit code 64 here, not click's 2, which means "changes pending"."""
+
+    command_class = _Command
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False

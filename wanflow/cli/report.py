@@ -49,15 +49,15 @@ def report(run: str, out: Path | None, single_file: bool, compare: str | None, o
         say(f"{shown(made.path, Path.cwd())}: {told} (run {made.run})")
         for note in made.notes:
             say(f"  {note}", err=True)
-        if opens:
-            _open(made.path)
+        if opens and (complaint := not_opened(made.path)):
+            say(complaint, err=True)
         return 0
 
     return reported(work)
 
 
-def _open(path: Path) -> None:
+def not_opened(path: Path) -> str:
+    """Open a page in the browser; what to do where there is none, else empty."""
     import webbrowser
 
-    if not webbrowser.open(path.as_uri()):
-        say(f"no browser was found; open {path.as_uri()}", err=True)
+    return "" if webbrowser.open(path.as_uri()) else f"no browser was found; open {path.as_uri()}"

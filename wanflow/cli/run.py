@@ -12,9 +12,11 @@ import click
 from wanflow.cli.door import main, reported, say, told
 from wanflow.cli.edits import show_plan
 from wanflow.cli.flags import Money, again, options, recipe_options, selecting
+from wanflow.cli.report import not_opened
 
 if TYPE_CHECKING:
     from wanflow.api import Options
+    from wanflow.errors import WanflowError
     from wanflow.planning.planned import Plan
     from wanflow.telling.narrator import Voice
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Send again what the service may have taken already: it may be paid twice.",
 )
+@click.option("--open", "opens", is_flag=True, help="Make its report when it ends, and open that in the browser.")
 @click.option("--watch", is_flag=True, help="Run again whenever the recipe, or anything that it reads, changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 @click.option(
@@ -48,7 +51,9 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json"]),
     help="How the run is told meanwhile: plain lines, on a terminal too, or JSON, an event a line.",
 )
-def run(recipe: Path, dry_run: bool, yes: bool, watch: bool, as_json: bool, log: str | None, **flags: Any) -> int:
+def run(
+    recipe: Path, dry_run: bool, yes: bool, watch: bool, as_json: bool, log: str | None, opens: bool, **flags: Any
+) -> int:
     """Do what the plan says. A rerun does only what changed.
 
     \b
@@ -59,7 +64,7 @@ def run(recipe: Path, dry_run: bool, yes: bool, watch: bool, as_json: bool, log:
     wanflow run restore.yaml -B -s 0003/colorize+
     wanflow run restore.yaml --backend dashscope --max-cost 2.50
     wanflow run plan.json            what was approved (plan -o plan.json), once, and nothing else
-    wanflow run restore.yaml --watch
+    wanflow run restore.yaml --watch --open
 
     Ctrl-C finishes what is under way; a second one stops at once.
     """
@@ -71,59 +76,79 @@ def run(recipe: Path, dry_run: bool, yes: bool, watch: bool, as_json: bool, log:
             raise click.UsageError(f"{recipe} is a plan already; {flag} is for recipes")
     if dry_run and watch:
         raise click.UsageError("--watch runs, and -n does not; leave one of them out")
+    if dry_run and opens:
+        raise click.UsageError("--open shows what a run made, and -n makes nothing; leave one of them out")
     wish, log_json = options(**flags), log == "json"
     if dry_run:
         form = "json" if as_json else "text"
         return reported(lambda: show_plan(api.plan(recipe, wish), form, False, Path()), as_json)
 
-    def once(wish: Options, voice: Voice, consent: Callable[[Plan], bool]) -> int:
-        return _run(recipe, wish, voice, consent, as_json)
-
-    def agreed(voice: Voice) -> Callable[[Plan], bool]:
-        approved = recipe if is_saved(recipe) else None
-        return lambda plan: voice.consent(plan, yes or wish.max_cost is not None, approved)
+    manner = _Manner(recipe, as_json, log, opens)
 
     def work() -> int:
         if watch:
             from wanflow.cli.watch import Watch
 
-            return Watch(recipe, wish, lambda: _voice(log), once, lambda error: told(error, as_json, log_json)).run()
-        voice = _voice(log)
-        return once(wish, voice, agreed(voice))
+            return Watch(recipe, wish, manner.voice, manner.once, manner.told).run()
+        voice, approved = manner.voice(), recipe if is_saved(recipe) else None
+        return manner.once(wish, voice, lambda plan: voice.consent(plan, yes or wish.max_cost is not None, approved))
 
     return reported(work, as_json, log_json)
 
 
-def _voice(log: str | None) -> Voice:
-    """Who tells how a run goes."""
-    if log == "json":
-        from wanflow.telling.log import Log
+class _Manner:
+    """How runs of a recipe are told: what goes to the output when one ends, what speaks meanwhile, and whether its
+    report opens, which it does once.
+    """
 
-        return Log()
-    from wanflow.telling.narrator import Narrator
+    def __init__(self, recipe: Path, as_json: bool, log: str | None, opens: bool) -> None:
+        self._recipe, self._as_json, self._log = recipe, as_json, log
+        self._reports = self._opens = opens
 
-    return Narrator(plain=log == "text")
+    def voice(self) -> Voice:
+        """Who tells how a run goes."""
+        if self._log == "json":
+            from wanflow.telling.log import Log
 
+            return Log()
+        from wanflow.telling.narrator import Narrator
 
-def _run(recipe: Path, wish: Options, voice: Voice, consent: Callable[[Plan], bool], as_json: bool) -> int:
-    from wanflow import api
-    from wanflow.planning.saved import is_saved
-    from wanflow.reviewing import run_saved
-    from wanflow.telling import console
-    from wanflow.telling.narrator import now
+        return Narrator(plain=self._log == "text")
 
-    began = now()
-    do = run_saved if is_saved(recipe) else api.run
-    with voice:
-        plan, record = do(recipe, wish, listener=voice, consent=consent)
-    assert record  # noqa: S101 - told to mypy; who doesn't consent raises
-    voice.problems(plan.problems)
-    voice.ended(record)
-    if as_json:
-        sys.stdout.writelines(record.json())
-        sys.stdout.flush()
-    else:
-        say(console.record_text(record, now() - began))
-        if waiting := console.picks_text(record, again()):
-            say(waiting)
-    return record.exit_code
+    def told(self, error: WanflowError) -> int:
+        """The exit code of an error, which is told."""
+        return told(error, self._as_json, self._log == "json")
+
+    def once(self, wish: Options, voice: Voice, consent: Callable[[Plan], bool]) -> int:
+        """Run it; the exit code."""
+        from wanflow import api
+        from wanflow.planning.saved import is_saved
+        from wanflow.reviewing import run_saved
+        from wanflow.telling import console
+        from wanflow.telling.narrator import now
+
+        began = now()
+        do = run_saved if is_saved(self._recipe) else api.run
+        with voice:
+            plan, record = do(self._recipe, wish, listener=voice, consent=consent)
+        assert record  # noqa: S101 - told to mypy; who doesn't consent raises
+        voice.problems(plan.problems)
+        voice.ended(record)
+        if self._as_json:
+            sys.stdout.writelines(record.json())
+            sys.stdout.flush()
+        else:
+            say(console.record_text(record, now() - began))
+            if waiting := console.picks_text(record, again()):
+                say(waiting)
+        if self._reports:
+            self._report(record.run_id, voice)
+        return record.exit_code
+
+    def _report(self, run: str, voice: Voice) -> None:
+        from wanflow import report
+
+        made = report.make(run, here=Path.cwd() / self._recipe.parent)
+        complaint, self._opens = not_opened(made.path) if self._opens else "", False
+        for note in (*made.notes, *([complaint] if complaint else [])):
+            voice.note(note)

@@ -63,10 +63,11 @@ def _install(names: tuple[str, ...], vscode: bool | None) -> int:
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
-    """Print the completion script of a shell.
+    """Print the script by which a shell completes commands, recipes, steps, rows and parameters.
 
     \b
-    eval "$(wanflow completion bash)"
+    eval "$(wanflow completion bash)"     in ~/.bashrc
+    eval "$(wanflow completion zsh)"      in ~/.zshrc, after compinit
     wanflow completion fish > ~/.config/fish/completions/wanflow.fish
     """
     from wanflow.cli.completion import SHELLS

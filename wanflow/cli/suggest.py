@@ -32,8 +32,8 @@ PART = "part"  # the type of what is not a whole word yet
 _ATOM = re.compile(r'(?:[^\s,"]|"[^"]*"?)*\Z')
 _STATES = ("new", "changed", "missing", "failed", "parked")
 
-Offer = Callable[[click.Context, str], Iterable[CompletionItem]]  # type: ignore[type-arg]  # generic in new versions of click only
-Item = CompletionItem  # type: ignore[type-arg]  # likewise
+Item = CompletionItem
+Offer = Callable[[click.Context, str], Iterable[Item]]
 
 
 def quietly(offer: Offer, context: click.Context, begun: str) -> list[Item]:
@@ -90,7 +90,7 @@ def to_work_on(context: click.Context, begun: str) -> Iterator[Item]:
     if context.info_name == "explain":
         return files(context, begun)
     plans = context.info_name == "run"
-    return paths(begun, lambda file: plans and file.suffix == ".json" or _is_recipe(file))
+    return paths(begun, lambda file: (plans and file.suffix == ".json") or _is_recipe(file))
 
 
 def _is_recipe(file: Path) -> bool:
@@ -175,7 +175,8 @@ def params(context: click.Context, begun: str) -> Iterator[Item]:
             )
             continue
         rule = declared.get(name, {})
-        values = ["true", "false"] if rule.get("type") == "boolean" else rule.get("enum", [rule.get("default", "")])
+        values = ["true", "false"] if rule.get("type") == "boolean" else rule.get("enum") or []
+        values = values or [rule[key] for key in ("default",) if key in rule]
         yield from _items(dict.fromkeys(f"{name}={value}" for value in values), begun)
 
 
@@ -210,7 +211,7 @@ def _keys(context: click.Context, recipe: Outline, begun: str) -> Iterator[str]:
 
 
 def _rows(context: click.Context, recipe: Outline, begun: str) -> tuple[list[str], bool]:
-    """Keys that begin so, or, if they are too many, longer and longer beginnings of them; and whether they are whole."""
+    """Keys that begin so, or, if they are too many, beginnings of them; and whether they are whole."""
     found = sorted({key for key in _keys(context, recipe, begun) if key.startswith(begun) and key.isprintable()})
     length = len(begun) + 1
     whole = len(found) <= MOST_SHOWN

@@ -23,6 +23,7 @@ const difference = parts => parts.map(([kind, text]) => (DIFFERENCE[kind] ? make
 /** Everything that is known of a job, as a list of names and values. */
 function facts(job) {
   return make("dl", {class: "facts"},
+    job.compare && job.compare.params.map(([name, parts]) => [make("dt", {}, `changed: ${name || "prompt"}`), make("dd", {class: "words", dir: "auto"}, difference(parts))]),
     job.prompt && fact("prompt", job.prompt, "words"),
     fact("function", job.function),
     job.params.map(([name, value]) => fact(name, value)),
@@ -34,7 +35,6 @@ function facts(job) {
     job.reused_from && fact("reused from", job.reused_from),
     job.task_id && fact("task", job.task_id),
     job.attempts > 1 && fact("attempts", job.attempts),
-    job.compare && job.compare.params.map(([name, parts]) => [make("dt", {}, `changed: ${name || "prompt"}`), make("dd", {class: "words", dir: "auto"}, difference(parts))]),
     fact("address", job.job, "text"));
 }
 

@@ -48,6 +48,11 @@ class Found:
         return tuple(self.pictures[number - 1] for number in self.picked)
 
     @property
+    def shown(self) -> tuple[Seen, ...]:
+        """The same, or while nobody has picked, all that may go on."""
+        return self.gone_on or self.pictures
+
+    @property
     def base(self) -> str:
         """The digest of the picture that it was made from; empty where there is none."""
         return self.inputs.get("image") or self.inputs.get("images.0") or ""
@@ -117,6 +122,11 @@ class Lookup:
         return Found(
             status, outcome, made, parameters if isinstance(parameters, dict) else {}, slots, pictures, picked, of
         )
+
+    def made_by(self, key: object) -> tuple[Seen, ...]:
+        """The pictures that a key made, as far as the index knows."""
+        made = self._made(key)
+        return tuple(Seen(blob.sha256, blob.width, blob.height) for blob in made.result.blobs) if made else ()
 
     def _made(self, key: object) -> Made | None:
         """What the index knows of a key; an entry that makes no sense counts as missing."""

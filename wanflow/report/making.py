@@ -200,9 +200,9 @@ class _Maker:
 
         def take(sha256: str, side: int) -> str:
             path = self._views.path(sha256, side)
-            address = f"{writing.PICTURES}/{path.name}"
+            address = writing.address_of(path)
             if address not in inside:
-                uri = writing.data_uri(path.read_bytes())
+                uri = writing.data_uri(Path(path).read_bytes())
                 if self._size_bytes + len(uri) > MOST_BYTES:
                     return ""
                 inside[address] = uri

@@ -32,10 +32,11 @@ class Error(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One try of a step with a gate: why it was unfit, empty where it wasn't, and what it cost."""
+    """One try of a step with a gate: why it was unfit, empty where it wasn't, what it cost, and the unfit picture."""
 
     unfit: str
     usd: str
+    picture: Picture | None
 
 
 class Written(TypedDict):

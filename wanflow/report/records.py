@@ -13,6 +13,8 @@ from wanflow.documents.schemas import faults, load
 from wanflow.errors import StoreError, UsageError, describe_os_error, did_you_mean, inline, is_text
 from wanflow.model import RUN
 from wanflow.paying.status import Unrecorded, readable_record
+from wanflow.record import FORMAT_VERSION
+from wanflow.store.blobs import stat_of
 
 FILE = "run.json"
 LAST, PREVIOUS = "last", "previous"
@@ -70,8 +72,9 @@ class Runs:
         self._opened: list[Path] = []
 
     def ids(self) -> list[str]:
-        """All of them, the newest first; their names begin with the time."""
-        return sorted((path.parent.name for path in self._folder.glob(f"*/{FILE}")), reverse=True)
+        """All of them, the newest first; their names begin with the second in which they began."""
+        ended = {path.parent.name: stat.mtime_ns for path in self._folder.glob(f"*/{FILE}") if (stat := stat_of(path))}
+        return sorted(ended, key=lambda run: (run.partition("-")[0], ended[run]), reverse=True)
 
     def find(self, wanted: str) -> Record:
         """The run of this id, or of the only one that begins so, or the last. Raises UsageError, StoreError."""
@@ -101,8 +104,11 @@ class Runs:
 
     def before(self, record: Record) -> Iterator[Record]:
         """The readable records of earlier runs of the same recipe, the newest first."""
-        for run in self.ids():
-            if run < record.run_id:
+        ids = self.ids()
+        # One that lies elsewhere is older than what began after it.
+        known = record.run_id in ids
+        for run in ids[ids.index(record.run_id) + 1 :] if known else ids:
+            if known or run < record.run_id:
                 try:
                     earlier = self.read(run)
                 except StoreError:
@@ -158,7 +164,9 @@ def read(path: Path) -> Record:
 
 
 def record_of(head: Entry) -> Record:
-    """A record as JSON values, sorted by rows. Raises ValueError for what no wanflow wrote."""
+    """A record as JSON values, sorted by rows. Raises ValueError for what no wanflow wrote, or one that comes later."""
+    if (version := head.get("format_version", FORMAT_VERSION)) != FORMAT_VERSION:
+        raise ValueError(f"its format_version is {version}; a newer wanflow reads it")
     try:
         return _record_of(head)
     except (LookupError, TypeError, AttributeError) as error:

@@ -55,7 +55,7 @@ class Album:
     root: Path
     index: Index
     blobs: Blobs
-    paths: dict[str, list[Path]] = field(default_factory=dict)
+    paths: dict[str, list[str]] = field(default_factory=dict)
     shown: dict[str, list[Picture]] = field(default_factory=dict)
 
     def picture(self, seen: Seen, alt: str, *names: str) -> Picture:
@@ -65,10 +65,8 @@ class Album:
         )
         self.shown.setdefault(seen.sha256, []).append(made)
         if seen.sha256 not in self.paths:
-            self.paths[seen.sha256] = [self.blobs.path(seen.sha256)]
-        self.paths[seen.sha256] += [
-            self.root / name for name in names if self.root / name not in self.paths[seen.sha256]
-        ]
+            self.paths[seen.sha256] = [str(self.blobs.path(seen.sha256))]
+        self.paths[seen.sha256] += [f"{self.root}/{name}" for name in names]
         return made
 
     def take(self) -> dict[str, list[Picture]]:
@@ -76,12 +74,12 @@ class Album:
         shown, self.shown = self.shown, {}
         return shown
 
-    def places(self, sha256: str) -> list[Path]:
+    def places(self, sha256: str) -> list[str]:
         """Where a picture may lie; what the index remembers is asked only where it lies nowhere else."""
-        paths = self.paths.pop(sha256, [])
-        if DIGEST.fullmatch(sha256) and not any(path.is_file() for path in paths):
-            paths += [self.root / name for name in self.index.seen(sha256)]
-            paths += [self.root / written.path for written in self.index.written(sha256)]
+        paths = list(dict.fromkeys(self.paths.pop(sha256, [])))
+        if DIGEST.fullmatch(sha256) and not any(map(os.path.isfile, paths)):
+            paths += [f"{self.root}/{name}" for name in self.index.seen(sha256)]
+            paths += [f"{self.root}/{written.path}" for written in self.index.written(sha256)]
         return paths
 
 
@@ -114,7 +112,7 @@ class Rows:
         known = {sha256: Seen(sha256, picture["width"], picture["height"]) for sha256, picture in sizes.items()}
         known |= {seen.sha256: seen for _, one in found for seen in one.pictures}
         jobs = [self._job(row.key, step, one, known, theirs.pop(str(step["id"]), None)) for step, one in found]
-        jobs += [self._gone_job(row.key, step, one) for step, one in theirs.values() if one.gone_on]
+        jobs += [self._gone_job(row.key, step, one) for step, one in theirs.values() if one.shown]
         lost = row.shape.strip("x") and told is row
         note = "nothing changed in this row, and no record is left of the run that made its pictures" if lost else ""
         return Row(
@@ -184,11 +182,13 @@ class Rows:
             prompt=prompt,
             params=params,
             error=self._error(row, found),
-            before=self._before(row, label, found, known),
+            before=None if step.get("per_run") else self._before(row, label, found, known),
             pictures=self._pictures(row, label, found.pictures, outcome),
             picked=list(found.picked),
             by=_by(outcome, found),
-            tries=[Attempt(unfit=printable(one["unfit"]), usd=_usd(one["usd"])) for one in outcome.get("tries", ())],
+            tries=[
+                self._attempt(f"{row}, {label}", number, one) for number, one in enumerate(outcome.get("tries", ()), 1)
+            ],
             outputs=[self._written(str(file["path"])) for file in outcome.get("outputs", ()) if _is_visible(file)],
             reused_from=_reused_from(found),
             compare=self._change(row, label, found, theirs) if self.other else None,
@@ -197,11 +197,16 @@ class Rows:
     def _gone_job(self, row: str, step: Entry, found: Found) -> Job:
         prompt, params = _told_parameters(found)
         label = _label(str(step["id"]))
-        pictures = self._pictures(row, f"{label}, other run", found.gone_on, found.outcome)
+        pictures = self._pictures(row, f"{label}, other run", found.shown, found.outcome)
         made = self._job(row, step, Found(GONE, {}, None, {}, {}), {}, None)
         made["prompt"], made["params"] = prompt, params
         made["compare"] = JobChange(change=GONE, pictures=pictures, params=[])
         return made
+
+    def _attempt(self, what: str, number: int, tried: Entry) -> Attempt:
+        blobs = self.lookup.made_by(tried["key"]) if tried["unfit"] else ()
+        picture = self.album.picture(blobs[0], f"{what}, try {number}") if blobs else None
+        return Attempt(unfit=printable(str(tried["unfit"])), usd=_usd(tried["usd"]), picture=picture)
 
     def _before(self, row: str, label: str, found: Found, known: Mapping[str, Seen]) -> Picture | None:
         if not found.base or not (found.pictures or found.status in (Status.FAILED, Status.SKIPPED, Status.REFUSED)):
@@ -241,8 +246,8 @@ class Rows:
 
     def _change(self, row: str, label: str, mine: Found, theirs: tuple[Entry, Found] | None) -> JobChange:
         step, other = theirs or ({}, None)
-        before = [seen.sha256 for seen in other.gone_on] if other else []
-        now = [seen.sha256 for seen in mine.gone_on]
+        before = [seen.sha256 for seen in other.shown] if other else []
+        now = [seen.sha256 for seen in mine.shown]
         if other is None:
             change = "new"
         elif now == before:
@@ -250,7 +255,7 @@ class Rows:
         else:
             change = "changed" if now and before else "new" if now else GONE
         shows = other is not None and change in ("changed", GONE)
-        pictures = self._pictures(row, f"{label}, other run", other.gone_on, other.outcome) if other and shows else []
+        pictures = self._pictures(row, f"{label}, other run", other.shown, other.outcome) if other and shows else []
         params = list(_differences(other, step, mine)) if other else []
         return JobChange(change=change, pictures=pictures, params=params)
 

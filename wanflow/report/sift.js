@@ -128,7 +128,10 @@ async function visit(asks) {
   }
   if (view.open) view.close();
   if (at !== null) await go(at);
-  else await sift({to: number});
+  else {
+    await sift({to: number});
+    if (found || number > 1) document.getElementById("rows").scrollIntoView();
+  }
 }
 
 const visited = (asks, then = () => {}) => visit(asks).then(then).catch(fail);

@@ -4,7 +4,7 @@ const view = document.getElementById("view");
 const part = what => view.querySelector(what);
 const canvas = part(".canvas"), slider = part(".canvas input"), lefts = part("select");
 let looking = null;  // {row, at, stage, pick}: what the view shows
-let leftName = "";   // what the user compared with last; kept from row to row
+let wanted = "";     // what the user chose to compare with; kept from row to row
 
 /** What a row's stages show: its inputs, then its jobs. */
 function stagesOf(row) {
@@ -40,18 +40,18 @@ function setPicture(image, picture, alt) {
 
 function slide() {
   canvas.style.setProperty("--at", `${slider.value}%`);
-  slider.setAttribute("aria-valuetext", `${slider.value} % ${leftName || "before"}`);
+  slider.setAttribute("aria-valuetext", `${slider.value} % ${lefts.value || "before"}`);
 }
 
 function drawSides(sides, right, label) {
-  const left = sides.find(side => side.name === leftName) ?? sides[0];
+  const left = sides.find(side => side.name === wanted) ?? sides[0];
   lefts.replaceChildren(...sides.map(side => make("option", {}, side.name)));
   lefts.closest("label").hidden = !left;
   for (const what of [".line-at", ".side.left", ".side.right", "input"]) part(`.canvas ${what}`).hidden = !left;
   setPicture(part(".before-side"), left?.picture, `${left?.name}: ${left?.picture.alt}`);
   setPicture(part(".after-side"), right, right?.alt);
   if (left) {
-    lefts.value = leftName = left.name;
+    lefts.value = left.name;
     part(".side.left").textContent = left.name;
     part(".side.right").textContent = label;
   }
@@ -128,7 +128,7 @@ async function ahead(at) {
 }
 
 slider.addEventListener("input", slide);
-lefts.addEventListener("change", () => { leftName = lefts.value; drawView(); lefts.focus(); });
+lefts.addEventListener("change", () => { wanted = lefts.value; drawView(); lefts.focus(); });
 view.addEventListener("close", () => closedAt(looking));
 view.addEventListener("click", event => {
   const button = event.target.closest("[data-do], [data-pick]");

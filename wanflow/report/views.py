@@ -53,9 +53,9 @@ class Views:
         """Those of a project's store."""
         return cls(store / THUMBNAILS, workers)
 
-    def path(self, sha256: str, side: int) -> Path:
-        """Where the copy of a picture lies, whether or not it is there."""
-        return self.folder / sha256[:2] / f"{sha256}-{side}.webp"
+    def path(self, sha256: str, side: int) -> str:
+        """Where the copy of a picture lies, whether or not it is there; a text, since a report asks for thousands."""
+        return f"{self.folder}/{sha256[:2]}/{sha256}-{side}.webp"
 
     def size(self, sha256: str) -> tuple[int, int]:
         """Width and height of a picture's small copy, for the shape of one whose own size isn't known."""
@@ -64,7 +64,7 @@ class Views:
         with Image.open(self.path(sha256, SMALL)) as image:
             return image.size
 
-    def make(self, wanted: Mapping[str, Sequence[Path]], sides: Collection[int] = (SMALL, LARGE)) -> None:
+    def make(self, wanted: Mapping[str, Sequence[str]], sides: Collection[int] = (SMALL, LARGE)) -> None:
         """Make what isn't there yet of these pictures, which lie at one of these paths each. Raises EditError where
         nothing can be written.
         """
@@ -80,7 +80,7 @@ class Views:
             return False
         return not all(_is_whole(self.path(sha256, side)) for side in sides)
 
-    async def _make_all(self, missing: Mapping[str, Sequence[Path]]) -> None:
+    async def _make_all(self, missing: Mapping[str, Sequence[str]]) -> None:
         waiting = iter(missing.items())
 
         async def some() -> None:
@@ -89,14 +89,14 @@ class Views:
 
         await asyncio.gather(*(some() for _ in range(self.workers.slots)))
 
-    async def _make(self, sha256: str, paths: Sequence[Path]) -> None:
-        path = next((path for path in paths if path.is_file()), None)
+    async def _make(self, sha256: str, paths: Sequence[str]) -> None:
+        path = next((path for path in paths if os.path.isfile(path)), None)  # noqa: PTH113 - texts, as above
         if path is None:
             self.faults[sha256] = _WHY["InputMissing"]
             return
-        targets = [(side, str(self.path(sha256, side))) for side in (LARGE, SMALL)]
+        targets = [(side, self.path(sha256, side)) for side in (LARGE, SMALL)]
         try:
-            await self.workers.do(keep, str(path), sha256, targets, deadline_s=DEADLINE_S, too_slow="")
+            await self.workers.do(keep, path, sha256, targets, deadline_s=DEADLINE_S, too_slow="")
             self.made += 1
         except EditError as error:
             if error.code == "StoreNotWritten":
@@ -104,10 +104,10 @@ class Views:
             self.faults[sha256] = _WHY.get(error.code, "damaged: it can't be shown")
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(path: str) -> bool:
     """Whether a file is a WebP of the length that it says; a power cut may have left less of it."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             head = file.read(12)
             length = os.fstat(file.fileno()).st_size
     except OSError:

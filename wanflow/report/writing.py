@@ -33,6 +33,7 @@ class Folder:
 
     def __init__(self, build: Path) -> None:
         self._build = build
+        self._taken: set[str] = set()
         for name in (DATA, PICTURES):
             (build / name).mkdir(parents=True)
 
@@ -49,17 +50,19 @@ class Folder:
         with (self._build / PAGE).open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(pieces)
 
-    def picture(self, kept: Path) -> str:
-        """Take a picture in; its address. Raises FileNotFoundError where it isn't there."""
-        target = self._build / PICTURES / kept.name
-        if not target.exists():
+    def picture(self, kept: str) -> str:
+        """Take a picture in; its address. Raises OSError."""
+        address = address_of(kept)
+        if address not in self._taken:
+            self._taken.add(address)
+            target = f"{self._build}/{address}"
             try:
-                target.hardlink_to(kept)
+                os.link(kept, target)
             except FileNotFoundError:
                 raise
             except (OSError, NotImplementedError):  # another disk, or one without links
                 shutil.copyfile(kept, target)
-        return f"{PICTURES}/{kept.name}"
+        return address
 
     def ignored(self) -> None:
         """Let git pass over it."""
@@ -72,6 +75,11 @@ class Folder:
 def _ascii(value: JSON) -> str:
     # ASCII, so that neither line separators nor lone surrogates mean anything to whoever reads the script.
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def address_of(kept: str) -> str:
+    """The address of a picture in a report."""
+    return f"{PICTURES}/{os.path.basename(kept)}"  # noqa: PTH119 - a text, as above
 
 
 def data_uri(raw: bytes) -> str:

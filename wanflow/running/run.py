@@ -289,7 +289,8 @@ class Run:
         else:
             await self._finish(job, call, parts, performed, self.clock.monotonic() - began)
         finally:
-            span[1:] = [self.clock.monotonic() - began] * len(span[1:])  # what never began has none
+            if span:  # what never began has none
+                span[1] = self.clock.monotonic() - began
             self.claims.free(call.key, claim)
             self.lanes.free(self._lane(job[1]))
 

@@ -14,7 +14,7 @@ from wanflow.running.listener import LaneUse, Usage
 # Rates are those of the last minute.
 SPAN_S = 60.0
 # What the plan says of a lane's pace weighs as much as so many jobs that were measured.
-TRUST = 4
+TRUST = 2
 _WORKED = (Status.DONE, Status.FAILED)
 _OPEN = (Status.NOT_STARTED, Status.LEFT)
 

@@ -79,7 +79,7 @@ class View:
         return found
 
     def _head(self, now: float) -> Iterator[Text]:
-        yield Text(self.title, "bold")
+        yield Text().append(self.title, "bold")
         yield Text(f"{self.course.ended:,} of {count(self.course.expected, 'job')}")
         yield Text(duration(now - self.course.began))
         if self.usage.stopping:
@@ -114,24 +114,30 @@ class View:
         return line
 
     def _lane(self, use: LaneUse, uses: Sequence[LaneUse], columns: int, now: float) -> Text:
-        names = min(max(cell_len(one.lane) for one in uses), columns // 3)
+        most = columns // 3
+        names = min(max(cell_len(_lane_name(one.lane, most)) for one in uses), most)
         slots = f"{use.busy} of {count(use.slots, 'slot')}"
         parts = [slots, *([f"{use.queued} queued"] if use.queued else [])]
         parts.append(f"{self.course.lane_minute(use.lane, now):.0f} done/min")
         if use.sent:
             parts.append(f"{self.course.sent_minute(use, now):.0f} sent/min")
-        return Text(f"  {set_cell_size(use.lane, names)}  {', '.join(parts)}", "dim")
+        return Text(f"  {set_cell_size(_lane_name(use.lane, most), names)}  {', '.join(parts)}", "dim")
 
 
 def _number(step: StepCourse) -> str:
     return f"{step.ended:,}/{step.expected:,}"
 
 
+def _lane_name(lane: str, most: int) -> str:
+    """A lane's name; where there is little room, of REGION/MODEL the model, by which lanes differ."""
+    return lane if cell_len(lane) <= most else lane.rpartition("/")[2]
+
+
 def _bar(step: StepCourse, width: int) -> Text:
     bad = sum(step.counts[status] for status in _BAD)
     filled = width * step.ended // step.expected
     red = min(filled, -(-width * bad // step.expected))
-    bar = Text("━" * (filled - red), "green")
+    bar = Text().append("━" * (filled - red), "green")
     return bar.append("━" * red, "red").append("─" * (width - filled), "dim")
 
 
@@ -180,7 +186,8 @@ class Screen:
 
     def _home(self, size: os.terminal_size) -> str:
         """Back to the first line. In a window that became narrower, terminals have broken the longer ones."""
-        rows = sum(max(1, -(-line.cell_len // size.columns)) for line in self._lines)
+        columns = max(1, size.columns)  # some terminals say 0 while they are dragged
+        rows = sum(max(1, -(-line.cell_len // columns)) for line in self._lines)
         return f"\r\x1b[{min(rows, size.lines - 1)}A" if rows and size.lines > 1 else "\r"
 
     def _coded(self, line: Text) -> str:
