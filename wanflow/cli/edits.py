@@ -156,7 +156,7 @@ def show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
 
     match form:
         case "json":
-            from wanflow.planning.planned import plan_json
+            from wanflow.planning.planjson import plan_json
 
             sys.stdout.writelines(plan_json(plan))
         case "markdown":
