@@ -217,6 +217,22 @@ def test_files_that_are_written_elsewhere_are_told_beside_requests(project: Revi
     assert diff_json(found)["files"][0] == {"output": "card", "old": "out/0001.png", "new": "cards/0001.png"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("name: archive", "name: 'archive'", 0),
+        ('fused, to: "out/', 'fused, to: "cards/', 2),
+        ("green hills", "red hills", 2),
+        ("0002,", "9002,", 2),
+    ],
+    ids=["layout", "files elsewhere", "a request", "a name"],
+)
+def test_a_script_learns_of_all_that_a_comparison_tells(project: Reviewed, old: str, new: str, code: int) -> None:
+    project.change(old, new, "r.yaml" if old in project.recipe.read_text() else "photos.csv")
+    words = ["plan", "r.yaml", "--backend", "draft", "--diff", "HEAD", "--detailed-exitcode"]
+    assert CliRunner().invoke(main, words).exit_code == code
+
+
 def test_files_of_an_output_that_comes_or_goes_are_told(project: Reviewed, repo: Path) -> None:
     tint = '  tint: {image: steps.colour, to: "out/${{ row.id }}-tint.png"}\n'
     project.change("outputs:\n", f"outputs:\n{tint}")
