@@ -337,6 +337,26 @@ def test_a_folder_whose_name_means_something_to_git_is_only_a_folder(repo: Path)
     assert set(Revision(repo / ":(top)", "HEAD").files) == {"r.yaml"}
 
 
+def test_one_git_reads_all_files(project: Reviewed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, told = shutil.which("git"), tmp_path / "told"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "git"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {told}\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    compared(project)
+    assert told.read_text().count("cat-file") == 1
+
+
+def test_a_file_that_git_can_not_read_is_told_and_the_others_are_read(project: Reviewed, repo: Path) -> None:
+    with Revision(project.folder, "HEAD") as revision:
+        entry = revision.files["a.png"]
+        (repo / ".git" / "objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+        with pytest.raises(UsageError, match="git can't read the repository: "):
+            revision.read("a.png")
+        assert revision.read("b.png") == (project.folder / "b.png").read_bytes()
+
+
 # -- a stranger's repository
 
 
@@ -406,18 +426,18 @@ def test_names_in_a_tree_stay_below_the_folder(repo: Path, tmp_path: Path) -> No
     commit = written(
         repo, [("100644", name, "wanflow: 1\n") for name in names] + [("120000", "link.yaml", "/etc/passwd")]
     )
-    revision = Revision(repo, commit)
-    assert set(revision.files) == {"good.yaml"}
     (tmp_path / "out").mkdir()
-    revision.write_texts(tmp_path / "out")
+    with Revision(repo, commit) as revision:
+        assert set(revision.files) == {"good.yaml"}
+        revision.write_texts(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["good.yaml"]
 
 
 @pytest.mark.parametrize("names", [["a" * 300 + ".yaml"], ["a", "a/b.yaml"]])
 def test_a_tree_that_no_folder_can_hold_ends_in_words(names: list[str], repo: Path, tmp_path: Path) -> None:
     git(repo, "init", "-q")
-    revision = Revision(repo, written(repo, [("100644", name, "wanflow: 1\n") for name in names]))
-    with pytest.raises(UsageError, match="can't be compared: File"):
+    commit = written(repo, [("100644", name, "wanflow: 1\n") for name in names])
+    with Revision(repo, commit) as revision, pytest.raises(UsageError, match="can't be compared: File"):
         revision.write_texts(tmp_path / "out")
 
 
