@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.installed
 # The oldest official SDK that the provider's pages allow; the newest is in the virtual environment itself.
@@ -24,6 +25,11 @@ endef
 
 $(READY): pyproject.toml
 	$(call environment,$(VENV))
+	$(BIN)/python -m pip install --quiet --editable '.[emulator,watch]'
+	@touch $@
+
+# What only the development of wanflow needs; a newcomer's first command does not wait for it.
+$(DEV): $(READY)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
@@ -47,7 +53,7 @@ demo: $(READY)
 	@echo '$$ wanflow run recipes/restore.yaml      # again: nothing changed, nothing is done'
 	@$(BIN)/wanflow run recipes/restore.yaml
 
-$(OLD_SDK)/dashscope/version.py: $(READY)
+$(OLD_SDK)/dashscope/version.py: $(DEV)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLD_SDK) dashscope==1.25.2
 	@touch $@
 
@@ -55,7 +61,7 @@ $(BROWSER): tests/browser/package.json
 	@scripts/browser.sh || echo 'no browser: what needs one is not tried' >&2
 
 ## test: the whole test suite
-test: $(READY) $(OLD_SDK)/dashscope/version.py $(BROWSER)
+test: $(DEV) $(OLD_SDK)/dashscope/version.py $(BROWSER)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 ## test-oldest: the test suite on the lower bounds of the dependencies; numpy's needs Python 3.11 or 3.12
@@ -63,48 +69,48 @@ test-oldest: $(OLDEST_READY) $(OLD_SDK)/dashscope/version.py $(BROWSER)
 	OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2
 
 ## explore: the property tests with other, and ten times as many, examples
-explore: $(READY) $(OLD_SDK)/dashscope/version.py
+explore: $(DEV) $(OLD_SDK)/dashscope/version.py
 	HYPOTHESIS_PROFILE=explore OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 ## chaos: kill, stop, starve and mislead wanflow many hundred times, and count what was paid twice or lost
-chaos: $(READY)
+chaos: $(DEV)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/chaos $(SEED)
 
 ## fuzz: a hundred thousand hostile inputs a target, none of which may end in anything but words
-fuzz: $(READY)
+fuzz: $(DEV)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
 
 ## check: format, lint, types
-check: $(READY)
+check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 ## format: mend what can be mended by itself
-format: $(READY)
+format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 ## schemas: derive the authoring schema from the exact ones, and write the reference pages of docs/
-schemas: $(READY)
+schemas: $(DEV)
 	$(BIN)/python scripts/derive_schemas.py
 	$(BIN)/python scripts/reference.py
 
 ## bench: figures of benchmarks/, side by side with other tools in one run
-bench: $(READY)
+bench: $(DEV)
 	$(BIN)/python benchmarks/plan_scale.py
 
 ## bench-pictures: every number the draft engine holds; FLAGS="--large --photos FOLDER" measures more
-bench-pictures: $(READY)
+bench-pictures: $(DEV)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'  # fonts that the text detector was not trained with
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/pictures.py $(FLAGS)
 
 ## sheets: contact sheets of every function of the draft engine, into docs/pictures
-sheets: $(READY)
+sheets: $(DEV)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python scripts/contact_sheets.py
 
 ## docs: the documentation as a site in site/, which needs no network; FLAGS=--quiet says only what is wrong
-docs: $(READY)
+docs: $(DEV)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(FLAGS)
 
 clean:

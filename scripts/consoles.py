@@ -185,14 +185,18 @@ def _commands(body: str, start: int, elsewhere: bool) -> Iterator[Typed]:
 
 def steady(text: str) -> str:
     """Without what differs from run to run."""
-    return re.sub(UNSTEADY, "…", text)
+    return re.sub(UNSTEADY, "▪", text)
 
 
 def as_quoted(said: str, printed: str) -> bool:
     """Whether a command said what the page quotes."""
-    lines = [re.escape(line).replace("…", ".*") for line in steady(printed).splitlines()]
-    pattern = "".join("(?:.*\n)*" if line == ".*" else f"{line}\n" for line in lines)
+    lines = steady(printed).splitlines()
+    pattern = "".join("(?:.*\n)*" if line.strip() == "…" else _quoted(line) for line in lines)
     return re.fullmatch(pattern, steady(said)) is not None
+
+
+def _quoted(line: str) -> str:
+    return re.escape(line).replace("…", ".*") + "\n"
 
 
 def differences(page: str, folder: Path, *, redo: bool = False) -> Iterator[tuple[Typed, str]]:
