@@ -13,7 +13,7 @@ docs/python.md is the guide. What stands in __all__ is what programs may rely on
 from __future__ import annotations
 
 __version__ = "0.1.0"
-# Type checkers take it for true; to import it would double the time that this module takes.
+# Type checkers take it for true; to import typing would take most of this module's time.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
