@@ -18,7 +18,7 @@ from wanflow.clock import FastClock
 from wanflow.emulator.chance import times
 from wanflow.emulator.options import Options as Emulation
 from wanflow.emulator.server import running
-from wanflow.planning.planned import plan_json
+from wanflow.planning.planjson import plan_json
 
 SPEED = 50.0
 RECIPE = """\

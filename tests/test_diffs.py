@@ -217,6 +217,22 @@ def test_files_that_are_written_elsewhere_are_told_beside_requests(project: Revi
     assert diff_json(found)["files"][0] == {"output": "card", "old": "out/0001.png", "new": "cards/0001.png"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("name: archive", "name: 'archive'", 0),
+        ('fused, to: "out/', 'fused, to: "cards/', 2),
+        ("green hills", "red hills", 2),
+        ("0002,", "9002,", 2),
+    ],
+    ids=["layout", "files elsewhere", "a request", "a name"],
+)
+def test_a_script_learns_of_all_that_a_comparison_tells(project: Reviewed, old: str, new: str, code: int) -> None:
+    project.change(old, new, "r.yaml" if old in project.recipe.read_text() else "photos.csv")
+    words = ["plan", "r.yaml", "--backend", "draft", "--diff", "HEAD", "--detailed-exitcode"]
+    assert CliRunner().invoke(main, words).exit_code == code
+
+
 def test_files_of_an_output_that_comes_or_goes_are_told(project: Reviewed, repo: Path) -> None:
     tint = '  tint: {image: steps.colour, to: "out/${{ row.id }}-tint.png"}\n'
     project.change("outputs:\n", f"outputs:\n{tint}")
@@ -321,6 +337,26 @@ def test_a_folder_whose_name_means_something_to_git_is_only_a_folder(repo: Path)
     assert set(Revision(repo / ":(top)", "HEAD").files) == {"r.yaml"}
 
 
+def test_one_git_reads_all_files(project: Reviewed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, told = shutil.which("git"), tmp_path / "told"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "git"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {told}\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    compared(project)
+    assert told.read_text().count("cat-file") == 1
+
+
+def test_a_file_that_git_can_not_read_is_told_and_the_others_are_read(project: Reviewed, repo: Path) -> None:
+    with Revision(project.folder, "HEAD") as revision:
+        entry = revision.files["a.png"]
+        (repo / ".git" / "objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+        with pytest.raises(UsageError, match="git can't read the repository: "):
+            revision.read("a.png")
+        assert revision.read("b.png") == (project.folder / "b.png").read_bytes()
+
+
 # -- a stranger's repository
 
 
@@ -390,18 +426,18 @@ def test_names_in_a_tree_stay_below_the_folder(repo: Path, tmp_path: Path) -> No
     commit = written(
         repo, [("100644", name, "wanflow: 1\n") for name in names] + [("120000", "link.yaml", "/etc/passwd")]
     )
-    revision = Revision(repo, commit)
-    assert set(revision.files) == {"good.yaml"}
     (tmp_path / "out").mkdir()
-    revision.write_texts(tmp_path / "out")
+    with Revision(repo, commit) as revision:
+        assert set(revision.files) == {"good.yaml"}
+        revision.write_texts(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["good.yaml"]
 
 
 @pytest.mark.parametrize("names", [["a" * 300 + ".yaml"], ["a", "a/b.yaml"]])
 def test_a_tree_that_no_folder_can_hold_ends_in_words(names: list[str], repo: Path, tmp_path: Path) -> None:
     git(repo, "init", "-q")
-    revision = Revision(repo, written(repo, [("100644", name, "wanflow: 1\n") for name in names]))
-    with pytest.raises(UsageError, match="can't be compared: File"):
+    commit = written(repo, [("100644", name, "wanflow: 1\n") for name in names])
+    with Revision(repo, commit) as revision, pytest.raises(UsageError, match="can't be compared: File"):
         revision.write_texts(tmp_path / "out")
 
 

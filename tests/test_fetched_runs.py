@@ -24,7 +24,8 @@ from wanflow.documents.schemas import load
 from wanflow.errors import RecipeError
 from wanflow.language.selection import Wish
 from wanflow.model import Action, Reason
-from wanflow.planning.planned import Plan, Unchanged, plan_head
+from wanflow.planning.planjson import plan_head
+from wanflow.planning.planned import Plan, Unchanged
 from wanflow.record import RunRecord
 from wanflow.running import fetch
 from wanflow.store.blobs import Blobs

@@ -20,7 +20,8 @@ from wanflow.errors import RecipeError
 from wanflow.language.selection import Wish
 from wanflow.model import Action, Outcome, Reason, Status
 from wanflow.planning.explain import jobs_json
-from wanflow.planning.planned import Plan, plan_json
+from wanflow.planning.planjson import plan_json
+from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord
 from wanflow.telling.explain import jobs_text
 from wanflow.telling.plantext import plan_text, reasons_text

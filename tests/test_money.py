@@ -17,7 +17,7 @@ from wanflow import api
 from wanflow.documents.schemas import load
 from wanflow.errors import Again, EditError, RefusedError, StoreError
 from wanflow.model import Status
-from wanflow.planning.planned import plan_json
+from wanflow.planning.planjson import plan_json
 from wanflow.telling.console import record_text
 from wanflow.telling.narrator import Narrator
 from wanflow.telling.plantext import plan_text

@@ -11,7 +11,8 @@ from projects import Heard
 
 from wanflow import api
 from wanflow.model import Status
-from wanflow.planning.planned import Plan, plan_json
+from wanflow.planning.planjson import plan_json
+from wanflow.planning.planned import Plan
 
 HEAD = "wanflow: 1\nmanifest: {from: rows.csv}\nsteps:\n  it:\n    image: row.photo\n"
 

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from reviewed import Reviewed, reviewed_project
 
 from wanflow.documents.schemas import load
-from wanflow.planning.planned import Plan, plan_json
+from wanflow.planning.planjson import plan_json
+from wanflow.planning.planned import Plan
 from wanflow.telling.markdown import plan_markdown
 from wanflow.telling.page import plan_html
 from wanflow.telling.plantext import detail_text, plan_text, reasons_text

@@ -31,7 +31,7 @@ from wanflow.functions.catalog import models
 from wanflow.language.build import build
 from wanflow.language.recipe import Step
 from wanflow.model import Status
-from wanflow.planning.planned import plan_head
+from wanflow.planning.planjson import plan_head
 from wanflow.settings import FLAG, ModelSettings, ProviderSettings
 from wanflow.telling.narrator import Narrator
 from wanflow.telling.plantext import plan_text

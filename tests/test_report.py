@@ -456,7 +456,7 @@ def test_the_record_of_a_newer_version_is_refused(three: tuple[Small, list[str]]
 def test_a_run_without_a_record_is_said_to_go_on_or_to_be_killed(tmp_path: Path) -> None:
     going = Unrecorded("20261121T000000Z-a", "r.yaml", True, 5, 3)
     killed = Unrecorded("20261121T000000Z-b", "r.yaml", False, 5, 3)
-    runs = Runs(tmp_path, [going, killed])
+    runs = Runs(tmp_path, lambda: [going, killed])
     with pytest.raises(UsageError, match=r"-a still goes on, so it has no record yet: 5 paid tasks sent, 3 stored"):
         runs.find("20261121T000000Z-a")
     with pytest.raises(UsageError, match="was killed"):

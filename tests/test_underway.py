@@ -22,7 +22,8 @@ from wanflow.documents.schemas import load
 from wanflow.errors import RefusedError
 from wanflow.model import Account as Payer
 from wanflow.model import Reason
-from wanflow.planning.planned import Plan, plan_json
+from wanflow.planning.planjson import plan_json
+from wanflow.planning.planned import Plan
 from wanflow.settings import ProviderSettings, state_folder
 from wanflow.store.ledger import Ledger
 from wanflow.store.tasks import Owner, State

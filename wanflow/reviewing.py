@@ -99,8 +99,7 @@ def _version(project: Project, against: str) -> Iterator[tuple[Project, Read]]:
         other = open_project(folder / recipe, options, folder)
         yield other, _reader(other)
         return
-    revision = Revision(project.root, against)
-    with tempfile.TemporaryDirectory(prefix="wanflow-diff-") as temporary:
+    with Revision(project.root, against) as revision, tempfile.TemporaryDirectory(prefix="wanflow-diff-") as temporary:
         root = Path(temporary).resolve()
         revision.write_texts(root)
         other = replace(open_project(root / recipe, options, root), root=root)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from wanflow.errors import UsageError, inline, quoted
 
@@ -41,10 +43,13 @@ class Entry:
 
 
 class Revision:
-    """The files below a folder of a work tree at a revision. Raises UsageError in words where there is none."""
+    """The files below a folder of a work tree at a revision; to be closed. Raises UsageError in words where there is
+    none.
+    """
 
     def __init__(self, folder: Path, ref: str) -> None:
         self.folder, self.ref = folder, ref
+        self._objects: subprocess.Popen[bytes] | None = None
         self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
         commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if not commit:
@@ -53,6 +58,19 @@ class Revision:
             nowhere = f"{quoted(ref)} is neither a folder nor a revision of the git repository here"
             raise UsageError(f"--diff: {nowhere}{remedy}")
         self.files = self._listed(os.fsdecode(commit.strip()))
+
+    def __enter__(self) -> Revision:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the git that files were read by."""
+        if self._objects:
+            self._objects.kill()  # it only reads, and may be stuck
+            self._objects.communicate()
+            self._objects = None
 
     def _listed(self, commit: str) -> Mapping[str, Entry]:
         told = _git(self.folder, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", self.prefix or ".")
@@ -78,7 +96,33 @@ class Revision:
         entry = self.files[path]
         if entry.size > MAX_BLOB_BYTES:
             raise UsageError(f"--diff: {inline(path)} has over {MAX_BLOB_BYTES // 1_000_000} MB at {self.ref}")
-        return _git(self.folder, "cat-file", "blob", entry.oid)
+        content = self._next(entry)
+        # What the one git for all files can't read, one of its own says why.
+        return _git(self.folder, "cat-file", "blob", entry.oid) if content is None else content
+
+    def _next(self, entry: Entry) -> bytes | None:
+        """An object's content from one git that reads all files (git-cat-file(1)); None where it can't."""
+        if not self._objects:
+            command = _command(self.folder, "cat-file", "--batch")
+            pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            self._objects = subprocess.Popen(command, env=_environment(), **pipes)  # noqa: S603 - words of ours
+        asked, told = self._objects.stdin, self._objects.stdout
+        assert asked and told  # noqa: S101 - told to mypy
+        ending = threading.Timer(TIMEOUT_S, self._objects.kill)
+        ending.start()
+        try:
+            asked.write(f"{entry.oid}\n".encode())
+            asked.flush()
+            if told.readline() == f"{entry.oid} blob {entry.size}\n".encode():
+                content = told.read(entry.size)
+                if told.read(1):
+                    return content
+        except BrokenPipeError:
+            pass
+        finally:
+            ending.cancel()
+        self.close()
+        return None
 
     def write_texts(self, target: Path) -> None:
         """Write recipes, manifests, picks and settings below a folder; of all other files only their names."""
@@ -105,15 +149,21 @@ def is_plain(path: str) -> bool:
     return bool(parts) and not path.startswith("/") and not {"..", ".git", ".wanflow"} & parts
 
 
+def _command(folder: Path, *words: str) -> list[str]:
+    settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    return ["git", "--no-pager", *settings, "-C", str(folder), *words]
+
+
+def _environment() -> dict[str, str]:
+    # Variables of git lead to other repositories and programs.
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _ENVIRONMENT
+
+
 def _git(folder: Path, *words: str) -> bytes:
     """What git prints; empty where it fails for a revision. Raises UsageError where there is no git or repository."""
-    settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-    # Variables of git lead to other repositories and programs.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "--no-pager", *settings, "-C", str(folder), *words]
     try:
         done = subprocess.run(  # noqa: S603 - words of ours, and a revision after --end-of-options
-            command, capture_output=True, env=own | _ENVIRONMENT, timeout=TIMEOUT_S, check=False
+            _command(folder, *words), capture_output=True, env=_environment(), timeout=TIMEOUT_S, check=False
         )
     except FileNotFoundError as error:
         raise UsageError("--diff with a revision needs the git program") from error

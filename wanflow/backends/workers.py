@@ -7,13 +7,15 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from wanflow.errors import Again, EditError, describe_os_error, unwritable
@@ -73,7 +75,8 @@ class Workers:
         worker = self._idle.pop() if self._idle else self._start()
         self._busy.add(worker)
         try:
-            running = asyncio.get_running_loop().run_in_executor(worker, work, *given)
+            with _without_main():
+                running = asyncio.get_running_loop().run_in_executor(worker, work, *given)
             result = await asyncio.wait_for(running, deadline_s)
         except BrokenProcessPool as error:
             self._drop(worker)
@@ -126,6 +129,19 @@ class Workers:
         if thread := getattr(worker, "_executor_manager_thread", None):
             self._ending.append(thread)
         worker.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that start meanwhile don't load the program that started them, as they would by themselves: it may be a
+    script that runs a recipe whenever it is loaded.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _context() -> multiprocessing.context.BaseContext:

@@ -40,14 +40,15 @@ def check(recipes: tuple[Path, ...], listing: bool, form: str, **flags: Any) -> 
         if listing:
             _say_list(found, parts, form)
             return 0
-        problems: list[Problem] = []
+        told: dict[Problem, None] = {}
         for part in parts if form == "text" else ():
             say(f"{part}: only other recipes can use it; it is checked in these")
         for recipe in found:
             wrong, line = _checked(recipe, options(**flags))
-            problems += [problem for problem in wrong if problem not in problems]
+            told |= dict.fromkeys(wrong)
             if line and form == "text":
                 say(line)
+        problems = list(told)
         if form == "sarif":
             return _say_sarif(problems)
         if problems:

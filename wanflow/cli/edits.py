@@ -116,7 +116,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
         say(difftext.diff_markdown(found) if form == "markdown" else difftext.diff_text(found))
     if plan.problems:
         say(problems_text(plan.problems), err=True)
-    return plan, 65 if plan.problems else PENDING * (detailed and bool(found.differences))
+    return plan, 65 if plan.problems else PENDING * (detailed and found.differs)
 
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
@@ -156,7 +156,7 @@ def show_plan(plan: Plan, form: str, detail: bool, root: Path) -> int:
 
     match form:
         case "json":
-            from wanflow.planning.planned import plan_json
+            from wanflow.planning.planjson import plan_json
 
             sys.stdout.writelines(plan_json(plan))
         case "markdown":

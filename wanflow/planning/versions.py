@@ -122,6 +122,11 @@ class Comparison:
         return [one for one in self.differences if one.kind == kind]
 
     @property
+    def differs(self) -> bool:
+        """Whether there is anything to review: other requests, other names of jobs, or other files."""
+        return bool(self.differences or self.renamed or self.files or self.recipe_is_new)
+
+    @property
     def usd(self) -> Decimal:
         """What all of it costs, but for what has no known price."""
         return sum((one.usd for one in self.differences if one.usd), Decimal(0))

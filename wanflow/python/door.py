@@ -76,7 +76,7 @@ def run(
     return _run(Path(recipe), options(choices), max_cost=max_cost, yes=yes, on_job=on_job, on_note=on_note)
 
 
-def explain(recipe: PathName, *jobs: str, **choices: Unpack[Choices]) -> Told:
+def explain(recipe: PathName, *which: str, **choices: Unpack[Choices]) -> Told:
     """Why jobs of a recipe run or not, and what would be sent for each: `explain("restore.yaml", "0001/detail")`; of a
     picture alone, where it comes from: `explain("out/0001.png")`. Sends nothing.
 
@@ -86,10 +86,10 @@ def explain(recipe: PathName, *jobs: str, **choices: Unpack[Choices]) -> Told:
     from wanflow.planning.files import file_json
     from wanflow.telling.explain import file_text, jobs_text
 
-    if not jobs:
+    if not which:
         found = api.explain_file(Path(recipe))
         return Told(file_text(found), file_json(found))
-    made, jobs_found = api.explain(Path(recipe), jobs, options(choices))
+    made, jobs_found = api.explain(Path(recipe), which, options(choices))
     return Told(jobs_text(made, jobs_found), jobs_json(made, jobs_found))
 
 
@@ -111,8 +111,8 @@ def make_report(
     compare: str | None = None,
     folder: PathName = ".",
 ) -> Made:
-    """Make a page of a run of the project that `folder` belongs to; `path` of what is returned is its place. `run` is an
-    id, or the beginning of one, or "last"; one to `compare` with may also be "previous".
+    """Make a page of a run of the project that `folder` belongs to; `path` of what is returned is its place. `run` is
+    an id, or the beginning of one, or "last"; one to `compare` with may also be "previous".
 
     Raises UsageError for a run that isn't there or a place that isn't a report's, StoreError.
     """

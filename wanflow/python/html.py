@@ -14,7 +14,6 @@ from wanflow.telling.words import count
 
 if TYPE_CHECKING:
     from wanflow.planning import planned
-    from wanflow.python.values import Plan, Run
 
 SIDE = 160
 MOST_PICTURES, MOST_BYTES, MOST_TOLD = 24, 50_000_000, 12
@@ -22,50 +21,41 @@ _CELL = "text-align:left;padding:.15rem .6rem;vertical-align:top"
 _NUMBER = "text-align:right;padding:.15rem .6rem;vertical-align:top"
 
 
-def plan_html(plan: Plan, made: planned.Plan) -> str:
+def plan_html(plan: planned.Plan) -> str:
     """The first line, the table by step, and the graph."""
     from wanflow.telling.graph.steps import recipe_graph
     from wanflow.telling.graph.svg import svg
 
-    lines = review.step_lines(made)
+    lines = review.step_lines(plan)
     costs = any(line.cost for line in lines)
     names = ["step", "function", "run", "later", "reuse", "skip", *(["cost"] if costs else []), "why"]
-    rows = [
-        [
-            line.step,
-            line.function,
-            line.run,
-            line.later,
-            line.reuse,
-            line.skip,
-            *([line.cost] if costs else []),
-            line.why,
-        ]
-        for line in lines
-    ]
-    notes = [*review.notes(made), *(problem.text() for problem in islice(made.problems, MOST_TOLD))]
+    notes = [*review.notes(plan), *(problem.text() for problem in islice(plan.problems, MOST_TOLD))]
     return "".join(
         [
-            f"<div><p><b>{_text(plan.summary)}</b></p>",
-            _table(names, rows),
-            *(f"<pre>{_lines(note)}</pre>" for note in notes),
+            f"<div><p><b>{_text(review.headline(plan))}</b></p>",
+            _table(names, [_line(line, costs) for line in lines]),
+            *(pre(note) for note in notes),
             "<details><summary>Graph</summary><div style='overflow-x:auto'>",
-            svg(recipe_graph(made.recipe, made)),
+            svg(recipe_graph(plan.recipe, plan)),
             "</div></details></div>",
         ]
     )
 
 
-def run_html(run: Run) -> str:
-    """The run in a line, what failed, and the first pictures that came out."""
-    outputs = list(run.outputs())
-    pictures = [_figure(f"{row} · {name}", path) for row, name, path in outputs[:MOST_PICTURES]]
-    failed = [[job.address, job.status.replace("_", " "), job.error] for job in run.jobs if job.error]
-    more = len(outputs) - len(pictures)
+def _line(line: review.StepLine, costs: bool) -> list[str | int]:
+    cost = [line.cost] if costs else []
+    return [line.step, line.function, line.run, line.later, line.reuse, line.skip, *cost, line.why]
+
+
+def run_html(summary: str, failed: Sequence[tuple[str, str, str]], files: Sequence[tuple[str, str, Path]]) -> str:
+    """The run in a line, what failed (job, status, why), and the first pictures that came out (row, name, file)."""
+    pictures = [_figure(f"{row} · {name}", path) for row, name, path in files[:MOST_PICTURES]]
+    more = len(files) - len(pictures)
+    rows = [[job, status.replace("_", " "), why] for job, status, why in failed[:MOST_TOLD]]
     return "".join(
         [
-            f"<div><p><b>{_text(run.summary)}</b></p>",
-            _table(["job", "", "what went wrong"], failed[:MOST_TOLD]) if failed else "",
+            f"<div><p><b>{_text(summary)}</b></p>",
+            _table(["job", "", "what went wrong"], rows) if rows else "",
             "<div style='display:flex;flex-wrap:wrap;gap:.6rem;align-items:flex-end'>",
             *pictures,
             "</div>",

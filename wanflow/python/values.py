@@ -14,6 +14,7 @@ from wanflow.errors import Problem
 from wanflow.model import Action, Status
 from wanflow.planning import planned
 from wanflow.planning.planned import RowPlan
+from wanflow.python import html
 from wanflow.record import RunRecord
 from wanflow.telling import plantext, review
 from wanflow.telling.console import record_text
@@ -168,9 +169,7 @@ class Plan:
         return plantext.plan_text(self._plan)
 
     def _repr_html_(self) -> str:
-        from wanflow.python.html import plan_html
-
-        return plan_html(self, self._plan)
+        return html.plan_html(self._plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +298,7 @@ class Run:
         return tuple(self._record.notes)
 
     def report(self, out: str | Path | None = None, *, single_file: bool = False) -> Path:
-        """Make a page of it, and give its path: a folder with index.html, or one file. Raises UsageError, StoreError."""
+        """Make a page of it, a folder with index.html or one file, and give its path. Raises UsageError, StoreError."""
         from wanflow.report.making import make
 
         return make(self.id, out=out, single_file=single_file, here=self._root).path
@@ -320,9 +319,8 @@ class Run:
         return self.summary
 
     def _repr_html_(self) -> str:
-        from wanflow.python.html import run_html
-
-        return run_html(self)
+        failed = [(job.address, job.status, job.error) for job in self.jobs if job.error]
+        return html.run_html(self.summary, failed, list(self.outputs()))
 
 
 def job_outcome(outcome: model.Outcome) -> JobOutcome:
@@ -354,6 +352,4 @@ class Told:
         return self.text
 
     def _repr_html_(self) -> str:
-        from wanflow.python.html import pre
-
-        return pre(self.text)
+        return html.pre(self.text)

@@ -30,7 +30,7 @@ function facts(job) {
     job.error && [fact("error", `${job.error.code}: ${job.error.message}`, "bad"), job.error.remedy && fact("what to do", job.error.remedy)],
     job.warnings.map(warning => fact("warning", warning)),
     job.by && fact("chosen by", job.by),
-    job.tries.map(tried => fact("tried", tried.unfit + (tried.usd ? `, ${tried.usd}` : ""))),
+    job.tries.map((tried, at) => [make("dt", {}, `try ${at + 1}`), make("dd", {}, tried.unfit || "passed", tried.usd && `, ${tried.usd}`, tried.picture?.thumb && image(tried.picture, tried.picture.alt))]),
     job.outputs.map(output => [make("dt", {}, "written to"), make("dd", {}, output.href ? make("a", {href: output.href}, output.path) : output.path)]),
     job.reused_from && fact("reused from", job.reused_from),
     job.task_id && fact("task", job.task_id),

@@ -65,7 +65,6 @@ class Lookup:
         self.record, self._index = record, index
         self._earlier: dict[tuple[str, str], tuple[str, Entry]] = {}
         self._rows: dict[str, RowEntry] = {}
-        self._known: dict[str, Made | None] = {}
         self._look_back(runs)
         self.lost = sum(1 for row in record.rows.values() if row.shape.strip("x") and row.key not in self._rows)
 

@@ -64,7 +64,7 @@ def make(
     here = Path(here or Path.cwd()).resolve()
     root = _root(run, here)
     store = root / STORE
-    runs = Runs(store, look(store, state_folder() / "accounts", datetime.now(UTC)).unrecorded)
+    runs = Runs(store, lambda: look(store, state_folder() / "accounts", datetime.now(UTC)).unrecorded)
     record = _record(runs, run, here)
     other = _compared(runs, record, compare, here) if compare else None
     target = _target(root, out, here, single=single_file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,9 +65,11 @@ class Record:
 
 
 class Runs:
-    """The recorded runs of one project, in its store; `unrecorded` are those that still go on, or were killed."""
+    """The recorded runs of one project, in its store; `unrecorded` gives those that still go on, or were killed, and is
+    asked only where a run is not found.
+    """
 
-    def __init__(self, store: Path, unrecorded: Collection[Unrecorded] = ()) -> None:
+    def __init__(self, store: Path, unrecorded: Callable[[], Collection[Unrecorded]] = tuple) -> None:
         self._folder, self._unrecorded = store / "runs", unrecorded
         self._opened: list[Path] = []
 
@@ -88,7 +90,7 @@ class Runs:
             return self.read(found[0])
         if found:
             raise UsageError(f"{wanted} begins the names of {len(found)} runs: {_some(found)}; write more of it")
-        for run in self._unrecorded:
+        for run in self._unrecorded():
             if wanted and run.run.startswith(wanted):
                 how = "still goes on" if run.alive else "was killed, or its record is gone"
                 more = "ask again when it is done" if run.alive else "run the recipe again: it goes on from there"
@@ -99,7 +101,7 @@ class Runs:
         raise UsageError(f"there is no run {inline(wanted)}. {near or there}")
 
     def _going(self) -> str:
-        alive = [run.run for run in self._unrecorded if run.alive]
+        alive = [run.run for run in self._unrecorded() if run.alive]
         return f" ({alive[0]} still goes on)" if alive else ""
 
     def before(self, record: Record) -> Iterator[Record]:
