@@ -1,8 +1,8 @@
 """The first ten minutes, timed: clone, make demo, a project of one's own photographs, plan, run, report, once more.
 
 The clone is of this repository as committed, and its environment is its own, so packages are fetched as on a new
-machine. With --here the environment of this interpreter is used instead, and nothing is fetched. What each command prints is
-quoted, and tested, in docs/tutorial.md. Run: python benchmarks/newcomer.py [--here] [FOLDER of photographs]
+machine. With --here the environment of this interpreter is used instead, and nothing is fetched. What each command
+prints is quoted, and tested, in docs/tutorial.md. Run: python benchmarks/newcomer.py [--here] [FOLDER of photographs]
 """
 
 from __future__ import annotations
