@@ -54,7 +54,9 @@ def require_approval(project: Project, planner: Planner, approved: Saved) -> Non
     """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
     if run_id := plans.used_by(project.store, approved.nonce):
         raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}. {_after(project)}")
-    found = differences(approved, planner.plan, asked(project, planner.index, planner.inputs))
+    # What was fetched since then is what the plan would have fetched.
+    requests = asked(project, planner.index, planner.inputs.without(approved.unfetched))
+    found = differences(approved, planner.plan, requests)
     if found:
         more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
         lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])

@@ -69,6 +69,12 @@ class Saved:
         usd = self.head["totals"]["usd_worst"]
         return None if usd is None else Decimal(str(usd))
 
+    @property
+    def unfetched(self) -> set[str]:
+        """The URLs, by digest, whose pictures nobody knew: approved as whatever lies there."""
+        taken = {symbol for request in self.jobs.values() for symbol in request.inputs.values()}
+        return {digest for digest in self.head["fetches"] if f"?{digest}" in taken}
+
     def text(self) -> Iterator[str]:
         """The file's text, in pieces."""
         return lined(self.head, jobs=self.entries)
