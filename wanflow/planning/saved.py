@@ -136,6 +136,11 @@ def saved(project: Project, planner: Planner, asked: Mapping[str, Request], made
     return Saved(head, {str(entry["job"]): _request(entry) for entry in entries}, entries)
 
 
+def has_work(plan: Plan) -> bool:
+    """Whether any job is to be done, so that it matters what jobs ask for."""
+    return any(_counts(decision) for _, decision in plan.looked_at())
+
+
 def _counts(decision: Decision) -> bool:
     """Whether a job is to be done, or has the work of another that is."""
     return decision.action in _OPEN or bool(decision.action is Action.REUSE and not decision.result and decision.key)
