@@ -28,7 +28,7 @@ from wanflow.paying.payments import Payments
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
-from wanflow.planning.saved import Saved, differences
+from wanflow.planning.saved import Saved, differences, has_work
 from wanflow.project import Project
 from wanflow.record import RunRecord
 from wanflow.running.fetch import AT_ONCE, Fetcher
@@ -54,7 +54,10 @@ def require_approval(project: Project, planner: Planner, approved: Saved) -> Non
     """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
     if run_id := plans.used_by(project.store, approved.nonce):
         raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}. {_after(project)}")
-    found = differences(approved, planner.plan, asked(project, planner.index, planner.inputs))
+    # What was fetched since then is what the plan would have fetched.
+    inputs = planner.inputs.without(approved.unfetched)
+    requests = asked(project, planner.index, inputs) if has_work(planner.plan) else {}
+    found = differences(approved, planner.plan, requests)
     if found:
         more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
         lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
