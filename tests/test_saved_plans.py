@@ -308,6 +308,12 @@ def test_what_a_stranger_wrote_into_it_is_told(project: Reviewed, change: Any, c
 NO_PLANS = ["[" * 100_000, "{", "nul", '{"a": NaN, "jobs": []}', '{"a": 1, "a": 2, "jobs": []}', "7", "9" * 9999]
 
 
+def test_a_plan_that_nests_too_deeply_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("[" * 100_000)
+    with pytest.raises(UsageError, match=r"^plan\.json is no saved plan: it nests too deeply$"):
+        read(tmp_path / "plan.json", "plan.json")
+
+
 @pytest.mark.parametrize("text", NO_PLANS)
 def test_what_is_no_plan_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
