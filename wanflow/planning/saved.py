@@ -241,8 +241,10 @@ def read(path: Path, shown: str) -> Saved:
         content = read_json(read_text(path, shown, MAX_BYTES))
     except RecipeError as error:
         raise UsageError(str(error)) from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"{shown} is no saved plan: {str(error) or 'it nests too deeply'}") from error
+    except (RecursionError, MemoryError) as error:
+        raise UsageError(f"{shown} is no saved plan: it nests too deeply") from error
+    except ValueError as error:
+        raise UsageError(f"{shown} is no saved plan: {error}") from error
     if not isinstance(content, dict) or not isinstance(entries := content.pop("jobs", None), list):
         raise UsageError(f"{shown} is no saved plan: it has no list of jobs")
     # The jobs are many and simple, so they are judged by hand.
