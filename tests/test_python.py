@@ -211,7 +211,7 @@ def test_jobs_files_and_runs_are_explained(project: Small) -> None:
 def test_a_report_is_made_of_a_run(project: Small) -> None:
     run = wanflow.run("r.yaml")
     assert run.report() == project.folder / "report" / "index.html"
-    assert wanflow.make_report(run.id, out="r.html", single_file=True).path == project.folder / "r.html"
+    assert wanflow.report(run.id, out="r.html", single_file=True).path == project.folder / "r.html"
 
 
 # -- in notebooks
