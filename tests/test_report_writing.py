@@ -27,7 +27,7 @@ from projects import (
     small_project,
 )
 
-from wanflow import cache
+from wanflow import cache, reporting
 from wanflow.backends.workers import Workers
 from wanflow.errors import EditError, StoreError, UsageError
 from wanflow.reporting import making, writing
