@@ -12,9 +12,9 @@ docs/python.md is the guide. What stands in __all__ is what programs may rely on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
+# Type checkers take it for true; to import typing would take most of this module's time.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from wanflow.errors import Problem, RecipeError, RefusedError, StoreError, UsageError, WanflowError
