@@ -330,7 +330,7 @@ def test_why_git_refuses_is_told(project: Reviewed, repo: Path) -> None:
 
 def test_where_no_repository_is_what_was_given_is_named(project: Reviewed, repo: Path) -> None:
     shutil.rmtree(repo / ".git")
-    with pytest.raises(UsageError, match='there is no git repository here, and no folder "v1.0"; name a folder, or'):
+    with pytest.raises(UsageError, match=r'there is no git repository here, and no folder "v1\.0"; name a'):
         compared(project, "v1.0")
 
 

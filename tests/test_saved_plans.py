@@ -201,12 +201,15 @@ def test_a_plan_that_has_no_room_in_max_cost_starts_nothing_and_stays_unused(pro
     saved = save(project)
     assert saved.usd_worst is not None
     assert saved.usd_worst > Decimal("0.05")
-    with pytest.raises(
-        RefusedError, match=f"nothing was started: plan.json may cost .*, and --max-cost is .{most}; raise"
-    ):
+    told = rf"nothing was started: plan\.json may cost .*, and --max-cost is .{most}; raise it"
+    with pytest.raises(RefusedError, match=told):
         run(project, max_cost=Decimal(most))
     assert project.fakery.asked == []
     assert run(project, max_cost=saved.usd_worst).exit_code == 0
+
+
+def _whole(text: str) -> float:
+    return int(float(text)) if text.endswith(".0") else float(text)
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
@@ -216,9 +219,7 @@ def test_a_plan_that_another_program_laid_out_anew_is_the_same_plan(
 ) -> None:
     save(project)
     file = project.folder / "plan.json"
-    content = json.loads(
-        file.read_text(), parse_float=lambda text: float(text) if float(text) % 1 else int(float(text))
-    )
+    content = json.loads(file.read_text(), parse_float=_whole)
     file.write_bytes(bom + json.dumps(content, sort_keys=is_sorted, indent=2).encode())
     assert is_saved(file)
     assert run(project).exit_code == 0
@@ -233,9 +234,7 @@ def test_a_plan_of_another_version_is_told_as_one(project: Reviewed) -> None:
     assert "Make the plan anew" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "text", ['{"wanflow": 1, "saved_plan": "", "jobs": []}', '{"saved_plan": ', '["saved_plan"]', "{}"]
-)
+@pytest.mark.parametrize("text", ['{"wanflow": 1, "saved_plan": 1, "jobs": []}', '{"saved_plan": ', '["saved_plan"]'])
 def test_what_only_speaks_of_a_saved_plan_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
     assert not is_saved(tmp_path / "r.json")
@@ -614,7 +613,7 @@ def test_a_plan_that_fails_leaves_no_older_one_to_be_run(project: Reviewed) -> N
 def test_a_plan_that_fails_removes_no_other_file(project: Reviewed) -> None:
     (project.folder / "plan.json").write_text("{}")
     project.change("local/resize", "local/none")
-    assert CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 65
+    assert CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 64
     assert (project.folder / "plan.json").read_text() == "{}"
 
 

@@ -28,7 +28,7 @@ from wanflow.language.expand import KEY_VERSION
 from wanflow.language.selection import Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.tables import read_json
-from wanflow.model import Action, Decision
+from wanflow.model import Action, Decision, Source
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.resolved import Request
@@ -354,31 +354,39 @@ def _price(usd: float | None) -> str:
 def _job_differences(approved: Saved, plan: Plan, asked: Mapping[str, Request]) -> Iterator[str]:
     known = {request.identity for request in approved.jobs.values()}
     following: list[str] = []
-    known_elsewhere: list[str] = []
+    elsewhere: list[str] = []
     told = False
-    for row, decision in plan.looked_at():
-        if decision.action not in _OPEN:
-            continue
-        address = f"{row}/{decision.step}"
-        request, before = asked.get(address), approved.jobs.get(address)
-        if request and request.identity in known:
-            if before:
-                known_elsewhere += [f"{address}: {change}" for change in request.changes(before)]
-            continue
-        if request is None or before is None:
-            why = "; ".join(map(str, decision.changes))  # since it was last done, so that it was no work for the plan
-            yield f"{address} is not in the plan{f': {why}' if why else ''}"
-            told = True
-        elif changes := request.changes(before):
-            yield from (f"{address}: {change}" for change in changes)
-            told = True
-        else:
-            following.append(address)
+    for entry in (entry for entry in plan.entries if isinstance(entry, RowPlan)):
+        for decision in filter(_counts, entry.decisions):
+            address = f"{entry.key}/{decision.step}"
+            request, before = asked.get(address), approved.jobs.get(address)
+            if request and request.identity in known:
+                elsewhere += _changes(address, request, before, entry) if before else ()
+            elif decision.action not in _OPEN:
+                continue
+            elif request is None or before is None:
+                why = "; ".join(map(str, decision.changes))  # since it was last done: no work for the plan
+                yield f"{address} is not in the plan{f': {why}' if why else ''}"
+                told = True
+            elif changes := list(_changes(address, request, before, entry)):
+                yield from changes
+                told = True
+            else:
+                following.append(address)
     if following and not told:  # what leads to them is work of the plan, but of another row
-        yield from known_elsewhere
-        told = bool(known_elsewhere)
+        yield from elsewhere
+        told = bool(elsewhere)
     if not told:  # what was made before them is stored already, or the file was changed by hand
         yield from (f"{address} takes a picture of other work than in the plan" for address in following)
     elif following:
         one = len(following) == 1
         yield f"{len(following):,} job{'' if one else 's'} take{'s' if one else ''} what these make"
+
+
+def _changes(address: str, request: Request, before: Request, entry: RowPlan) -> Iterator[str]:
+    """What a job asks for now and did not, with the names of its files."""
+    if changes := request.changes(before):
+        files = {source.blob.sha256: source.name for source in entry.inputs if isinstance(source, Source)}
+        for change in changes:
+            file = files.get(request.inputs.get(change.field, ""))
+            yield f"{address}: {change}{f' ({file})' if file else ''}"
