@@ -478,7 +478,7 @@ def test_an_unknown_file_says_what_is_called_alike(project: Project) -> None:
 
 
 def test_a_folder_is_told_as_one(project: Project) -> None:
-    with pytest.raises(UsageError, match='^"out" is a folder; name a file in it$'):
+    with pytest.raises(UsageError, match=r'^"out" is a folder; name a file in it$'):
         (project.folder / "out").mkdir(exist_ok=True)
         project.told("out")
 
