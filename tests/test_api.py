@@ -117,6 +117,13 @@ def test_bad_row_schema_is_a_problem(project: Small, schema: str | None, said: s
         project.plan()
 
 
+def test_a_glob_of_a_flag_is_told_from_here(project: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    project.recipe.write_text(project.recipe.read_text().replace("key: id}", "key: nope}"))
+    with pytest.raises(RecipeError, match=r"the manifest \*\.png has no column nope for row keys"):
+        project.plan(manifest=Path("*.png"))
+
+
 def test_missing_column_is_named_with_the_nearest(project: Small) -> None:
     project.recipe.write_text(project.recipe.read_text().replace("row.photo", "row.foto"))
     with pytest.raises(RecipeError, match="has no column foto"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,6 +88,22 @@ def test_the_example_gives_a_pull_request_no_more_than_it_needs() -> None:
     kept = next(step["with"] for step in STEPS if step.get("name") == "Keep the plans")
     taken = next(step["with"] for step in run["steps"] if "download-artifact" in step.get("uses", ""))
     assert taken["name"] == kept["name"].replace("${{ inputs.name }}", ACTION["inputs"]["name"]["default"])
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="GitLab's shell")
+def test_a_plan_that_ends_otherwise_keeps_no_other_back_on_gitlab(tmp_path: Path) -> None:
+    (tmp_path / "wanflow-review" / "plans").mkdir(parents=True)
+    for name in ("a b.json", "c$(touch owned).json", "d.json"):
+        (tmp_path / "wanflow-review" / "plans" / name).touch()
+    (tmp_path / "wanflow").write_text('#!/bin/sh\necho "$*" >> told\ncase "$*" in *a\\ b*) exit 4;; esac\n')
+    (tmp_path / "wanflow").chmod(0o755)
+    lines = "\n".join(GITLAB["run"]["script"]).replace("/opt/venv/bin/wanflow", "./wanflow")
+    environment = {"PATH": os.environ["PATH"], "WANFLOW_MAX_COST": "5.00"}
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", lines], cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 4
+    plans = [line.partition(" -- wanflow-review/plans/")[2] for line in (tmp_path / "told").read_text().splitlines()]
+    assert plans == ["a b.json", "c$(touch owned).json", "d.json"]
+    assert not (tmp_path / "owned").exists()
 
 
 def test_the_gitlab_example_pays_by_hand_only() -> None:
