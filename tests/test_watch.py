@@ -184,14 +184,15 @@ def test_everything_that_a_recipe_reads_is_watched(tmp_path: Path) -> None:
 
 def test_a_new_file_that_a_pattern_finds_counts_and_an_output_beside_it_does_not(tmp_path: Path) -> None:
     project = small_project(tmp_path / "p")
-    edit(project.recipe, "{from: photos.csv, key: id}", '{from: "photos/?.png"}')
+    edit(project.recipe, "{from: photos.csv, key: id}", '{from: "photos/**/?.png"}')
     edit(project.recipe, "row.photo", "row.path")
-    edit(project.recipe, "out/${{ row.id }}.png", "photos/${{ row.stem }}-small.png")
+    edit(project.recipe, '"out/${{ row.id }}.png"', '"photos/new/${{ row.stem }}.png", provenance: sidecar')
     watched = Watched(project.recipe, project.folder)
     watched.leave_out(project.plan(asked=watched.files))
     before = watched.look()
     project.run()
-    assert (project.folder / "photos" / "1-small.png").exists()
+    assert {file.name for file in (project.folder / "photos" / "new").iterdir()} >= {"1.png", "2.png"}
+    assert len(list((project.folder / "photos" / "new").iterdir())) == 4
     assert watched.look() == before
     (project.folder / "photos" / "3.png").write_bytes(photo(3))
     assert {*watched.look()} - {*before} == {str(project.folder / "photos" / "3.png")}

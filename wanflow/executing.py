@@ -180,6 +180,8 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
             reminding.append(loop.create_task(remind(lambda: work.waiting, work.clock, listener.note)))
 
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+        if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGINT:
+            continue  # as nohup wants it
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, interrupt)

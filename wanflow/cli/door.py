@@ -66,7 +66,10 @@ class _Group(click.Group):
             sys.exit(error.exit_code)
         except BrokenPipeError:
             # The reader of a pipe (head, less) went away; that is no error of ours.
-            sys.stderr.close()
+            from wanflow.telling.stream import nowhere
+
+            for stream in (sys.stdout, sys.stderr):
+                nowhere(stream)
             sys.exit(0)
         except OSError as error:
             click.echo(f"wanflow: {_told(error)}", err=True)

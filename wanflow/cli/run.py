@@ -126,6 +126,7 @@ class _Manner:
         from wanflow.reviewing import run_saved
         from wanflow.telling import console
         from wanflow.telling.narrator import now
+        from wanflow.telling.stream import nowhere
 
         began = now()
         do = run_saved if is_saved(self._recipe) else api.run
@@ -134,13 +135,16 @@ class _Manner:
         assert record  # noqa: S101 - told to mypy; who doesn't consent raises
         voice.problems(plan.problems)
         voice.ended(record)
-        if self._as_json:
-            sys.stdout.writelines(record.json())
-            sys.stdout.flush()
-        else:
-            say(console.record_text(record, now() - began))
-            if waiting := console.picks_text(record, again()):
-                say(waiting)
+        try:
+            if self._as_json:
+                sys.stdout.writelines(record.json())
+                sys.stdout.flush()
+            else:
+                say(console.record_text(record, now() - began))
+                if waiting := console.picks_text(record, again()):
+                    say(waiting)
+        except BrokenPipeError:  # how the run went is told by its exit code, too
+            nowhere(sys.stdout)
         if self._reports:
             self._report(record.run_id, voice)
         return record.exit_code

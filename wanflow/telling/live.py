@@ -8,8 +8,10 @@ will. What moves out of it stays above as plain lines, and so does all that it s
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -23,6 +25,7 @@ from wanflow.planning.planned import Plan
 from wanflow.running.listener import LaneUse, Usage
 from wanflow.telling.course import Course, StepCourse
 from wanflow.telling.review import where
+from wanflow.telling.stream import tell
 from wanflow.telling.words import count, dollars, duration
 
 KEPT = 3  # failures and notes that stay in view
@@ -118,6 +121,7 @@ class View:
         names = min(max(cell_len(_lane_name(one.lane, most)) for one in uses), most)
         slots = f"{use.busy} of {count(use.slots, 'slot')}"
         parts = [slots, *([f"{use.queued} queued"] if use.queued else [])]
+        parts += [f"{use.unanswered} unanswered, looked for"] if use.unanswered else []
         parts.append(f"{self.course.lane_minute(use.lane, now):.0f} done/min")
         if use.sent:
             parts.append(f"{self.course.sent_minute(use, now):.0f} sent/min")
@@ -180,9 +184,20 @@ class Screen:
             return
         drawn = "".join(f"{self._coded(line)}\x1b[K\n" for line in lines)
         said = "".join(f"{line}\x1b[K\n" for line in above.split("\n")) if above else ""
-        self._stream.write(f"{self._home(size)}{said}{drawn}\x1b[J")
-        self._stream.flush()
+        tell(self._stream, f"{self._home(size)}{said}{drawn}\x1b[J")
         self._lines, self._width = lines, size.columns
+
+    def forget(self) -> None:
+        """Others have written since: what is shown next stands below that."""
+        self._lines = []
+
+    @property
+    def is_others(self) -> bool:
+        """Whether a program is in front of this one, which the shell has put in the background."""
+        try:
+            return os.tcgetpgrp(self._stream.fileno()) != os.getpgrp()
+        except OSError:  # no shell is about
+            return False
 
     def _home(self, size: os.terminal_size) -> str:
         """Back to the first line. In a window that became narrower, terminals have broken the longer ones."""
@@ -207,6 +222,8 @@ class Live:
         self._said = 0
         self._view = View(inline(f"{plan.recipe.name} {where(plan)}"), Course(plan, now()))
         self.look: Callable[[], Usage] = Usage
+        with suppress(ValueError):  # in a thread nobody is told
+            signal.signal(signal.SIGCONT, lambda *_: self._screen.forget())
         self.passed()
 
     def finished(self, outcome: Outcome, step: str) -> None:
@@ -229,6 +246,8 @@ class Live:
 
     def passed(self) -> None:
         """Show how it is now."""
+        if self._screen.is_others:
+            return
         size, above = self._screen.size(), "\n".join(self._above)
         self._above.clear()
         view = self._view
@@ -239,5 +258,7 @@ class Live:
 
     def close(self) -> None:
         """Leave what was last said, and how the steps went, as plain text."""
+        with suppress(ValueError):
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)
         rest = [*self._above, *(text for _, text in sorted([*self._failures, *self._notes]))]
         self._screen.draw(self._view.table(max(1, self._screen.size().columns - 1)), "\n".join(rest))

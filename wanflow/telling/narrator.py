@@ -18,6 +18,7 @@ from wanflow.settings import wants_plain
 from wanflow.telling import review
 from wanflow.telling.console import problems_text
 from wanflow.telling.plantext import plan_text
+from wanflow.telling.stream import tell
 from wanflow.telling.words import count, duration
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Narrator:
     def problems(self, problems: Sequence[Problem]) -> None:
         """What is wrong with single rows."""
         if problems:
-            print(problems_text(problems), file=self.stream, flush=True)
+            tell(self.stream, f"{problems_text(problems)}\n")
 
     def ended(self, record: RunRecord) -> None:
         """How a run went."""
@@ -160,7 +161,7 @@ class Narrator:
             self._say(f"  {text}")
 
     def _say(self, text: str) -> None:
-        print(inline(text), file=self.stream, flush=True)  # keys of rows, and words of services, come from strangers
+        tell(self.stream, f"{inline(text)}\n")  # keys of rows, and words of services, come from strangers
 
 
 def can_move(stream: TextIO) -> bool:

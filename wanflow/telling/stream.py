@@ -1,0 +1,24 @@
+"""Streams that nobody may read any more: after `| head`, in a window that was closed, on a disk that is full."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+
+def tell(stream: TextIO, text: str) -> None:
+    """Write at once. What can't be written, and all that follows, goes nowhere: a run goes on, with what it paid for,
+    though nobody listens.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        nowhere(stream)
+
+
+def nowhere(stream: TextIO) -> None:
+    """Whatever is still to be written to a stream, by anybody, goes nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
