@@ -86,6 +86,12 @@ def test_wrong_usage_is_64_with_a_remedy(project: Small, words: list[str], said:
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("command", [main, *main.commands.values(), *main.commands["cache"].commands.values()])
+def test_no_line_of_help_is_broken_by_a_terminal_of_eighty_columns(command: click.Command) -> None:
+    context = click.Context(command, info_name="wanflow", terminal_width=80)
+    assert [line for line in command.get_help(context).splitlines() if len(line) > 80] == []
+
+
 def test_no_command_shows_help_as_a_usage_error() -> None:
     result = wanflow()
     assert result.exit_code == 64

@@ -187,9 +187,9 @@ def test_a_run_whose_reader_went_away_goes_on_and_ends_as_it_does(tmp_path: Path
 
 
 @pytest.mark.parametrize("words", [["check", "r.yaml"], ["status"]])
-def test_a_pipe_that_breaks_is_no_error(project: Small, words: list[str]) -> None:
+def test_a_pipe_that_breaks_ends_a_command_without_a_word(project: Small, words: list[str]) -> None:
     done = unread(project, *words, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def unread(project: Small, *words: str, stderr: int | None = None) -> subprocess.CompletedProcess[bytes]:

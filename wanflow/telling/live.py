@@ -7,6 +7,7 @@ will. What moves out of it stays above as plain lines, and so does all that it s
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections import deque
@@ -172,10 +173,16 @@ class Screen:
 
     def __init__(self, stream: TextIO, size: Callable[[], os.terminal_size] | None = None) -> None:
         self._stream = stream
-        self.size = size or (lambda: os.get_terminal_size(stream.fileno()))
-        self._console = Console(file=stream, force_terminal=True, highlight=False, emoji=False, markup=False)
+        self.size = size or self._asked_size
+        self._console = Console(file=io.StringIO(), force_terminal=True, highlight=False, emoji=False, markup=False)
         self._lines: list[Text] = []
         self._width = 0
+
+    def _asked_size(self) -> os.terminal_size:
+        try:
+            return os.get_terminal_size(self._stream.fileno())
+        except OSError:  # the window was closed
+            return os.terminal_size((80, 24))
 
     def draw(self, lines: list[Text], above: str = "") -> None:
         """Show these lines instead of what was shown, and `above` them what shall stay."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from typing import TextIO
 
 
@@ -15,6 +17,12 @@ def tell(stream: TextIO, text: str) -> None:
         stream.flush()
     except OSError:
         nowhere(stream)
+
+
+def is_unread(stream: TextIO, error: OSError) -> bool:
+    """Whether that was an error of writing to a pipe or a window whose reader is gone."""
+    at_a_window = stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    return error.errno == errno.EPIPE or (error.errno == errno.EIO and at_a_window)
 
 
 def nowhere(stream: TextIO) -> None:
