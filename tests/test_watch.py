@@ -11,11 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fakes import Fakery, picture
 from projects import WANFLOW, Small, photo, small_project
 from test_live import paid_project, slow_service  # noqa: F401 - a fixture
 
 from wanflow import api
+from wanflow.cli import main
 from wanflow.cli.watch import Watch, Watched
 from wanflow.errors import RefusedError
 from wanflow.telling.narrator import Narrator
@@ -129,15 +131,17 @@ def test_rows_that_are_as_they_were_are_watched(project: Small, watching: Callab
 
 
 def test_the_first_run_decides_whether_there_is_anything_to_watch(project: Small) -> None:
-    done = project.command("run", "r.yaml", "--watch", "--backend", "nobody")
-    assert (done.returncode, "there is no backend nobody" in done.stderr) == (64, True)
+    done = CliRunner().invoke(main, ["run", str(project.recipe), "--watch", "--backend", "nobody"])
+    assert (done.exit_code, "there is no backend nobody" in done.output) == (64, True)
 
 
-@pytest.mark.parametrize("words", [["-n"], []])
-def test_only_recipes_are_watched_and_only_runs(project: Small, words: list[str]) -> None:
-    project.command("plan", "r.yaml", "-o", "plan.json")
-    done = project.command("run", "r.yaml" if words else "plan.json", "--watch", *words)
-    assert (done.returncode, "--watch" in done.stderr) == (64, True)
+def test_only_recipes_are_watched_and_only_runs(project: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    command = CliRunner().invoke
+    assert command(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 0
+    for words in (["r.yaml", "-n"], ["plan.json"]):
+        done = command(main, ["run", *words, "--watch"])
+        assert (done.exit_code, "--watch" in done.output) == (64, True)
 
 
 def test_what_is_missing_is_said_with_its_remedy(project: Small) -> None:
@@ -320,4 +324,4 @@ def test_a_watch_makes_the_report_anew_and_opens_it_once(
 
 
 def test_nothing_is_opened_of_a_plan(project: Small) -> None:
-    assert project.command("run", "r.yaml", "-n", "--open").returncode == 64
+    assert CliRunner().invoke(main, ["run", str(project.recipe), "-n", "--open"]).exit_code == 64

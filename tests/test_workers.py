@@ -140,10 +140,14 @@ def test_a_fork_server_that_dies_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as dying:
         dying.bind(str(tmp_path / "s"))
         dying.listen()
+        held: list[int] = []
 
         def accept_and_die() -> None:
             with dying.accept()[0] as client:
-                client.recv(1)
+                _, (taken, *answers), _, _ = socket.recv_fds(client, 1, 16)
+            for answer in answers:
+                os.close(answer)
+            held.append(taken)
 
         async def killed() -> None:
             workers = Workers(1, tmp_path / "store")
@@ -159,6 +163,7 @@ def test_a_fork_server_that_dies_is_said(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(EditError, match="no worker process can be started: the process that starts them died") as e:
             asyncio.run(killed())
         assert e.value.again is Again.SOON
+        os.close(held.pop())
 
 
 def test_a_job_that_wants_too_much_memory_is_refused_in_words_and_its_worker_lives_on(tmp_path: Path) -> None:
