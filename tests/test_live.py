@@ -23,7 +23,7 @@ from wanflow.telling.narrator import Narrator
 if sys.platform == "win32":
     pytest.skip("ptys are POSIX's", allow_module_level=True)
 
-from wanflow.telling.live import Screen, View
+from wanflow.telling.live import Live, Screen, View
 
 
 @pytest.fixture(autouse=True)
@@ -232,15 +232,32 @@ def test_after_a_stop_the_view_goes_on_below_what_the_shell_said(plan: Plan, ter
         assert terminal.lines() == [*before, "[1]+  Stopped    wanflow run", "$ fg", *before]
 
 
-def test_the_background_of_a_shell_is_silent_until_the_end(tmp_path: Path) -> None:
+def test_in_the_background_of_a_shell_lines_are_told(tmp_path: Path) -> None:
     project = three_steps(tmp_path / "p")
     with Terminal(120, 16) as terminal:
         script = f"set -m; {shlex.join([*WANFLOW, 'run', 'r.yaml'])} & wait"
         running = terminal.start(["sh", "-c", script], project.folder)
         said = terminal.read()
         assert running.wait() == 0
-    assert "of 5 jobs" not in said
-    assert [line.split()[0] for line in terminal.lines()] == ["small", "tiny", "odd", "small:"]
+    assert "\x1b" not in said
+    assert "1/small  local/fit" in said
+
+
+def test_a_view_that_comes_into_the_background_waits_there(
+    plan: Plan, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with terminal.text() as stream:
+        screen = Screen(stream)
+        live = Live(screen, plan, lambda: 0.0)
+        before = terminal.read()
+        live.say("a note")
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+            live.passed()
+        assert terminal.read() == before
+        live.passed()
+        assert "a note" in terminal.read()
+        live.close()
 
 
 def test_a_window_that_became_narrower_leaves_nothing_behind() -> None:

@@ -213,6 +213,26 @@ def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) 
     assert len(desk.provider.sent) == 1
 
 
+def test_a_lane_tells_how_many_requests_are_looked_for(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    seen: list[int] = []
+
+    async def watched(payments: Payments) -> Performed:
+        listed = desk.provider.tasks
+
+        async def tasks(*asked: Any) -> Any:
+            seen.append(payments.unanswered[ORDER.lane])
+            return await listed(*asked)
+
+        desk.provider.tasks = tasks  # type: ignore[method-assign]
+        performed = await payments.perform(ORDER)
+        seen.append(payments.unanswered[ORDER.lane])
+        return performed
+
+    assert desk.work(watched).result.task_id == "task-1"
+    assert seen[-2:] == [1, 0]
+
+
 def test_a_clock_that_is_a_day_wrong_is_compared_before_anything_is_sent(desk: Desk) -> None:
     desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
     desk.provider.offset_s, desk.provider.ahead_s = None, 86_400.0

@@ -26,7 +26,7 @@ from wanflow.planning.planned import Plan
 from wanflow.running.listener import LaneUse, Usage
 from wanflow.telling.course import Course, StepCourse
 from wanflow.telling.review import where
-from wanflow.telling.stream import tell
+from wanflow.telling.stream import is_others, tell
 from wanflow.telling.words import count, dollars, duration
 
 KEPT = 3  # failures and notes that stay in view
@@ -200,11 +200,8 @@ class Screen:
 
     @property
     def is_others(self) -> bool:
-        """Whether a program is in front of this one, which the shell has put in the background."""
-        try:
-            return os.tcgetpgrp(self._stream.fileno()) != os.getpgrp()
-        except OSError:  # no shell is about
-            return False
+        """Whether another program has the terminal just now."""
+        return is_others(self._stream)
 
     def _home(self, size: os.terminal_size) -> str:
         """Back to the first line. In a window that became narrower, terminals have broken the longer ones."""

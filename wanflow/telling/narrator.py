@@ -18,7 +18,7 @@ from wanflow.settings import wants_plain
 from wanflow.telling import review
 from wanflow.telling.console import problems_text
 from wanflow.telling.plantext import plan_text
-from wanflow.telling.stream import tell
+from wanflow.telling.stream import is_others, tell
 from wanflow.telling.words import count, duration
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def can_move(stream: TextIO) -> bool:
     if not stream.isatty() or wants_plain() or sys.platform == "win32" or (stream.encoding or "").lower() != "utf-8":
         return False
     try:
-        return os.get_terminal_size(stream.fileno()).columns > 0
+        return os.get_terminal_size(stream.fileno()).columns > 0 and not is_others(stream)
     except OSError:
         return False
 

@@ -19,6 +19,14 @@ def tell(stream: TextIO, text: str) -> None:
         nowhere(stream)
 
 
+def is_others(terminal: TextIO) -> bool:
+    """Whether the shell has put this program in the background of a terminal."""
+    try:
+        return os.tcgetpgrp(terminal.fileno()) != os.getpgrp()
+    except OSError:  # no shell is about
+        return False
+
+
 def is_unread(stream: TextIO, error: OSError) -> bool:
     """Whether that was an error of writing to a pipe or a window whose reader is gone."""
     at_a_window = stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
