@@ -21,7 +21,7 @@ from plan_scale import Figure, Seeder, make_project, measure, png
 
 from wanflow import api
 from wanflow.model import Blob, Call, Result
-from wanflow.report.views import LARGE, SMALL
+from wanflow.reporting.views import LARGE, SMALL
 from wanflow.store.blobs import Blobs
 from wanflow.store.upkeep import THUMBNAILS
 

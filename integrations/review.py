@@ -223,8 +223,11 @@ def section(given: argparse.Namespace, review: Review, recipe: str, kept: Path) 
     flags = [f"--max-cost={given.max_cost}"] if given.max_cost else []
     flags += [f"--forbid={given.forbid}"] if given.forbid else []
     args = flags_of(given.args)
-    words = [*args, *flags, "--format", "markdown", f"--output={kept}", "--", recipe]
+    # A last word of args that takes a value takes the plan's file, never the gate, and that is found out.
+    words = [*args, f"--output={kept}", *flags, "--format", "markdown", "--", recipe]
     parts = [one(given, review, recipe, "plan", *words)]
+    if not kept.is_file() and review.codes <= {DONE}:
+        raise ReviewError("args are such that no plan is kept: leave out --help, -o, and flags without a value", USAGE)
     if kept.is_file():
         review.count(json.loads(kept.read_text(encoding="utf-8"), parse_float=Decimal)["totals"])
     if given.base:

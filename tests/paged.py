@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from wanflow.report.model import Head, IndexEntry, Row
-from wanflow.report.page import embeddable, html
+from wanflow.reporting.model import Head, IndexEntry, Row
+from wanflow.reporting.page import embeddable, html
 
 SIZE = 50
 STEPS = ("prep", "colorize", "detail")

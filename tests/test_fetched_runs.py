@@ -19,9 +19,9 @@ from jsonschema import Draft202012Validator
 from projects import Heard, photo, statuses
 from webserver import Page, Site, serving
 
-from wanflow import api, cache
+from wanflow import api, cache, reviewing
 from wanflow.documents.schemas import load
-from wanflow.errors import RecipeError
+from wanflow.errors import RecipeError, RefusedError
 from wanflow.language.selection import Wish
 from wanflow.model import Action, Reason
 from wanflow.planning.planjson import plan_head
@@ -455,3 +455,52 @@ def test_a_run_that_is_told_to_stop_fetches_nothing_more(far: Far) -> None:
     assert record.exit_code == 1
     assert len(far.site.asked) < 30
     assert "not_started" in statuses(record).values()
+
+
+# -- saved plans
+
+
+def approved(far: Far) -> None:
+    _, saved = reviewing.save(far.folder / "r.yaml", far.options())
+    (far.folder / "plan.json").write_text("".join(saved.text()))
+
+
+def run_approved(far: Far) -> RunRecord:
+    options = api.Options(backends=far.options().backends)
+    _, record = reviewing.run_saved("plan.json", options, clock=QuickClock())
+    assert record
+    return record
+
+
+def test_what_was_fetched_since_it_was_approved_is_not_other_work(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(far.folder)
+    far.site.pages |= {f"/{name}.png": Page(picture(name)) for name in "ab"}
+    far.rows(far.site.url("/a.png"), far.site.url("/b.png"))
+    approved(far)
+    far.run(wish=Wish(until="colour"))
+    far.fakery.asked.clear()
+    assert run_approved(far).exit_code == 0
+    assert far.fakery.steps() == ["wan/super_resolution"] * 2
+
+
+def test_another_url_is_other_work_though_its_picture_is_here(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(far.folder)
+    far.site.pages |= {f"/{name}.png": Page(picture(name)) for name in "ab"}
+    far.rows(far.site.url("/a.png"))
+    approved(far)
+    far.rows(far.site.url("/b.png"))
+    far.run(wish=Wish(until="colour"))
+    with pytest.raises(RefusedError, match="1/detail takes a picture of other work than in the plan"):
+        run_approved(far)
+
+
+def test_what_was_approved_with_its_picture_is_refused_with_another(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(far.folder)
+    far.site.pages["/a.png"] = Page(picture("a"))
+    far.rows(far.site.url("/a.png"))
+    far.run(wish=Wish(until="colour"))
+    approved(far)
+    far.site.pages["/a.png"] = Page(picture("another"))
+    far.run(wish=Wish(until="colour"), force=True)
+    with pytest.raises(RefusedError, match="1/detail takes a picture of other work than in the plan"):
+        run_approved(far)

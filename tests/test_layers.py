@@ -15,7 +15,7 @@ PACKAGE = Path(wanflow.__file__).parent
 LINES = [
     "__version__ errors amounts canon clock links documents model record functions limits pictures settings address",
     "revisions manifests language store wire pixels judging choosing backends emulator project planning paying running",
-    "editors starter opening executing cache api picking reviewing telling report python cli __init__ __main__",
+    "editors starter opening executing cache api picking reviewing telling reporting python cli __init__ __main__",
 ]
 ORDER = [name for line in LINES for name in line.split()]
 

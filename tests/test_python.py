@@ -149,6 +149,33 @@ def test_a_script_needs_no_guard_around_it(project: Small) -> None:
     assert (done.stdout, done.stderr) == ("5\n", "")
 
 
+INTERRUPTED = """
+import asyncio, os, signal, wanflow
+
+async def program():
+    wanflow.run("r.yaml", on_job=lambda job: os.kill(os.getpid(), signal.SIGINT))
+
+try:
+    asyncio.new_event_loop().run_until_complete(program())
+except KeyboardInterrupt:
+    print("stopped")
+print(wanflow.run("r.yaml").ok)
+"""
+
+
+def test_an_interrupted_notebook_stops_its_run_and_the_next_goes_on(project: Small) -> None:
+    (project.folder / "program.py").write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "program.py"],
+        cwd=project.folder,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.stdout, done.stderr) == ("stopped\nTrue\n", "")
+
+
 def test_nothing_is_paid_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = paid(tmp_path, monkeypatch)
     with pytest.raises(
@@ -184,7 +211,7 @@ def test_jobs_files_and_runs_are_explained(project: Small) -> None:
 def test_a_report_is_made_of_a_run(project: Small) -> None:
     run = wanflow.run("r.yaml")
     assert run.report() == project.folder / "report" / "index.html"
-    assert wanflow.make_report(run.id, out="r.html", single_file=True).path == project.folder / "r.html"
+    assert wanflow.report(run.id, out="r.html", single_file=True).path == project.folder / "r.html"
 
 
 # -- in notebooks

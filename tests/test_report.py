@@ -21,10 +21,10 @@ from wanflow.documents.schemas import load
 from wanflow.errors import StoreError, UsageError
 from wanflow.paying.status import Unrecorded
 from wanflow.record import RunRecord
-from wanflow.report.head import Tally, head
-from wanflow.report.lookup import Lookup
-from wanflow.report.records import Runs
-from wanflow.report.rows import Album, Rows
+from wanflow.reporting.head import Tally, head
+from wanflow.reporting.lookup import Lookup
+from wanflow.reporting.records import Runs
+from wanflow.reporting.rows import Album, Rows
 from wanflow.store.blobs import Blobs
 from wanflow.store.index import Index
 

@@ -13,7 +13,7 @@ import paged
 import pytest
 from test_markdown import HOSTILE
 
-from wanflow.report.page import Embedded, html
+from wanflow.reporting.page import Embedded, html
 
 
 class Read(HTMLParser):

@@ -27,13 +27,13 @@ from projects import (
     small_project,
 )
 
-from wanflow import cache, report
+from wanflow import cache, reporting
 from wanflow.backends.workers import Workers
 from wanflow.errors import EditError, StoreError, UsageError
-from wanflow.report import making, writing
-from wanflow.report.records import record_of
-from wanflow.report.timeline import MOST_BARS, timeline
-from wanflow.report.views import LARGE, SMALL, Views, copies
+from wanflow.reporting import making, writing
+from wanflow.reporting.records import record_of
+from wanflow.reporting.timeline import MOST_BARS, timeline
+from wanflow.reporting.views import LARGE, SMALL, Views, copies
 from wanflow.store.upkeep import THUMBNAILS
 
 
@@ -56,23 +56,23 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def test_a_report_is_a_folder_that_git_passes_over(project: Small) -> None:
-    made = report.make(here=project.folder)
+    made = reporting.make(here=project.folder)
     assert made.path == project.folder / "report" / "index.html"
     names = [re.sub("[0-9a-f]{64}", "SHA", name) for name in files(made.path.parent)]
     copies_of_two_rows = ["pictures/SHA-320.webp"] * 4
     assert names == [".gitignore", "data/index.js", "data/rows-0001.js", "index.html", *copies_of_two_rows]
     assert (project.folder / "report" / ".gitignore").read_text() == "*\n"
     assert writing.MARK in made.path.read_bytes()[:4096]
-    assert not (report.make(here=project.folder, out="given").path.parent / ".gitignore").exists()
+    assert not (reporting.make(here=project.folder, out="given").path.parent / ".gitignore").exists()
     assert leftovers(project.folder) == []
 
 
 def test_the_next_report_takes_the_place_of_the_last_one(project: Small) -> None:
-    first = report.make(here=project.folder)
+    first = reporting.make(here=project.folder)
     before = files(first.path.parent)
     (project.folder / "photos" / "1.png").write_bytes(photo(7))
     project.run()
-    second = report.make(here=project.folder)
+    second = reporting.make(here=project.folder)
     assert second.path == first.path
     assert second.run in second.path.read_text(encoding="utf-8")
     assert files(second.path.parent) != before
@@ -85,50 +85,50 @@ def test_what_is_no_report_is_never_replaced(project: Small, single: bool) -> No
     mine.mkdir()
     (mine / "index.html").write_text("<html>mine", encoding="utf-8")
     with pytest.raises(UsageError, match="is there already, and no report"):
-        report.make(here=project.folder, out=mine, single_file=single)
+        reporting.make(here=project.folder, out=mine, single_file=single)
     assert files(mine) == ["index.html"]
 
 
 def test_a_report_that_holds_somebodys_notes_stays(project: Small) -> None:
-    made = report.make(here=project.folder)
+    made = reporting.make(here=project.folder)
     (made.path.parent / "notes.txt").write_text("keep", encoding="utf-8")
     with pytest.raises(UsageError, match=r"also holds notes\.txt, which is not of a report; move it away"):
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
     assert (made.path.parent / "notes.txt").read_text() == "keep"
 
 
 def test_an_empty_folder_is_taken_and_a_file_is_not(project: Small) -> None:
     (project.folder / "empty").mkdir()
-    assert report.make(here=project.folder, out="empty").rows == 2
+    assert reporting.make(here=project.folder, out="empty").rows == 2
     (project.folder / "file").write_text("x")
     with pytest.raises(UsageError, match="is a file, and a report is a folder"):
-        report.make(here=project.folder, out="file")
+        reporting.make(here=project.folder, out="file")
     with pytest.raises(UsageError, match="a report is a folder; --single-file makes it one file"):
-        report.make(here=project.folder, out="x.html")
+        reporting.make(here=project.folder, out="x.html")
 
 
 def test_two_reports_at_once_leave_one_whole_report(project: Small) -> None:
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     with ThreadPoolExecutor(4) as pool:
-        runs = list(pool.map(lambda _: report.make(here=project.folder), range(4)))
+        runs = list(pool.map(lambda _: reporting.make(here=project.folder), range(4)))
     assert {made.rows for made in runs} == {2}
     assert len(files(project.folder / "report")) == 8
     assert leftovers(project.folder) == []
 
 
 def test_a_full_disk_leaves_the_last_report_as_it_was(project: Small) -> None:
-    made = report.make(here=project.folder)
+    made = reporting.make(here=project.folder)
     before = {name: (made.path.parent / name).read_bytes() for name in files(made.path.parent)}
     with (
         no_file_larger_than(20_000),
         pytest.raises(StoreError, match=r"^the report is not written: .* has no room left"),
     ):
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
     with (
         no_file_larger_than(20_000),
         pytest.raises(StoreError, match=r"^the report is not written: .* has no room left"),
     ):
-        report.make(here=project.folder, single_file=True)
+        reporting.make(here=project.folder, single_file=True)
     assert {name: (made.path.parent / name).read_bytes() for name in files(made.path.parent)} == before
     assert leftovers(project.folder) == []
 
@@ -154,22 +154,22 @@ def test_a_store_that_cant_be_written_can_still_be_shown(project: Small) -> None
 
 
 def test_a_single_file_holds_every_picture_once_and_nothing_else_is_written(project: Small) -> None:
-    made = report.make(here=project.folder, single_file=True)
+    made = reporting.make(here=project.folder, single_file=True)
     assert made.path == project.folder / "report.html"
     text = made.path.read_text(encoding="utf-8")
     uris = re.findall(r"data:image/webp;base64,[A-Za-z0-9+/=]+", text)
     assert len(uris) == len(set(uris)) == 4
     assert writing.MARK.decode() in text[:4096]
     assert not (project.folder / "report").exists()
-    assert report.make(here=project.folder, single_file=True, out="d").path == project.folder / "d" / "index.html"
-    assert report.make(here=project.folder, single_file=True, out="d/x.htm").path.name == "x.htm"
+    assert reporting.make(here=project.folder, single_file=True, out="d").path == project.folder / "d" / "index.html"
+    assert reporting.make(here=project.folder, single_file=True, out="d/x.htm").path.name == "x.htm"
 
 
 def test_a_single_file_has_a_bound_which_it_tells(project: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "MOST_ROWS", 1)
     monkeypatch.setattr(making, "MOST_BYTES", 1)
     monkeypatch.setattr(making, "MOST_VIEW_BYTES", 0)
-    made = report.make(here=project.folder, single_file=True)
+    made = reporting.make(here=project.folder, single_file=True)
     assert made.rows == 1
     assert "This file holds the first 1 of 2 rows" in made.notes[0]
     text = made.path.read_text(encoding="utf-8")
@@ -185,7 +185,7 @@ def test_odd_texts_are_data_in_both_forms(tmp_path: Path) -> None:
     )
     project.run()
     for single in (False, True):
-        made = report.make(here=project.folder, single_file=single)
+        made = reporting.make(here=project.folder, single_file=single)
         everything = made.path.read_text(encoding="utf-8")
         assert "<script>alert" not in everything
         for file in (made.path.parent / "data").glob("*.js") if not single else ():
@@ -196,31 +196,31 @@ def test_odd_texts_are_data_in_both_forms(tmp_path: Path) -> None:
 
 
 def test_copies_are_kept_by_content_and_made_once(project: Small) -> None:
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     kept = {path: path.stat().st_mtime_ns for path in (project.store / THUMBNAILS).rglob("*.webp")}
     assert len(kept) == 8  # two sizes of two inputs and two results
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_a_damaged_copy_is_made_anew(project: Small) -> None:
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     [first, *_] = sorted((project.store / THUMBNAILS).rglob("*-320.webp"))
     whole = first.read_bytes()
     first.unlink()  # the report has the same file
     first.write_bytes(whole[:50])
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     assert first.read_bytes() == whole
 
 
 def test_upkeep_removes_old_copies_and_the_next_report_makes_them_again(project: Small) -> None:
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     kept = sorted((project.store / THUMBNAILS).rglob("*.webp"))
     listed = cache.gc(project.folder, older_than_s=-60, dry_run=True)
     assert sorted(item.path for item in listed.items if item.kind == "view") == kept
     assert [item for item in cache.gc(project.folder).items if item.kind == "view"] == []  # younger than a month
     assert len([item for item in cache.gc(project.folder, older_than_s=-60).items if item.kind == "view"]) == len(kept)
-    assert report.make(here=project.folder).pictures == 4
+    assert reporting.make(here=project.folder).pictures == 4
 
 
 def test_a_damaged_or_missing_picture_is_told_and_the_rest_is_shown(project: Small) -> None:
@@ -229,7 +229,7 @@ def test_a_damaged_or_missing_picture_is_told_and_the_rest_is_shown(project: Sma
     blobs[0].write_bytes(b"no picture")
     blobs[1].unlink()
     shutil.rmtree(project.folder / "out")
-    made = report.make(here=project.folder)
+    made = reporting.make(here=project.folder)
     text = (made.path.parent / "data" / "rows-0001.js").read_text()
     assert (made.without, made.pictures) == (2, 2)
     assert "its file is another one by now" in text

@@ -21,7 +21,7 @@ from reviewed import Reviewed, reviewed_project
 from wanflow import api, reviewing
 from wanflow.cli import main
 from wanflow.documents.schemas import load
-from wanflow.errors import RefusedError, UsageError, WanflowError
+from wanflow.errors import RefusedError, StoreError, UsageError, WanflowError
 from wanflow.model import Status
 from wanflow.planning.saved import Saved, is_saved, read
 from wanflow.record import RunRecord
@@ -80,6 +80,27 @@ def test_with_the_project_made_anew_the_account_remembers_the_plan(project: Revi
     with pytest.raises(RefusedError, match=r"was run already with this account\. What it made is kept"):
         run(project)
     assert project.fakery.asked == []
+
+
+def test_a_run_that_could_not_start_has_not_used_the_plan(project: Reviewed) -> None:
+    save(project)
+    in_the_way = state_folder() / "accounts"
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.write_text("")
+    with pytest.raises(StoreError, match="the ledger of paid tasks in"):
+        run(project)
+    assert project.fakery.asked == []
+    in_the_way.unlink()
+    assert run(project).exit_code == 0
+
+
+def test_a_run_that_the_account_refuses_is_not_told_as_one_that_was(project: Reviewed) -> None:
+    save(project)
+    run(project)
+    shutil.rmtree(project.folder / ".wanflow")
+    for _ in range(2):
+        with pytest.raises(RefusedError, match=r"plan\.json was run already with this account"):
+            run(project)
 
 
 def test_a_plan_that_was_run_says_how_to_go_on_without_paying_again(project: Reviewed) -> None:
@@ -285,6 +306,12 @@ def test_what_a_stranger_wrote_into_it_is_told(project: Reviewed, change: Any, c
 
 
 NO_PLANS = ["[" * 100_000, "{", "nul", '{"a": NaN, "jobs": []}', '{"a": 1, "a": 2, "jobs": []}', "7", "9" * 9999]
+
+
+def test_a_plan_that_nests_too_deeply_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("[" * 100_000)
+    with pytest.raises(UsageError, match=r"^plan\.json is no saved plan: it nests too deeply$"):
+        read(tmp_path / "plan.json", "plan.json")
 
 
 @pytest.mark.parametrize("text", NO_PLANS)

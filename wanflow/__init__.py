@@ -12,14 +12,14 @@ docs/python.md is the guide. What stands in __all__ is what programs may rely on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
+# Type checkers take it for true; to import typing would take most of this module's time.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from wanflow.errors import Problem, RecipeError, RefusedError, StoreError, UsageError, WanflowError
     from wanflow.python.choices import Choices
-    from wanflow.python.door import check, explain, make_report, plan, run, status
+    from wanflow.python.door import check, explain, plan, report, run, status
     from wanflow.python.values import (
         Job,
         JobOutcome,
@@ -51,8 +51,8 @@ __all__ = [
     "WanflowError",
     "check",
     "explain",
-    "make_report",
     "plan",
+    "report",
     "run",
     "status",
 ]
@@ -61,7 +61,7 @@ __all__ = [
 _HOMES = {
     "wanflow.errors": ("Problem", "RecipeError", "RefusedError", "StoreError", "UsageError", "WanflowError"),
     "wanflow.python.choices": ("Choices",),
-    "wanflow.python.door": ("check", "explain", "make_report", "plan", "run", "status"),
+    "wanflow.python.door": ("check", "explain", "report", "plan", "run", "status"),
     "wanflow.python.values": (
         "Job",
         "JobOutcome",

@@ -15,6 +15,7 @@ from wanflow.errors import (
     RefusedError,
     StoreError,
     UsageError,
+    WanflowError,
     sentence,
     unwritable,
 )
@@ -28,7 +29,7 @@ from wanflow.paying.payments import Payments
 from wanflow.planning.outputs import Publisher
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
-from wanflow.planning.saved import Saved, differences
+from wanflow.planning.saved import Saved, differences, has_work
 from wanflow.project import Project
 from wanflow.record import RunRecord
 from wanflow.running.fetch import AT_ONCE, Fetcher
@@ -54,7 +55,10 @@ def require_approval(project: Project, planner: Planner, approved: Saved) -> Non
     """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
     if run_id := plans.used_by(project.store, approved.nonce):
         raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}. {_after(project)}")
-    found = differences(approved, planner.plan, asked(project, planner.index, planner.inputs))
+    # What was fetched since then is what the plan would have fetched.
+    inputs = planner.inputs.without(approved.unfetched)
+    requests = asked(project, planner.index, inputs) if has_work(planner.plan) else {}
+    found = differences(approved, planner.plan, requests)
     if found:
         more = [f"  … and {len(found) - MOST_TOLD:,} more"] * (len(found) > MOST_TOLD)
         lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
@@ -108,8 +112,13 @@ def execute(project: Project, planner: Planner, listener: Listener, clock: Clock
     payments = None
     if approved and not plans.use(project.store, approved.nonce, run_id):
         raise RefusedError(f"nothing was started: another run of {approved.shown} came first")
-    if not planner.plan.nothing_to_do or _left_something(project, backend, listener):
-        payments = _payments(project, backend, run_id, retries, planner.recipe.budget, approved)
+    try:
+        if not planner.plan.nothing_to_do or _left_something(project, backend, listener):
+            payments = _payments(project, backend, run_id, retries, planner.recipe.budget, approved)
+    except WanflowError:
+        if approved:  # nothing was started, so that no run has used it
+            plans.give_back(project.store, approved.nonce)
+        raise
     writer = planner.inputs.relative(project.recipe)
     publisher = Publisher(project.root, planner.blobs, project.store / "kept" / run_id, writer)
     limits = {terms.lane: terms.limits for terms in planner.plan.terms.values()}
@@ -151,15 +160,15 @@ def _payments(
     owner = Owner(run_id, os.getpid(), str(project.root), run_id)
     folder = state_folder() / "accounts" / account.id
     ledger = Ledger.open(folder, owner, account.label, retries.clock.now().timestamp())
+    caps = (project.options.max_cost, allowed, approved.usd_worst if approved else None)
+    budget = Budget(min((cap for cap in caps if cap is not None), default=None))
+    again = project.options.resubmit_uncertain
+    service, room = backend.service(Kept(ledger)), Room((project.store, folder))
     if approved and not ledger.use_plan(approved.nonce, run_id):
         ledger.close()
         raise RefusedError(
             f"nothing was started: {approved.shown} was run already with this account. {_after(project)}"
         )
-    caps = (project.options.max_cost, allowed, approved.usd_worst if approved else None)
-    budget = Budget(min((cap for cap in caps if cap is not None), default=None))
-    again = project.options.resubmit_uncertain
-    service, room = backend.service(Kept(ledger)), Room((project.store, folder))
     return Payments(service, ledger, retries, budget, room, resubmit_uncertain=again)
 
 

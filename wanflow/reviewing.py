@@ -21,7 +21,7 @@ from wanflow.opening import anew, asked, looking, make_planner, manifest_of, ope
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan
 from wanflow.planning.resolved import requests
-from wanflow.planning.saved import Saved, read, saved
+from wanflow.planning.saved import Saved, has_work, read, saved
 from wanflow.planning.versions import Asked, Comparison, VersionInputs, asked_of, compare
 from wanflow.record import RunRecord
 from wanflow.revisions import Revision, is_plain
@@ -40,7 +40,9 @@ def save(recipe: str | Path, options: Options | None = None, clock: Clock | None
         is_all = index.is_blank and project.options.wish.is_everything and not project.options.force
         everything = Wish() if is_all else None
         planner = make_planner(project, index, clock, with_key=False, assumes=True, explained=everything)
-        requested = requests(planner) if is_all else asked(planner.project, index, planner.inputs)
+        requested = requests(planner) if is_all else {}
+        if not is_all and has_work(planner.plan):
+            requested = asked(planner.project, index, planner.inputs)
         return planner.plan, saved(planner.project, planner, requested, clock.now())
 
 

@@ -240,3 +240,17 @@ test("markup and handlers are refused by the browser, should a text ever become 
   ].map(attempt => { try { attempt(); return "taken"; } catch { return "refused"; } }));
   assert.deepEqual(refused, ["refused", "refused", "refused"]);
 });
+
+test("links of the head lead to the parts of the page, past all rows", async () => {
+  for (const look of [{}, {width: 390, height: 844, isMobile: true, hasTouch: true}]) {
+    const page = await open(made.report, look);
+    for (const name of ["Steps", "Graph", "Lanes over time", "Rows"]) {
+      await page.getByRole("navigation", {name: "On this page"}).getByRole("link", {name}).click();
+      await page.waitForFunction(() => {
+        const {top} = document.activeElement.getBoundingClientRect();
+        return document.activeElement !== document.body && top > -1 && top < innerHeight - 20;
+      });
+    }
+    assert.doesNotMatch(page.url(), /#/);
+  }
+});

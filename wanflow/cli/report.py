@@ -36,13 +36,13 @@ def report(run: str, out: Path | None, single_file: bool, compare: str | None, o
     RUN is the id of a run (wanflow status lists them), its beginning, last, or the path of a run.json. The page needs
     no network and no server. It is replaced by the next one; a folder that is no report of wanflow's is not.
     """
-    from wanflow import report as reports
+    from wanflow import reporting
     from wanflow.settings import shown
     from wanflow.telling.cachetext import megabytes
     from wanflow.telling.words import count
 
     def work() -> int:
-        made = reports.make(run, out=out, single_file=single_file, compare=compare)
+        made = reporting.make(run, out=out, single_file=single_file, compare=compare)
         without = f", {made.without:,} of them can't be shown" if made.without else ""
         pictures = f"{count(made.pictures + made.without, 'picture')}{without}"
         told = f"{count(made.rows, 'row')}, {pictures}, {megabytes(made.size_bytes)}"

@@ -158,9 +158,9 @@ class _Manner:
         return record.exit_code
 
     def _report(self, run: str, voice: Voice) -> None:
-        from wanflow import report
+        from wanflow import reporting
 
-        made = report.make(run, here=Path.cwd() / self._recipe.parent)
+        made = reporting.make(run, here=Path.cwd() / self._recipe.parent)
         complaint, self._opens = not_opened(made.path) if self._opens else "", False
         for note in (*made.notes, *([complaint] if complaint else [])):
             voice.note(note)

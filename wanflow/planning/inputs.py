@@ -5,11 +5,13 @@ What came from a URL or a data URI is a file of the store. Of a mask the pixels 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import posixpath
 import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -76,6 +78,13 @@ class Inputs:
         self._listed: dict[str, dict[str, list[str]]] = {}
         self._data: dict[str, str] = {}
         self._fetched: dict[Url, Source | EditError] = {}
+        self._unknown: frozenset[str] = frozenset()
+
+    def without(self, urls: Iterable[str]) -> Inputs:
+        """The same, as long as the pictures at these URLs, by digest, were not known."""
+        found = copy.copy(self)
+        found._unknown = frozenset(urls)
+        return found
 
     def relative(self, path: Path) -> str:
         """A path as it is recorded: relative to the project, so that the folder may be moved."""
@@ -158,6 +167,8 @@ class Inputs:
         It has to be when it never was, or its picture is gone, or `afresh` and not in this run yet.
         """
         url = urls.read(text)
+        if url.digest in self._unknown:
+            return url
         if (fetched := self._fetched.get(url)) is None:
             if not afresh and (known := self._stored(url)):
                 return known

@@ -69,6 +69,12 @@ class Saved:
         usd = self.head["totals"]["usd_worst"]
         return None if usd is None else Decimal(str(usd))
 
+    @property
+    def unfetched(self) -> set[str]:
+        """The URLs, by digest, whose pictures nobody knew: approved as whatever lies there."""
+        taken = {symbol for request in self.jobs.values() for symbol in request.inputs.values()}
+        return {digest for digest in self.head["fetches"] if f"?{digest}" in taken}
+
     def text(self) -> Iterator[str]:
         """The file's text, in pieces."""
         return lined(self.head, jobs=self.entries)
@@ -128,6 +134,11 @@ def saved(project: Project, planner: Planner, asked: Mapping[str, Request], made
         "files": sorted(files(plan)),
     }
     return Saved(head, {str(entry["job"]): _request(entry) for entry in entries}, entries)
+
+
+def has_work(plan: Plan) -> bool:
+    """Whether any job is to be done, so that it matters what jobs ask for."""
+    return any(_counts(decision) for _, decision in plan.looked_at())
 
 
 def _counts(decision: Decision) -> bool:
@@ -230,8 +241,10 @@ def read(path: Path, shown: str) -> Saved:
         content = read_json(read_text(path, shown, MAX_BYTES))
     except RecipeError as error:
         raise UsageError(str(error)) from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"{shown} is no saved plan: {str(error) or 'it nests too deeply'}") from error
+    except (RecursionError, MemoryError) as error:
+        raise UsageError(f"{shown} is no saved plan: it nests too deeply") from error
+    except ValueError as error:
+        raise UsageError(f"{shown} is no saved plan: {error}") from error
     if not isinstance(content, dict) or not isinstance(entries := content.pop("jobs", None), list):
         raise UsageError(f"{shown} is no saved plan: it has no list of jobs")
     # The jobs are many and simple, so they are judged by hand.

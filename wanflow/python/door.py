@@ -1,4 +1,4 @@
-"""check, plan, run, explain, status and make_report for programs and notebooks.
+"""check, plan, run, explain, status and report for programs and notebooks.
 
 They do what the commands of the same name do, raise instead of exiting, print nothing, and never pay unasked.
 """
@@ -28,7 +28,7 @@ from wanflow.running.listener import Silent
 from wanflow.telling.review import cost
 
 if TYPE_CHECKING:
-    from wanflow.report.making import Made
+    from wanflow.reporting.making import Made
 
 T = TypeVar("T")
 OnJob = Callable[[JobOutcome], None]
@@ -103,7 +103,7 @@ def status(folder: PathName = ".", *, select: str | Sequence[str] = ()) -> Told:
     return Told(status_text(found), json.loads(found.json()))
 
 
-def make_report(
+def report(
     run: str = "last",
     *,
     out: PathName | None = None,
@@ -116,7 +116,7 @@ def make_report(
 
     Raises UsageError for a run that isn't there or a place that isn't a report's, StoreError.
     """
-    from wanflow.report.making import make
+    from wanflow.reporting.making import make
 
     return make(run, out=Path(out) if out else None, single_file=single_file, compare=compare, here=Path(folder))
 

@@ -73,7 +73,8 @@ def pre(text: str) -> str:
 def _table(names: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
     head = "".join(f"<th style='{_CELL}'>{_text(name)}</th>" for name in names)
     body = "".join(f"<tr>{''.join(_cells(row))}</tr>" for row in rows)
-    return f"<table style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    style = "border-collapse:collapse;color:inherit;font-size:inherit"
+    return f"<table style='{style}'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cells(row: Sequence[str | int]) -> Iterator[str]:

@@ -299,7 +299,7 @@ class Run:
 
     def report(self, out: str | Path | None = None, *, single_file: bool = False) -> Path:
         """Make a page of it, a folder with index.html or one file, and give its path. Raises UsageError, StoreError."""
-        from wanflow.report.making import make
+        from wanflow.reporting.making import make
 
         return make(self.id, out=out, single_file=single_file, here=self._root).path
 

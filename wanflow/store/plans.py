@@ -30,3 +30,9 @@ def use(store: Path, nonce: str, run_id: str) -> bool:
     except OSError as error:
         raise StoreError(f"nothing was started: {unwritable(store / FOLDER, error)}") from error
     return True
+
+
+def give_back(store: Path, nonce: str) -> None:
+    """Forget the use of a plan by a run that could not start."""
+    with suppress(OSError):
+        (store / FOLDER / nonce).unlink()

@@ -10,7 +10,7 @@ from typing import Any
 
 from wanflow.errors import inline, printable
 from wanflow.model import Status
-from wanflow.report.model import (
+from wanflow.reporting.model import (
     Comparison,
     Failure,
     Head,
@@ -23,9 +23,9 @@ from wanflow.report.model import (
     StatusName,
     Step,
 )
-from wanflow.report.records import Record
-from wanflow.report.rows import CHANGES, GONE, ORDER, UNPRICED
-from wanflow.report.timeline import timeline
+from wanflow.reporting.records import Record
+from wanflow.reporting.rows import CHANGES, GONE, ORDER, UNPRICED
+from wanflow.reporting.timeline import timeline
 from wanflow.telling.graph.steps import Told, told_graph
 from wanflow.telling.graph.svg import svg
 from wanflow.telling.graph.value import Count, Mood

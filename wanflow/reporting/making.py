@@ -14,13 +14,13 @@ from pathlib import Path
 from wanflow.backends.workers import Workers
 from wanflow.errors import EditError, StoreError, UsageError
 from wanflow.paying.status import look
-from wanflow.report import page, writing
-from wanflow.report.head import Tally, head
-from wanflow.report.lookup import Lookup
-from wanflow.report.model import Head, Pages, Picture, Row
-from wanflow.report.records import FILE, LAST, PREVIOUS, Record, Runs
-from wanflow.report.rows import Album, Rows
-from wanflow.report.views import LARGE, SMALL, Views
+from wanflow.reporting import page, writing
+from wanflow.reporting.head import Tally, head
+from wanflow.reporting.lookup import Lookup
+from wanflow.reporting.model import Head, Pages, Picture, Row
+from wanflow.reporting.records import FILE, LAST, PREVIOUS, Record, Runs
+from wanflow.reporting.rows import Album, Rows
+from wanflow.reporting.views import LARGE, SMALL, Views
 from wanflow.settings import STORE, cores, find_root, state_folder
 from wanflow.store import locks
 from wanflow.store.blobs import Blobs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wanflow.model import Status
-from wanflow.report.records import Entry, Record, RowEntry, Runs
+from wanflow.reporting.records import Entry, Record, RowEntry, Runs
 from wanflow.store.blobs import DIGEST
 from wanflow.store.history import Made
 from wanflow.store.index import Index

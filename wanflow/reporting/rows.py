@@ -14,9 +14,9 @@ from urllib.parse import quote
 from wanflow.canon import canonical
 from wanflow.errors import inline, printable
 from wanflow.model import Status
-from wanflow.report.lookup import Found, Lookup, Seen
-from wanflow.report.model import Attempt, Error, Input, Job, JobChange, ParamChange, Picture, Row, Written
-from wanflow.report.records import Entry, RowEntry
+from wanflow.reporting.lookup import Found, Lookup, Seen
+from wanflow.reporting.model import Attempt, Error, Input, Job, JobChange, ParamChange, Picture, Row, Written
+from wanflow.reporting.records import Entry, RowEntry
 from wanflow.settings import STORE
 from wanflow.store.blobs import DIGEST, Blobs
 from wanflow.store.index import Index

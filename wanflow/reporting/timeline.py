@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from wanflow.errors import inline
-from wanflow.report.model import Bar, Lane, Timeline
-from wanflow.report.records import Record
-from wanflow.report.rows import ORDER
+from wanflow.reporting.model import Bar, Lane, Timeline
+from wanflow.reporting.records import Record
+from wanflow.reporting.rows import ORDER
 from wanflow.telling.words import count, duration
 
 # More bars of a lane than this can't be told apart on a page.

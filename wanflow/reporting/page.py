@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
-from wanflow.report.model import Head, IndexEntry, Lane, Row
+from wanflow.reporting.model import Head, IndexEntry, Lane, Row
 from wanflow.telling.words import count, duration
 
 _SCRIPTS = ("data.js", "draw.js", "view.js", "sift.js")
@@ -92,7 +92,7 @@ def _asset(name: str) -> str:
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("wanflow", "report")
+    loader = PackageLoader("wanflow", "reporting")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters["embedded"] = embeddable
     # As JavaScript's encodeURIComponent: the script draws the same addresses.
