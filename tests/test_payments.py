@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
+from wanflow.amounts import dollars
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Call, Ending, Limits
 from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, Left, NoRoom, NotStarted, OverBudget, Performed
@@ -480,8 +481,8 @@ def test_as_many_tasks_are_sent_as_the_budget_has_room_for(desk: Desk, cap: str,
     desk.provider.wait = slow  # type: ignore[method-assign]
     desk.work(ten, cap=Decimal(cap), stopping=lambda: bool(said))
     assert len(desk.provider.sent) == fit
-    gone = f"${price * fit} are spent and $0.00000 in flight or in doubt"
-    assert {*said} == {f"the next task costs ${price}; of at most ${cap}, {gone}"}
+    gone = f"{dollars(price * fit)} are spent and $0.00 in flight or in doubt"
+    assert {*said} == {f"the next task costs {dollars(price)}; of at most ${cap}, {gone}"}
 
 
 @pytest.mark.parametrize(

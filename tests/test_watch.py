@@ -36,7 +36,8 @@ class Watching:
         )
         self._lines: queue.Queue[str] = queue.Queue()
         self.said: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -50,6 +51,13 @@ class Watching:
             said.append(self._lines.get(timeout=PATIENCE_S))
         self.said += said
         return "\n".join(said)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()  # when its workers have ended, too
+        assert self.process.stdout
+        self.process.stdout.close()
 
     def idle(self) -> str:
         return self.until("watching .* Ctrl-C ends it")
@@ -70,10 +78,7 @@ def watching(project: Small) -> Iterator[Callable[..., Watching]]:
 
     yield begin
     for each in begun:
-        each.process.kill()
-        each.process.wait()
-        assert each.process.stdout
-        each.process.stdout.close()
+        each.end()
 
 
 def edit(file: Path, old: str, new: str) -> None:

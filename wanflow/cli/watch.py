@@ -102,8 +102,8 @@ class Watch:
                 return code
             money = "" if self._left is None else f", {dollars(self._left)} left to spend"
             files = sum(not name.endswith(os.sep) for name in self._files.files)
-            voice.note(f"watching {count(files, 'file')}{money}; Ctrl-C ends it")
             try:
+                voice.note(f"watching {count(files, 'file')}{money}; Ctrl-C ends it")
                 changed = [inline(shown(Path(name), self._here)) for name in self._changed()]
             except KeyboardInterrupt:
                 return code
