@@ -195,6 +195,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("shell", STARTS)
+@pytest.mark.filterwarnings("default:.*not installed")  # a loud line, and no failure
 def test_a_real_shell_completes_the_line(project: Path, shell: str) -> None:
     if not shutil.which(shell):
         warnings.warn(f"{shell} is not installed: its completion is not tried", stacklevel=1)
