@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from projects import WANFLOW, Small, photo, small_project, three_steps
 from test_live import HOSTILE, paid_project, slow_service  # noqa: F401 - a fixture
 
+from wanflow.cli import main
 from wanflow.documents.schemas import load
 from wanflow.errors import Mark, Problem, RefusedError
 from wanflow.model import Outcome, Status
@@ -81,16 +82,25 @@ def test_the_schema_is_to_be_had(project: Small) -> None:
 )
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_what_went_wrong_is_an_event_too(
-    project: Small, words: list[str], kind: str, code: int, as_json: list[str]
+    project: Small,
+    words: list[str],
+    kind: str,
+    code: int,
+    as_json: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = project.command(*words, "--log-format", "json", *as_json)
-    assert done.returncode == code
-    last = events(done.stderr)[-1]
+    monkeypatch.chdir(project.folder)
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--log-format", "json", *as_json])
+    assert ended.value.code == code
+    output, errors = capsys.readouterr()
+    last = events(errors)[-1]
     assert (last["event"], last["kind"], last["exit_code"]) == ("error", kind, code)
     if as_json:
-        assert json.loads(done.stdout)["error"]["message"] == last["message"]
+        assert json.loads(output)["error"]["message"] == last["message"]
     else:
-        assert done.stdout == ""
+        assert output == ""
 
 
 def test_problems_of_rows_are_events_and_the_others_go_on(tmp_path: Path) -> None:
