@@ -127,6 +127,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
     from wanflow.errors import StoreError, UsageError, WanflowError, unwritable
+    from wanflow.planning.saved import is_saved
     from wanflow.reviewing import save
     from wanflow.store.blobs import write_whole
 
@@ -134,6 +135,10 @@ def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
         raise UsageError(
             f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
         )
+    if not file.parent.is_dir():
+        raise UsageError(f"-o: there is no folder {file.parent}; make it first")
+    if file.is_file() and file.stat().st_size and not is_saved(file):
+        raise UsageError(f"-o: {file} is there already and is no plan; move it away, or give the plan another name")
     try:
         plan, saved = save(recipe, wish)
         write_whole(file.absolute(), (text.encode() for text in saved.text()))

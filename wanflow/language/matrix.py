@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean, quoted
-from wanflow.language.templates import as_text, bound
+from wanflow.language.sandbox import as_text
+from wanflow.language.templates import bound
 from wanflow.model import Ref
 
 if TYPE_CHECKING:
