@@ -21,7 +21,7 @@ from wanflow.documents.schemas import load
 from wanflow.errors import StoreError, UsageError
 from wanflow.paying.status import Unrecorded
 from wanflow.record import RunRecord
-from wanflow.reporting.head import Tally, head
+from wanflow.reporting.head import Tally, figures_of, head, summary
 from wanflow.reporting.lookup import Lookup
 from wanflow.reporting.records import Runs
 from wanflow.reporting.rows import Album, Rows
@@ -275,6 +275,54 @@ def test_compared_runs_say_what_is_same_changed_new_and_gone(archive: tuple[Smal
     )
     assert found.head["compare"]["counts"]["same"] > 20
     assert sum(found.head["compare"]["counts"].values()) == sum(len(jobs) for _, _, jobs, _ in found.index)
+
+
+NOTHING = dict.fromkeys(
+    (
+        *("jobs", "run", "reuse", "failed", "blocked", "refused", "skip", "excluded", "parked", "not_started"),
+        *("left_in_flight", "written", "not_written", "paid_tasks", "fetched", "usd", "seconds"),
+    ),
+    0,
+)
+
+
+@pytest.mark.parametrize(
+    ("totals", "said", "figures"),
+    [
+        ({"jobs": 3, "run": 3}, "3 done, 0 reused in 0.0 s", "done 3 (of 3 jobs) | reused 0 | paid $0.00 (no task was sent)"),
+        ({}, "0 done, 0 reused in 0.0 s", "done 0 (of 0 jobs) | reused 0 | paid $0.00 (no task was sent)"),
+        (
+            {"jobs": 4, "run": 1, "reuse": 3, "paid_tasks": 1, "usd": 0.02},
+            "1 done, 3 reused, $0.02 paid in 0.0 s",
+            "done 1 (of 4 jobs) | reused 3 (75 % of the jobs) | paid $0.02 (1 task)",
+        ),
+        (
+            {"jobs": 3, "failed": 3, "paid_tasks": 3},
+            "0 done, 0 reused, 3 failed in 0.0 s",
+            "done 0 (of 3 jobs) | reused 0 | failed 3 | paid $0.00 (3 tasks, which cost nothing)",
+        ),
+        (
+            {"jobs": 6, "failed": 1, "blocked": 2, "not_started": 3},
+            "0 done, 0 reused, 1 failed, 2 blocked, 3 not started in 0.0 s",
+            "done 0 (of 6 jobs) | reused 0 | not done 6 (1 failed, 2 blocked, 3 not started) | paid $0.00 (no task was sent)",
+        ),
+        (
+            {"jobs": 3, "run": 3, "paid_tasks": 3, "fetched": 3},
+            "3 done, 0 reused, 3 fetched that an earlier run paid for in 0.0 s",
+            "done 3 (of 3 jobs) | reused 0 | paid $0.00 (3 tasks fetched, which cost nothing)",
+        ),
+        (
+            {"jobs": 3, "run": 2, "parked": 1, "paid_tasks": 2, "usd": None},
+            "2 done, 0 reused, 1 waiting for a pick, paid at prices that are not known in 0.0 s",
+            "done 2 (of 3 jobs) | reused 0 | paid not known (2 tasks)",
+        ),
+    ],
+)
+def test_the_head_says_it_in_the_words_of_the_run(totals: dict[str, Any], said: str, figures: str) -> None:
+    told: dict[str, Any] = {"totals": NOTHING | totals, "interrupted": False, "open_picks": {}}
+    assert summary(told) == said
+    shown = [f"{name} {value}{f' ({note})' if note else ''}" for name, value, note in figures_of(told)]
+    assert " | ".join(shown) == f"{figures} | time 0.0 s"
 
 
 def test_rows_that_only_the_other_run_has_are_shown_as_gone(tmp_path: Path) -> None:
