@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 from projects import Heard, Small, coded, photo, small_project, three_steps
 
-from wanflow import api, report
+from wanflow import api, reporting
 from wanflow.documents.schemas import load
 from wanflow.errors import StoreError, UsageError
 from wanflow.paying.status import Unrecorded
@@ -387,7 +387,7 @@ def test_rows_of_which_no_record_is_left_say_so(tmp_path: Path) -> None:
     found = told(project)
     assert "no record is left" in found.rows["1"]["note"]
     assert found.job("1/small")["pictures"] == []
-    assert "no record is left" in report.make(here=project.folder).notes[0]
+    assert "no record is left" in reporting.make(here=project.folder).notes[0]
 
 
 def test_what_was_not_selected_is_shown_so(tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_a_record_of_an_older_version_is_shown_as_far_as_it_tells(
     assert found.rows["r01"]["inputs"][0]["name"] == "photos/astronaut.jpg"
     assert found.job("r01/colorize")["prompt"] == first.job("r01/colorize")["prompt"]
     assert found.head["timeline"]["lanes"] == []
-    made = report.make(run, here=project.folder)
+    made = reporting.make(run, here=project.folder)
     assert any("An older version" in note for note in made.notes)
 
 
@@ -438,7 +438,7 @@ def test_a_row_without_any_known_result_is_shown_without_pictures(tmp_path: Path
     shutil.rmtree(project.store / "objects")
     (project.store / "index.sqlite").unlink()
     shutil.rmtree(project.folder / "out")
-    made = report.make(here=project.folder)
+    made = reporting.make(here=project.folder)
     rows = read(made.path.parent)
     assert rows[0]["jobs"][0]["pictures"][0]["note"] == "not here any more"
     assert rows[0]["inputs"][0]["picture"]["thumb"]
@@ -460,9 +460,9 @@ def test_a_run_is_named_by_its_id_its_beginning_last_or_its_file(three: tuple[Sm
     assert runs.find(ids[0]).run_id == ids[0]
     assert runs.find(ids[1][:-3]).run_id == ids[1]
     path = project.store / "runs" / ids[0] / "run.json"
-    assert report.make(path, here=project.folder.parent, out="x").run == ids[0]
-    assert report.make(str(path.parent), here=project.folder.parent, out="x").run == ids[0]
-    assert report.make(ids[2], compare="previous", here=project.folder).run == ids[2]
+    assert reporting.make(path, here=project.folder.parent, out="x").run == ids[0]
+    assert reporting.make(str(path.parent), here=project.folder.parent, out="x").run == ids[0]
+    assert reporting.make(ids[2], compare="previous", here=project.folder).run == ids[2]
 
 
 def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]], tmp_path: Path) -> None:
@@ -474,13 +474,13 @@ def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]
     with pytest.raises(UsageError, match=r"there is no run \.\./x"):
         Runs(project.store).find("../x")
     with pytest.raises(UsageError, match="there is no run in this folder yet"):
-        report.make(here=tmp_path / "empty")
+        reporting.make(here=tmp_path / "empty")
     with pytest.raises(UsageError, match=r"there is no file nope/run\.json"):
-        report.make("nope/run.json", here=project.folder)
+        reporting.make("nope/run.json", here=project.folder)
     with pytest.raises(UsageError, match="is the first run of small here"):
-        report.make(ids[0], compare="previous", here=project.folder)
+        reporting.make(ids[0], compare="previous", here=project.folder)
     with pytest.raises(UsageError, match="is the reported run itself"):
-        report.make(ids[0], compare=ids[0], here=project.folder)
+        reporting.make(ids[0], compare=ids[0], here=project.folder)
 
 
 def test_a_record_far_from_its_project_is_shown_without_pictures(tmp_path: Path) -> None:
@@ -488,7 +488,7 @@ def test_a_record_far_from_its_project_is_shown_without_pictures(tmp_path: Path)
     run = project.run().run_id
     shutil.copyfile(project.store / "runs" / run / "run.json", tmp_path / "artifact.json")
     shutil.rmtree(project.folder)
-    made = report.make("artifact.json", here=tmp_path)
+    made = reporting.make("artifact.json", here=tmp_path)
     assert (made.run, made.rows, made.pictures) == (run, 2, 0)
     assert not (tmp_path / ".wanflow").exists()
 
@@ -498,7 +498,7 @@ def test_the_record_of_a_newer_version_is_refused(three: tuple[Small, list[str]]
     path = project.store / "runs" / ids[2] / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 2}), encoding="utf-8")
     with pytest.raises(StoreError, match="its format_version is 2; a newer wanflow reads it"):
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
 
 
 def test_a_run_without_a_record_is_said_to_go_on_or_to_be_killed(tmp_path: Path) -> None:
@@ -526,9 +526,9 @@ def test_a_spoilt_record_is_refused_in_words(three: tuple[Small, list[str]], tex
     project, ids = three
     (project.store / "runs" / ids[2] / "run.json").write_text(text, encoding="utf-8")
     with pytest.raises(StoreError, match=why):
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
     (project.store / "runs" / ids[1] / "run.json").write_text(text, encoding="utf-8")
-    assert report.make(ids[0], here=project.folder).rows == 2
+    assert reporting.make(ids[0], here=project.folder).rows == 2
 
 
 @pytest.mark.parametrize("member", ["rows", "unchanged", "steps", "outcomes", "totals", "problems"])
@@ -541,7 +541,7 @@ def test_a_record_that_no_wanflow_wrote_is_refused_or_shown_and_never_a_bug(
     record = json.loads(path.read_text(encoding="utf-8")) | {member: value}
     path.write_text(json.dumps(record), encoding="utf-8")
     try:
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
     except StoreError as error:
         assert "is no record of a run" in str(error)
 
@@ -551,7 +551,7 @@ def test_a_record_that_no_wanflow_wrote_is_refused_or_shown_and_never_a_bug(
 
 def test_pictures_are_small_upright_and_shared(archive: tuple[Small, Mapping[str, RunRecord]], tmp_path: Path) -> None:
     project, records = archive
-    made = report.make(records["first"].run_id, here=project.folder, out=tmp_path / "r")
+    made = reporting.make(records["first"].run_id, here=project.folder, out=tmp_path / "r")
     folder = made.path.parent
     rows = {row["key"]: row for row in read(folder)}
     turned = rows["r08"]["inputs"][0]["picture"]
@@ -582,5 +582,5 @@ def test_a_listener_hears_nothing_of_reports(tmp_path: Path) -> None:
     project, heard = small_project(tmp_path / "p"), Heard()
     project.run(heard)
     before = len(heard.outcomes), (project.store / "index.sqlite").read_bytes()
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     assert (len(heard.outcomes), (project.store / "index.sqlite").read_bytes()) == before
