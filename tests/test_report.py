@@ -155,6 +155,17 @@ def test_a_drafts_badge_warnings_and_prices_are_told(first: Told) -> None:
     assert first.job("r01/prep")["fidelity"] == ""
 
 
+@pytest.mark.parametrize(("fidelity", "told"), [("real", ""), ("approximate", "approximate"), ("proxy", "draft")])
+def test_pictures_are_told_apart_from_the_models(fidelity: str, told: str, tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    path = project.store / "runs" / project.run().run_id / "run.json"
+    text = path.read_text(encoding="utf-8")
+    assert '"fidelity": "real"' in text
+    path.write_text(text.replace('"fidelity": "real"', f'"fidelity": "{fidelity}"'), encoding="utf-8")
+    made = read(reporting.make(here=project.folder).path.parent)
+    assert made[0]["jobs"][0]["fidelity"] == told
+
+
 def test_output_files_are_named_with_addresses_that_a_browser_follows(first: Told) -> None:
     [written] = first.job("r01/best")["outputs"]
     assert written == {"path": "out/best r01 #1.jpg", "href": "../out/best%20r01%20%231.jpg"}
@@ -473,7 +484,7 @@ def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]
         Runs(project.store).find(ids[0][:4])
     with pytest.raises(UsageError, match=r"there is no run \.\./x"):
         Runs(project.store).find("../x")
-    with pytest.raises(UsageError, match="there is no run in this folder yet"):
+    with pytest.raises(UsageError, match="there is no record of a run in this folder yet: wanflow run RECIPE makes one$"):
         reporting.make(here=tmp_path / "empty")
     with pytest.raises(UsageError, match=r"there is no file nope/run\.json"):
         reporting.make("nope/run.json", here=project.folder)
@@ -481,6 +492,13 @@ def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]
         reporting.make(ids[0], compare="previous", here=project.folder)
     with pytest.raises(UsageError, match="is the reported run itself"):
         reporting.make(ids[0], compare=ids[0], here=project.folder)
+
+
+def test_after_a_run_that_was_killed_one_is_told_to_run_again(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    shutil.rmtree(project.store / "runs" / project.run().run_id)
+    with pytest.raises(UsageError, match="killed leaves none: run it again, what is done stays"):
+        reporting.make(here=project.folder)
 
 
 def test_a_record_far_from_its_project_is_shown_without_pictures(tmp_path: Path) -> None:
@@ -509,7 +527,7 @@ def test_a_run_without_a_record_is_said_to_go_on_or_to_be_killed(tmp_path: Path)
         runs.find("20261121T000000Z-a")
     with pytest.raises(UsageError, match="was killed"):
         runs.find("20261121T000000Z-b")
-    with pytest.raises(UsageError, match=r"there is no run in this folder yet \(20261121T000000Z-a still goes on\)"):
+    with pytest.raises(UsageError, match=r"no record of a run in this folder yet: 20261121T000000Z-a still goes on; ask again"):
         runs.find("last")
 
 

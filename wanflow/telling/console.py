@@ -118,7 +118,8 @@ def _run_text(run: Mapping[str, Any]) -> str:
 
 def _outcomes_text(outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
     """How jobs ended, and what helps against failures."""
-    failed = [outcome["error"] for outcome in outcomes if outcome["status"] == Status.FAILED and outcome["error"]]
+    told = (Status.FAILED, Status.REFUSED, Status.LEFT)
+    failed = [outcome["error"] for outcome in outcomes if outcome["status"] in told and outcome["error"]]
     return [*map(_outcome_text, outcomes), *advice((error["code"], error["message"]) for error in failed)]
 
 
