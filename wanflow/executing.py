@@ -199,6 +199,9 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
             reminding.append(loop.create_task(remind(lambda: work.waiting, work.clock, listener.note)))
 
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+        # nohup wants this. What a script starts with `&` ignores SIGINT, too, and whoever sends one then means it.
+        if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGINT:
+            continue
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, interrupt)

@@ -35,7 +35,13 @@ PENDING, REFUSED = 2, 3
 )
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("--top-up", is_flag=True, help="Plan for candidates that never came.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Edits at once on this machine; its cores unless told.",
+)
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
 @click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
 @click.option(
@@ -65,7 +71,7 @@ def plan(
     wanflow plan restore.yaml --format html > plan.html
     wanflow plan restore.yaml -o plan.json && wanflow run plan.json
     wanflow plan restore.yaml --diff main
-    wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
+    wanflow plan restore.yaml --detailed-exitcode --max-cost 5
     """
     from wanflow import api
 
