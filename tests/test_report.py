@@ -319,7 +319,8 @@ NOTHING = dict.fromkeys(
         (
             {"jobs": 6, "failed": 1, "blocked": 2, "not_started": 3},
             "0 done, 0 reused, 1 failed, 2 blocked, 3 not started in 0.0 s",
-            "done 0 (of 6 jobs) | reused 0 | not done 6 (1 failed, 2 blocked, 3 not started) | paid $0.00 (no task was sent)",
+            "done 0 (of 6 jobs) | reused 0 | not done 6 (1 failed, 2 blocked, 3 not started) | "
+            "paid $0.00 (no task was sent)",
         ),
         (
             {"jobs": 3, "run": 3, "paid_tasks": 3, "fetched": 3},
@@ -489,7 +490,7 @@ def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]
     with pytest.raises(UsageError, match=r"there is no run \.\./x"):
         Runs(project.store).find("../x")
     with pytest.raises(
-        UsageError, match="there is no record of a run in this folder yet: wanflow run RECIPE makes one$"
+        UsageError, match=r"there is no record of a run in this folder yet: wanflow run RECIPE makes one$"
     ):
         reporting.make(here=tmp_path / "empty")
     with pytest.raises(UsageError, match=r"there is no file nope/run\.json"):
