@@ -31,6 +31,14 @@ def test_plan_writes_nothing(project: Small) -> None:
     assert sorted(project.folder.rglob("*")) == before
 
 
+def test_a_recipe_that_is_not_there_begins_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store takes in every recipe below its folder: one by a slip of the pen would, too."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="there is no such file"):
+        api.run("slip.yaml")
+    assert not list(tmp_path.iterdir())
+
+
 def test_run_without_consent_does_nothing(project: Small) -> None:
     asked: list[Plan] = []
 

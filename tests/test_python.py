@@ -77,8 +77,51 @@ def test_parameters_keep_their_meaning() -> None:
 
 
 def test_a_keyword_that_is_none_is_refused(project: Small) -> None:
-    with pytest.raises(TypeError, match="there is no keyword selct"):
+    with pytest.raises(TypeError, match=r"there is no keyword selct. Did you mean select\?"):
         wanflow.plan("r.yaml", selct="odd")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("jobs", "two"),
+        ("jobs", 0),
+        ("jobs", True),
+        ("jobs", 2.5),
+        ("pilot", "3"),
+        ("params", ["upscale=4"]),
+        ("params", "upscale=4"),
+        ("select", 5),
+        ("select", [5]),
+        ("until", ["detail"]),
+        ("backend", 5),
+        ("manifest", 5),
+        ("out", 5),
+        ("force", "no"),
+        ("resubmit_uncertain", "no"),
+        ("allow_paths", 5),
+        ("allow_hosts", [5]),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_by_its_name(project: Small, name: str, value: Any) -> None:
+    with pytest.raises(wanflow.UsageError, match=f"^{name} takes "):
+        wanflow.plan("r.yaml", **{name: value})  # type: ignore[typeddict-item]  # what nobody checked
+
+
+def test_one_path_or_host_that_is_allowed_is_not_taken_apart() -> None:
+    """A text is a list of its letters to Python, and the first of a path is "/": all of the machine."""
+    found = options({"allow_paths": "/srv/pictures", "allow_hosts": "pictures.local"})  # type: ignore[typeddict-item]
+    assert (list(found.allow_paths), list(found.allow_hosts)) == ([Path("/srv/pictures")], ["pictures.local"])
+
+
+def test_a_yes_that_is_a_word_pays_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(wanflow.UsageError, match=r'^yes takes True or False, not "no"$'):
+        wanflow.run(paid(tmp_path, monkeypatch), yes="no")  # type: ignore[arg-type]
+
+
+def test_a_plan_in_place_of_a_recipe_is_told_how_it_is_run(project: Small) -> None:
+    with pytest.raises(wanflow.UsageError, match=r"not by a Plan; a plan has a run\(\) of its own"):
+        wanflow.run(wanflow.plan("r.yaml"))  # type: ignore[arg-type]
 
 
 def test_problems_are_raised_all_at_once(project: Small) -> None:

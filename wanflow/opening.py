@@ -57,8 +57,11 @@ def looking(
 @contextlib.contextmanager
 def open_store(project: Project, *, create: bool) -> Iterator[Index]:
     """A project's index, in memory where there is no store yet; to `create` one also keeps others from removing what is
-    stored. Raises StoreError.
+    stored: not for a recipe that can't be read, since a store takes in all that lies below its folder. Raises
+    StoreError, and RecipeError for such a recipe.
     """
+    if create and not project.store.is_dir():
+        _load(project)
     index = Index.open(project.store, repair=create) if create or project.store.is_dir() else Index.memory()
     with index.in_use(), contextlib.ExitStack() as held:
         if create:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypedDict
 
-from wanflow.errors import UsageError, quoted
+from wanflow.errors import UsageError, did_you_mean, quoted
 from wanflow.language.selection import Wish
 from wanflow.project import Options
 
@@ -60,23 +61,71 @@ class Choices(TypedDict, total=False):
 
 _WISHED = ("select", "exclude", "until", "pilot")
 _PATHS = ("manifest", "out")
+_LISTS = ("select", "exclude", "allow_hosts", "allow_paths")
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str | PathLike)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
+def _is_list_of(is_one: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, Sequence | set | frozenset) and all(map(is_one, value))
+
+
+# What each keyword takes. Types are no guard where nobody checks them, and "no" is true to Python.
+_TAKES: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "params": (lambda value: isinstance(value, Mapping), 'values by name, such as {"upscale": 4}'),
+    **dict.fromkeys(_PATHS, (_is_path, "a path")),
+    **dict.fromkeys(("backend", "region", "base_url", "until"), (_is_text, "a text")),
+    **dict.fromkeys(("select", "exclude", "allow_hosts"), (_is_list_of(_is_text), "a text, or a list of texts")),
+    "allow_paths": (_is_list_of(_is_path), "a path, or a list of paths"),
+    **dict.fromkeys(("pilot", "jobs"), (_is_count, "a whole number from 1")),
+}
 
 
 def options(choices: Choices, **more: Any) -> Options:
-    """The same as Options. Raises UsageError."""
+    """The same as Options. Raises UsageError, and TypeError for a keyword that is none."""
     given: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
-    if strange := given.keys() - Choices.__annotations__.keys():
-        raise TypeError(f"there is no keyword {', '.join(sorted(strange))}")
+    if strange := sorted(given.keys() - Choices.__annotations__.keys()):
+        raise TypeError(
+            f"there is no keyword {', '.join(strange)}. {did_you_mean(strange[0], Choices.__annotations__)}"
+        )
+    given |= {name: [given[name]] for name in _LISTS if name in given and _is_path(given[name])}
+    for name, value in given.items():
+        takes, words = _TAKES.get(name, (None, ""))
+        if takes is None:
+            require_flag(name, value)
+        elif not takes(value):
+            raise UsageError(f"{name} takes {words}, not {quoted(str(value))}")
     wish = {name: given.pop(name) for name in _WISHED if name in given}
-    wish |= {name: _texts(wish[name]) for name in ("select", "exclude") if name in wish}
+    wish |= {name: tuple(wish[name]) for name in ("select", "exclude") if name in wish}
     given |= {name: Path(given[name]) for name in _PATHS if name in given}
     given["allow_paths"] = [Path(path) for path in given.get("allow_paths", ())]
     given["params"] = {name: _text(value) for name, value in given.get("params", {}).items()}
     return Options(wish=Wish(**wish), **given, **more)
 
 
-def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def require_flag(name: str, value: object) -> None:
+    """Refuse what is neither true nor false. Raises UsageError."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} takes True or False, not {quoted(str(value))}")
+
+
+def path_of(recipe: PathName) -> Path:
+    """A recipe's path. Raises UsageError for what is no path, a plan for one."""
+    if not _is_path(recipe):
+        raise UsageError(
+            f"a recipe is named by its path, not by a {type(recipe).__name__}; a plan has a run() of its own"
+        )
+    return Path(recipe)
 
 
 def _text(value: object) -> str:

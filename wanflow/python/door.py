@@ -22,7 +22,7 @@ from wanflow.model import Outcome
 from wanflow.planning import planned
 from wanflow.planning.planned import RowPlan
 from wanflow.project import Options
-from wanflow.python.choices import Choices, PathName, options, usd
+from wanflow.python.choices import Choices, PathName, options, path_of, require_flag, usd
 from wanflow.python.values import JobOutcome, Plan, Run, Told, job_outcome
 from wanflow.running.listener import Silent
 from wanflow.telling.review import cost
@@ -42,7 +42,8 @@ def check(recipe: PathName, **choices: Unpack[Choices]) -> Plan:
     StoreError.
     """
     wish = options(choices)
-    return Plan(api.check(Path(recipe), wish), partial(_run, Path(recipe), wish))
+    path = path_of(recipe)
+    return Plan(api.check(path, wish), partial(_run, path, wish))
 
 
 def plan(recipe: PathName, **choices: Unpack[Choices]) -> Plan:
@@ -53,7 +54,8 @@ def plan(recipe: PathName, **choices: Unpack[Choices]) -> Plan:
     can't be used, UsageError, StoreError.
     """
     wish = options(choices)
-    return Plan(api.plan(Path(recipe), wish), partial(_run, Path(recipe), wish))
+    path = path_of(recipe)
+    return Plan(api.plan(path, wish), partial(_run, path, wish))
 
 
 def run(
@@ -74,7 +76,7 @@ def run(
     Nothing is raised for jobs that fail: they are in what is returned. Raises RefusedError without consent or over the
     recipe's budget, RecipeError, UsageError, StoreError, and KeyboardInterrupt where somebody stops it.
     """
-    return _run(Path(recipe), options(choices), max_cost=max_cost, yes=yes, on_job=on_job, on_note=on_note)
+    return _run(path_of(recipe), options(choices), max_cost=max_cost, yes=yes, on_job=on_job, on_note=on_note)
 
 
 def explain(recipe: PathName, *which: str, **choices: Unpack[Choices]) -> Told:
@@ -88,9 +90,9 @@ def explain(recipe: PathName, *which: str, **choices: Unpack[Choices]) -> Told:
     from wanflow.telling.explain import file_text, jobs_text
 
     if not which:
-        found = api.explain_file(Path(recipe))
+        found = api.explain_file(path_of(recipe))
         return Told(file_text(found), file_json(found))
-    made, jobs_found = api.explain(Path(recipe), which, options(choices))
+    made, jobs_found = api.explain(path_of(recipe), which, options(choices))
     return Told(jobs_text(made, jobs_found), jobs_json(made, jobs_found))
 
 
@@ -134,6 +136,7 @@ def _run(
     on_job: OnJob | None = None,
     on_note: OnNote | None = None,
 ) -> Run:
+    require_flag("yes", yes)
     wish = replace(wish, max_cost=usd(max_cost))
     project = api.open_project(recipe, wish)
     stop = threading.Event()

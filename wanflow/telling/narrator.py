@@ -19,6 +19,7 @@ from wanflow.telling import review
 from wanflow.telling.console import problems_text
 from wanflow.telling.plantext import plan_text
 from wanflow.telling.remedies import advice
+from wanflow.telling.stream import is_others, tell
 from wanflow.telling.words import count, duration
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Narrator:
     def problems(self, problems: Sequence[Problem]) -> None:
         """What is wrong with single rows."""
         if problems:
-            print(problems_text(problems), file=self.stream, flush=True)
+            tell(self.stream, f"{problems_text(problems)}\n")
 
     def ended(self, record: RunRecord) -> None:
         """How a run went, and what helps against what failed."""
@@ -164,7 +165,7 @@ class Narrator:
             self._say(f"  {text}")
 
     def _say(self, text: str) -> None:
-        print(inline(text), file=self.stream, flush=True)  # keys of rows, and words of services, come from strangers
+        tell(self.stream, f"{inline(text)}\n")  # keys of rows, and words of services, come from strangers
 
 
 def can_move(stream: TextIO) -> bool:
@@ -172,7 +173,7 @@ def can_move(stream: TextIO) -> bool:
     if not stream.isatty() or wants_plain() or sys.platform == "win32" or (stream.encoding or "").lower() != "utf-8":
         return False
     try:
-        return os.get_terminal_size(stream.fileno()).columns > 0
+        return os.get_terminal_size(stream.fileno()).columns > 0 and not is_others(stream)
     except OSError:
         return False
 
