@@ -198,6 +198,12 @@ def test_a_run_is_drawn_from_plain_values() -> None:
     assert list(graph.edges) == [Edge("prep", "look"), Edge("look", "sheet", way=Way.ROWS)]
 
 
+def test_an_amount_that_is_not_known_is_in_no_sum() -> None:
+    costs = ("$0.02", "price not known", "$1,000.00")
+    graph = told_graph("looks", [Told(f"look@{cost[1]}", "wan/stylization_all", cost=cost) for cost in costs])
+    assert node(graph, "look").cost == "price not known"
+
+
 def test_a_need_that_is_no_step_is_left_out() -> None:
     assert told_graph("t", [Told("a", "local/fit", ["b", "a"])]).edges == []
 

@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import reported
 from fakes import Fakery
 from PIL import Image, ImageOps
 
-from wanflow import api, picking
+from wanflow import api, picking, reporting
 from wanflow.backends import workers
 from wanflow.backends.workers import Workers
 from wanflow.model import Blob, Call, Result, Status
@@ -80,10 +80,6 @@ def run(recipe: Path, **more: object) -> RunRecord:
     return record
 
 
-def wanflow(*arguments: object, cwd: Path) -> None:
-    subprocess.run([sys.executable, "-m", "wanflow", *map(str, arguments)], cwd=cwd, check=True, capture_output=True)
-
-
 def rows(record: RunRecord, step: str, status: Status) -> list[str]:
     ends = [outcome.job.split("/") for outcome in record.outcomes if outcome.status is status]
     return sorted({row for row, name in ends if not step or name == step})
@@ -102,9 +98,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object
         manifest = recipe.with_name("photos.csv")
         manifest.write_text(manifest.read_text(encoding="utf-8").replace("bright colours", "faded colours"), "utf-8")
         last = run(recipe)
-        wanflow("report", chosen.run_id, "-o", folder / "report", cwd=recipe.parent)
-        wanflow("report", chosen.run_id, "--single-file", "-o", folder / "alone.html", cwd=recipe.parent)
-        wanflow("report", last.run_id, "--compare", chosen.run_id, "-o", folder / "compared", cwd=recipe.parent)
+        report = partial(reporting.make, here=recipe.parent)
+        report(chosen.run_id, out=folder / "report")
+        report(chosen.run_id, out=folder / "alone.html", single_file=True)
+        report(last.run_id, out=folder / "compared", compare=chosen.run_id)
         with api.looking(recipe, picking.everything(studio())) as planner:
             write_sheet(picking.Picking(planner), folder / "picks.html", "r.yaml")
         with contextlib.chdir(recipe.parent):

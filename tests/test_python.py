@@ -219,6 +219,19 @@ def test_an_interrupted_notebook_stops_its_run_and_the_next_goes_on(project: Sma
     assert (done.stdout, done.stderr) == ("stopped\nTrue\n", "")
 
 
+def test_what_a_callback_raises_ends_the_run_and_the_next_goes_on(project: Small) -> None:
+    heard: list[str] = []
+
+    def on_job(job: wanflow.JobOutcome) -> None:
+        heard.append(job.status)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        wanflow.run("r.yaml", on_job=on_job)
+    assert len(heard) == 1
+    assert wanflow.run("r.yaml").ok
+
+
 def test_nothing_is_paid_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = paid(tmp_path, monkeypatch)
     with pytest.raises(

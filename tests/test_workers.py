@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import socket
+import sys
 import threading
 from dataclasses import replace
 from multiprocessing import forkserver
@@ -15,6 +16,7 @@ import pytest
 from clocks import Stopwatch
 from projects import coded, gradient, photo
 
+from wanflow.backends import workers
 from wanflow.backends.draft import DraftBackend
 from wanflow.backends.workers import Workers, perform
 from wanflow.errors import Again, EditError
@@ -257,3 +259,20 @@ def test_a_hints_mask_is_read_as_an_edits_is(tmp_path: Path) -> None:
     dark[..., 2] = 255
     made = perform(with_masks(tmp_path, "wan/description_edit", {"hint.mask": coded(dark)}), tmp_path / "store")
     assert BLACK_HINT in made.warnings
+
+
+def test_runs_in_two_threads_leave_the_program_its_own_module() -> None:
+    main, inside, leave = sys.modules["__main__"], threading.Event(), threading.Event()
+
+    def other() -> None:
+        with workers._without_main():
+            inside.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=other)
+    with workers._without_main():
+        thread.start()
+        inside.wait(0.2)
+    leave.set()
+    thread.join()
+    assert sys.modules["__main__"] is main

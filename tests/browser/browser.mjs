@@ -35,14 +35,14 @@ export async function open(file, {hash = "", width = 1280, height = 900, expecte
   return page;
 }
 
-/** What axe finds in a page that people with disabilities could not use, as "impact: rule: where". */
-export async function barriers(page, options = {}) {
+/** What axe finds in a page, or in a part of it, that people with disabilities could not use: "impact: rule: where". */
+export async function barriers(page, options = {}, part = "html") {
   await page.evaluate(() => {  // all of it: what is folded or far down, too
     document.querySelectorAll("details").forEach(one => { one.open = true; });
     document.querySelectorAll(".row").forEach(one => one.style.setProperty("content-visibility", "visible"));
   });
   await page.evaluate(`${axe};0`);
-  const {violations, passes} = await page.evaluate(options => window.axe.run(document, options), {resultTypes: ["violations"], ...options});
+  const {violations, passes} = await page.evaluate(([part, options]) => window.axe.run(part, options), [part, {resultTypes: ["violations"], ...options}]);
   assert.ok(passes.length > 0, "axe looked at the page");
   return violations.map(one => `${one.impact}: ${one.id}: ${one.nodes.map(node => node.html.slice(0, 160)).join(" | ")}`);
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wanflow.pixels.engine import Edited, Hint, Picture
 
 T = TypeVar("T")
+_without = threading.Lock()
 
 LANE = "this machine"
 # The slowest edit promised takes 90 s for 17 million pixels; ten times that is a hang.
@@ -137,12 +138,13 @@ def _without_main() -> Iterator[None]:
     """Processes that start meanwhile don't load the program that started them, as they would by themselves: it may be a
     script that runs a recipe whenever it is loaded.
     """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _without:  # runs in other threads would put back each other's
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _context() -> multiprocessing.context.BaseContext:

@@ -71,6 +71,7 @@ def run(
 
     What costs money needs consent: `max_cost` in USD, beyond which nothing is started, or `yes=True`. `on_job` hears
     of every job that ends, `on_note` what the user should know; both are called from the thread that runs.
+    What one of them raises ends the run at once and is raised here; the next run goes on from there.
 
     Nothing is raised for jobs that fail: they are in what is returned. Raises RefusedError without consent or over the
     recipe's budget, RecipeError, UsageError, StoreError, and KeyboardInterrupt where somebody stops it.

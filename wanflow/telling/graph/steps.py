@@ -68,10 +68,6 @@ def told_graph(title: str, steps: Iterable[Told], summary: str = "") -> Graph:
     return Graph(title, nodes, list(dict.fromkeys(edges)), _clusters(nodes, {}), summary)
 
 
-def _told_way(source_once: bool, target_once: bool) -> Way:
-    return Way.ROWS if target_once and not source_once else Way.ONE
-
-
 # A point before a name begins a step of a recipe within; other points stand in the values of a matrix.
 _WITHIN = re.compile(r"\.(?=[a-z][a-z0-9_]*(?:[.@]|$))")
 
@@ -103,11 +99,11 @@ def _kind(function: str) -> Kind:
 
 
 def _sum(costs: Iterable[str]) -> str:
-    """Amounts in words together; none where one of them is no amount."""
+    """Amounts in words together; where one of them is no amount, what it says instead."""
     amounts = [cost.removeprefix("$").replace(",", "") for cost in costs if cost]
-    if not amounts or not all(re.fullmatch(r"\d+(\.\d+)?", amount) for amount in amounts):
-        return amounts[0] if amounts else ""
-    return dollars(sum((Decimal(amount) for amount in amounts), Decimal(0)))
+    if words := [amount for amount in amounts if not re.fullmatch(r"\d+(\.\d+)?", amount)]:
+        return words[0]
+    return dollars(sum(map(Decimal, amounts), Decimal(0))) if amounts else ""
 
 
 # -- of a recipe
@@ -282,7 +278,7 @@ def _cost(plan: Plan, alike: Sequence[Step]) -> str:
     amounts = [plan.step_usd(step) for step in paid]
     if not paid:
         return ""
-    return dollars(sum((usd for usd in amounts if usd), Decimal(0))) if None not in amounts else "unknown price"
+    return dollars(sum((usd for usd in amounts if usd), Decimal(0))) if None not in amounts else "price not known"
 
 
 def _condition(guard: Guard) -> str:
