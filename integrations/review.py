@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 DONE, FAILED, REFUSED, USAGE, INVALID = 0, 1, 3, 64, 65
 # GitHub takes 65,536 characters a comment and 1 MiB a step's summary; GitLab takes 1,000,000 characters.
@@ -435,9 +435,18 @@ def put(host: Host, marker: str, body: str) -> str:
     return "comment made"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its own exit code, 2, would be taken for a plan's with something to do."""
+
+    def error(self, message: str) -> NoReturn:
+        if "expected one argument" in message:
+            message += ": join it with =, as in --args=--force"
+        raise ReviewError(message, USAGE)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["plan", "comment"])
     for name, default, told in (
         ("wanflow", "wanflow", "the command"),
@@ -456,8 +465,8 @@ def main(words: Sequence[str] | None = None) -> int:
     ):
         value = os.environ.get(f"WANFLOW_{name.upper().replace('-', '_')}") or default
         parser.add_argument(f"--{name}", default=value, help=told)
-    given = parser.parse_args(words)
     try:
+        given = parser.parse_args(words)
         return plan(given) if given.what == "plan" else comment(given)
     except ReviewError as error:
         say(f"wanflow: {error}")

@@ -29,6 +29,7 @@ stops the others.
 | 64 | a flag, an argument or `wanflow.toml` is wrong | the message says which |
 | 65 | invalid recipe, manifest or rows | see [Rules](#rules) |
 | 130 | interrupted | run again; it goes on from there |
+| 141 | whoever read the output went away (`\\| head`); never of `run`, which goes on | nothing |
 
 With `--json` or `--format json` an error is JSON on the output: `{"error": {"kind": "refused", "message": …,
 "exit_code": 3}, "problems": […]}`; `kind` is `usage`, `recipe`, `refused` or `store`.

@@ -13,7 +13,7 @@ from wanflow.reporting.page import embeddable, html
 
 SIZE = 50
 STEPS = ("prep", "colorize", "detail")
-STATUSES = (("done", "made", "good"), ("reused", "reused", "reused"), ("failed", "failed", "bad"))
+STATUSES = (("done", "done", "good"), ("reused", "reused", "reused"), ("failed", "failed", "bad"))
 
 
 def picture(number: int, alt: str) -> Any:
@@ -92,7 +92,7 @@ def head(rows: int) -> Head:
         "title": "many",
         "run": {"id": "20261121T220000Z", "recipe": "many.yaml", "backend": "draft", "place": "", "when": "now"},
         "summary": f"{rows:,} rows",
-        "figures": [["made", f"{rows:,}", ""]],
+        "figures": [["done", f"{rows:,}", ""]],
         "notes": [],
         "problems": [],
         "failures": [],

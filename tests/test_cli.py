@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator, FormatChecker
-from projects import WANFLOW, Small, photo, small_project
+from projects import WANFLOW, Small, small_project
 
 from wanflow import __version__
 from wanflow.cli import main
@@ -84,6 +84,12 @@ def test_wrong_usage_is_64_with_a_remedy(project: Small, words: list[str], said:
     result = wanflow(*words)
     assert (result.exit_code, result.stdout) == (64, "")
     assert said in result.stderr
+
+
+@pytest.mark.parametrize("command", [main, *main.commands.values(), *main.commands["cache"].commands.values()])
+def test_no_line_of_help_is_broken_by_a_terminal_of_eighty_columns(command: click.Command) -> None:
+    context = click.Context(command, info_name="wanflow", terminal_width=80)
+    assert [line for line in command.get_help(context).splitlines() if len(line) > 80] == []
 
 
 def test_no_command_shows_help_as_a_usage_error() -> None:
@@ -277,14 +283,6 @@ def test_process_ends_with_the_exit_code_and_says_results_on_stdout(project: Sma
     assert ran.returncode == 1
     assert ran.stdout.startswith("small: 1 done, 0 reused, 1 refused, 1 file written to out in ")
     assert ran.stderr.splitlines()[-1] == "1 problem"
-
-
-def test_reader_that_goes_away_is_no_error(project: Small) -> None:
-    names = {f"{n}.png": photo(n % 3) for n in range(300)}
-    small = small_project(project.folder / "many", names)
-    piped = f"{WANFLOW[0]} -m wanflow.cli plan r.yaml --format json | head -1"
-    said = subprocess.run(["bash", "-o", "pipefail", "-c", piped], cwd=small.folder, capture_output=True, text=True)
-    assert (said.stdout, said.stderr) == ("{\n", "")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ptys import Terminal
 
+from wanflow.backends import BACKENDS
 from wanflow.cli import main
 from wanflow.cli.completion import SHELLS
 
@@ -80,7 +81,7 @@ STEPS = ["look", "look@book", "detail", "part", "part.prep", "sheet"]
         ("wanflow run r.yaml --param=fast=", ["--param=fast=true", "--param=fast=false"]),
         ("wanflow run r.yaml -p plain=", []),
         ("wanflow run -s de", ["detail"]),  # the recipe comes later: those in this folder
-        ("wanflow run r.yaml --backend ", ["draft", "dashscope"]),
+        ("wanflow run r.yaml --backend ", list(BACKENDS)),
         ("wanflow run r.yaml --region cn-b", ["cn-beijing\tChina (Beijing)"]),
         ("wanflow explain r.yaml 0002/de", ["0002/detail"]),
         ("wanflow explain ph", ["photos.csv"]),
@@ -194,6 +195,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("shell", STARTS)
+@pytest.mark.filterwarnings("default:.*not installed")  # a loud line, and no failure
 def test_a_real_shell_completes_the_line(project: Path, shell: str) -> None:
     if not shutil.which(shell):
         warnings.warn(f"{shell} is not installed: its completion is not tried", stacklevel=1)

@@ -77,6 +77,21 @@ def test_plain_stream_gets_a_line_a_job_that_was_done_or_failed() -> None:
     )
 
 
+def test_what_helps_is_told_at_the_end_once_a_code() -> None:
+    stream = io.StringIO()
+    narrator = Narrator(stream)
+    known = "the model failed. Run again; if it stays, change the picture or the prompt."
+    failed = [("1/a", "GateFailed", "blank"), ("2/a", "GateFailed", "too small"), ("3/a", "Strange", "?")]
+    for job, code, message in [*failed, ("4/a", "InternalError.Algo", known), ("5/a", "Refused", "see above")]:
+        narrator.finished(outcome(job, Status.FAILED, error_code=code, error_message=message), "a")
+    stream.truncate(0)
+    stream.seek(0)
+    narrator.ended(record([]))
+    assert stream.getvalue() == (
+        "  GateFailed: Loosen the step's expect, allow more with reroll, or let the row go on: otherwise: bypass.\n"
+    )
+
+
 def test_notes_of_the_plan_are_told_when_it_begins(project: Small) -> None:
     plan = project.plan()
     plan.notes.append("the stored picture of 1/small is missing; it is made again")

@@ -328,6 +328,12 @@ def test_why_git_refuses_is_told(project: Reviewed, repo: Path) -> None:
         compared(project)
 
 
+def test_where_no_repository_is_what_was_given_is_named(project: Reviewed, repo: Path) -> None:
+    shutil.rmtree(repo / ".git")
+    with pytest.raises(UsageError, match=r'there is no git repository here, and no folder "v1\.0"; name a'):
+        compared(project, "v1.0")
+
+
 def test_a_folder_whose_name_means_something_to_git_is_only_a_folder(repo: Path) -> None:
     git(repo, "init", "-q")
     (repo / ":(top)").mkdir()

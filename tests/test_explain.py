@@ -477,6 +477,12 @@ def test_an_unknown_file_says_what_is_called_alike(project: Project) -> None:
     assert project.told("nothing/at/all.gif") == "nothing/at/all.gif: there is no such file, and none is known of"
 
 
+def test_a_folder_is_told_as_one(project: Project) -> None:
+    with pytest.raises(UsageError, match=r'^"out" is a folder; name a file in it$'):
+        (project.folder / "out").mkdir(exist_ok=True)
+        project.told("out")
+
+
 def test_an_input_image_and_a_stored_picture_are_told(project: Project) -> None:
     project.run()
     assert project.told("photos/a.png") == "photos/a.png: an input image, which nothing here made"

@@ -186,14 +186,14 @@ def test_recipes_within_recipes_are_clusters_and_may_be_bypassed_whole(tmp_path:
 
 def test_a_run_is_drawn_from_plain_values() -> None:
     steps = [
-        Told("prep", "local/fit", counts=(Count(3, "made", Mood.GOOD),)),
-        Told("look@book-0.4", "wan/stylization_all", ["prep"], cost="$0.02", counts=(Count(2, "made", Mood.GOOD),)),
-        Told("look@gold-0.7", "wan/stylization_all", ["prep"], cost="$0.04", counts=(Count(3, "made", Mood.GOOD),)),
+        Told("prep", "local/fit", counts=(Count(3, "done", Mood.GOOD),)),
+        Told("look@book-0.4", "wan/stylization_all", ["prep"], cost="$0.02", counts=(Count(2, "done", Mood.GOOD),)),
+        Told("look@gold-0.7", "wan/stylization_all", ["prep"], cost="$0.04", counts=(Count(3, "done", Mood.GOOD),)),
         Told("sheet", "local/contact_sheet", ["look@book-0.4", "look@gold-0.7"], per_run=True),
     ]
     graph = told_graph("looks", steps)
     assert node(graph, "look") == Node(
-        "look", "look", Kind.MODEL, "wan/stylization_all", (), (Count(5, "made", Mood.GOOD),), "$0.06", 2
+        "look", "look", Kind.MODEL, "wan/stylization_all", (), (Count(5, "done", Mood.GOOD),), "$0.06", 2
     )
     assert list(graph.edges) == [Edge("prep", "look"), Edge("look", "sheet", way=Way.ROWS)]
 

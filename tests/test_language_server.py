@@ -88,6 +88,7 @@ class Server:
         return message
 
 
+@pytest.mark.filterwarnings("default:.*not installed")  # a loud line, and no failure
 def test_an_editor_completes_explains_and_checks_a_recipe(tmp_path: Path) -> None:
     command = shutil.which("yaml-language-server")
     if not command:

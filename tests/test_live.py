@@ -1,8 +1,10 @@
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from projects import WANFLOW, Small, photo, small_project, three_steps
 from ptys import OWN, Terminal, environment, foreign
 
 from wanflow import api
-from wanflow.model import Outcome, Status
+from wanflow.model import Limits, Outcome, Status
+from wanflow.planning.forecast import Forecast, LaneForecast
 from wanflow.planning.planned import Plan
 from wanflow.running.listener import LaneUse, Usage
 from wanflow.telling.course import TRUST, Course
@@ -20,7 +23,7 @@ from wanflow.telling.narrator import Narrator
 if sys.platform == "win32":
     pytest.skip("ptys are POSIX's", allow_module_level=True)
 
-from wanflow.telling.live import Screen, View
+from wanflow.telling.live import Live, Screen, View
 
 
 @pytest.fixture(autouse=True)
@@ -87,10 +90,22 @@ def test_time_left_begins_as_planned_and_becomes_what_is_measured(plan: Plan) ->
     lane = next(iter(course.lanes.values()))
     for job, now in (("1/small", 150.0), ("2/small", 200.0)):
         course.finished(outcome(job), "small", now)
-    measured = (TRUST * lane.planned_s + 100.0) / (TRUST + 2)
+    measured = (TRUST / 3 * lane.planned_s + 100.0) / (TRUST / 3 + 2)
     assert course.left_s(200.0) == pytest.approx(3 * measured, rel=0.01)
     assert course.left_s(200.0 + measured / 2) == pytest.approx(2.5 * measured, rel=0.01)
     assert course.left_s(9_999.0) == pytest.approx(2 * measured, rel=0.01), "a job that hangs is still one to come"
+
+
+@pytest.mark.parametrize("times", [0.1, 10.0])
+def test_a_plan_that_is_far_off_is_soon_forgotten(tmp_path: Path, times: float) -> None:
+    project = small_project(tmp_path / "p", {f"{n}.png": photo(n) for n in range(8)})
+    plan = project.plan()
+    plan.forecast = replace(plan.forecast, seconds=2 * plan.forecast.seconds)  # a half of it are waits
+    course = Course(plan, 0.0)
+    whole = plan.forecast.seconds * times
+    for number in range(4):
+        course.finished(outcome(f"{number}/small"), "small", whole * (number + 1) / 8)
+    assert whole / 2 / 1.6 < course.left_s(whole / 2) < whole / 2 * 1.6
 
 
 def test_nothing_is_left_at_the_end(plan: Plan) -> None:
@@ -117,27 +132,31 @@ def test_rates_are_those_of_the_last_minute(plan: Plan) -> None:
 
 @pytest.fixture
 def view(plan: Plan) -> View:
+    lane = LaneForecast(plan.forecast.lanes[0].lane, 5, Limits(2), 120.0)
+    plan.forecast = Forecast(120.0, (lane,))
     course = Course(plan, 0.0)
     course.finished(outcome("1/odd", Status.SKIPPED), "odd", 0.0)  # the plan knew
     course.finished(outcome("1/small"), "small", 30.0)
     course.finished(outcome("1/tiny", Status.REUSED), "tiny", 30.0)
     course.finished(outcome("2/small", Status.FAILED), "small", 60.0)
     course.finished(outcome("2/tiny", Status.BLOCKED), "tiny", 60.0)
-    lane = course.steps["small"].lane
-    course.lanes[lane].planned_s = 24.0
-    uses = (LaneUse(lane, 2, 1), LaneUse("cn-beijing/图像", 2, 2, queued=3, sent=12), LaneUse("fetch", 4))
+    uses = (
+        LaneUse(lane.lane, 2, 1),
+        LaneUse("cn-beijing/图像", 2, 2, queued=3, sent=12, unanswered=1),
+        LaneUse("fetch", 4),
+    )
     usage = Usage(uses, Decimal("0.25"), Decimal("0.04"), Decimal("1"))
     return View("small on draft", course, usage, ["2/small failed: Deadline: not done"], ["a note"])
 
 
 def test_the_view_has_steps_lanes_time_money_failures_and_notes(view: View) -> None:
     assert drawn(view, 100, 30, 60.0) == [
-        "small on draft · 4 of 5 jobs · 60 s · about 26 s left · $0.25 of $1.00 spent, $0.04 in flight",
+        "small on draft · 4 of 5 jobs · 60 s · about 29 s left · $0.25 of $1.00 spent, $0.04 in flight",
         "  small  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  2/2  1 done, 1 failed",
         "  tiny   ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  2/2  1 reused, 1 blocked",
         "  odd    ──────────────────────────────  0/1",
         "  this machine     1 of 2 slots, 2 done/min",
-        "  cn-beijing/图像  2 of 2 slots, 3 queued, 0 done/min, 12 sent/min",
+        "  cn-beijing/图像  2 of 2 slots, 3 queued, 1 unanswered, looked for, 0 done/min, 12 sent/min",
         "  ✗ 2/small failed: Deadline: not done",
         "  a note",
     ]
@@ -146,7 +165,7 @@ def test_the_view_has_steps_lanes_time_money_failures_and_notes(view: View) -> N
 def test_forty_columns_are_enough(view: View) -> None:
     assert drawn(view, 40, 30, 60.0) == [
         "small on draft · 4 of 5 jobs · 60 s",
-        "  about 26 s left",
+        "  about 29 s left",
         "  $0.25 of $1.00 spent, $0.04 in flight",
         "  small  2/2  1 done, 1 failed",
         "  tiny   2/2  1 reused, 1 blocked",
@@ -160,7 +179,7 @@ def test_forty_columns_are_enough(view: View) -> None:
 
 def test_what_is_at_work_stays_when_lines_are_few(view: View) -> None:
     assert drawn(view, 100, 6, 60.0) == [
-        "small on draft · 4 of 5 jobs · 60 s · about 26 s left · $0.25 of $1.00 spent, $0.04 in flight",
+        "small on draft · 4 of 5 jobs · 60 s · about 29 s left · $0.25 of $1.00 spent, $0.04 in flight",
         "  odd  ──────────────────────────────  0/1",
         "  … and 2 more steps",
         "  this machine     1 of 2 slots, 2 done/min",
@@ -199,6 +218,46 @@ def test_lines_are_written_over_in_place_and_what_is_said_above_stays() -> None:
         before = terminal.written
         screen.draw([Text("four"), Text("five"), Text("six")])
         assert terminal.read() == before, "what is as it was is not written again"
+
+
+def test_after_a_stop_the_view_goes_on_below_what_the_shell_said(plan: Plan, terminal: Terminal) -> None:
+    with terminal.text() as stream, Narrator(stream) as narrator:
+        narrator.consent(plan, yes=False)
+        terminal.read()
+        before = terminal.lines()
+        stream.write("[1]+  Stopped    wanflow run\n$ fg\n")
+        signal.raise_signal(signal.SIGCONT)
+        narrator.passed()
+        terminal.read()
+        assert terminal.lines() == [*before, "[1]+  Stopped    wanflow run", "$ fg", *before]
+
+
+def test_in_the_background_of_a_shell_lines_are_told(tmp_path: Path) -> None:
+    project = three_steps(tmp_path / "p")
+    with Terminal(120, 16) as terminal:
+        script = f"set -m; {shlex.join([*WANFLOW, 'run', 'r.yaml'])} & wait"
+        running = terminal.start(["sh", "-c", script], project.folder)
+        said = terminal.read()
+        assert running.wait() == 0
+    assert "\x1b" not in said
+    assert "1/small  local/fit" in said
+
+
+def test_a_view_that_comes_into_the_background_waits_there(
+    plan: Plan, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with terminal.text() as stream:
+        screen = Screen(stream)
+        live = Live(screen, plan, lambda: 0.0)
+        before = terminal.read()
+        live.say("a note")
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+            live.passed()
+        assert terminal.read() == before
+        live.passed()
+        assert "a note" in terminal.read()
+        live.close()
 
 
 def test_a_window_that_became_narrower_leaves_nothing_behind() -> None:

@@ -1,5 +1,8 @@
 import io
 import json
+import os
+import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,9 +10,10 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from projects import Small, photo, small_project, three_steps
+from projects import WANFLOW, Small, photo, small_project, three_steps
 from test_live import HOSTILE, paid_project, slow_service  # noqa: F401 - a fixture
 
+from wanflow.cli import main
 from wanflow.documents.schemas import load
 from wanflow.errors import Mark, Problem, RefusedError
 from wanflow.model import Outcome, Status
@@ -78,16 +82,25 @@ def test_the_schema_is_to_be_had(project: Small) -> None:
 )
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_what_went_wrong_is_an_event_too(
-    project: Small, words: list[str], kind: str, code: int, as_json: list[str]
+    project: Small,
+    words: list[str],
+    kind: str,
+    code: int,
+    as_json: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = project.command(*words, "--log-format", "json", *as_json)
-    assert done.returncode == code
-    last = events(done.stderr)[-1]
+    monkeypatch.chdir(project.folder)
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--log-format", "json", *as_json])
+    assert ended.value.code == code
+    output, errors = capsys.readouterr()
+    last = events(errors)[-1]
     assert (last["event"], last["kind"], last["exit_code"]) == ("error", kind, code)
     if as_json:
-        assert json.loads(done.stdout)["error"]["message"] == last["message"]
+        assert json.loads(output)["error"]["message"] == last["message"]
     else:
-        assert done.stdout == ""
+        assert output == ""
 
 
 def test_problems_of_rows_are_events_and_the_others_go_on(tmp_path: Path) -> None:
@@ -101,20 +114,14 @@ def test_money_and_lanes_are_told_and_no_secret(tmp_path: Path, slow_service: st
     project = paid_project(tmp_path / "p")
     words = ["run", "r.yaml", "--backend", "dashscope", "--base-url", slow_service, "--log-format", "json"]
     key = {"DASHSCOPE_API_KEY": "sk-secret-of-mine"}
-    refused = project.command(*words, env={**environ(), **key})
+    refused = project.command(*words, env={**os.environ, **key})
     assert refused.returncode == 3
     assert [event["event"] for event in events(refused.stderr)] == ["plan", "error"]
     assert events(refused.stderr)[0]["usd"] == pytest.approx(0.04014)
-    nothing = project.command(*words, "--max-cost", "0.01", env={**environ(), **key})
+    nothing = project.command(*words, "--max-cost", "0.01", env={**os.environ, **key})
     ended = events(nothing.stderr)[-1]
     assert (nothing.returncode, ended["spent"], ended["left"], ended["exit_code"]) == (3, 0, 0.01, 3)
     assert "secret" not in refused.stderr + nothing.stderr
-
-
-def environ() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)
 
 
 def test_what_was_spent_and_is_left_stands_at_each_job(project: Small) -> None:
@@ -170,10 +177,89 @@ def test_text_is_told_in_lines_on_a_terminal_too(project: Small) -> None:
     from ptys import Terminal
 
     with Terminal(100, 30) as terminal:
-        from projects import WANFLOW
-
         running = terminal.start([*WANFLOW, "run", "r.yaml", "--log-format", "text"], project.folder)
         said = terminal.read()
         assert running.wait() == 0
     assert "1/small  local/fit" in said
     assert "\x1b" not in said
+
+
+# -- where nobody listens
+
+
+@pytest.mark.parametrize("words", [["--log-format", "json"], ["--json"]])
+def test_a_run_whose_reader_went_away_goes_on_and_ends_as_it_does(tmp_path: Path, words: list[str]) -> None:
+    project = small_project(tmp_path / "p", {"1.png": photo(1), "2.png": b"no picture", "3.png": photo(3)})
+    done = unread(project, "run", "r.yaml", *words)
+    assert done.returncode == 1, "as with a reader: one row is bad"
+    assert list(project.outputs()) == ["1.png", "3.png"]
+    assert record_of(project)["totals"]["run"] == 2
+
+
+def test_a_pipe_that_breaks_ends_a_command_without_a_word(project: Small) -> None:
+    done = unread(project, "status", stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def record_of(project: Small) -> dict[str, Any]:
+    (record,) = (project.store / "runs").glob("*/run.json")
+    return json.loads(record.read_text(encoding="utf-8"))
+
+
+def unread(project: Small, *words: str, stderr: int | None = None) -> subprocess.CompletedProcess[bytes]:
+    """A command whose output nobody reads any more, nor what it says of errors if not told otherwise."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    streams = {"stdout": theirs, "stderr": stderr or theirs}
+    try:
+        return subprocess.run([*WANFLOW, *words], cwd=project.folder, timeout=60, **streams)
+    finally:
+        os.close(theirs)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_log_that_cannot_be_written_ends_no_run(project: Small) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [*WANFLOW, "run", "r.yaml", "--log-format", "json"]
+        done = subprocess.run(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=full, timeout=60)
+    assert (done.returncode, len(project.outputs())) == (0, 2)
+
+
+def paid_run(slow_service: str) -> list[str]:  # noqa: F811 - the fixture
+    return [*WANFLOW, "run", "r.yaml", "--backend", "dashscope", "--base-url", slow_service, "--max-cost", "1"]
+
+
+def test_a_window_that_is_closed_stops_a_run_as_ctrl_c_does(
+    tmp_path: Path,
+    slow_service: str,  # noqa: F811 - the fixture
+) -> None:
+    from ptys import Terminal
+
+    project = paid_project(tmp_path / "p")
+    with Terminal(120, 16) as terminal:
+        running = terminal.start(paid_run(slow_service), project.folder, DASHSCOPE_API_KEY="sk-x")
+        terminal.read(until=lambda: "$0.0402 in flight" in "".join(terminal.lines()))
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 130
+    record = record_of(project)
+    assert (record["interrupted"], record["totals"]["left_in_flight"]) == (True, 2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells which signals are ignored")
+@pytest.mark.parametrize("nohup", [True, False])
+def test_nohup_lets_a_run_go_on_when_its_window_is_closed(
+    tmp_path: Path,
+    slow_service: str,  # noqa: F811 - the fixture
+    nohup: bool,
+) -> None:
+    with subprocess.Popen(
+        [*["nohup"] * nohup, *paid_run(slow_service), "--log-format", "json"],
+        cwd=paid_project(tmp_path / "p").folder, env={**os.environ, "DASHSCOPE_API_KEY": "sk-x"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr
+        assert any('"started"' in line for line in process.stderr)
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        process.kill()
+    ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+    assert bool(ignored & 1 << (signal.SIGHUP - 1)) is nohup

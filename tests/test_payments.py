@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from paydesk import ORDER, PRICE, Desk, Line, Provider, error, order
 
+from wanflow.amounts import dollars
 from wanflow.errors import Again, EditError, StoreError
 from wanflow.model import Call, Ending, Limits
 from wanflow.paying.attempts import MAX_ATTEMPTS, PATIENCE_S, Left, NoRoom, NotStarted, OverBudget, Performed
@@ -211,6 +212,26 @@ def test_a_request_that_was_taken_unheard_is_found_and_gone_on_with(desk: Desk) 
         "`wanflow run r.yaml -B -s 1/wide` makes it anew, and pays for it",
     )
     assert len(desk.provider.sent) == 1
+
+
+def test_a_lane_tells_how_many_requests_are_looked_for(desk: Desk) -> None:
+    desk.provider.submits, desk.provider.takes_unheard = [error(Again.UNSURE, "NoAnswer")], True
+    seen: list[int] = []
+
+    async def watched(payments: Payments) -> Performed:
+        listed = desk.provider.tasks
+
+        async def tasks(*asked: Any) -> Any:
+            seen.append(payments.unanswered[ORDER.lane])
+            return await listed(*asked)
+
+        desk.provider.tasks = tasks  # type: ignore[method-assign]
+        performed = await payments.perform(ORDER)
+        seen.append(payments.unanswered[ORDER.lane])
+        return performed
+
+    assert desk.work(watched).result.task_id == "task-1"
+    assert seen[-2:] == [1, 0]
 
 
 def test_a_clock_that_is_a_day_wrong_is_compared_before_anything_is_sent(desk: Desk) -> None:
@@ -460,8 +481,8 @@ def test_as_many_tasks_are_sent_as_the_budget_has_room_for(desk: Desk, cap: str,
     desk.provider.wait = slow  # type: ignore[method-assign]
     desk.work(ten, cap=Decimal(cap), stopping=lambda: bool(said))
     assert len(desk.provider.sent) == fit
-    gone = f"${price * fit} are spent and $0.00000 in flight or in doubt"
-    assert {*said} == {f"the next task costs ${price}; of at most ${cap}, {gone}"}
+    gone = f"{dollars(price * fit)} are spent and $0.00 in flight or in doubt"
+    assert {*said} == {f"the next task costs {dollars(price)}; of at most ${cap}, {gone}"}
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 from projects import Heard, Small, coded, photo, small_project, three_steps
 
-from wanflow import api, report
+from wanflow import api, reporting
 from wanflow.documents.schemas import load
 from wanflow.errors import StoreError, UsageError
 from wanflow.paying.status import Unrecorded
 from wanflow.record import RunRecord
-from wanflow.reporting.head import Tally, head
+from wanflow.reporting.head import Tally, figures_of, head, summary
 from wanflow.reporting.lookup import Lookup
 from wanflow.reporting.records import Runs
 from wanflow.reporting.rows import Album, Rows
@@ -155,6 +155,17 @@ def test_a_drafts_badge_warnings_and_prices_are_told(first: Told) -> None:
     assert first.job("r01/prep")["fidelity"] == ""
 
 
+@pytest.mark.parametrize(("fidelity", "told"), [("real", ""), ("approximate", "approximate"), ("proxy", "draft")])
+def test_pictures_are_told_apart_from_the_models(fidelity: str, told: str, tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    path = project.store / "runs" / project.run().run_id / "run.json"
+    text = path.read_text(encoding="utf-8")
+    assert '"fidelity": "real"' in text
+    path.write_text(text.replace('"fidelity": "real"', f'"fidelity": "{fidelity}"'), encoding="utf-8")
+    made = read(reporting.make(here=project.folder).path.parent)
+    assert made[0]["jobs"][0]["fidelity"] == told
+
+
 def test_output_files_are_named_with_addresses_that_a_browser_follows(first: Told) -> None:
     [written] = first.job("r01/best")["outputs"]
     assert written == {"path": "out/best r01 #1.jpg", "href": "../out/best%20r01%20%231.jpg"}
@@ -277,6 +288,58 @@ def test_compared_runs_say_what_is_same_changed_new_and_gone(archive: tuple[Smal
     assert sum(found.head["compare"]["counts"].values()) == sum(len(jobs) for _, _, jobs, _ in found.index)
 
 
+NOTHING = dict.fromkeys(
+    (
+        *("jobs", "run", "reuse", "failed", "blocked", "refused", "skip", "excluded", "parked", "not_started"),
+        *("left_in_flight", "written", "not_written", "paid_tasks", "fetched", "usd", "seconds"),
+    ),
+    0,
+)
+
+
+@pytest.mark.parametrize(
+    ("totals", "said", "figures"),
+    [
+        (
+            {"jobs": 3, "run": 3},
+            "3 done, 0 reused in 0.0 s",
+            "done 3 (of 3 jobs) | reused 0 | paid $0.00 (no task was sent)",
+        ),
+        ({}, "0 done, 0 reused in 0.0 s", "done 0 (of 0 jobs) | reused 0 | paid $0.00 (no task was sent)"),
+        (
+            {"jobs": 4, "run": 1, "reuse": 3, "paid_tasks": 1, "usd": 0.02},
+            "1 done, 3 reused, $0.02 paid in 0.0 s",
+            "done 1 (of 4 jobs) | reused 3 (75 % of the jobs) | paid $0.02 (1 task)",
+        ),
+        (
+            {"jobs": 3, "failed": 3, "paid_tasks": 3},
+            "0 done, 0 reused, 3 failed in 0.0 s",
+            "done 0 (of 3 jobs) | reused 0 | failed 3 | paid $0.00 (3 tasks, which cost nothing)",
+        ),
+        (
+            {"jobs": 6, "failed": 1, "blocked": 2, "not_started": 3},
+            "0 done, 0 reused, 1 failed, 2 blocked, 3 not started in 0.0 s",
+            "done 0 (of 6 jobs) | reused 0 | not done 6 (1 failed, 2 blocked, 3 not started) | paid $0.00 (no task was sent)",
+        ),
+        (
+            {"jobs": 3, "run": 3, "paid_tasks": 3, "fetched": 3},
+            "3 done, 0 reused, 3 fetched that an earlier run paid for in 0.0 s",
+            "done 3 (of 3 jobs) | reused 0 | paid $0.00 (3 tasks fetched, which cost nothing)",
+        ),
+        (
+            {"jobs": 3, "run": 2, "parked": 1, "paid_tasks": 2, "usd": None},
+            "2 done, 0 reused, 1 waiting for a pick, paid at prices that are not known in 0.0 s",
+            "done 2 (of 3 jobs) | reused 0 | paid not known (2 tasks)",
+        ),
+    ],
+)
+def test_the_head_says_it_in_the_words_of_the_run(totals: dict[str, Any], said: str, figures: str) -> None:
+    told: dict[str, Any] = {"totals": NOTHING | totals, "interrupted": False, "open_picks": {}}
+    assert summary(told) == said
+    shown = [f"{name} {value}{f' ({note})' if note else ''}" for name, value, note in figures_of(told)]
+    assert " | ".join(shown) == f"{figures} | time 0.0 s"
+
+
 def test_rows_that_only_the_other_run_has_are_shown_as_gone(tmp_path: Path) -> None:
     project = small_project(tmp_path / "p")
     before = project.run()
@@ -339,7 +402,7 @@ def test_rows_of_which_no_record_is_left_say_so(tmp_path: Path) -> None:
     found = told(project)
     assert "no record is left" in found.rows["1"]["note"]
     assert found.job("1/small")["pictures"] == []
-    assert "no record is left" in report.make(here=project.folder).notes[0]
+    assert "no record is left" in reporting.make(here=project.folder).notes[0]
 
 
 def test_what_was_not_selected_is_shown_so(tmp_path: Path) -> None:
@@ -380,7 +443,7 @@ def test_a_record_of_an_older_version_is_shown_as_far_as_it_tells(
     assert found.rows["r01"]["inputs"][0]["name"] == "photos/astronaut.jpg"
     assert found.job("r01/colorize")["prompt"] == first.job("r01/colorize")["prompt"]
     assert found.head["timeline"]["lanes"] == []
-    made = report.make(run, here=project.folder)
+    made = reporting.make(run, here=project.folder)
     assert any("An older version" in note for note in made.notes)
 
 
@@ -390,7 +453,7 @@ def test_a_row_without_any_known_result_is_shown_without_pictures(tmp_path: Path
     shutil.rmtree(project.store / "objects")
     (project.store / "index.sqlite").unlink()
     shutil.rmtree(project.folder / "out")
-    made = report.make(here=project.folder)
+    made = reporting.make(here=project.folder)
     rows = read(made.path.parent)
     assert rows[0]["jobs"][0]["pictures"][0]["note"] == "not here any more"
     assert rows[0]["inputs"][0]["picture"]["thumb"]
@@ -412,9 +475,9 @@ def test_a_run_is_named_by_its_id_its_beginning_last_or_its_file(three: tuple[Sm
     assert runs.find(ids[0]).run_id == ids[0]
     assert runs.find(ids[1][:-3]).run_id == ids[1]
     path = project.store / "runs" / ids[0] / "run.json"
-    assert report.make(path, here=project.folder.parent, out="x").run == ids[0]
-    assert report.make(str(path.parent), here=project.folder.parent, out="x").run == ids[0]
-    assert report.make(ids[2], compare="previous", here=project.folder).run == ids[2]
+    assert reporting.make(path, here=project.folder.parent, out="x").run == ids[0]
+    assert reporting.make(str(path.parent), here=project.folder.parent, out="x").run == ids[0]
+    assert reporting.make(ids[2], compare="previous", here=project.folder).run == ids[2]
 
 
 def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]], tmp_path: Path) -> None:
@@ -425,14 +488,23 @@ def test_a_wrong_run_is_refused_with_what_there_is(three: tuple[Small, list[str]
         Runs(project.store).find(ids[0][:4])
     with pytest.raises(UsageError, match=r"there is no run \.\./x"):
         Runs(project.store).find("../x")
-    with pytest.raises(UsageError, match="there is no run in this folder yet"):
-        report.make(here=tmp_path / "empty")
+    with pytest.raises(
+        UsageError, match="there is no record of a run in this folder yet: wanflow run RECIPE makes one$"
+    ):
+        reporting.make(here=tmp_path / "empty")
     with pytest.raises(UsageError, match=r"there is no file nope/run\.json"):
-        report.make("nope/run.json", here=project.folder)
+        reporting.make("nope/run.json", here=project.folder)
     with pytest.raises(UsageError, match="is the first run of small here"):
-        report.make(ids[0], compare="previous", here=project.folder)
+        reporting.make(ids[0], compare="previous", here=project.folder)
     with pytest.raises(UsageError, match="is the reported run itself"):
-        report.make(ids[0], compare=ids[0], here=project.folder)
+        reporting.make(ids[0], compare=ids[0], here=project.folder)
+
+
+def test_after_a_run_that_was_killed_one_is_told_to_run_again(tmp_path: Path) -> None:
+    project = small_project(tmp_path / "p")
+    shutil.rmtree(project.store / "runs" / project.run().run_id)
+    with pytest.raises(UsageError, match="killed leaves none: run it again, what is done stays"):
+        reporting.make(here=project.folder)
 
 
 def test_a_record_far_from_its_project_is_shown_without_pictures(tmp_path: Path) -> None:
@@ -440,7 +512,7 @@ def test_a_record_far_from_its_project_is_shown_without_pictures(tmp_path: Path)
     run = project.run().run_id
     shutil.copyfile(project.store / "runs" / run / "run.json", tmp_path / "artifact.json")
     shutil.rmtree(project.folder)
-    made = report.make("artifact.json", here=tmp_path)
+    made = reporting.make("artifact.json", here=tmp_path)
     assert (made.run, made.rows, made.pictures) == (run, 2, 0)
     assert not (tmp_path / ".wanflow").exists()
 
@@ -450,7 +522,7 @@ def test_the_record_of_a_newer_version_is_refused(three: tuple[Small, list[str]]
     path = project.store / "runs" / ids[2] / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 2}), encoding="utf-8")
     with pytest.raises(StoreError, match="its format_version is 2; a newer wanflow reads it"):
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
 
 
 def test_a_run_without_a_record_is_said_to_go_on_or_to_be_killed(tmp_path: Path) -> None:
@@ -461,7 +533,9 @@ def test_a_run_without_a_record_is_said_to_go_on_or_to_be_killed(tmp_path: Path)
         runs.find("20261121T000000Z-a")
     with pytest.raises(UsageError, match="was killed"):
         runs.find("20261121T000000Z-b")
-    with pytest.raises(UsageError, match=r"there is no run in this folder yet \(20261121T000000Z-a still goes on\)"):
+    with pytest.raises(
+        UsageError, match=r"no record of a run in this folder yet: 20261121T000000Z-a still goes on; ask again"
+    ):
         runs.find("last")
 
 
@@ -478,9 +552,9 @@ def test_a_spoilt_record_is_refused_in_words(three: tuple[Small, list[str]], tex
     project, ids = three
     (project.store / "runs" / ids[2] / "run.json").write_text(text, encoding="utf-8")
     with pytest.raises(StoreError, match=why):
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
     (project.store / "runs" / ids[1] / "run.json").write_text(text, encoding="utf-8")
-    assert report.make(ids[0], here=project.folder).rows == 2
+    assert reporting.make(ids[0], here=project.folder).rows == 2
 
 
 ENDLESS = [{"at": float("inf"), "row": "1", "place": "", "inputs": [], "rows": [], "shape": ""}]
@@ -496,7 +570,7 @@ def test_a_record_that_no_wanflow_wrote_is_refused_or_shown_and_never_a_bug(
     record = json.loads(path.read_text(encoding="utf-8")) | {member: value}
     path.write_text(json.dumps(record), encoding="utf-8")
     try:
-        report.make(here=project.folder)
+        reporting.make(here=project.folder)
     except StoreError as error:
         assert "is no record of a run" in str(error)
 
@@ -506,7 +580,7 @@ def test_a_record_that_no_wanflow_wrote_is_refused_or_shown_and_never_a_bug(
 
 def test_pictures_are_small_upright_and_shared(archive: tuple[Small, Mapping[str, RunRecord]], tmp_path: Path) -> None:
     project, records = archive
-    made = report.make(records["first"].run_id, here=project.folder, out=tmp_path / "r")
+    made = reporting.make(records["first"].run_id, here=project.folder, out=tmp_path / "r")
     folder = made.path.parent
     rows = {row["key"]: row for row in read(folder)}
     turned = rows["r08"]["inputs"][0]["picture"]
@@ -537,5 +611,5 @@ def test_a_listener_hears_nothing_of_reports(tmp_path: Path) -> None:
     project, heard = small_project(tmp_path / "p"), Heard()
     project.run(heard)
     before = len(heard.outcomes), (project.store / "index.sqlite").read_bytes()
-    report.make(here=project.folder)
+    reporting.make(here=project.folder)
     assert (len(heard.outcomes), (project.store / "index.sqlite").read_bytes()) == before

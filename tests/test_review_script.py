@@ -119,11 +119,20 @@ def test_the_exit_code_is_the_gate(project: Reviewed, flags: list[str], code: in
     assert told in done.stdout
 
 
+@pytest.mark.parametrize("flags", [["--args", "--max-cost"], ["--nothing"], ["--recipes"]])
+def test_flags_of_its_own_that_are_wrong_are_wrong_use(project: Reviewed, flags: list[str]) -> None:
+    done = review("plan", project.folder, *flags)
+    assert (done.returncode, done.stderr) == (64, "")
+    assert done.stdout.startswith("| wanflow: ")
+    assert ("as in --args=--force" in done.stdout) == (flags != ["--nothing"])
+
+
 @pytest.mark.parametrize("args", ["--help", "-o"])
 def test_no_flag_takes_the_gate_away(project: Reviewed, args: str) -> None:
     done = review("plan", project.folder, "--recipes", "*.yaml", f"--args={args}", "--forbid=paid", "--check=false")
     assert done.returncode in (3, 64), done.stdout
-    assert "forbid paid was given" in done.stdout or "no plan is kept" in done.stdout
+    assert "forbid paid was given" in done.stdout or "no plan is kept" in done.stdout or "no folder" in done.stdout
+    assert not [path for path in project.folder.iterdir() if path.name.startswith("-")]
 
 
 PART = "wanflow: 1\ninputs: {photo: {}}\nsteps:\n  a: {uses: local/resize, image: inputs.photo, with: {width: 9}}\n"

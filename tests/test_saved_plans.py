@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from reviewed import Reviewed, reviewed_project
 from wanflow import api, reviewing
 from wanflow.cli import main
 from wanflow.documents.schemas import load
-from wanflow.errors import RefusedError, StoreError, UsageError, WanflowError
+from wanflow.errors import RefusedError, StoreError, UsageError, WanflowError, unwritable
 from wanflow.model import Status
 from wanflow.planning.saved import Saved, is_saved, read
 from wanflow.record import RunRecord
@@ -192,6 +194,91 @@ def test_a_run_pays_at_most_what_was_approved(project: Reviewed, monkeypatch: py
 
     run(project)
     assert caps == [saved.usd_worst]
+
+
+@pytest.mark.parametrize("most", ["0.01", "0.05"])
+def test_a_plan_that_has_no_room_in_max_cost_starts_nothing_and_stays_unused(project: Reviewed, most: str) -> None:
+    saved = save(project)
+    assert saved.usd_worst is not None
+    assert saved.usd_worst > Decimal("0.05")
+    told = rf"nothing was started: plan\.json may cost .*, and --max-cost is .{most}; raise it"
+    with pytest.raises(RefusedError, match=told):
+        run(project, max_cost=Decimal(most))
+    assert project.fakery.asked == []
+    assert run(project, max_cost=saved.usd_worst).exit_code == 0
+
+
+def _whole(text: str) -> float:
+    return int(float(text)) if text.endswith(".0") else float(text)
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_a_plan_that_another_program_laid_out_anew_is_the_same_plan(
+    project: Reviewed, bom: bytes, is_sorted: bool
+) -> None:
+    save(project)
+    file = project.folder / "plan.json"
+    content = json.loads(file.read_text(), parse_float=_whole)
+    file.write_bytes(bom + json.dumps(content, sort_keys=is_sorted, indent=2).encode())
+    assert is_saved(file)
+    assert run(project).exit_code == 0
+
+
+def test_a_plan_of_another_version_is_told_as_one(project: Reviewed) -> None:
+    save(project)
+    changed(project, lambda plan: plan.update(format_version=2))
+    result = CliRunner().invoke(main, ["run", "plan.json"])
+    assert result.exit_code == 64
+    assert "plan.json was made by another version of wanflow: it has format_version 2, and this one" in result.stderr
+    assert "Make the plan anew" in result.stderr
+
+
+@pytest.mark.parametrize("text", ['{"wanflow": 1, "saved_plan": 1, "jobs": []}', '{"saved_plan": ', '["saved_plan"]'])
+def test_what_only_speaks_of_a_saved_plan_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.json").write_text(text)
+    assert not is_saved(tmp_path / "r.json")
+
+
+PREPARED = """\
+wanflow: 1
+manifest: {from: photos.csv}
+steps:
+  prep: {uses: local/resize, image: row.photo, with: {width: 600}}
+  colour: {uses: wan/colorization, image: steps.prep, with: {prompt: "${{ row.id }}"}}
+outputs: {card: {image: steps.colour, to: "out/${{ row.id }}.png"}}
+"""
+
+
+def test_a_photo_replaced_by_that_of_another_row_is_named(project: Reviewed) -> None:
+    project.recipe.write_text(PREPARED)
+    save(project)
+    (project.folder / "b.png").write_bytes((project.folder / "a.png").read_bytes())
+    first, rest = refused(project)
+    assert first.startswith("0002/prep: image: ")
+    assert "b.png" in first
+    assert rest == "1 job takes what these make"
+
+
+def test_the_file_of_a_plan_is_where_a_folder_is_and_takes_no_other_files_place(project: Reviewed) -> None:
+    def keep(file: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["plan", "r.yaml", "-o", file])
+        return result.exit_code, result.stderr
+
+    assert keep("no/where/plan.json") == (64, "wanflow: -o: there is no folder no/where; make it first\n")
+    assert not (project.folder / "no").exists()
+    (project.folder / "mine.json").write_text("{}")
+    assert keep("mine.json") == (
+        64,
+        "wanflow: -o: mine.json is there already and is no plan; move it away, or give the plan another name\n",
+    )
+    assert (project.folder / "mine.json").read_text() == "{}"
+    assert [keep("plan.json")[0] for _ in range(2)] == [0, 0]
+
+
+def test_a_full_disk_here_is_told_as_this_folder() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert unwritable(Path("plan.json").parent, full).startswith("this folder has no room left (No space left on")
 
 
 def test_another_model_is_refused(project: Reviewed) -> None:
@@ -526,7 +613,7 @@ def test_a_plan_that_fails_leaves_no_older_one_to_be_run(project: Reviewed) -> N
 def test_a_plan_that_fails_removes_no_other_file(project: Reviewed) -> None:
     (project.folder / "plan.json").write_text("{}")
     project.change("local/resize", "local/none")
-    assert CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 65
+    assert CliRunner().invoke(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 64
     assert (project.folder / "plan.json").read_text() == "{}"
 
 

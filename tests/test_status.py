@@ -293,6 +293,19 @@ def test_the_text_tells_how_selected_jobs_ended(store: Path) -> None:
     ]
 
 
+def test_the_text_names_what_helps_once_a_code(store: Path) -> None:
+    path = store / "runs" / "1" / "run.json"
+    record = json.loads(path.read_text())
+    for outcome in record["outcomes"]:
+        outcome["error"] = {"code": "Blocked" if outcome["status"] == "blocked" else "Deadline", "message": "no"}
+    path.write_text(json.dumps(record))
+    told = console.status_text(look(store, store / "none", datetime.now(UTC), ["state:failed", "run/sheet"]))
+    assert [line for line in told.splitlines() if line.startswith("  Deadline")] == [
+        "  Deadline: Raise seconds_per_megapixel in wanflow.toml, or make the picture smaller before it."
+    ]
+    assert "  Blocked" not in told
+
+
 @pytest.mark.parametrize(
     ("select", "words"),
     [

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wanflow.language.templates import MAX_TEXT, TemplateError, compile_expression, compile_value
+from wanflow.language.sandbox import MAX_TEXT, TemplateError
+from wanflow.language.templates import compile_expression, compile_value
 
 ROOTS = ("row", "params")
 

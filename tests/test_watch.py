@@ -11,11 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fakes import Fakery, picture
 from projects import WANFLOW, Small, photo, small_project
 from test_live import paid_project, slow_service  # noqa: F401 - a fixture
 
 from wanflow import api
+from wanflow.cli import main
 from wanflow.cli.watch import Watch, Watched
 from wanflow.errors import RefusedError
 from wanflow.telling.narrator import Narrator
@@ -34,7 +36,8 @@ class Watching:
         )
         self._lines: queue.Queue[str] = queue.Queue()
         self.said: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -48,6 +51,13 @@ class Watching:
             said.append(self._lines.get(timeout=PATIENCE_S))
         self.said += said
         return "\n".join(said)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()  # when its workers have ended, too
+        assert self.process.stdout
+        self.process.stdout.close()
 
     def idle(self) -> str:
         return self.until("watching .* Ctrl-C ends it")
@@ -68,10 +78,7 @@ def watching(project: Small) -> Iterator[Callable[..., Watching]]:
 
     yield begin
     for each in begun:
-        each.process.kill()
-        each.process.wait()
-        assert each.process.stdout
-        each.process.stdout.close()
+        each.end()
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -129,15 +136,17 @@ def test_rows_that_are_as_they_were_are_watched(project: Small, watching: Callab
 
 
 def test_the_first_run_decides_whether_there_is_anything_to_watch(project: Small) -> None:
-    done = project.command("run", "r.yaml", "--watch", "--backend", "nobody")
-    assert (done.returncode, "there is no backend nobody" in done.stderr) == (64, True)
+    done = CliRunner().invoke(main, ["run", str(project.recipe), "--watch", "--backend", "nobody"])
+    assert (done.exit_code, "there is no backend nobody" in done.output) == (64, True)
 
 
-@pytest.mark.parametrize("words", [["-n"], []])
-def test_only_recipes_are_watched_and_only_runs(project: Small, words: list[str]) -> None:
-    project.command("plan", "r.yaml", "-o", "plan.json")
-    done = project.command("run", "r.yaml" if words else "plan.json", "--watch", *words)
-    assert (done.returncode, "--watch" in done.stderr) == (64, True)
+def test_only_recipes_are_watched_and_only_runs(project: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    command = CliRunner().invoke
+    assert command(main, ["plan", "r.yaml", "-o", "plan.json"]).exit_code == 0
+    for words in (["r.yaml", "-n"], ["plan.json"]):
+        done = command(main, ["run", *words, "--watch"])
+        assert (done.exit_code, "--watch" in done.output) == (64, True)
 
 
 def test_what_is_missing_is_said_with_its_remedy(project: Small) -> None:
@@ -184,14 +193,15 @@ def test_everything_that_a_recipe_reads_is_watched(tmp_path: Path) -> None:
 
 def test_a_new_file_that_a_pattern_finds_counts_and_an_output_beside_it_does_not(tmp_path: Path) -> None:
     project = small_project(tmp_path / "p")
-    edit(project.recipe, "{from: photos.csv, key: id}", '{from: "photos/?.png"}')
+    edit(project.recipe, "{from: photos.csv, key: id}", '{from: "photos/**/?.png"}')
     edit(project.recipe, "row.photo", "row.path")
-    edit(project.recipe, "out/${{ row.id }}.png", "photos/${{ row.stem }}-small.png")
+    edit(project.recipe, '"out/${{ row.id }}.png"', '"photos/new/${{ row.stem }}.png", provenance: sidecar')
     watched = Watched(project.recipe, project.folder)
     watched.leave_out(project.plan(asked=watched.files))
     before = watched.look()
     project.run()
-    assert (project.folder / "photos" / "1-small.png").exists()
+    assert {file.name for file in (project.folder / "photos" / "new").iterdir()} >= {"1.png", "2.png"}
+    assert len(list((project.folder / "photos" / "new").iterdir())) == 4
     assert watched.look() == before
     (project.folder / "photos" / "3.png").write_bytes(photo(3))
     assert {*watched.look()} - {*before} == {str(project.folder / "photos" / "3.png")}
@@ -319,4 +329,4 @@ def test_a_watch_makes_the_report_anew_and_opens_it_once(
 
 
 def test_nothing_is_opened_of_a_plan(project: Small) -> None:
-    assert project.command("run", "r.yaml", "-n", "--open").returncode == 64
+    assert CliRunner().invoke(main, ["run", str(project.recipe), "-n", "--open"]).exit_code == 64

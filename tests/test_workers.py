@@ -1,8 +1,12 @@
 import asyncio
+import contextlib
 import hashlib
 import os
 import signal
+import socket
+import threading
 from dataclasses import replace
+from multiprocessing import forkserver
 from pathlib import Path
 
 import hostile
@@ -130,6 +134,36 @@ def test_a_job_that_ends_its_process_is_tried_once_more(tmp_path: Path) -> None:
 
     error = asyncio.run(tried())
     assert (error.code, error.attempts, len(notes)) == ("WorkerDied", 2, 1)
+
+
+def test_a_fork_server_that_dies_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as dying:
+        dying.bind(str(tmp_path / "s"))
+        dying.listen()
+        held: list[int] = []
+
+        def accept_and_die() -> None:
+            with dying.accept()[0] as client:
+                _, (taken, *answers), _, _ = socket.recv_fds(client, 1, 16)
+            for answer in answers:
+                os.close(answer)
+            held.append(taken)
+
+        async def killed() -> None:
+            workers = Workers(1, tmp_path / "store")
+            try:
+                await workers.perform(call(tmp_path))  # the server runs
+                workers.close()
+                monkeypatch.setattr(forkserver._forkserver, "_forkserver_address", str(tmp_path / "s"))
+                threading.Thread(target=accept_and_die, daemon=True).start()
+                await workers.perform(call(tmp_path))
+            finally:
+                workers.close()
+
+        with pytest.raises(EditError, match="no worker process can be started: the process that starts them died") as e:
+            asyncio.run(killed())
+        assert e.value.again is Again.SOON
+        os.close(held.pop())
 
 
 def test_a_job_that_wants_too_much_memory_is_refused_in_words_and_its_worker_lives_on(tmp_path: Path) -> None:

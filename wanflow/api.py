@@ -124,6 +124,8 @@ def explain_file(file: str | Path, here: Path | None = None) -> FileExplanation:
 
     here = (here or Path.cwd()).resolve()
     path = Path(os.path.abspath(here / file))  # noqa: PTH100 - what is a link stays one
+    if path.is_dir():
+        raise UsageError(f"{quoted(str(file))} is a folder; name a file in it")
     roots = [find_root(path, here), find_root(here / "recipe", here)]
     root = next((root for root in roots if (root / STORE).is_dir()), None)
     # Who was sent a picture has no project: the file's own words, and the user's receipts, are all that there is.

@@ -290,7 +290,7 @@ def unwritable(folder: Path, error: OSError) -> str:
 
 def no_room(folder: Path, reason: str) -> str:
     """A folder's disk is full, in the system's words, and what to do."""
-    return f"{folder} has no room left ({reason}); make room there"
+    return f"{'this folder' if folder == Path() else folder} has no room left ({reason}); make room there"
 
 
 def describe_os_error(error: OSError) -> str:

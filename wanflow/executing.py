@@ -9,6 +9,7 @@ import secrets
 import signal
 from decimal import Decimal
 
+from wanflow.amounts import dollars, exact
 from wanflow.backends import Backend
 from wanflow.clock import Clock
 from wanflow.errors import (
@@ -52,7 +53,10 @@ PULSE_S = 0.25
 
 
 def require_approval(project: Project, planner: Planner, approved: Saved) -> None:
-    """Refuse a plan that was run before, or no longer is what was approved. Raises RefusedError."""
+    """Refuse a plan that was run before, is no longer what was approved, or has no room in `max_cost`.
+
+    Raises RefusedError.
+    """
     if run_id := plans.used_by(project.store, approved.nonce):
         raise RefusedError(f"nothing was started: {approved.shown} was run already, as {run_id}. {_after(project)}")
     # What was fetched since then is what the plan would have fetched.
@@ -64,6 +68,12 @@ def require_approval(project: Project, planner: Planner, approved: Saved) -> Non
         lines = "\n".join([*(f"  {line}" for line in found[:MOST_TOLD]), *more])
         raise RefusedError(
             f"nothing was started: {approved.shown} is not what would be done now\n{lines}\nMake a new plan."
+        )
+    totals, most = planner.plan.totals, project.options.max_cost
+    if most is not None and totals.usd_worst > most:  # else the part that it pays for would use up the plan
+        raise RefusedError(
+            f"nothing was started: {approved.shown} may cost {dollars(totals.usd_worst)}, and --max-cost is "
+            f"{exact(most)}; raise it, or plan less (wanflow plan ... --pilot N, --select WHAT)"
         )
 
 
@@ -189,6 +199,9 @@ async def _interruptible(work: Run, run_id: str, listener: Listener) -> RunRecor
             reminding.append(loop.create_task(remind(lambda: work.waiting, work.clock, listener.note)))
 
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+        # nohup wants this. What a script starts with `&` ignores SIGINT, too, and whoever sends one then means it.
+        if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGINT:
+            continue
         # Where the platform has no handlers (Windows), or in a thread, Ctrl-C ends the run at once.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, interrupt)

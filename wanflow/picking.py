@@ -6,7 +6,7 @@ All raise RecipeError, UsageError and StoreError as `api.plan` does, and UsageEr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,53 +19,17 @@ from wanflow.choosing.picks import FIRST_TAKE, Choice, Frozen, NamedTake, Picks,
 from wanflow.choosing.picksfile import read
 from wanflow.errors import EditError, Mark, Problem, StoreError, UsageError, did_you_mean, quoted, unwritable
 from wanflow.judging.measures import LOOK
-from wanflow.language.expand import RowError
 from wanflow.language.extensions import installed
 from wanflow.language.picks import SCORERS
 from wanflow.language.recipe import PICKERS
-from wanflow.model import Action, Blob, Chosen, Decision, Reason, RefKind
+from wanflow.model import Action, Blob, Decision, Reason
 from wanflow.opening import looking
+from wanflow.planning.candidates import Candidates, candidates
 from wanflow.planning.plan import Planner
-from wanflow.planning.planned import RowPlan
 from wanflow.settings import shown
 
 _NAME = re.compile("[a-z][a-z0-9_-]{0,63}")
 Now = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """A job with candidates: what goes on of them, whether a person chose that, and the picture they were made from."""
-
-    row: str
-    step: str
-    chosen: Chosen
-    top: int
-    by_hand: bool
-    before: tuple[Blob, Path] | None
-
-    @property
-    def job(self) -> str:
-        """Its address."""
-        return f"{self.row}/{self.step}"
-
-    @property
-    def state(self) -> str:
-        """open, stale, picked (by a person) or chosen (by the step's rule)."""
-        if self.chosen.stale:
-            return "stale"
-        return "open" if self.chosen.is_open else "picked" if self.by_hand else "chosen"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a person has to choose."""
-        return self.chosen.is_open
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of those that go on, best first."""
-        digests = [blob.sha256 for blob in self.chosen.candidates]
-        return [digests.index(blob.sha256) + 1 for blob in self.chosen.pictures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +51,7 @@ class Picking:
 
     def __init__(self, planner: Planner, now: Now = lambda: datetime.now(UTC)) -> None:
         self.planner, self._now = planner, now
-        self.candidates = list(_candidates(planner))
+        self.candidates = list(candidates(planner))
         self._by_job = {one.job: one for one in self.candidates}
         self.file = planner.picks_file
 
@@ -347,37 +311,6 @@ def pick(
     with looking(recipe, everything(options)) as planner:
         found = Picking(planner, now)
         return found.choose_by(by) if by else found.choose(addresses)
-
-
-def _candidates(planner: Planner) -> Iterator[Candidates]:
-    choices = planner.picks.choices
-    for place, entry in enumerate(planner.plan.entries):
-        for decision in entry.decisions if isinstance(entry, RowPlan) else ():
-            if (chosen := decision.chosen) and chosen.candidates:
-                by_hand = (entry.key, decision.step) in choices
-                top = planner.plan.recipe.step(decision.step).pick.top or 1
-                before = _before(planner, place, decision.step)
-                yield Candidates(entry.key, decision.step, chosen, top, by_hand, before)
-
-
-def _before(planner: Planner, place: int, step: str) -> tuple[Blob, Path] | None:
-    """The picture that a job's candidates were made from, and where it lies."""
-    of = planner.expansion.recipe.step(step)
-    sources = planner.plan.sources(place, of)
-    if not (found := sources.get("image") or sources.get("images.0")):
-        return None
-    at, ref = found
-    entry = planner.plan.entries[at]
-    if not isinstance(entry, RowPlan):
-        return None
-    if ref.kind is RefKind.STEP:
-        made = next(decision for decision in entry.decisions if decision.step == ref.name)
-        pictures = made.chosen.pictures if made.chosen else made.result.blobs if made.result else ()
-        return (pictures[0], planner.blobs.path(pictures[0].sha256)) if pictures else None
-    with suppress(RowError):
-        source = planner.supplier.file(ref, entry.row, of.named_at("image"))
-        return source.blob, planner.inputs.root / source.path
-    return None
 
 
 def _is_said(picks: Picks, choice: Choice) -> bool:

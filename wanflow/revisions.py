@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,7 +50,13 @@ class Revision:
     def __init__(self, folder: Path, ref: str) -> None:
         self.folder, self.ref = folder, ref
         self._objects: subprocess.Popen[bytes] | None = None
-        self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
+        try:
+            self.prefix = os.fsdecode(_git(folder, "rev-parse", "--show-prefix").rstrip(b"\n"))
+        except UsageError as error:
+            if "not a git repository" not in str(error) or any(map(os.path.lexists, _repositories(folder))):
+                raise  # one that git can't read, of which it says why
+            nothing = f"there is no git repository here, and no folder {quoted(ref)}"
+            raise UsageError(f"--diff: {nothing}; name a folder, or a revision from within a repository") from error
         commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if not commit:
             shallow = _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
@@ -147,6 +153,11 @@ def is_plain(path: str) -> bool:
     """Whether a name in a tree stays below the folder that it is written to."""
     parts = {part.lower() for part in PurePosixPath(path).parts}
     return bool(parts) and not path.startswith("/") and not {"..", ".git", ".wanflow"} & parts
+
+
+def _repositories(folder: Path) -> Iterator[Path]:
+    """Where git looks for the repository that a folder is in."""
+    yield from (place / ".git" for place in (folder, *folder.parents))
 
 
 def _command(folder: Path, *words: str) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from wanflow.errors import EditError, WanflowError
 from wanflow.language.expand import RowError
-from wanflow.language.templates import TemplateError
+from wanflow.language.sandbox import TemplateError
 
 HERE = Path(__file__).parent
 OURS = (WanflowError, TemplateError, RowError)

@@ -8,7 +8,8 @@ from typing import Any
 
 import mutations
 
-from wanflow.language.templates import MAX_TEXT, compile_expression, compile_value
+from wanflow.language.sandbox import MAX_TEXT
+from wanflow.language.templates import compile_expression, compile_value
 
 ROOTS = ("row", "params")
 FIELDS = ("a", "b", "list", "map", "long", "number", "none", "absent", "items", "__class__", "_x", "0")

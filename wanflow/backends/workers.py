@@ -85,9 +85,10 @@ class Workers:
         except TimeoutError as error:
             self._drop(worker)
             raise EditError("Deadline", too_slow) from error
-        except OSError as error:
+        except (OSError, EOFError) as error:  # as the fork server says it, when it was killed
             self._drop(worker)
-            message = f"no worker process can be started: {describe_os_error(error)}"
+            why = describe_os_error(error) if isinstance(error, OSError) else "the process that starts them died"
+            message = f"no worker process can be started: {why}"
             raise EditError("WorkerNotStarted", message, Again.SOON) from error
         except EditError:
             self._release(worker)

@@ -9,7 +9,9 @@ import click
 
 from wanflow.cli.door import main, reported, say
 
-_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell it.")
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Words, or JSON for programs."
+)
 
 
 @main.group()
@@ -48,7 +50,9 @@ def verify(mend: bool, form: str) -> int:
 
 
 @cache.command("gc")
-@click.option("--older-than", default="30d", show_default=True, metavar="AGE", help="Keep what was stored since then.")
+@click.option(
+    "--older-than", default="30d", show_default=True, metavar="AGE", help="Keep what was stored within so long a time."
+)
 @click.option("--paid", is_flag=True, help="Remove also what was paid for; to have it again costs money again.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only list what would be removed.")
 @_FORMAT

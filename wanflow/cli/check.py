@@ -19,7 +19,7 @@ FORMS = ("text", "json", "sarif")
 
 @main.command()
 @checked_options
-@click.option("--list", "listing", is_flag=True, help="Only name those that can run by themselves, one a line.")
+@click.option("--list", "listing", is_flag=True, help="Only name the recipes that can run by themselves, one a line.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to tell problems.")
 def check(recipes: tuple[Path, ...], listing: bool, form: str, **flags: Any) -> int:
     """Report every problem of recipes, their manifests and their rows; exit 65 if there is one.

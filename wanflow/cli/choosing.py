@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--by",
     metavar="RULE",
     shell_complete=offered("pickers"),
-    help="Choose of all that are open: first, sharpest, most_similar or a scorer.",
+    help="Choose for all that are open, by a rule: first, sharpest, most_similar or a scorer.",
 )
 @click.option(
     "--undo",

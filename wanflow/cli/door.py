@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wanflow.errors import Problem, WanflowError
 
 USAGE = 64
+UNREAD = 141  # what shells say of a command that SIGPIPE ended
 
 
 class _Command(click.Command):
@@ -37,6 +38,17 @@ class _Group(click.Group):
     """A usage error is exit code 64 here, not click's 2, which means "changes pending"."""
 
     command_class = _Command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do a command. Where the reader of a pipe (head, less) went away, it ends as all commands do."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            from wanflow.telling.stream import nowhere
+
+            for stream in (sys.stdout, sys.stderr):
+                nowhere(stream)
+            sys.exit(UNREAD)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
@@ -64,10 +76,6 @@ class _Group(click.Group):
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
-        except BrokenPipeError:
-            # The reader of a pipe (head, less) went away; that is no error of ours.
-            sys.stderr.close()
-            sys.exit(0)
         except OSError as error:
             click.echo(f"wanflow: {_told(error)}", err=True)
             sys.exit(1)
@@ -91,14 +99,14 @@ def main() -> None:
 
     \b
     wanflow init photos            a working example project in the folder photos
-    wanflow check recipe.yaml      every problem of a recipe, its manifest and its rows
+    wanflow check recipe.yaml      every problem of a recipe and of its rows
     wanflow plan recipe.yaml       what a run would do, why, and what it costs
     wanflow run recipe.yaml        do it; a rerun does only what changed
     wanflow pick recipe.yaml       choose among candidates
-    wanflow explain FILE           where a picture comes from; with a recipe and a job, why that runs
+    wanflow explain FILE           where a picture comes from, or why a job runs
     wanflow report                 the last run as a page of pictures
     wanflow status                 paid tasks: what is in flight, what was spent
-    wanflow emulate                the provider's service on this machine, to try things for nothing
+    wanflow emulate                the provider's service here, to try things free
     """
 
 

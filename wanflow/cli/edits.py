@@ -35,7 +35,13 @@ PENDING, REFUSED = 2, 3
 )
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("--top-up", is_flag=True, help="Plan for candidates that never came.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Edits at once on this machine; its cores unless told.",
+)
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
 @click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
 @click.option(
@@ -65,7 +71,7 @@ def plan(
     wanflow plan restore.yaml --format html > plan.html
     wanflow plan restore.yaml -o plan.json && wanflow run plan.json
     wanflow plan restore.yaml --diff main
-    wanflow plan restore.yaml --detailed-exitcode --max-cost 5     for scripts: 0 nothing to do, 2 something, 3 too dear
+    wanflow plan restore.yaml --detailed-exitcode --max-cost 5
     """
     from wanflow import api
 
@@ -121,6 +127,7 @@ def _show_diff(recipe: Path, against: str, wish: Options, form: str, detailed: b
 
 def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
     from wanflow.errors import StoreError, UsageError, WanflowError, unwritable
+    from wanflow.planning.saved import is_saved
     from wanflow.reviewing import save
     from wanflow.store.blobs import write_whole
 
@@ -128,6 +135,10 @@ def _keep_plan(recipe: Path, wish: Options, file: Path) -> Plan:
         raise UsageError(
             f"-o takes the file of a plan, which ends with .json, got {file}; --out is the outputs' folder"
         )
+    if not file.parent.is_dir():
+        raise UsageError(f"-o: there is no folder {file.parent}; make it first")
+    if file.is_file() and file.stat().st_size and not is_saved(file):
+        raise UsageError(f"-o: {file} is there already and is no plan; move it away, or give the plan another name")
     try:
         plan, saved = save(recipe, wish)
         write_whole(file.absolute(), (text.encode() for text in saved.text()))

@@ -38,7 +38,7 @@ def graph(recipe: Path, form: str | None, file: Path | None, no_plan: bool, **fl
     \b
     wanflow graph restore.yaml
     wanflow graph restore.yaml -o restore.svg
-    wanflow graph restore.yaml --format mermaid >> README.md     between ```mermaid and ```
+    wanflow graph restore.yaml --format mermaid > restore.mmd     for Markdown
     wanflow graph restore.yaml --format dot | dot -Tpdf > restore.pdf
     wanflow graph parts/restore.yaml     also what only other recipes can use
 

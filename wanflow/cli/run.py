@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @recipe_options
 @selecting
 @click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Edits at once on this machine; its cores unless told.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Edits at once on this machine; its cores unless told.",
+)
 @click.option(
     "-k/-K",
     "--keep-going/--stop-on-failure",
@@ -63,7 +69,7 @@ def run(
     wanflow run restore.yaml --pilot 5
     wanflow run restore.yaml -B -s 0003/colorize+
     wanflow run restore.yaml --backend dashscope --max-cost 2.50
-    wanflow run plan.json            what was approved (plan -o plan.json), once, and nothing else
+    wanflow run plan.json     what was approved: plan -o plan.json
     wanflow run restore.yaml --watch --open
 
     Ctrl-C finishes what is under way; a second one stops at once.
@@ -126,6 +132,7 @@ class _Manner:
         from wanflow.reviewing import run_saved
         from wanflow.telling import console
         from wanflow.telling.narrator import now
+        from wanflow.telling.stream import is_unread, nowhere
 
         began = now()
         do = run_saved if is_saved(self._recipe) else api.run
@@ -134,13 +141,18 @@ class _Manner:
         assert record  # noqa: S101 - told to mypy; who doesn't consent raises
         voice.problems(plan.problems)
         voice.ended(record)
-        if self._as_json:
-            sys.stdout.writelines(record.json())
-            sys.stdout.flush()
-        else:
-            say(console.record_text(record, now() - began))
-            if waiting := console.picks_text(record, again()):
-                say(waiting)
+        try:
+            if self._as_json:
+                sys.stdout.writelines(record.json())
+                sys.stdout.flush()
+            else:
+                say(console.record_text(record, now() - began))
+                if waiting := console.picks_text(record, again()):
+                    say(waiting)
+        except OSError as error:
+            if not is_unread(sys.stdout, error):
+                raise
+            nowhere(sys.stdout)  # how the run went is told by its exit code, too
         if self._reports:
             self._report(record.run_id, voice)
         return record.exit_code

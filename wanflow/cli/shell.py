@@ -16,7 +16,8 @@ from wanflow.cli.flags import offered
 @click.option(
     "--vscode/--modeline",
     default=None,
-    help="With --install: in .vscode/settings.json, or in each recipe's first line; as there is a .vscode unless told.",
+    help="With --install: in .vscode/settings.json, or in each recipe's first line. "
+    "Unless told: in the former where there is a .vscode folder.",
 )
 def schema(names: tuple[str, ...], install: bool, vscode: bool | None) -> int:
     """Print a JSON Schema, or install that of recipes for editors.

@@ -36,12 +36,13 @@ class Watched:
     def __init__(self, recipe: Path, here: Path) -> None:
         self.root = find_root(recipe, here)
         self.files = {str(recipe), str(self.root / FILE), f"{self.root / 'picks'}{os.sep}"}
-        self.outputs: set[str] = set()
+        self.outputs = {str(self.root / name) for name in (".wanflow", "report")}
 
     def leave_out(self, plan: Plan) -> None:
         """What a plan writes is no reason for another run."""
         for entry in plan.entries:
-            self.outputs |= {str(self.root / path) for path in getattr(entry, "paths", {}).values()}
+            for path in getattr(entry, "paths", {}).values():
+                self.outputs |= {str(self.root / part) for part in (path, *Path(path).parents)}
 
     def look(self) -> Seen:
         """How everything is now."""
@@ -101,8 +102,8 @@ class Watch:
                 return code
             money = "" if self._left is None else f", {dollars(self._left)} left to spend"
             files = sum(not name.endswith(os.sep) for name in self._files.files)
-            voice.note(f"watching {count(files, 'file')}{money}; Ctrl-C ends it")
             try:
+                voice.note(f"watching {count(files, 'file')}{money}; Ctrl-C ends it")
                 changed = [inline(shown(Path(name), self._here)) for name in self._changed()]
             except KeyboardInterrupt:
                 return code

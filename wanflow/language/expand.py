@@ -18,7 +18,8 @@ from wanflow.errors import Problem, Rule, quoted
 from wanflow.functions import sizes
 from wanflow.language import hints
 from wanflow.language.recipe import Guard, Output, Recipe, Step, normal
-from wanflow.language.templates import Template, TemplateError
+from wanflow.language.sandbox import TemplateError
+from wanflow.language.templates import Template
 from wanflow.model import FIRST, RUN, Row, Take
 from wanflow.pictures.images import MAX_PIXELS
 

@@ -10,7 +10,8 @@ from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean
 from wanflow.language.matrix import ROOT
 from wanflow.language.references import Note
-from wanflow.language.templates import Template, TemplateError, compile_expression, compile_value, listed
+from wanflow.language.sandbox import TemplateError
+from wanflow.language.templates import Template, compile_expression, compile_value, listed
 
 MAX_EXPRESSIONS = 50_000
 

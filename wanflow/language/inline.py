@@ -18,7 +18,8 @@ from wanflow.language import params
 from wanflow.language.library import Part
 from wanflow.language.recipe import Guard, Step
 from wanflow.language.references import Note, Picture, References
-from wanflow.language.templates import Template, TemplateError
+from wanflow.language.sandbox import TemplateError
+from wanflow.language.templates import Template
 from wanflow.links import datauris, urls
 from wanflow.model import Ref, RefKind
 

@@ -12,13 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from wanflow.documents.source import NodePath
 from wanflow.errors import did_you_mean, quoted
-from wanflow.language.recipe import Step
-from wanflow.language.templates import as_text, bound
+from wanflow.language.sandbox import as_text
+from wanflow.language.templates import bound
 from wanflow.model import Ref
+
+if TYPE_CHECKING:
+    from wanflow.language.recipe import Step  # costs a shell's TAB 0.1 s
 
 MOST = 100
 MAX_NAME_BYTES = 100

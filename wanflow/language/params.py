@@ -11,7 +11,8 @@ from wanflow.documents.foreign import Judge, TooMuchWorkError
 from wanflow.documents.kinds import TYPE_WORDS, typed
 from wanflow.documents.source import NodePath
 from wanflow.errors import UsageError, did_you_mean, quoted
-from wanflow.language.templates import Scope, Template, TemplateError
+from wanflow.language.sandbox import TemplateError
+from wanflow.language.templates import Scope, Template
 
 Spec = Mapping[str, Any]
 

@@ -64,6 +64,7 @@ class Payments:
         self._attended: Counter[str] = Counter()  # keys that jobs see to
         self.at_provider: Counter[str] = Counter()  # tasks whose end is waited for, by lane
         self.sent: Counter[str] = Counter()  # submissions that were taken, by lane
+        self.unanswered: Counter[str] = Counter()  # requests that are looked for, by lane
 
     async def perform(self, order: Order, *, afresh: bool = False) -> Performed:
         """What an order was for, however many attempts it takes; `afresh` does not count what was stored before.
@@ -210,7 +211,7 @@ class Payments:
             await self.write(self.ledger.move, task, State.FAILED, self.now(), "withdrawn before it was sent")
             return None
         if task.state is State.SENDING:
-            return await self._settled(await self._search.settle(task))
+            return await self._settled(await self._looked_for(task))
         if task.state is State.FAILED:
             return None
         if task.state is State.LOST:
@@ -220,6 +221,13 @@ class Payments:
             await self._lost(task, lost := EditError("TaskLost", why, Again.LOST))
             raise lost
         return task
+
+    async def _looked_for(self, task: Task) -> Task:
+        self.unanswered[task.lane] += 1
+        try:
+            return await self._search.settle(task)
+        finally:
+            self.unanswered[task.lane] -= 1
 
     def _ticket(self, task: Task, order: Order | None = None) -> Any:
         taken_at = datetime.fromtimestamp(task.taken_at - self._ahead_s, UTC)
@@ -343,7 +351,7 @@ class Payments:
         if error.again is Again.UNSURE:
             if self.service.lists(task.call):
                 self._retries.note(f"{task.job}: {error.message}; asking the service whether it was taken")
-            if settled := await self._settled(await self._search.settle(task)):
+            if settled := await self._settled(await self._looked_for(task)):
                 return settled
             raise EditError("NotTaken", "the request never arrived; nothing was paid", Again.SOON) from error
         await self._failed(task, str(error))

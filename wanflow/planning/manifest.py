@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ def open_manifest(recipe: Recipe, here: Path, reach: Reach | None = None) -> tup
     is_glob = tables.is_glob(spec.source)
     if absent := list(_absent_files(recipe, spec, here, reach)):
         return None, absent
-    name = spec.source if is_glob else shown(file.resolve(), here)
+    # A glob from a flag is absolute, and one of the recipe is told as that says it.
+    told = not is_glob or Path(spec.source).is_absolute()
+    name = shown(Path(os.path.normpath(file)) if is_glob else file.resolve(), here) if told else spec.source
     folder = recipe.folder if is_glob else file.resolve().parent
     try:
         table = tables.read_table(spec.source, recipe.folder, name, reach)

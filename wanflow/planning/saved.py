@@ -7,10 +7,12 @@ again. A run may do less than was approved, never more or other work, nor at a h
 
 from __future__ import annotations
 
-import os.path
+import json
+import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,7 +28,7 @@ from wanflow.language.expand import KEY_VERSION
 from wanflow.language.selection import Wish
 from wanflow.links.urls import Url
 from wanflow.manifests.tables import read_json
-from wanflow.model import Action, Decision
+from wanflow.model import Action, Decision, Source
 from wanflow.planning.plan import Planner
 from wanflow.planning.planned import Plan, RowPlan
 from wanflow.planning.resolved import Request
@@ -36,6 +38,8 @@ from wanflow.record import money
 FORMAT_VERSION = 1
 MAX_BYTES = 200_000_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"format_version"\s*:\s*\d+\s*,\s*"saved_plan"\s*:')
+_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _OPEN = (Action.RUN, Action.LATER)
 _PART = {"function": str, "by": str, "parameters": dict, "inputs": dict, "chosen": dict}
 _WISHES = ("select", "exclude", "until", "pilot")
@@ -228,11 +232,23 @@ def _works(entry: RowPlan) -> bool:
 
 
 def is_saved(path: Path) -> bool:
-    """Whether a file is a saved plan by its name and first words, as a recipe never begins."""
+    """Whether a file is a saved plan: by its name and first words, as a recipe never begins, or by its keys, where
+    another program put them in another order. One of another version is one, too.
+    """
     if path.suffix != ".json" or not path.is_file():
         return False
     with path.open("rb") as file:
-        return re.match(rb'\s*\{\s*"format_version": 1,\s*"saved_plan": ', file.read(100)) is not None
+        if _BEGINS.match(begun := file.read(100)):
+            return True
+        if not _OBJECT.match(begun) or os.fstat(file.fileno()).st_size > MAX_BYTES:
+            return False
+        text = begun + file.read()
+    if b'"saved_plan"' not in text:
+        return False
+    with suppress(ValueError, RecursionError):
+        content = json.loads(text.decode("utf-8-sig"))
+        return {"saved_plan", "jobs"} <= content.keys() and "wanflow" not in content
+    return False
 
 
 def read(path: Path, shown: str) -> Saved:
@@ -247,6 +263,9 @@ def read(path: Path, shown: str) -> Saved:
         raise UsageError(f"{shown} is no saved plan: {error}") from error
     if not isinstance(content, dict) or not isinstance(entries := content.pop("jobs", None), list):
         raise UsageError(f"{shown} is no saved plan: it has no list of jobs")
+    if isinstance(version := content.get("format_version"), int) and version != FORMAT_VERSION:
+        why = f"it has format_version {version}, and this one reads {FORMAT_VERSION}"
+        raise UsageError(f"{shown} was made by another version of wanflow: {why}. Make the plan anew with this one")
     # The jobs are many and simple, so they are judged by hand.
     fault = next(schemas.faults({**content, "jobs": []}, schemas.load("saved-plan.schema.json")), "")
     fault = fault or next((f"jobs[{n}]: {wrong}" for n, entry in enumerate(entries) if (wrong := _wrong(entry))), "")
@@ -335,25 +354,39 @@ def _price(usd: float | None) -> str:
 def _job_differences(approved: Saved, plan: Plan, asked: Mapping[str, Request]) -> Iterator[str]:
     known = {request.identity for request in approved.jobs.values()}
     following: list[str] = []
+    elsewhere: list[str] = []
     told = False
-    for row, decision in plan.looked_at():
-        if decision.action not in _OPEN:
-            continue
-        address = f"{row}/{decision.step}"
-        request, before = asked.get(address), approved.jobs.get(address)
-        if request and request.identity in known:
-            continue
-        if request is None or before is None:
-            why = "; ".join(map(str, decision.changes))  # since it was last done, so that it was no work for the plan
-            yield f"{address} is not in the plan{f': {why}' if why else ''}"
-            told = True
-        elif changes := request.changes(before):
-            yield from (f"{address}: {change}" for change in changes)
-            told = True
-        else:
-            following.append(address)
+    for entry in (entry for entry in plan.entries if isinstance(entry, RowPlan)):
+        for decision in filter(_counts, entry.decisions):
+            address = f"{entry.key}/{decision.step}"
+            request, before = asked.get(address), approved.jobs.get(address)
+            if request and request.identity in known:
+                elsewhere += _changes(address, request, before, entry) if before else ()
+            elif decision.action not in _OPEN:
+                continue
+            elif request is None or before is None:
+                why = "; ".join(map(str, decision.changes))  # since it was last done: no work for the plan
+                yield f"{address} is not in the plan{f': {why}' if why else ''}"
+                told = True
+            elif changes := list(_changes(address, request, before, entry)):
+                yield from changes
+                told = True
+            else:
+                following.append(address)
+    if following and not told:  # what leads to them is work of the plan, but of another row
+        yield from elsewhere
+        told = bool(elsewhere)
     if not told:  # what was made before them is stored already, or the file was changed by hand
         yield from (f"{address} takes a picture of other work than in the plan" for address in following)
     elif following:
         one = len(following) == 1
         yield f"{len(following):,} job{'' if one else 's'} take{'s' if one else ''} what these make"
+
+
+def _changes(address: str, request: Request, before: Request, entry: RowPlan) -> Iterator[str]:
+    """What a job asks for now and did not, with the names of its files."""
+    if changes := request.changes(before):
+        files = {source.blob.sha256: source.name for source in entry.inputs if isinstance(source, Source)}
+        for change in changes:
+            file = files.get(request.inputs.get(change.field, ""))
+            yield f"{address}: {change}{f' ({file})' if file else ''}"

@@ -59,12 +59,12 @@ function stageOf(row, job, stage) {
   const status = statusOf.get(job.status), pick = shownPick(job), many = job.pictures.length;
   const why = job.error ? job.error.code : many ? "no picture here" : status.name;
   const line = make("span", {class: "line"}, make("span", {class: `state ${status.kind}`}, status.name),
-    job.time && ` · ${job.time}`, job.usd && ` · ${job.usd}`,
+    job.time && ` · ${job.time}`, job.usd && ` · ${job.usd}`, job.fidelity === "approximate" && " · approximate",
     job.compare && job.compare.change !== "same" && [" · ", make("span", {class: "change"}, job.compare.change)]);
   return make("li", {class: `stage ${status.kind}`},
     make("figure", {},
       frame(row, stage, job.pictures[pick - 1], why, pick,
-        job.fidelity && make("span", {class: "badge"}, job.fidelity),
+        job.fidelity === "draft" && make("span", {class: "badge"}, "draft"),
         many > 1 && make("span", {class: "badge count"}, job.picked.length ? `${job.picked.join(", ")} of ${many}` : `${many} to choose from`)),
       make("figcaption", {}, make("b", {}, job.label), line, job.prompt && make("span", {class: "prompt", dir: "auto"}, job.prompt))),
     many > 1 && candidates(row, job, stage));

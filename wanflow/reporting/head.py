@@ -33,30 +33,30 @@ from wanflow.telling.words import count, dollars, duration
 
 # Groups of failures that are told, rows that each names, and letters of a row that a search looks through.
 MOST_FAILURES, MOST_ROWS, MOST_SOUGHT = 100, 20, 700
+# The words for the ways in which jobs end, which fit one and many, and the kind of each.
 NAMES = {
-    Status.DONE: ("made", "good"),
+    Status.DONE: ("done", "good"),
     Status.REUSED: ("reused", "reused"),
     Status.FAILED: ("failed", "bad"),
     Status.BLOCKED: ("blocked", "bad"),
     Status.REFUSED: ("refused", "bad"),
-    Status.PARKED: ("waits for a pick", "waiting"),
+    Status.PARKED: ("waiting for a pick", "waiting"),
     Status.LEFT: ("left in flight", "waiting"),
     Status.NOT_STARTED: ("not started", "waiting"),
     Status.SKIPPED: ("skipped", "quiet"),
-    Status.EXCLUDED: ("not selected", "quiet"),
+    Status.EXCLUDED: ("excluded", "quiet"),
     GONE: ("only in the other run", "quiet"),
 }
 _FAILURES = (Status.FAILED, Status.REFUSED, Status.BLOCKED, Status.LEFT, Status.SKIPPED)
-_TOTALS = (
-    ("failed", "failed"),
-    ("blocked", "blocked"),
-    ("refused", "refused"),
-    ("left_in_flight", "left in flight"),
-    ("parked", "waiting for a pick"),
-    ("skip", "skipped"),
-    ("not_started", "not started"),
-    ("excluded", "not selected"),
-)
+# What a record's totals call them, in the order in which they are told.
+_UNDONE = {
+    "failed": Status.FAILED,
+    "blocked": Status.BLOCKED,
+    "refused": Status.REFUSED,
+    "left_in_flight": Status.LEFT,
+    "not_started": Status.NOT_STARTED,
+}
+_OTHERS = {"parked": Status.PARKED, "skip": Status.SKIPPED, "excluded": Status.EXCLUDED}
 
 
 class Tally:
@@ -133,7 +133,7 @@ def head(tally: Tally, pages: Pages, notes: Sequence[str]) -> Head:
         title=inline(str(told["recipe"])),
         run=_run(told),
         summary=summary(told),
-        figures=_figures(told),
+        figures=figures_of(told),
         totals={str(name): value for name, value in totals.items() if value is None or isinstance(value, int | float)},
         notes=[printable(str(note)) for note in (*told.get("notes", ()), *notes)],
         problems=[_problem(problem) for problem in told.get("problems", ())],
@@ -176,35 +176,54 @@ def when(moment: str) -> str:
 def summary(told: Mapping[str, Any]) -> str:
     """How a run went, in a line."""
     totals = told["totals"]
-    parts = [f"{totals['run']:,} made", f"{totals['reuse']:,} reused"]
-    parts += [f"{totals[name]:,} {words}" for name, words in _TOTALS if totals.get(name)]
+    parts = [f"{totals['run']:,} done", f"{totals['reuse']:,} reused", *_counted(totals, _UNDONE | _OTHERS)]
     parts += [f"{count(totals['written'], 'file')} written"] if totals.get("written") else []
     parts += [f"{count(totals['not_written'], 'file')} not written"] if totals.get("not_written") else []
-    parts += [f"{paid} paid"] if (paid := _paid(totals)) else []
+    parts += [f"{fetched:,} fetched that an earlier run paid for"] if (fetched := totals.get("fetched")) else []
+    usd = totals.get("usd", 0)
+    parts += ["paid at prices that are not known" if usd is None else f"{_amount(usd)} paid"] if usd != 0 else []
     ended = "interrupted: " if told["interrupted"] else ""
     return f"{ended}{', '.join(parts)} in {duration(float(totals['seconds']))}"
 
 
-def _paid(totals: Mapping[str, Any]) -> str:
-    usd = totals.get("usd", 0)
-    return "an amount that is not known" if usd is None else dollars(Decimal(str(usd))) if usd else ""
+def _counted(totals: Mapping[str, Any], names: Mapping[str, Status]) -> list[str]:
+    return [f"{totals[name]:,} {NAMES[status][0]}" for name, status in names.items() if totals.get(name)]
 
 
-def _figures(told: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _amount(usd: float) -> str:
+    return dollars(Decimal(str(usd)))
+
+
+def figures_of(told: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The large numbers at the top: name, value, and what it is of."""
     totals = told["totals"]
-    jobs = totals["jobs"] or 1
-    bad = totals["failed"] + totals["blocked"] + totals["refused"]
-    waiting = sum(told.get("open_picks", {}).values())
-    tasks = count(totals["paid_tasks"], "paid task") if totals["paid_tasks"] else "nothing was sent"
+    reused = f"{100 * totals['reuse'] // totals['jobs']} % of the jobs" if totals["reuse"] else ""
     figures = [
-        ("made", f"{totals['run']:,}", f"of {count(totals['jobs'], 'job')}"),
-        ("reused", f"{totals['reuse']:,}", f"{100 * totals['reuse'] // jobs} % of the jobs"),
-        ("failed", f"{bad:,}", f"{totals['blocked']:,} of them wait for another" if totals["blocked"] else ""),
-        ("open picks", f"{waiting:,}", f"{count(totals.get('parked', 0), 'job')} behind them"),
-        ("paid", _paid(totals) or "$0.00", tasks),
-        ("time", duration(float(totals["seconds"])), "interrupted" if told["interrupted"] else ""),
+        ("done", f"{totals['run']:,}", f"of {count(totals['jobs'], 'job')}"),
+        ("reused", f"{totals['reuse']:,}", reused),
     ]
-    return [figure for figure in figures if figure[0] not in ("failed", "open picks") or figure[1] != "0"]
+    if undone := {name: status for name, status in _UNDONE.items() if totals.get(name)}:
+        alike = len(undone) == 1
+        name = NAMES[next(iter(undone.values()))][0] if alike else "not done"
+        more = "" if alike else ", ".join(_counted(totals, undone))
+        figures.append((name, f"{sum(totals[one] for one in undone):,}", more))
+    if waiting := sum(told.get("open_picks", {}).values()):
+        figures.append(("open picks", f"{waiting:,}", f"{count(totals.get('parked', 0), 'job')} behind them"))
+    figures.append(("paid", *_paid(totals)))
+    figures.append(("time", duration(float(totals["seconds"])), "interrupted" if told["interrupted"] else ""))
+    return figures
+
+
+def _paid(totals: Mapping[str, Any]) -> tuple[str, str]:
+    """What was paid, and for what: a task that failed costs nothing, one that is fetched was paid for before."""
+    usd, fetched = totals.get("usd", 0), totals.get("fetched", 0)
+    sent = totals["paid_tasks"] - fetched
+    tasks = [count(sent, "task")] if sent > 0 else []
+    tasks += [f"{fetched:,} more fetched" if tasks else f"{count(fetched, 'task')} fetched"] if fetched else []
+    if usd:
+        return _amount(usd), ", ".join(tasks)
+    note = ", ".join(tasks) or "no task was sent"
+    return ("not known", note) if usd is None else ("$0.00", f"{note}, which cost nothing" if tasks else note)
 
 
 def _problem(problem: Mapping[str, Any]) -> ProblemText:

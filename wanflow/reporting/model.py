@@ -65,7 +65,7 @@ class Job(TypedDict):
     order, of which the `picked` (numbers from 1) go on, as `by` chose.
 
     `reused_from` is the run that made it, empty where that is this one or not known. `seconds` (in words: `time`) is
-    None where no work was done. `fidelity` is a word for people: "draft" of a stamped one, else empty.
+    None where no work was done. `fidelity` is "draft" of a stamped picture, or "approximate", or empty.
     """
 
     job: str

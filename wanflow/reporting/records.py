@@ -83,7 +83,7 @@ class Runs:
         ids = self.ids()
         if wanted == LAST:
             if not ids:
-                raise UsageError(f"there is no run in this folder yet{self._going()}; wanflow run RECIPE makes one")
+                raise UsageError(self._none())
             return self.read(ids[0])
         found = [run for run in ids if run == wanted] or [run for run in ids if wanted and run.startswith(wanted)]
         if len(found) == 1:
@@ -96,13 +96,20 @@ class Runs:
                 more = "ask again when it is done" if run.alive else "run the recipe again: it goes on from there"
                 said = f"{run.run} {how}, so it has no record yet: {run.sent:,} paid tasks sent, {run.stored:,} stored"
                 raise UsageError(f"{said}; {more}")
-        there = f"There are: {_some(ids)}." if ids else f"There is none in this folder yet{self._going()}."
+        if not ids:
+            raise UsageError(f"there is no run {inline(wanted)}: {self._none()}")
         near = did_you_mean(wanted, ids) if len(ids) > MOST_NAMED else ""
-        raise UsageError(f"there is no run {inline(wanted)}. {near or there}")
+        raise UsageError(f"there is no run {inline(wanted)}. {near or f'There are: {_some(ids)}.'}")
 
-    def _going(self) -> str:
+    def _none(self) -> str:
         alive = [run.run for run in self._unrecorded() if run.alive]
-        return f" ({alive[0]} still goes on)" if alive else ""
+        if alive:
+            how = f"{alive[0]} still goes on; ask again when it is done"
+        elif self._folder.parent.is_dir():
+            how = "wanflow run RECIPE makes one; one that was killed leaves none: run it again, what is done stays"
+        else:
+            how = "wanflow run RECIPE makes one"
+        return f"there is no record of a run in this folder yet: {how}"
 
     def before(self, record: Record) -> Iterator[Record]:
         """The readable records of earlier runs of the same recipe, the newest first."""

@@ -43,7 +43,8 @@ CHANGES = ("same", "changed", "new", GONE)
 UNPRICED = "price not known"
 # A text of a job that is longer than any prompt is told by its beginning.
 MOST_LETTERS = 8_000
-PROXY = "proxy"
+# What people are told of a picture that is not what the model would make: one is stamped so.
+FIDELITIES = {"proxy": "draft", "approximate": "approximate"}
 # What a plan says of jobs behind one that it refused, which tells less than that one's words do.
 _SEE = "see the problems of this row"
 
@@ -171,7 +172,7 @@ class Rows:
             step=inline(name),
             status=found.status,
             function=inline(str(outcome.get("function") or step["function"])),
-            fidelity="draft" if _fidelity(found) == PROXY else "",
+            fidelity=FIDELITIES.get(_fidelity(found), ""),
             usd=_usd(outcome.get("usd", 0)) if outcome and not found.of else "",
             seconds=None if seconds is None else round(seconds, 3),
             time="" if seconds is None else duration(seconds),

@@ -13,7 +13,8 @@ from wanflow.model import Outcome
 @dataclass(frozen=True, slots=True)
 class LaneUse:
     """How busy a lane is: `busy` of its `slots` are in use by this run, `queued` tasks wait in the provider's queue for
-    one, and `sent` were submitted so far (0 where nothing is).
+    one, and `sent` were submitted so far (0 where nothing is). `unanswered` requests are looked for at the
+    provider, and keep their slots until it is known whether they were taken.
     """
 
     lane: str
@@ -21,6 +22,7 @@ class LaneUse:
     busy: int = 0
     queued: int = 0
     sent: int = 0
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

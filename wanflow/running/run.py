@@ -109,7 +109,8 @@ class Run:
         if not (self.payments and lane in self._far):
             return LaneUse(lane, slots, taken)
         queued = max(0, self.payments.at_provider[lane] - slots)
-        return LaneUse(lane, slots, min(taken, slots), queued, self.payments.sent[lane])
+        sent, unanswered = self.payments.sent[lane], self.payments.unanswered[lane]
+        return LaneUse(lane, slots, min(taken, slots), queued, sent, unanswered)
 
     async def run(self, run_id: str) -> RunRecord:
         """Do what the plan says; `halt.store_error` tells afterwards when nothing more could be written."""

@@ -13,6 +13,7 @@ from wanflow.paying.status import Status as Overview
 from wanflow.record import RunRecord
 from wanflow.store.books import KEPT_S
 from wanflow.store.tasks import State
+from wanflow.telling.remedies import advice
 from wanflow.telling.words import count, dollars, duration
 
 MAX_PROBLEMS = 30
@@ -87,7 +88,7 @@ def _spent_text(spent: Spent) -> str:
 def _runs_text(status: Overview) -> Iterator[str]:
     if not (status.runs or status.unrecorded):
         yield "no runs in this folder yet"
-    lines = {str(run["run_id"]): [_run_text(run), *map(_outcome_text, run.get("outcomes", ()))] for run in status.runs}
+    lines = {str(run["run_id"]): [_run_text(run), *_outcomes_text(run.get("outcomes", ()))] for run in status.runs}
     for run in status.unrecorded:
         how = "still at work" if run.alive else "killed, or its record is gone"
         tasks = f"{count(run.sent, 'paid task')} sent, {run.stored:,} of them stored"
@@ -113,6 +114,13 @@ def _run_text(run: Mapping[str, Any]) -> str:
         else ""
     )
     return f"{run['recipe']} on {run['backend']}: {totals['run']:,} done, {ended}{paid}"
+
+
+def _outcomes_text(outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How jobs ended, and what helps against failures."""
+    told = (Status.FAILED, Status.REFUSED, Status.LEFT)
+    failed = [outcome["error"] for outcome in outcomes if outcome["status"] in told and outcome["error"]]
+    return [*map(_outcome_text, outcomes), *advice((error["code"], error["message"]) for error in failed)]
 
 
 def _outcome_text(outcome: Mapping[str, Any]) -> str:

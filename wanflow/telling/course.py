@@ -13,8 +13,8 @@ from wanflow.running.listener import LaneUse, Usage
 
 # Rates are those of the last minute.
 SPAN_S = 60.0
-# What the plan says of a lane's pace weighs as much as so many jobs that were measured.
-TRUST = 2
+# What the plan says of a lane's pace weighs at first as much as so many jobs that were measured, and less with each.
+TRUST = 1.0
 _WORKED = (Status.DONE, Status.FAILED)
 _OPEN = (Status.NOT_STARTED, Status.LEFT)
 
@@ -51,7 +51,12 @@ class LaneCourse:
 
     def job_s(self) -> float:
         """How often the lane ends a job: as planned at first, then more and more as measured."""
-        return (TRUST * self.planned_s + self.last) / (TRUST + self.worked)
+        return (self.trust * self.planned_s + self.last) / (self.trust + self.worked)
+
+    @property
+    def trust(self) -> float:
+        """The jobs that the plan still stands for."""
+        return TRUST / (1 + self.worked)
 
 
 class Course:
@@ -100,8 +105,11 @@ class Course:
         """How long the rest takes: each lane at its pace, and the waits for each other as far as they are ahead."""
         if not (open_jobs := self.expected - self.ended):
             return 0.0
-        busiest = max((self._lane_s(lane, now) for lane in self.lanes), default=0.0)
-        return busiest + self._waits_s * open_jobs / self.expected
+        left_s, busiest = max(((self._lane_s(name, now), name) for name in self.lanes), default=(0.0, ""))
+        lane = self._lane(busiest)
+        # What was measured has the waits in it.
+        planned = lane.trust / (lane.trust + lane.worked)
+        return left_s + self._waits_s * planned * open_jobs / self.expected
 
     def _lane_s(self, name: str, now: float) -> float:
         lane = self.lanes[name]

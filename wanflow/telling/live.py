@@ -7,9 +7,12 @@ will. What moves out of it stays above as plain lines, and so does all that it s
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -23,6 +26,7 @@ from wanflow.planning.planned import Plan
 from wanflow.running.listener import LaneUse, Usage
 from wanflow.telling.course import Course, StepCourse
 from wanflow.telling.review import where
+from wanflow.telling.stream import is_others, tell
 from wanflow.telling.words import count, dollars, duration
 
 KEPT = 3  # failures and notes that stay in view
@@ -118,6 +122,7 @@ class View:
         names = min(max(cell_len(_lane_name(one.lane, most)) for one in uses), most)
         slots = f"{use.busy} of {count(use.slots, 'slot')}"
         parts = [slots, *([f"{use.queued} queued"] if use.queued else [])]
+        parts += [f"{use.unanswered} unanswered, looked for"] if use.unanswered else []
         parts.append(f"{self.course.lane_minute(use.lane, now):.0f} done/min")
         if use.sent:
             parts.append(f"{self.course.sent_minute(use, now):.0f} sent/min")
@@ -168,10 +173,16 @@ class Screen:
 
     def __init__(self, stream: TextIO, size: Callable[[], os.terminal_size] | None = None) -> None:
         self._stream = stream
-        self.size = size or (lambda: os.get_terminal_size(stream.fileno()))
-        self._console = Console(file=stream, force_terminal=True, highlight=False, emoji=False, markup=False)
+        self.size = size or self._asked_size
+        self._console = Console(file=io.StringIO(), force_terminal=True, highlight=False, emoji=False, markup=False)
         self._lines: list[Text] = []
         self._width = 0
+
+    def _asked_size(self) -> os.terminal_size:
+        try:
+            return os.get_terminal_size(self._stream.fileno())
+        except OSError:  # the window was closed
+            return os.terminal_size((80, 24))
 
     def draw(self, lines: list[Text], above: str = "") -> None:
         """Show these lines instead of what was shown, and `above` them what shall stay."""
@@ -180,9 +191,17 @@ class Screen:
             return
         drawn = "".join(f"{self._coded(line)}\x1b[K\n" for line in lines)
         said = "".join(f"{line}\x1b[K\n" for line in above.split("\n")) if above else ""
-        self._stream.write(f"{self._home(size)}{said}{drawn}\x1b[J")
-        self._stream.flush()
+        tell(self._stream, f"{self._home(size)}{said}{drawn}\x1b[J")
         self._lines, self._width = lines, size.columns
+
+    def forget(self) -> None:
+        """Others have written since: what is shown next stands below that."""
+        self._lines = []
+
+    @property
+    def is_others(self) -> bool:
+        """Whether another program has the terminal just now."""
+        return is_others(self._stream)
 
     def _home(self, size: os.terminal_size) -> str:
         """Back to the first line. In a window that became narrower, terminals have broken the longer ones."""
@@ -207,6 +226,8 @@ class Live:
         self._said = 0
         self._view = View(inline(f"{plan.recipe.name} {where(plan)}"), Course(plan, now()))
         self.look: Callable[[], Usage] = Usage
+        with suppress(ValueError):  # in a thread nobody is told
+            signal.signal(signal.SIGCONT, lambda *_: self._screen.forget())
         self.passed()
 
     def finished(self, outcome: Outcome, step: str) -> None:
@@ -229,6 +250,8 @@ class Live:
 
     def passed(self) -> None:
         """Show how it is now."""
+        if self._screen.is_others:
+            return
         size, above = self._screen.size(), "\n".join(self._above)
         self._above.clear()
         view = self._view
@@ -239,5 +262,7 @@ class Live:
 
     def close(self) -> None:
         """Leave what was last said, and how the steps went, as plain text."""
+        with suppress(ValueError):
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)
         rest = [*self._above, *(text for _, text in sorted([*self._failures, *self._notes]))]
         self._screen.draw(self._view.table(max(1, self._screen.size().columns - 1)), "\n".join(rest))

@@ -18,6 +18,7 @@ from wanflow.planning.planned import Plan
 from wanflow.record import RunRecord, money, stamp
 from wanflow.running.listener import Usage
 from wanflow.telling.narrator import unasked
+from wanflow.telling.stream import tell
 
 # How often a lane's use is told at most.
 LANE_EVERY_S = 10.0
@@ -134,8 +135,8 @@ class Log:
         for use in self.usage().lanes:
             if use.lane in self._lanes.values() or use.busy:
                 facts = {"slots": use.slots, "busy": use.busy, "queued": use.queued, "sent": use.sent}
+                facts["unanswered"] = use.unanswered
                 self._tell("lane", lane=use.lane, **facts)
 
     def _tell(self, event: str, **facts: Any) -> None:
-        self.stream.write(on_one_line({"time": stamp(self._now()), "event": event, **facts}) + "\n")
-        self.stream.flush()
+        tell(self.stream, on_one_line({"time": stamp(self._now()), "event": event, **facts}) + "\n")

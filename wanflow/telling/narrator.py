@@ -18,6 +18,8 @@ from wanflow.settings import wants_plain
 from wanflow.telling import review
 from wanflow.telling.console import problems_text
 from wanflow.telling.plantext import plan_text
+from wanflow.telling.remedies import advice
+from wanflow.telling.stream import is_others, tell
 from wanflow.telling.words import count, duration
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Narrator:
         self._live: Live | None = None
         self._warned: set[tuple[str, str]] = set()
         self.unsaid = 0
+        self._failures: dict[tuple[str, str], None] = {}
 
     def consent(self, plan: Plan, yes: bool, approved: Path | None = None) -> bool:
         """Whether a run may start: what is free, or was agreed to with --yes or on the terminal, may. Of an `approved`
@@ -96,10 +99,12 @@ class Narrator:
     def problems(self, problems: Sequence[Problem]) -> None:
         """What is wrong with single rows."""
         if problems:
-            print(problems_text(problems), file=self.stream, flush=True)
+            tell(self.stream, f"{problems_text(problems)}\n")
 
     def ended(self, record: RunRecord) -> None:
-        """How a run went."""
+        """How a run went, and what helps against what failed."""
+        for remedy in advice(self._failures):
+            self._say(f"  {remedy}")
         if self.unsaid:
             place = f".wanflow/runs/{record.run_id}/run.json"
             self._say(f"  {count(self.unsaid, 'more warning')} like these; all are in {place}")
@@ -124,10 +129,10 @@ class Narrator:
         """A job ended."""
         if self._live:
             self._live.finished(outcome, step)
-        if outcome.status is Status.FAILED:
-            self._fail(f"{outcome.job} failed: {outcome.error_code}: {outcome.error_message}")
-        elif outcome.status is Status.REFUSED and outcome.error_code != "Refused":  # what the plan refused, it told
-            self._fail(f"{outcome.job} refused: {outcome.error_code}: {outcome.error_message}")
+        if outcome.status in (Status.FAILED, Status.REFUSED) and outcome.error_code != "Refused":  # that the plan told
+            code, message = str(outcome.error_code), str(outcome.error_message)
+            self._failures[code, message] = None
+            self._fail(f"{outcome.job} {outcome.status.value}: {code}: {message}")
         elif outcome.status is Status.SKIPPED and outcome.error_code:
             self.note(f"{outcome.job} skipped: {outcome.error_code}: {outcome.error_message}")
         elif outcome.status is Status.LEFT:
@@ -160,7 +165,7 @@ class Narrator:
             self._say(f"  {text}")
 
     def _say(self, text: str) -> None:
-        print(inline(text), file=self.stream, flush=True)  # keys of rows, and words of services, come from strangers
+        tell(self.stream, f"{inline(text)}\n")  # keys of rows, and words of services, come from strangers
 
 
 def can_move(stream: TextIO) -> bool:
@@ -168,7 +173,7 @@ def can_move(stream: TextIO) -> bool:
     if not stream.isatty() or wants_plain() or sys.platform == "win32" or (stream.encoding or "").lower() != "utf-8":
         return False
     try:
-        return os.get_terminal_size(stream.fileno()).columns > 0
+        return os.get_terminal_size(stream.fileno()).columns > 0 and not is_others(stream)
     except OSError:
         return False
 

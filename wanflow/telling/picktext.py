@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wanflow.choosing.picks import FIRST_TAKE
 from wanflow.errors import inline
-from wanflow.picking import Candidates, Imported, Picking
+from wanflow.picking import Imported, Picking
+from wanflow.planning.candidates import Candidates
 from wanflow.settings import shown
 from wanflow.telling.review import where
 from wanflow.telling.words import count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wanflow.documents.schemas import load
@@ -78,6 +78,16 @@ def remedied(code: str, message: str) -> tuple[str, str]:
         if remedy and message.rstrip().endswith(remedy):
             return message.rstrip().removesuffix(remedy).rstrip(), remedy
     return message, str(entry.get("remedy", ""))
+
+
+def advice(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What helps against failures (code and message), each once; nothing for those whose messages say it themselves."""
+    told = set()
+    for code, message in failures:
+        _, remedy = remedied(code, message)
+        if remedy and remedy not in message and (code, remedy) not in told:
+            told.add((code, remedy))
+            yield f"{code}: {remedy}"
 
 
 def _codes() -> Mapping[str, Any]:

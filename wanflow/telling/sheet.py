@@ -9,8 +9,9 @@ from typing import Any
 
 from wanflow.errors import EditError, UsageError, unwritable
 from wanflow.model import Blob
-from wanflow.picking import Candidates, Picking
+from wanflow.picking import Picking
 from wanflow.pictures.thumbnails import data_uri, thumbnail
+from wanflow.planning.candidates import Candidates
 from wanflow.settings import shown
 from wanflow.store.blobs import write_whole
 from wanflow.telling.words import count
