@@ -89,6 +89,11 @@ def test_what_is_no_report_is_never_replaced(project: Small, single: bool) -> No
     assert files(mine) == ["index.html"]
 
 
+def test_a_file_of_another_kind_is_never_a_single_report(project: Small) -> None:
+    with pytest.raises(UsageError, match=r"r\.yaml is there already, and no report; give a name that ends in \.html"):
+        reporting.make(here=project.folder, out=project.recipe, single_file=True)
+
+
 def test_a_report_that_holds_somebodys_notes_stays(project: Small) -> None:
     made = reporting.make(here=project.folder)
     (made.path.parent / "notes.txt").write_text("keep", encoding="utf-8")

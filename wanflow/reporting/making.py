@@ -125,6 +125,8 @@ def _target(root: Path, out: str | Path | None, here: Path, *, single: bool) -> 
     target = Path(os.path.abspath(here / out))  # noqa: PTH100 - what is a link stays one
     is_page = target.suffix.lower() in (".html", ".htm")
     if single:
+        if not is_page and target.is_file():
+            raise UsageError(f"{target} is there already, and no report; give a name that ends in .html with -o")
         return target if is_page else target / writing.PAGE
     if is_page:
         raise UsageError(f"-o {out}: a report is a folder; --single-file makes it one file")

@@ -169,7 +169,8 @@ def read(path: Path) -> Record:
     except OSError as error:
         raise StoreError(f"{path}: {describe_os_error(error)}") from error
     except (ValueError, RecursionError) as error:  # of JSON and UTF-8, too
-        raise StoreError(f"{path} is no record of a run: {str(error) or 'lists in lists without end'}") from error
+        fault = str(error) or "lists in lists without end"
+        raise StoreError(f"{path} is no record of a run: {fault}; report another run (wanflow status)") from error
 
 
 def record_of(head: Entry) -> Record:
@@ -178,7 +179,7 @@ def record_of(head: Entry) -> Record:
         raise ValueError(f"its format_version is {version}; a newer wanflow reads it")
     try:
         return _record_of(head)
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:  # OverflowError: a number without end
         raise ValueError(f"it makes no sense ({type(error).__name__}: {error})") from error
 
 
