@@ -554,6 +554,7 @@ def test_a_spoilt_record_is_refused_in_words(three: tuple[Small, list[str]], tex
     assert reporting.make(ids[0], here=project.folder).rows == 2
 
 
+SENSELESS = [{"at": "x", "rows": 3, "row": {}, "id": [], "job": 3}]
 ENDLESS = [{"at": float("inf"), "row": "1", "place": "", "inputs": [], "rows": [], "shape": ""}]
 
 

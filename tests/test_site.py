@@ -76,6 +76,14 @@ def test_the_site_has_every_page_and_loads_nothing_from_elsewhere(site: Path) ->
 
 
 @pytest.mark.slow
+def test_the_site_can_be_searched_from_the_disk(site: Path) -> None:
+    """Pages of the disk may neither fetch what is searched nor start workers."""
+    assert (site / "search" / "search_index.js").is_file()
+    assert "iframe-worker.js" in Addresses((site / "index.html").read_text(encoding="utf-8")).loads
+    assert (site / "iframe-worker.js").is_file()
+
+
+@pytest.mark.slow
 def test_what_pages_link_to_beyond_docs_is_in_the_site(site: Path) -> None:
     linked = [
         (file, each)
