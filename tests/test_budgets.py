@@ -90,7 +90,7 @@ def test_what_fits_goes_on_beside_what_is_too_dear(run: Callable[..., tuple[api.
         for step in ("dear", "cheap", "small")
     }
     assert heard.notes == [
-        "the next task costs $0.07; of at most $0.05, $0 are spent and $0 in flight or in doubt. "
+        "the next task costs $0.07; of at most $0.05, $0.00 are spent and $0.00 in flight or in doubt. "
         "It is not started; what fits, or is free, goes on"
     ]
     again, _ = run()

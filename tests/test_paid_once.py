@@ -102,7 +102,7 @@ def test_a_run_stops_before_it_costs_more_than_agreed(recipe: Path) -> None:
         record, heard = run(recipe, origin, max_cost=3 * PRICE)
         assert record.exit_code == 3
         assert (stats(origin)["images_billed"], record.counts()[Status.DONE]) == (3, 3)
-        assert "the next task costs $0.020070; of at most $0.060210, " in heard.notes[0]
+        assert "the next task costs $0.0201; of at most $0.06021, " in heard.notes[0]
         again, _ = run(recipe, origin, max_cost=3 * PRICE)
         assert again.exit_code == 0
         assert stats(origin)["images_billed"] == 6
