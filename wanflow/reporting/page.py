@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wanflow.reporting.model import Head, IndexEntry, Lane, Row
+from wanflow.telling.html import template
 from wanflow.telling.words import count, duration
 
 _SCRIPTS = ("data.js", "draw.js", "view.js", "sift.js")
@@ -90,15 +91,13 @@ def _asset(name: str) -> str:
 
 @cache
 def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("wanflow", "reporting")
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters["embedded"] = embeddable
-    # As JavaScript's encodeURIComponent: the script draws the same addresses.
-    page.filters["component"] = partial(quote, safe="!~*'()")
-    page.filters["slot"] = lambda slot: slot.removeprefix("row.")
-    return page.get_template("report.html")
+    filters: dict[str, Any] = {
+        "embedded": embeddable,
+        # As JavaScript's encodeURIComponent: the script draws the same addresses.
+        "component": partial(quote, safe="!~*'()"),
+        "slot": lambda slot: slot.removeprefix("row."),
+    }
+    return template("report.html", "reporting", filters)
 
 
 def embeddable(value: Any) -> str:

@@ -16,6 +16,7 @@ from wanflow.store.blobs import read_checked
 from wanflow.telling import review
 from wanflow.telling.graph.steps import recipe_graph
 from wanflow.telling.graph.svg import svg
+from wanflow.telling.html import template
 from wanflow.telling.plantext import because
 from wanflow.telling.words import count
 
@@ -41,7 +42,7 @@ def plan_html(plan: Plan, root: Path, *, detail: bool = False) -> Iterator[str]:
     changes = review.changed(plan)
     jobs = list(islice(plan.looked_at(), MOST_JOBS)) if detail else []
     cards, uncarded = _cards(plan, root)
-    page: Any = _template().stream(
+    page: Any = template("plan.html", filters={"inline": inline}).stream(
         recipe=plan.recipe.name,
         where=review.where(plan),
         summary=review.summary(plan),
@@ -69,15 +70,6 @@ def _graph(plan: Plan) -> Any:
     from markupsafe import Markup
 
     return Markup(svg(recipe_graph(plan.recipe, plan)))  # noqa: S704
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("wanflow", "telling")
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters["inline"] = inline
-    return page.get_template("plan.html")
 
 
 def _cards(plan: Plan, root: Path) -> tuple[list[Card], int]:

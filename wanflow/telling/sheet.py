@@ -14,6 +14,7 @@ from wanflow.pictures.thumbnails import data_uri, thumbnail
 from wanflow.planning.candidates import Candidates
 from wanflow.settings import shown
 from wanflow.store.blobs import write_whole
+from wanflow.telling.html import template
 from wanflow.telling.words import count
 
 # Longer sides of the pictures in the page: of few pictures larger ones fit into the same megabytes.
@@ -46,14 +47,10 @@ def _is_sheet(target: Path) -> bool:
 
 def page(picking: Picking, recipe: str) -> str:
     """The page's text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("wanflow", "telling")
-    template = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("sheet.html")
     those = _those_shown(picking)
     about = {"recipe": picking.file.recipe, "file": _file(picking), "sheet": picking.planner.plan.identity}
     command = f"wanflow pick {recipe} --import {_file(picking)}"
-    return template.render(
+    return template("sheet.html", trims=False).render(
         name=picking.planner.recipe.name,
         jobs=list(_jobs(picking, those)),
         left=len(picking.candidates) - len(those),
