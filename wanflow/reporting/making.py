@@ -91,8 +91,7 @@ def _root(run: str | Path, here: Path) -> Path:
     """The project of a run: of a path the one that it lies in, if it does."""
     own = find_root(here / "recipe", here)
     if _is_path(run):
-        path = (here / run).resolve()
-        path = path / FILE if path.is_dir() else path
+        path = _file(run, here)
         if path.name == FILE and path.parent.parent.name == "runs" and path.parent.parent.parent.name == STORE:
             return path.parent.parent.parent.parent
     return own
@@ -102,11 +101,16 @@ def _is_path(run: str | Path) -> bool:
     return isinstance(run, Path) or "/" in run or os.sep in run or run.endswith(".json")
 
 
+def _file(run: str | Path, here: Path) -> Path:
+    """The record that a path means: itself, or the one in that folder."""
+    path = (here / run).resolve()
+    return path / FILE if path.is_dir() else path
+
+
 def _record(runs: Runs, run: str | Path, here: Path) -> Record:
     if not _is_path(run):
         return runs.find(str(run))
-    path = (here / run).resolve()
-    path = path / FILE if path.is_dir() else path
+    path = _file(run, here)
     if not path.exists():
         raise UsageError(f"there is no file {run}; name a run, or the run.json of one")
     return runs.open(path)
