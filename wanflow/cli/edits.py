@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wanflow.cli.door import main, reported, say
-from wanflow.cli.flags import Money, options, plan_options, selecting
+from wanflow.cli.flags import Money, at_once, options, plan_options, selecting
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -35,13 +35,7 @@ PENDING, REFUSED = 2, 3
 )
 @click.option("-B", "--force", is_flag=True, help="Plan every selected job as if nothing were stored.")
 @click.option("--top-up", is_flag=True, help="Plan for candidates that never came.")
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Edits at once on this machine; its cores unless told.",
-)
+@at_once
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", help="How to print the plan.")
 @click.option("--detail", is_flag=True, help="Tell every job, too (as JSON always).")
 @click.option(

@@ -45,6 +45,15 @@ class Money(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
         return usd
 
 
+at_once = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Edits at once on this machine; its cores unless told.",
+)
+
+
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The recipe, and what is set for one command."""
     return _with_recipe(command, _ONE, "-o", "--out")

@@ -11,7 +11,7 @@ import click
 
 from wanflow.cli.door import main, reported, say, told
 from wanflow.cli.edits import show_plan
-from wanflow.cli.flags import Money, again, options, recipe_options, selecting
+from wanflow.cli.flags import Money, again, at_once, options, recipe_options, selecting
 from wanflow.cli.report import not_opened
 
 if TYPE_CHECKING:
@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 @recipe_options
 @selecting
 @click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Edits at once on this machine; its cores unless told.",
-)
+@at_once
 @click.option(
     "-k/-K",
     "--keep-going/--stop-on-failure",
